@@ -1,0 +1,83 @@
+# `make` alone lists what there is. Without make, or on Windows: the README has the same as plain pip lines.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# More for pytest, as in: make test ARGS="-k mask"
+ARGS ?=
+
+# No command here may spend money, even where a key is set.
+export TTAPI_OFFLINE := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help:
+	@echo "make lab     open notebook 01 in JupyterLab (needs no key)"
+	@echo "make test    run everything: unit tests, notebooks, browser tests, with coverage"
+	@echo "make check   ruff and mypy"
+	@echo "make bench   run the benchmarks"
+	@echo "make trust   run the trust runs, which take too long for CI"
+	@echo "make clean   remove .venv and all that the others made"
+	@echo
+	@echo "The first run makes .venv from $(PYTHON); for another Python: make lab PYTHON=python3.12"
+
+.PHONY: lab
+lab: .venv/installed-lab
+	$(BIN)/ttapi-nb lab notebooks/01_first_edit.ipynb
+
+# Both --cov options are spelt out because nbval hands them to the notebooks' kernels, and can't use pytest-cov's
+# defaults: a bare --cov kills the kernel.
+.PHONY: test
+test: .venv/installed-test
+	$(BIN)/python tests/get_browser.py
+	$(BIN)/python -m pytest --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
+
+.PHONY: check
+check: .venv/installed-test
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+# Scripts in a folder, in the order of their names; a leading underscore marks a helper.
+define run_scripts
+@set -- $(1)/[!_]*.py; \
+if [ ! -e "$$1" ]; then echo "Nothing was run: there is no script in $(1) yet."; exit 0; fi; \
+for script; do echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+endef
+
+.PHONY: bench
+bench: .venv/installed-test
+	$(call run_scripts,tests/benchmarks)
+
+.PHONY: trust
+trust: .venv/installed-test
+	$(call run_scripts,tests/trust)
+
+.PHONY: clean
+clean:
+	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find notebooks tests ttapi_nb -name __pycache__ -prune -exec rm -rf {} +
+
+# A second run installs nothing, unless pyproject.toml or the Python under .venv has changed since.
+.venv/installed-lab: .venv/bin/python pyproject.toml
+	@echo "Installing ttapi_nb and JupyterLab into .venv; the first time takes a few minutes."
+	@$(BIN)/python -m pip install --quiet --editable ".[lab]"
+	@touch $@
+
+.venv/installed-test: .venv/bin/python pyproject.toml
+	@echo "Installing ttapi_nb and what its tests need into .venv; the first time takes a few minutes."
+	@$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@touch $@ .venv/installed-lab
+
+# Debian keeps ensurepip in a package of its own. Without it `venv` can make no pip, but the pip outside can.
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo 'ttapi_nb needs Python 3.11 or newer, and "$(PYTHON)" is not: name one that is, as in' \
+	        '"make $(or $(MAKECMDGOALS),lab) PYTHON=python3.12".' >&2; exit 1; }
+	@if $(PYTHON) -c 'import ensurepip' 2>/dev/null; then \
+	    $(PYTHON) -m venv --clear .venv; \
+	else \
+	    $(PYTHON) -m venv --clear --without-pip .venv \
+	        && $(PYTHON) -m pip --python .venv/bin/python install --quiet pip; \
+	fi || { rm -rf .venv; \
+	    echo 'No virtual environment could be made: "$(PYTHON)" lacks its venv or pip module' \
+	        '(Debian and Ubuntu: apt-get install python3-venv python3-pip).' >&2; exit 1; }

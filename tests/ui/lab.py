@@ -1,0 +1,79 @@
+"""JupyterLab for the browser tests: started on 127.0.0.1 with settings of its own, and stopped again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+START_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, and the folder it serves."""
+
+    url: str
+    folder: Path
+
+
+@contextlib.contextmanager
+def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks in `folder`, with the embedded service and nothing of the user's settings."""
+    work, settings = folder / "work", folder / "settings"
+    shutil.copytree(NOTEBOOKS, work)
+    _write_settings(settings, dark)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "TTAPI_OFFLINE": "1",
+        "TTAPI_DATA": str(folder / "data"),
+        "JUPYTERLAB_SETTINGS_DIR": str(settings),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "IPYTHONDIR": str(folder / "ipython"),
+    }
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={work}",
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.extension_manager=readonly",
+    ]  # fmt: skip
+    with (folder / "lab.log").open("wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/api", server, folder / "lab.log")
+        yield Lab(f"http://127.0.0.1:{port}", work)
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _write_settings(folder: Path, dark: bool) -> None:
+    apputils = folder / "@jupyterlab" / "apputils-extension"
+    apputils.mkdir(parents=True)
+    (apputils / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+    (apputils / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    # A server gives no event when it is ready: its port is all there is to ask.
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=5):
+            return
+        time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")

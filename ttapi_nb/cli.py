@@ -1,0 +1,82 @@
+"""`ttapi-nb lab` opens a notebook in JupyterLab, `ttapi-nb serve` runs the embedded service for other clients."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the commands; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="ttapi-nb", description="Image edits with TTAPI from a notebook.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    lab = commands.add_parser(
+        "lab", help="open JupyterLab, on a notebook where one is named; it gets every other option"
+    )
+    lab.add_argument("notebook", nargs="?", help="the notebook to open")
+    lab.add_argument(
+        "--offline", action="store_true", help="use the embedded service even where a key is set"
+    )
+    serve = commands.add_parser("serve", help="run the embedded service on 127.0.0.1, until Ctrl+C")
+    serve.add_argument("--port", type=int, default=8000, help="the port to listen on, 0 for any that is free")
+    serve.add_argument("--seed", type=int, default=0, help="makes results repeatable")
+    serve.add_argument(
+        "--envelope", choices=("ttapi", "openai"), default="ttapi", help="how errors are written"
+    )
+    serve.add_argument(
+        "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
+    )
+    given, rest = parser.parse_known_args(arguments)
+    if given.command == "lab":
+        return _lab(given, rest)
+    if rest:
+        parser.error(f"serve does not know {' '.join(rest)}. See ttapi-nb serve --help.")
+    return _serve(given)
+
+
+def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
+    if importlib.util.find_spec("jupyterlab") is None:
+        return _fail('JupyterLab is not installed. Install it with: pip install "ttapi-nb[lab]"')
+    if given.notebook is not None and not Path(given.notebook).is_file():
+        return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
+    environment = os.environ | ({"TTAPI_OFFLINE": "1"} if given.offline else {})
+    notebook = [given.notebook] if given.notebook is not None else []
+    command = [sys.executable, "-m", "jupyterlab", *notebook, *rest]
+    with contextlib.suppress(KeyboardInterrupt):
+        return subprocess.call(command, env=environment)
+    return 0
+
+
+def _serve(given: argparse.Namespace) -> int:
+    # Here, not above: opening JupyterLab needs nothing of the service.
+    from .service import Service, serve
+
+    service = Service(seed=given.seed, envelope=given.envelope, leaky=given.leaky, require_key=True)
+    try:
+        server = serve(port=given.port, service=service)
+    except OSError as error:
+        return _fail(
+            f"Port {given.port} can't be used ({error.strerror}). Choose another with --port, or 0 for any."
+        )
+    with server, contextlib.suppress(KeyboardInterrupt):
+        print(f"The embedded service answers at {server.url}/images/edits and takes any key.")
+        print("It reads nothing of the prompt but colour words. Stop it with Ctrl+C.", flush=True)
+        server.serve_forever()
+    return 0
+
+
+def _fail(problem: str) -> int:
+    print(problem, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+"""Telling what a reply means: the plain answer out of either envelope, or the error that says what to do next."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..errors import (
+    AuthenticationError,
+    QuotaError,
+    RateLimitError,
+    RefusedError,
+    TTAPIError,
+    UnknownOutcomeError,
+)
+
+__all__ = ["interpret"]
+
+MAY_BE_BILLED = (
+    "It may have been carried out and billed: "
+    "look at your usage in the TTAPI Dashboard before you run it again."
+)
+
+NEXT_STEP = {
+    400: "Change what it names and run again.",
+    401: "Check the key (TT_API_KEY), and that the account's email address is activated, in the TTAPI Dashboard.",
+    402: "The quota is used up: add some in the TTAPI Dashboard.",
+    403: "The account may not do this: see its state in the TTAPI Dashboard.",
+    404: "Check the base_url and the model's name.",
+    413: "The request is too large for a gateway on the way: use a smaller picture.",
+    429: "Too many requests at once: wait a minute and run again.",
+    499: "The service's queue is full: wait a minute and run again.",
+}
+KINDS: dict[int, type[RefusedError]] = {
+    401: AuthenticationError,
+    402: QuotaError,
+    403: AuthenticationError,
+    429: RateLimitError,
+    499: RateLimitError,
+}
+MODERATED = "The service won't make this picture: reword the prompt, or use another picture."
+
+
+def interpret(status: int, text: str) -> dict[str, Any]:
+    """The plain reply `{created, data, usage}` in a response's body, taken out of TTAPI's envelope where it is in one.
+
+    Raises `RefusedError` where the service said no, also with HTTP 200, and `UnknownOutcomeError` where nothing says
+    whether the edit was made.
+    """
+    reply = _parsed(text)
+    if reply is not None:
+        error = _error_in(reply)
+        if error is not None and status < 500:
+            raise _refusal(status, **error)
+        if status == 200:
+            plain = reply.get("data") if reply.get("status") == "SUCCESS" else reply
+            plain = {"data": plain} if isinstance(plain, list) else plain
+            if isinstance(plain, dict) and isinstance(plain.get("data"), list) and plain["data"]:
+                return plain
+            raise UnknownOutcomeError(
+                f"The service answered without a picture. {MAY_BE_BILLED}", status=status
+            )
+        said = error["message"] if error else ""
+    else:
+        said = ""
+    if 300 <= status < 400:
+        raise RefusedError(
+            "The service answered with another address, which is not followed. Check the base_url.",
+            status=status,
+        )
+    if 400 <= status < 500:
+        raise _refusal(status, said, None, None)
+    what = (
+        "with something that is not its JSON, a web page perhaps" if status == 200 else f"with HTTP {status}"
+    )
+    words = f" ({_short(said)})" if said else ""
+    raise UnknownOutcomeError(
+        f"The service, or a gateway before it, answered {what}{words}. {MAY_BE_BILLED}", status=status
+    )
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        reply = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return reply if isinstance(reply, dict) else None
+
+
+def _error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
+    """Message, code and param of an error body in either envelope."""
+    error = reply.get("error")
+    if isinstance(error, dict):
+        return {
+            "message": str(error.get("message") or ""),
+            "code": _name(error.get("code")),
+            "param": _name(error.get("param")),
+        }
+    if error:
+        return {"message": str(error), "code": None, "param": None}
+    if reply.get("status") == "FAILED":
+        return {"message": str(reply.get("message") or ""), "code": None, "param": None}
+    return None
+
+
+def _refusal(status: int, message: str, code: str | None, param: str | None) -> TTAPIError:
+    next_step = MODERATED if code == "moderation_blocked" else NEXT_STEP.get(status, NEXT_STEP[400])
+    said = f": {_short(message)}" if message.strip() else "."
+    said = said if said.endswith((".", "!", "?")) else said + "."
+    return KINDS.get(status, RefusedError)(
+        f"The service refused the request (HTTP {status}){said} {next_step}",
+        status=status,
+        code=code,
+        param=param,
+        service_message=message,
+    )
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _short(message: str) -> str:
+    # A gateway's page, or a message with terminal codes in it, must not take over the screen.
+    plain = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
+    return plain if len(plain) <= 300 else plain[:297] + "..."

@@ -1,0 +1,188 @@
+"""What comes back from an edit, as typed values that can show and save themselves."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import io
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..download import DownloadError
+from ..errors import ImageError, ResultError
+from ..images import SourceImage, open_image
+
+__all__ = ["OFFLINE_NOTICE", "ImageData", "ImagesResponse", "Usage", "read_response", "thumbnail_html"]
+
+OFFLINE_NOTICE = (
+    "Made by the embedded service: "
+    "it fills from the picture and reads nothing of the prompt but colour words."
+)
+
+Fetch = Callable[[str], Awaitable[bytes]]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens that the service counted; None where it did not say."""
+
+    total_tokens: int | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    text_tokens: int | None = None
+    image_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """One result: the bytes of its file as they came, or the `url` it waits at and why it could not be fetched.
+
+    A result URL dies an hour after the run (TTAPI, POST /v1/images/edits): fetch again before that.
+    """
+
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = None
+    revised_prompt: str | None = None
+    problem: str = ""
+
+    def __repr__(self) -> str:
+        return (
+            f"ImageData({len(self.data):,} bytes)"
+            if self.data is not None
+            else f"ImageData(not fetched: {self.problem})"
+        )
+
+    @cached_property
+    def _opened(self) -> SourceImage:
+        if self.data is None:
+            raise ResultError(f"This result is not here. {self.problem}".strip())
+        try:
+            return open_image(self.data, name="result")
+        except ImageError:
+            problem = "The service sent a result that is not a picture. Its bytes are kept in .data."
+        raise ResultError(problem)
+
+    @property
+    def image(self) -> Image.Image:
+        """The picture. Raises `ResultError` where it is not here or is none."""
+        return self._opened.pixels
+
+    def save(self, path: str | Path) -> Path:
+        """Write the result to `path` and return where it is: the bytes as they came, unless the suffix asks for another
+        format (.png, .jpg or .webp). Raises `ResultError`.
+        """
+        return self._opened.save(path, as_it_came=self.data)
+
+
+@dataclass(frozen=True)
+class ImagesResponse:
+    """The reply to one edit.
+
+    `created` is when the service made it (seconds since 1970, None if it did not say), `data` the results in order,
+    `usage` what it counted. `offline` is true where the embedded service answered.
+    """
+
+    created: int | None
+    data: tuple[ImageData, ...]
+    usage: Usage | None = None
+    offline: bool = False
+
+    @property
+    def images(self) -> list[Image.Image]:
+        """The results as PIL images. Raises `ResultError` where one is not here."""
+        return [item.image for item in self.data]
+
+    @property
+    def notice(self) -> str:
+        """What a reader of these results should know, or nothing."""
+        return OFFLINE_NOTICE if self.offline else ""
+
+    def __repr__(self) -> str:
+        tokens = (
+            f", {self.usage.total_tokens} tokens"
+            if self.usage and self.usage.total_tokens is not None
+            else ""
+        )
+        count = f"{len(self.data)} result{'' if len(self.data) == 1 else 's'}"
+        return f"ImagesResponse({count}{tokens}{', offline' * self.offline})"
+
+    def _repr_html_(self) -> str:
+        cells = []
+        for number, item in enumerate(self.data, 1):
+            try:
+                cells.append(
+                    thumbnail_html(item.image, f"Result {number}: {item.image.width}x{item.image.height}")
+                )
+            except ResultError as error:
+                cells.append(f"<p>Result {number}: {html.escape(str(error))}</p>")
+        notice = f"<p>{html.escape(self.notice)}</p>" if self.notice else ""
+        return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(cells)}</div>{notice}'
+
+
+def thumbnail_html(image: Image.Image, caption: str, longest: int = 256) -> str:
+    """A small picture with a caption under it, as HTML that needs nothing else."""
+    small = image.copy()
+    small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=80)
+    source = base64.b64encode(out.getvalue()).decode()
+    text = html.escape(caption)
+    return (
+        f'<figure style="margin:0"><img alt="{text}" src="data:image/webp;base64,{source}" '
+        f'width="{small.width}" height="{small.height}"><figcaption>{text}</figcaption></figure>'
+    )
+
+
+async def read_response(reply: dict[str, Any], *, offline: bool, fetch: Fetch) -> ImagesResponse:
+    """The typed response of a plain reply; results that are given as URLs are fetched at once with `fetch`."""
+    items = [await _read_item(item, fetch) for item in reply["data"]]
+    created = reply.get("created")
+    return ImagesResponse(_count(created), tuple(items), _read_usage(reply.get("usage")), offline)
+
+
+async def _read_item(item: Any, fetch: Fetch) -> ImageData:
+    if not isinstance(item, dict):
+        return ImageData(problem="The service sent something else in its place.")
+    revised = item.get("revised_prompt")
+    blank = ImageData(revised_prompt=revised if isinstance(revised, str) else None)
+    encoded, url = item.get("b64_json"), item.get("url")
+    if isinstance(encoded, str) and encoded:
+        try:
+            data = base64.b64decode(encoded.rsplit("base64,", 1)[-1], validate=True)
+        except (binascii.Error, ValueError):
+            return replace(blank, problem="The service sent it damaged (its base64 can't be read).")
+        return replace(blank, data=data)
+    if isinstance(url, str) and url:
+        return await fetched(replace(blank, url=url), fetch)
+    return replace(blank, problem="The service sent neither a picture nor the address of one.")
+
+
+async def fetched(item: ImageData, fetch: Fetch) -> ImageData:
+    """`item` with the bytes behind its URL, or with the problem in fetching them."""
+    if item.url is None:
+        return item
+    try:
+        return replace(item, data=await fetch(item.url), problem="")
+    except DownloadError as error:
+        return replace(item, problem=f"{error} It was paid for: fetch it again within the hour.")
+
+
+def _read_usage(usage: Any) -> Usage | None:
+    if not isinstance(usage, dict):
+        return None
+    details = usage.get("input_tokens_details")
+    details = details if isinstance(details, dict) else {}
+    return Usage(
+        *(_count(usage.get(name)) for name in ("total_tokens", "input_tokens", "output_tokens")),
+        *(_count(details.get(name)) for name in ("text_tokens", "image_tokens")),
+    )
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,99 @@
+"""The ways out: the network with the key, or the embedded service in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import urllib.request
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ..download import origin
+from .secret import Secret
+
+if TYPE_CHECKING:
+    from ..service import Service
+
+__all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "network_transport"]
+
+SENT_EVENT = "send_request_headers.started"
+"""How the trace event ends with which a request's first byte leaves (httpcore's name)."""
+
+
+class KeyTransport(httpx.AsyncBaseTransport):
+    """Adds the key to a copy of each request, and only to requests for the API's own origin.
+
+    The request that httpx knows, logs and hangs on its exceptions never has it.
+    """
+
+    def __init__(
+        self, inner: httpx.AsyncBaseTransport, base_url: httpx.URL, secret: Secret, header: str, scheme: str
+    ) -> None:
+        self._inner = inner
+        self._origin = origin(base_url)
+        self._secret = secret
+        self._header = header
+        self._scheme = scheme
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if origin(request.url) != self._origin:
+            raise httpx.UnsupportedProtocol("The key goes to the API's own address only.")
+        return await self._inner.handle_async_request(
+            httpx.Request(
+                request.method,
+                request.url,
+                headers=[
+                    *request.headers.raw,
+                    (self._header.encode(), f"{self._scheme} {self._secret.reveal()}".strip().encode()),
+                ],
+                stream=request.stream,
+                extensions=request.extensions,
+            )
+        )
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+class EmbeddedTransport(httpx.AsyncBaseTransport):
+    """Hands each request to an embedded service in this process, on a thread: no socket, no key."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        body = await request.aread()
+        trace = request.extensions.get("trace")
+        if trace is not None:
+            await trace("embedded." + SENT_EVENT, {})
+        answer = await asyncio.to_thread(
+            self._service.handle, request.method, str(request.url), dict(request.headers), body
+        )
+        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+
+
+def network_transport(base_url: httpx.URL) -> httpx.AsyncBaseTransport:
+    """A transport that opens connections to `base_url`, through the environment's proxy where one is set."""
+    proxy = (
+        None
+        if is_loopback(base_url) or urllib.request.proxy_bypass(base_url.host)
+        else _proxy_for(base_url.scheme)
+    )
+    # A failed connect left nothing behind, so trying it once more is safe; nothing else is tried again.
+    return httpx.AsyncHTTPTransport(retries=1, proxy=proxy)
+
+
+def _proxy_for(scheme: str) -> str | None:
+    found = urllib.request.getproxies()
+    return found.get(scheme) or found.get("all")
+
+
+def is_loopback(url: httpx.URL) -> bool:
+    """Whether the URL leads to this very machine, by its literal host."""
+    if url.host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(url.host).is_loopback
+    except ValueError:
+        return False

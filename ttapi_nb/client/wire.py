@@ -1,0 +1,92 @@
+"""How a request is written: the three body forms that TTAPI's pages have named over time.
+
+* `json`: the page of 26 March 2026. `image` is a list of strings, `mask` a string, the model is in `mode`.
+* `multipart`: OpenAI's form, which TTAPI's older pages keep. Files with a name and a MIME type, `model` and `mode`.
+* `references`: TTAPI's newest page. `images` and `mask` are objects with an `image_url`, the model is in `model`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, get_args
+
+import httpx
+
+from ..images import ImageFile
+from ..request import EditRequest
+
+__all__ = ["DATA_URL_LIMIT", "Body", "Wire", "encode", "problems"]
+
+Wire: TypeAlias = Literal["json", "multipart", "references"]
+WIRES: tuple[str, ...] = get_args(Wire)
+
+DATA_URL_LIMIT = 20_971_520
+"""The most characters of a data URL in the `references` form."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A request's body and the content type that goes with it."""
+
+    content_type: str
+    data: bytes
+
+
+def encode(request: EditRequest, wire: Wire, *, plain_base64: bool = False) -> Body:
+    """Write `request` in one of the body forms; `plain_base64` leaves the `data:` prefix of the `json` form out."""
+    if wire == "multipart":
+        return _multipart(request)
+    fields: dict[str, Any] = {"prompt": request.prompt}
+    mask = request.mask_file
+    if wire == "references":
+        fields["images"] = [{"image_url": _data_url(file)} for file in request.image_files]
+        if mask is not None:
+            fields["mask"] = {"image_url": _data_url(mask)}
+        fields["model"] = request.model
+    else:
+        text = _base64 if plain_base64 else _data_url
+        fields["image"] = [text(file) for file in request.image_files]
+        if mask is not None:
+            fields["mask"] = text(mask)
+        fields["mode"] = request.model
+    return Body("application/json", json.dumps(fields | request.body()).encode())
+
+
+def problems(request: EditRequest, wire: Wire) -> Iterator[str]:
+    """What this body form can't carry, as sentences."""
+    if wire != "references":
+        return
+    for file in request.image_files:
+        # Four characters for every three bytes.
+        if len("data:;base64,") + len(file.mime) + (len(file.data) + 2) // 3 * 4 > DATA_URL_LIMIT:
+            yield (
+                f"{file.name!r} is too large for the references form, which takes data URLs of at most "
+                f'{DATA_URL_LIMIT:,} characters. Make the picture smaller, or use wire="multipart".'
+            )
+
+
+def _multipart(request: EditRequest) -> Body:
+    name = "image" if len(request.image_files) == 1 else "image[]"
+    files = [(name, (file.name, file.data, file.mime)) for file in request.image_files]
+    if request.mask_file is not None:
+        files.append(("mask", (request.mask_file.name, request.mask_file.data, request.mask_file.mime)))
+    fields = {"model": request.model, "mode": request.model} | request.body()
+    form = httpx.Request(
+        "POST", "http://unused", files=files, data={key: _form_value(fields[key]) for key in fields}
+    )
+    return Body(form.headers["Content-Type"], form.read())
+
+
+def _form_value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _base64(file: ImageFile) -> str:
+    return base64.b64encode(file.data).decode()
+
+
+def _data_url(file: ImageFile) -> str:
+    return f"data:{file.mime};base64,{_base64(file)}"

@@ -1,0 +1,138 @@
+"""The whole way of an edit, without a widget: check, fit, log, send, return, strict paste."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal, Unpack
+
+from PIL import Image
+
+from . import loop
+from .client import AsyncClient, Client, ImageData, ImagesResponse, default_client
+from .errors import InvalidRequestError
+from .fit import Fit
+from .images import ImageSource, SourceImage, open_image
+from .mask import Mask
+from .request import EditRequest, MaskSource, Options
+from .runs import Result, Run, RunLog, default_log
+from .strict import Leak, measure_leak, paste
+
+__all__ = ["edit", "prepare", "start_edit"]
+
+
+def edit(
+    image: ImageSource | Sequence[ImageSource],
+    prompt: str,
+    *,
+    mask: MaskSource | None = None,
+    client: Client | AsyncClient | None = None,
+    fit: str = "auto",
+    strict: bool = True,
+    log: RunLog | Literal[False] | None = None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """Edit a picture and wait for the results; `run.results[0].image` is the first.
+
+    * `image`: what `open_image` takes, or a list of such where the model takes several; the mask is for the first.
+    * `mask`: a `Mask`, or a picture that is transparent where the edit is. Without one the whole picture may change.
+    * `client`: left out, one with the environment's key, or where there is none the embedded service.
+    * `strict`: where there is a mask, keep what lies outside it exactly as it was.
+    * `log`: where the run is recorded; False for nowhere.
+    * `options`: model, size, n and the other fields of `EditRequest`.
+
+    Raises `InvalidRequestError` before anything is sent, or what the client raises. An interrupt stops the waiting
+    and not the run, whose answer the log keeps.
+    """
+    run = start_edit(
+        image, prompt, mask=mask, client=client, fit=fit, strict=strict, log=log, check=check, **options
+    )
+    return run.wait()
+
+
+def start_edit(
+    image: ImageSource | Sequence[ImageSource],
+    prompt: str,
+    *,
+    mask: MaskSource | None = None,
+    client: Client | AsyncClient | None = None,
+    fit: str = "auto",
+    strict: bool = True,
+    log: RunLog | Literal[False] | None = None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once."""
+    client = client or default_client()
+    request = EditRequest.make(image=image, prompt=prompt, mask=mask, **options)
+    source = request.image[0] if request.image else None
+    sent, plan = prepare(request, how=fit)
+    found = client.core.problems(sent) if check else ()
+    if found or source is None or plan is None:
+        raise InvalidRequestError(found or ("There is no picture. Open one first.",))
+    run = Run(sent, source, plan, strict=strict, log=default_log() if log is None else log or None)
+    if run.log is not None:
+        run.log.begin(run.id, sent, offline=client.core.offline)
+    loop.submit(_carry_out(run, client))
+    return run
+
+
+def prepare(request: EditRequest, *, how: str = "auto") -> tuple[EditRequest, Fit | None]:
+    """The request as it is sent, fitted to its model, and the plan; None where there is no picture yet."""
+    if not request.image:
+        return request, None
+    plans = [Fit.plan(source, request.model, request.size, how) for source in request.image]
+    fitted = tuple(plan.there(source) for plan, source in zip(plans, request.image, strict=True))
+    mask = request.mask
+    if isinstance(mask, Mask) and mask.size == plans[0].source_size:
+        mask = plans[0].there_mask(mask)
+    return replace(request, image=fitted, mask=mask), plans[0]
+
+
+async def _carry_out(run: Run, client: Client | AsyncClient) -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        run.began(task)
+    try:
+        response = await client.core.send(run.request, check=False, on_sent=run.left)
+        if run.log is not None:
+            await asyncio.to_thread(run.log.store, run.id, response)
+        results = await asyncio.to_thread(_results, run, response)
+    except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
+        run.stopped(error)
+    else:
+        run.succeeded(response, results)
+
+
+def _results(run: Run, response: ImagesResponse) -> tuple[Result, ...]:
+    mask = _mask_of(run.request)
+    return tuple(_result(run, response, item, number, mask) for number, item in enumerate(response.data, 1))
+
+
+def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, mask: Mask | None) -> Result:
+    answer = item.image
+    returned = run.fit.back(answer)
+    whole, leak, kept, note = answer if returned is None else returned, None, False, ""
+    if mask is not None and returned is None:
+        note = run.fit.cannot_return(answer.size)
+    elif mask is not None and returned is not None:
+        leak = _leak(run, answer, mask)
+        if run.strict:
+            whole, kept = paste(run.source.pixels, returned, mask.resize(run.fit.source_size)), True
+    name = f"{run.source.name.rsplit('.', 1)[0]}-edit-{number}"
+    return Result(number, SourceImage(whole, "PNG", name), item, kept, leak, note, response.offline)
+
+
+def _leak(run: Run, answer: Image.Image, mask: Mask) -> Leak:
+    # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
+    sent = open_image(run.request.image_files[0].data).pixels
+    raw = answer if answer.size == sent.size else answer.resize(sent.size, Image.Resampling.LANCZOS)
+    return measure_leak(sent, raw, mask)
+
+
+def _mask_of(request: EditRequest) -> Mask | None:
+    if request.mask is None or isinstance(request.mask, Mask):
+        return request.mask
+    return Mask.from_image(request.mask, edit="transparent")

@@ -1,0 +1,339 @@
+"""Open any picture safely, and write it out again without what the camera or the editor left in it."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, TypeAlias
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from . import loop
+from .download import DownloadError, download
+from .errors import ImageError, ResultError
+
+__all__ = ["PIXEL_CAP", "ImageFile", "ImageSource", "SourceImage", "open_image", "sample"]
+
+PIXEL_CAP = 100_000_000
+"""The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MIME_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+SAMPLE = Path(__file__).parent / "samples" / "sample.jpg"
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """An encoded picture as it goes out: a name, a true MIME type, and the bytes."""
+
+    name: str
+    mime: str
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"ImageFile({self.name!r}, {self.mime}, {len(self.data):,} bytes)"
+
+
+@dataclass(frozen=True, eq=False)
+class SourceImage:
+    """An opened picture: upright 8-bit `RGB` or `RGBA` pixels in sRGB, and nothing else of the file it came from.
+
+    `format` is the file format it came in (`PNG` for pixels that came from memory) and is what `file()` writes
+    unless told otherwise. Treat `pixels` as read-only.
+    """
+
+    pixels: Image.Image
+    format: str = "PNG"
+    name: str = "image"
+    _files: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        width, height = self.size
+        return f"SourceImage({self.name!r}, {width}x{height}, {self.format})"
+
+    def _repr_png_(self) -> bytes:
+        return encode(self.preview(512), "PNG")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.size
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of mode, size and pixels, in hex: the same for the same picture in any file format."""
+        head = f"{self.pixels.mode} {self.size[0]}x{self.size[1]} ".encode()
+        return hashlib.sha256(head + self.pixels.tobytes()).hexdigest()
+
+    def file(self, format: str | None = None) -> ImageFile:
+        """The picture encoded as `PNG`, `JPEG` or `WEBP` (left out: the format it came in), without metadata."""
+        format = format or self.format
+        return ImageFile(
+            Path(self.name).stem[:80] + SUFFIXES[format], MIME_TYPES[format], self._encoded(format)
+        )
+
+    def _encoded(self, format: str) -> bytes:
+        # A request asks for its size, then for itself: encode once.
+        if format not in self._files:
+            self._files[format] = encode(self.pixels, format)
+        return self._files[format]
+
+    def as_format(self, format: str) -> SourceImage:
+        """The same picture, to be sent in another format."""
+        if format == self.format:
+            return self
+        return SourceImage(self.pixels, format, self.name, self._files)
+
+    def save(self, path: str | os.PathLike[str], *, as_it_came: bytes | None = None) -> Path:
+        """Write the picture to `path`, in the format of its suffix (.png, .jpg or .webp; none: its own).
+
+        `as_it_came` are the bytes it was read from, written unchanged where the format fits. Returns where it is;
+        raises `ResultError`.
+        """
+        where = Path(path).expanduser()
+        where = where if where.suffix else where.with_suffix(SUFFIXES[self.format])
+        formats = {suffix: format for format, suffix in SUFFIXES.items()} | {".jpeg": "JPEG"}
+        format = formats.get(where.suffix.lower())
+        if format is None:
+            raise ResultError(f"{where.name!r} has a suffix that can't be written. Use .png, .jpg or .webp.")
+        try:
+            where.write_bytes(as_it_came if as_it_came and format == self.format else self.file(format).data)
+        except OSError as error:
+            problem = f"{where} could not be written ({error.strerror or type(error).__name__}). Choose another place."
+        else:
+            return where
+        raise ResultError(problem)
+
+    def preview(self, longest: int) -> Image.Image:
+        """The pixels, scaled down (never up) until no side is over `longest` pixels."""
+        return preview(self.pixels, longest)
+
+
+ImageSource: TypeAlias = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | BinaryIO
+    | Image.Image
+    | np.ndarray[Any, Any]
+    | Mapping[str, Any]
+    | SourceImage
+)
+"""What `open_image` takes."""
+
+
+def encode(pixels: Image.Image, format: str) -> bytes:
+    """`pixels` as a file without metadata. JPEG drops transparency; PNG and WEBP keep every pixel as it is."""
+    out = io.BytesIO()
+    if format == "JPEG":
+        pixels.convert("RGB").save(out, "JPEG", quality=95, subsampling=0)
+    elif format == "WEBP":
+        pixels.save(out, "WEBP", lossless=True, exact=True, quality=50)
+    else:
+        pixels.save(out, "PNG")
+    return out.getvalue()
+
+
+def preview(pixels: Image.Image, longest: int) -> Image.Image:
+    """A copy of `pixels` that fits into a square of `longest` pixels a side; never larger than it was."""
+    copy = pixels.copy()
+    copy.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return copy
+
+
+def sample() -> SourceImage:
+    """The photo that comes with the package, 1024x1024 pixels; its source and licence are in `samples/README.md`."""
+    return open_image(SAMPLE)
+
+
+def open_image(source: ImageSource, *, pixel_cap: int = PIXEL_CAP, name: str | None = None) -> SourceImage:
+    """Open a picture from wherever it is.
+
+    `source` is a path, an http(s) URL, the bytes of a file, an open binary file (read from its start), a PIL image,
+    a numpy array, an entry of a FileUpload's value, or a `SourceImage` (returned as it is). Files are PNG, JPEG
+    (a phone's MPO too) or WEBP; of an animation the first frame counts. Arrays are `(height, width)`,
+    `(height, width, 3)` or `(height, width, 4)`, of uint8, uint16, bool, or floats from 0 to 1.
+
+    Orientation is applied, colours are brought to sRGB, 16 bits become 8. Raises `ImageError`.
+    """
+    if isinstance(source, SourceImage):
+        return source
+    if isinstance(source, Image.Image):
+        return SourceImage(_upright(source, pixel_cap), name=name or "image")
+    if isinstance(source, np.ndarray):
+        return SourceImage(_from_array(source, pixel_cap), name=name or "image")
+    data, found = _read(source)
+    return _decode(data, name or found, pixel_cap)
+
+
+def _read(source: Any) -> tuple[bytes, str]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source), "image"
+    if isinstance(source, Mapping) and "content" in source:
+        return bytes(source["content"]), str(source.get("name") or "image")
+    if hasattr(source, "read"):
+        if source.seekable():
+            source.seek(0)
+        data = source.read()
+        if not isinstance(data, bytes):
+            raise ImageError('This file gives text, not bytes. Open it with open(path, "rb").')
+        return data, Path(str(getattr(source, "name", "image"))).name
+    if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
+        return _read_url(source)
+    if isinstance(source, str | os.PathLike):
+        return _read_path(source)
+    kind = type(source).__name__
+    raise ImageError(
+        f"A picture can't be made from {kind}. Give a path, a URL, bytes, a PIL image or a numpy array."
+    )
+
+
+def _read_url(url: str) -> tuple[bytes, str]:
+    try:
+        data = loop.call(download(url))
+    except DownloadError as error:
+        problem = str(error)
+    else:
+        return data, url.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1] or "image"
+    raise ImageError(f"{problem} Check the address, or save the picture and give its path.")
+
+
+def _read_path(path: str | os.PathLike[str]) -> tuple[bytes, str]:
+    try:
+        return Path(path).read_bytes(), Path(path).name
+    except FileNotFoundError:
+        here = Path.cwd()
+        problem = (
+            f"There is no file {str(path)!r} (looking from {here}). Check the name, or give the whole path."
+        )
+    except IsADirectoryError:
+        problem = f"{str(path)!r} is a folder. Give the path of a picture in it."
+    except (OSError, ValueError) as error:
+        problem = f"{str(path)[:200]!r} could not be read ({type(error).__name__}). Check the path and its permissions."
+    raise ImageError(problem)
+
+
+def _decode(data: bytes, name: str, pixel_cap: int) -> SourceImage:
+    problem = "It may be damaged: open it in another program and save it again as PNG or JPEG."
+    try:
+        with warnings.catch_warnings():
+            # Our own cap is checked below, before any pixel is decoded.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(data), formats=FORMATS)
+        # Phones write a JPEG with a second picture behind the first, which Pillow calls MPO.
+        format = "JPEG" if opened.format == "MPO" else opened.format or "PNG"
+        return SourceImage(_upright(opened, pixel_cap), format, name)
+    except ImageError as error:
+        problem = str(error)
+        raise ImageError(f"{name!r} can't be used. {problem}") from None
+    except Image.DecompressionBombError:
+        problem = _too_many_pixels("It has far", pixel_cap)
+    except UnidentifiedImageError:
+        problem = _not_ours(data)
+    except Exception:  # noqa: BLE001, S110 - decoders fail on hostile bytes with any error at all; it is told below
+        pass
+    raise ImageError(f"{name!r} can't be used. {problem}")
+
+
+def _too_many_pixels(how_many: str, pixel_cap: int) -> str:
+    return f"{how_many} more than {pixel_cap / 10**6:g} million pixels. Make it smaller, or set pixel_cap higher."
+
+
+def _not_ours(data: bytes) -> str:
+    head = data[:64].lstrip()
+    if not head:
+        return "The file is empty. Choose another, or save it again."
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
+        return (
+            "It is a HEIC photo, which no model takes. Save or share it as JPEG: on an iPhone, Settings > Camera > "
+            "Formats > Most Compatible; on a Mac, Preview > File > Export."
+        )
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+        return "It is an AVIF picture, which no model takes. Save it as PNG or JPEG."
+    for mark, kind in (
+        (b"GIF8", "a GIF"),
+        (b"BM", "a BMP"),
+        (b"II*\0", "a TIFF"),
+        (b"MM\0*", "a TIFF"),
+        (b"%PDF", "a PDF"),
+    ):
+        if head.startswith(mark):
+            return f"It is {kind}, which no model takes. Save it as PNG or JPEG."
+    if head.startswith(b"<"):
+        return "It is text (SVG or a web page), not a photo. Save the picture itself as PNG or JPEG."
+    return "It is not a PNG, JPEG or WEBP picture. Save it as one of these."
+
+
+def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:
+    width, height = image.size
+    if width * height > pixel_cap:
+        raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
+    if not width or not height:
+        raise ImageError("It has no pixels. Choose another picture.")
+    turned = ImageOps.exif_transpose(image)
+    profile = turned.info.get("icc_profile")
+    plain = _to_rgb(_in_srgb(turned, profile) if profile else turned)
+    # Only pixels go on: a new image carries neither EXIF nor GPS nor text.
+    clean = Image.new(plain.mode, plain.size)
+    clean.paste(plain)
+    return clean
+
+
+def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    if image.mode not in ("RGB", "RGBA", "CMYK"):
+        return image
+    try:
+        converted = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGBA" if image.mode == "RGBA" else "RGB",
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    return converted or image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        return _from_array(np.asarray(image), PIXEL_CAP)
+    see_through = image.has_transparency_data
+    return image.convert("RGBA" if see_through else "RGB")
+
+
+def _from_array(array: np.ndarray[Any, Any], pixel_cap: int) -> Image.Image:
+    shape = "x".join(map(str, array.shape))
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or 0 in array.shape:
+        raise ImageError(
+            f"An array of shape {shape} is no picture. Give (height, width), or 3 or 4 channels behind these."
+        )
+    if array.shape[0] * array.shape[1] > pixel_cap:
+        raise ImageError(_too_many_pixels("The array has", pixel_cap))
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) * 255
+    elif array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif np.issubdtype(array.dtype, np.floating):
+        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
+            raise ImageError(
+                "An array of floats must lie between 0 and 1. Divide it by its greatest value first."
+            )
+        array = np.rint(array * 255).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        raise ImageError(
+            f"An array of {array.dtype} is no picture. Give uint8, uint16, bool, or floats from 0 to 1."
+        )
+    image = Image.fromarray(np.ascontiguousarray(array))
+    return image if image.mode in ("RGB", "RGBA") else image.convert("RGB")

@@ -1,0 +1,526 @@
+"""`Mask`: what should change in a picture, as a size and an immutable tuple of marks; pixels are derived from these.
+
+Coordinates are in image pixels, x to the right and y down; pixel (0, 0) covers the square from 0 to 1 both ways.
+*Coverage* is how much of a pixel is masked, 0 to 255. Where it is at least half, the mask asks for an edit; where it is
+0 the picture is protected; what lies between is the seam.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import weakref
+import zlib
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from .errors import MaskError
+from .images import PIXEL_CAP, ImageSource, open_image, preview
+
+__all__ = ["HALF", "Bitmap", "Change", "Mark", "Mask", "Shape", "Stroke"]
+
+Coverage: TypeAlias = NDArray[np.uint8]
+Point: TypeAlias = tuple[float, float]
+Points = TypeVar("Points", bound=tuple[tuple[float, ...], ...])
+Box: TypeAlias = tuple[float, float, float, float]
+
+HALF = 128
+JSON_VERSION = 1
+# How finely polygons and ellipses are drawn before they are averaged down to clean edges.
+SUPERSAMPLE = 4
+# Rendered masks kept in memory: the current one, and its neighbours in an undo history.
+KEPT = 4
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """A brush or eraser stroke: `(x, y, radius)` per point, joined by straight segments with round ends."""
+
+    kind: ClassVar[str] = "stroke"
+    points: tuple[tuple[float, float, float], ...]
+    erase: bool = False
+
+    def scaled(self, sx: float, sy: float) -> Stroke:
+        return replace(
+            self, points=tuple((x * sx, y * sy, r * math.sqrt(sx * sy)) for x, y, r in self.points)
+        )
+
+    def draw(self, coverage: Coverage) -> None:
+        """Paint the stroke into `coverage`, in place."""
+        reach = max(r for _, _, r in self.points) + 1
+        left, top, right, bottom = _clipped(
+            min(x for x, _, _ in self.points) - reach,
+            min(y for _, y, _ in self.points) - reach,
+            max(x for x, _, _ in self.points) + reach,
+            max(y for _, y, _ in self.points) + reach,
+            coverage,
+        )
+        if left >= right or top >= bottom:
+            return
+        stroke = np.zeros((bottom - top, right - left), np.uint8)
+        shifted = [(x - left, y - top, r) for x, y, r in self.points]
+        for start, end in zip(shifted, shifted[1:] or shifted, strict=False):
+            _draw_segment(stroke, start, end)
+        _merge(coverage[top:bottom, left:right], stroke, self.erase)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A filled shape: `rectangle` and `ellipse` by two opposite corners, `polygon` by its corners in order."""
+
+    kind: ClassVar[str] = "shape"
+    outline: Literal["rectangle", "ellipse", "polygon"]
+    points: tuple[Point, ...]
+    erase: bool = False
+
+    def scaled(self, sx: float, sy: float) -> Shape:
+        return replace(self, points=tuple((x * sx, y * sy) for x, y in self.points))
+
+    def draw(self, coverage: Coverage) -> None:
+        """Paint the shape into `coverage`, in place."""
+        xs, ys = [x for x, _ in self.points], [y for _, y in self.points]
+        left, top, right, bottom = _clipped(min(xs), min(ys), max(xs), max(ys), coverage)
+        if left >= right or top >= bottom:
+            return
+        if self.outline == "rectangle":
+            across = _overlap(min(xs) - left, max(xs) - left, right - left)
+            down = _overlap(min(ys) - top, max(ys) - top, bottom - top)
+            drawn = np.rint(np.outer(down, across) * 255).astype(np.uint8)
+        else:
+            drawn = self._supersampled(left, top, right, bottom)
+        _merge(coverage[top:bottom, left:right], drawn, self.erase)
+
+    def _supersampled(self, left: int, top: int, right: int, bottom: int) -> Coverage:
+        fine = Image.new("L", ((right - left) * SUPERSAMPLE, (bottom - top) * SUPERSAMPLE))
+        # Pillow's coordinates name pixel centres; ours name their corners.
+        corners = [((x - left) * SUPERSAMPLE - 0.5, (y - top) * SUPERSAMPLE - 0.5) for x, y in self.points]
+        draw = ImageDraw.Draw(fine)
+        if self.outline == "ellipse":
+            (x0, y0), (x1, y1) = corners
+            draw.ellipse((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), fill=255)
+        else:
+            draw.polygon(corners, fill=255)
+        return np.asarray(fine.reduce(SUPERSAMPLE))
+
+
+@dataclass(frozen=True)
+class Bitmap:
+    """Coverage given as pixels, `size` of them with the first at `(x, y)`: a mask that was read, or a filled region."""
+
+    kind: ClassVar[str] = "bitmap"
+    x: int
+    y: int
+    size: tuple[int, int]
+    packed: bytes = field(repr=False)
+    erase: bool = False
+
+    @classmethod
+    def of(cls, coverage: Coverage, erase: bool = False) -> Bitmap:
+        """The mark that paints `coverage`, a (height, width) array, keeping only the box that has any."""
+        box = Image.fromarray(coverage).getbbox() or (0, 0, 1, 1)
+        kept = np.ascontiguousarray(coverage[box[1] : box[3], box[0] : box[2]])
+        return cls(
+            box[0], box[1], (box[2] - box[0], box[3] - box[1]), zlib.compress(kept.tobytes(), 6), erase
+        )
+
+    def _pixels(self) -> Coverage:
+        width, height = self.size
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(self.packed, width * height)
+        if len(raw) != width * height:
+            raise MaskError("This mask's pixels are incomplete. Save it again from where it was made.")
+        return np.frombuffer(raw, np.uint8).reshape(height, width)
+
+    def scaled(self, sx: float, sy: float) -> Bitmap:
+        box = (round(self.x * sx), round(self.y * sy))
+        size = (max(1, round(self.size[0] * sx)), max(1, round(self.size[1] * sy)))
+        pixels = np.asarray(
+            Image.fromarray(self._pixels()).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        )
+        return Bitmap(*box, size, zlib.compress(np.ascontiguousarray(pixels).tobytes(), 6), self.erase)
+
+    def draw(self, coverage: Coverage) -> None:
+        """Paint the pixels into `coverage`, in place."""
+        width, height = self.size
+        left, top, right, bottom = _clipped(self.x, self.y, self.x + width, self.y + height, coverage)
+        if left < right and top < bottom:
+            part = self._pixels()[top - self.y : bottom - self.y, left - self.x : right - self.x]
+            _merge(coverage[top:bottom, left:right], part, self.erase)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change to everything painted so far: `invert`, `clear`, or `grow`, `shrink` and `feather` by `pixels`."""
+
+    kind: ClassVar[str] = "change"
+    what: Literal["invert", "clear", "grow", "shrink", "feather"]
+    pixels: float = 0.0
+
+    def scaled(self, sx: float, sy: float) -> Change:
+        return replace(self, pixels=self.pixels * math.sqrt(sx * sy))
+
+    def draw(self, coverage: Coverage) -> None:
+        """Change `coverage`, in place."""
+        if self.what == "invert":
+            np.subtract(255, coverage, out=coverage)
+        elif self.what == "clear":
+            coverage[:] = 0
+        elif self.what == "grow":
+            coverage[:] = _dilated(coverage, self.pixels)
+        elif self.what == "shrink":
+            coverage[:] = 255 - _dilated(255 - coverage, self.pixels)
+        else:
+            coverage[:] = np.asarray(
+                Image.fromarray(coverage).filter(ImageFilter.GaussianBlur(self.pixels / 2))
+            )
+
+
+Mark: TypeAlias = Stroke | Shape | Bitmap | Change
+_MARKS: dict[str, type[Any]] = {mark.kind: mark for mark in (Stroke, Shape, Bitmap, Change)}
+
+_rendered: deque[weakref.ref[Mask]] = deque()
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What should change in a picture of `size` (width, height in pixels). Immutable: every method returns a new one.
+
+    Raises `MaskError` where a size, a coordinate, a radius or an amount makes no sense.
+    """
+
+    size: tuple[int, int]
+    marks: tuple[Mark, ...] = ()
+    _before: weakref.ref[Mask] | None = field(default=None, repr=False, compare=False)
+    _kept: Coverage | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size = tuple(self.size)
+        if len(size) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in size):
+            raise MaskError(
+                f"A mask's size is (width, height) in pixels, not {self.size!r}. Use the picture's own size."
+            )
+        if size[0] * size[1] > PIXEL_CAP:
+            raise MaskError(
+                f"A mask of {size[0]}x{size[1]} is larger than any picture we open. Use the picture's own size."
+            )
+        object.__setattr__(self, "size", (int(size[0]), int(size[1])))
+        object.__setattr__(self, "marks", tuple(self.marks))
+
+    def __repr__(self) -> str:
+        count = len(self.marks)
+        return f"Mask({self.size[0]}x{self.size[1]}, {count} mark{'' if count == 1 else 's'})"
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        preview(self.to_image(), 512).save(out, "PNG")
+        return out.getvalue()
+
+    # Making masks
+
+    @classmethod
+    def from_array(cls, array: NDArray[Any]) -> Mask:
+        """The mask that edits where a (height, width) array is true; uint8 counts as coverage, 0 to 255."""
+        if array.ndim != 2 or not array.size or array.dtype not in (np.dtype(bool), np.dtype(np.uint8)):
+            raise MaskError(
+                "A mask array is (height, width) of bool or uint8. Compare your array with a threshold first."
+            )
+        coverage = np.where(array, 255, 0).astype(np.uint8) if array.dtype == np.bool_ else array
+        height, width = array.shape
+        return cls((width, height), (Bitmap.of(coverage),) if coverage.any() else ())
+
+    @classmethod
+    def from_image(cls, source: ImageSource, *, edit: Literal["transparent", "white", "black"]) -> Mask:
+        """The mask in a picture, which edits where the picture is transparent, white or black: always say which.
+
+        Raises `MaskError` where `edit="transparent"` and the picture has no transparency to tell, and `ImageError`
+        where it can't be opened.
+        """
+        pixels = open_image(source).pixels
+        if edit == "transparent":
+            if pixels.mode != "RGBA":
+                raise MaskError(
+                    'This picture has no transparency, so it says nothing as edit="transparent". '
+                    'For a black and white mask use edit="white" or edit="black".'
+                )
+            grey = ImageChops.invert(pixels.getchannel("A"))
+        elif edit in ("white", "black"):
+            grey = pixels.convert("RGB").convert("L")
+            grey = ImageChops.invert(grey) if edit == "black" else grey
+        else:
+            raise MaskError(f'edit={edit!r} is not known. Use edit="transparent", "white" or "black".')
+        return cls.from_array(np.array(grey))
+
+    @classmethod
+    def from_json(cls, text: str) -> Mask:
+        """The mask that `to_json` wrote, mark by mark."""
+        try:
+            read = json.loads(text)
+            if read["version"] != JSON_VERSION:
+                raise MaskError(
+                    f"This mask was saved as version {read['version']!r}. Open it with a newer ttapi_nb."
+                )
+            return cls(tuple(read["size"]), tuple(_mark_from(mark) for mark in read["marks"]))
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
+            problem = (
+                str(error) if isinstance(error, MaskError) else "This is not a mask saved by Mask.to_json()."
+            )
+        raise MaskError(problem)
+
+    def paint(self, points: Iterable[Sequence[float]], *, radius: float = 16.0) -> Mask:
+        """Brush along `points`, `(x, y)` or, with a radius of its own, `(x, y, radius)`; `radius` in image pixels."""
+        return self.add(Stroke(_stroke_points(points, radius)))
+
+    def erase(self, points: Iterable[Sequence[float]], *, radius: float = 16.0) -> Mask:
+        """Take away along `points`, as `paint` adds."""
+        return self.add(Stroke(_stroke_points(points, radius), erase=True))
+
+    def rectangle(self, box: Box, *, erase: bool = False) -> Mask:
+        """Add (or take away) the rectangle from `(x0, y0)` to `(x1, y1)`; corners between pixels cover them in part."""
+        return self.add(Shape("rectangle", _corners(box), erase))
+
+    def ellipse(self, box: Box, *, erase: bool = False) -> Mask:
+        """Add (or take away) the ellipse that fills the box `(x0, y0, x1, y1)`."""
+        return self.add(Shape("ellipse", _corners(box), erase))
+
+    def polygon(self, points: Iterable[Sequence[float]], *, erase: bool = False) -> Mask:
+        """Add (or take away) the polygon with these corners, at least three."""
+        corners = tuple((float(x), float(y)) for x, y in points)
+        if len(corners) < 3:
+            raise MaskError(
+                "A polygon needs at least three corners. Give more points, or use paint() for a line."
+            )
+        return self.add(Shape("polygon", _finite(corners), erase))
+
+    def fill(self, region: NDArray[np.bool_], *, erase: bool = False) -> Mask:
+        """Add (or take away) a region, a bool array of this mask's (height, width)."""
+        if region.shape != (self.size[1], self.size[0]):
+            raise MaskError(
+                f"The region is {region.shape[::-1]} and the mask {self.size}. Both must be the same size."
+            )
+        return self.add(Bitmap.of(np.where(region, 255, 0).astype(np.uint8), erase))
+
+    def invert(self) -> Mask:
+        """Edit what was protected, and protect what was to be edited."""
+        return self.add(Change("invert"))
+
+    def clear(self) -> Mask:
+        """An empty mask of the same size."""
+        return Mask(self.size)
+
+    def grow(self, pixels: float) -> Mask:
+        """Reach `pixels` further out on every side."""
+        return self.add(Change("grow", _amount(pixels)))
+
+    def shrink(self, pixels: float) -> Mask:
+        """Draw back by `pixels` on every side but the picture's own edge."""
+        return self.add(Change("shrink", _amount(pixels)))
+
+    def feather(self, pixels: float) -> Mask:
+        """Soften the edge so that it fades over about `pixels` to each side."""
+        return self.add(Change("feather", _amount(pixels)))
+
+    def add(self, mark: Mark) -> Mask:
+        """This mask with one more mark on top."""
+        return Mask(self.size, (*self.marks, mark), _before=weakref.ref(self))
+
+    def resize(self, size: tuple[int, int]) -> Mask:
+        """The same mask for the same picture at another size."""
+        if tuple(size) == self.size:
+            return self
+        sx, sy = size[0] / self.size[0], size[1] / self.size[1]
+        return Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))
+
+    # Reading masks
+
+    def coverage(self) -> Coverage:
+        """How much of each pixel is masked: a read-only (height, width) array of uint8."""
+        if self._kept is not None:
+            return self._kept
+        # Start from the nearest earlier mask that is still rendered: a new stroke costs only itself.
+        before, pending = self, list[Mark]()
+        while before.marks:
+            pending.append(before.marks[-1])
+            earlier = before._before() if before._before is not None else None
+            if earlier is None:
+                pending = list(reversed(self.marks))
+                before = Mask(self.size)
+                break
+            before = earlier
+            if before._kept is not None:
+                break
+        coverage = np.zeros(self.size[::-1], np.uint8) if before._kept is None else before._kept.copy()
+        for mark in reversed(pending):
+            mark.draw(coverage)
+        coverage.flags.writeable = False
+        object.__setattr__(self, "_kept", coverage)
+        _remember(self)
+        return coverage
+
+    def to_array(self) -> NDArray[np.bool_]:
+        """Where the mask asks for an edit: a (height, width) array of bool."""
+        return self.coverage() >= HALF
+
+    def to_image(self) -> Image.Image:
+        """The coverage as a grey picture, white where the edit is."""
+        return Image.fromarray(self.coverage())
+
+    def to_png(self) -> bytes:
+        """The file the service takes: a PNG, fully transparent where the edit is and opaque elsewhere."""
+        alpha = Image.fromarray(np.where(self.to_array(), 0, 255).astype(np.uint8))
+        picture = Image.new("RGBA", self.size)
+        picture.putalpha(alpha)
+        out = io.BytesIO()
+        picture.save(out, "PNG")
+        return out.getvalue()
+
+    def to_json(self) -> str:
+        """Every mark as JSON text, for `from_json`; nothing is lost."""
+        marks = [{"kind": mark.kind} | asdict(mark) for mark in self.marks]
+        return json.dumps(
+            {"version": JSON_VERSION, "size": self.size, "marks": marks},
+            default=lambda packed: base64.b64encode(packed).decode(),
+        )
+
+    @property
+    def area(self) -> int:
+        """How many pixels the mask asks to edit."""
+        return int(np.count_nonzero(self.to_array()))
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int] | None:
+        """The smallest box `(left, top, right, bottom)` around everything not protected, or None."""
+        return self.to_image().getbbox()
+
+
+def _remember(mask: Mask) -> None:
+    _rendered.append(weakref.ref(mask))
+    if len(_rendered) > KEPT:
+        oldest = _rendered.popleft()()
+        if oldest is not None:
+            object.__setattr__(oldest, "_kept", None)
+
+
+def _mark_from(read: dict[str, Any]) -> Mark:
+    kind = _MARKS[read.pop("kind")]
+    if kind is Bitmap:
+        return Bitmap(
+            **read | {"packed": base64.b64decode(read["packed"], validate=True), "size": tuple(read["size"])}
+        )
+    if kind is Change:
+        return Change(read["what"], _amount(read["pixels"]))
+    points = tuple(tuple(map(float, point)) for point in read.pop("points"))
+    return kind(points=_finite(points), **read)  # type: ignore[no-any-return] # a table of classes gives Any
+
+
+def _stroke_points(
+    points: Iterable[Sequence[float]], radius: float
+) -> tuple[tuple[float, float, float], ...]:
+    given = [tuple(float(number) for number in point) for point in points]
+    if not given or not all(len(point) in (2, 3) for point in given):
+        raise MaskError("A stroke needs at least one point, each (x, y) or (x, y, radius).")
+    whole = tuple((point[0], point[1], point[2] if len(point) == 3 else float(radius)) for point in given)
+    if not all(r > 0 for _, _, r in whole):
+        raise MaskError("A stroke's radius must be over 0 pixels. Choose a larger brush.")
+    return _finite(whole)
+
+
+def _finite(points: Points) -> Points:
+    if not all(math.isfinite(number) and abs(number) < 1e7 for point in points for number in point):
+        raise MaskError(
+            "A mask's coordinates must be ordinary numbers of pixels. Check for nan and infinity."
+        )
+    return points
+
+
+def _corners(box: Box) -> tuple[Point, Point]:
+    if len(box) != 4:
+        raise MaskError("A box is (x0, y0, x1, y1) in image pixels. Give all four numbers.")
+    corners = ((float(box[0]), float(box[1])), (float(box[2]), float(box[3])))
+    _finite(corners)
+    return corners
+
+
+def _amount(pixels: float) -> float:
+    if not (math.isfinite(pixels) and 0 <= pixels <= 10_000):
+        raise MaskError(
+            f"{pixels!r} is no number of pixels from 0 to 10,000. Give how far the mask's edge should move."
+        )
+    return float(pixels)
+
+
+def _clipped(
+    left: float, top: float, right: float, bottom: float, coverage: Coverage
+) -> tuple[int, int, int, int]:
+    height, width = coverage.shape
+    return (
+        max(0, math.floor(left)),
+        max(0, math.floor(top)),
+        min(width, math.ceil(right)),
+        min(height, math.ceil(bottom)),
+    )
+
+
+def _merge(coverage: Coverage, drawn: Coverage, erase: bool) -> None:
+    if erase:
+        np.minimum(coverage, 255 - drawn, out=coverage)
+    else:
+        np.maximum(coverage, drawn, out=coverage)
+
+
+def _overlap(start: float, end: float, count: int) -> NDArray[np.float64]:
+    """How much of each of `count` unit cells lies between `start` and `end`."""
+    cells = np.arange(count)
+    covered: NDArray[np.float64] = np.clip(np.minimum(cells + 1, end) - np.maximum(cells, start), 0, 1)
+    return covered
+
+
+def _draw_segment(
+    stroke: Coverage, start: tuple[float, float, float], end: tuple[float, float, float]
+) -> None:
+    (x0, y0, r0), (x1, y1, r1) = start, end
+    reach = max(r0, r1) + 1
+    left, top, right, bottom = _clipped(
+        min(x0, x1) - reach, min(y0, y1) - reach, max(x0, x1) + reach, max(y0, y1) + reach, stroke
+    )
+    if left >= right or top >= bottom:
+        return
+    px = np.arange(left, right, dtype=np.float32) + np.float32(0.5 - x0)
+    py = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5 - y0))[:, None]
+    dx, dy = np.float32(x1 - x0), np.float32(y1 - y0)
+    length2 = dx * dx + dy * dy
+    along = np.clip((px * dx + py * dy) / length2, 0, 1) if length2 else np.float32(0)
+    distance = np.hypot(px - along * dx, py - along * dy) - (np.float32(r0) + along * np.float32(r1 - r0))
+    drawn = np.rint(np.clip(np.float32(0.5) - distance, 0, 1) * 255).astype(np.uint8)
+    part = stroke[top:bottom, left:right]
+    np.maximum(part, drawn, out=part)
+
+
+def _dilated(coverage: Coverage, radius: float) -> Coverage:
+    """`coverage` with each pixel raised to the greatest within a disc of `radius` around it."""
+    reach = math.floor(radius)
+    height, width = coverage.shape
+    # Row maxima over windows of 1, 2, 4 … pixels: two of them make a window of any length.
+    padded = np.pad(coverage, ((0, 0), (reach, reach)))
+    windows = [padded]
+    while 2 ** len(windows) <= 2 * reach + 1:
+        last, step = windows[-1], 2 ** (len(windows) - 1)
+        windows.append(np.maximum(last[:, :-step], last[:, step:]))
+    grown = coverage.copy()
+    for dy in range(-reach, reach + 1):
+        half = math.floor(math.sqrt(radius * radius - dy * dy))
+        length = 2 * half + 1
+        power = length.bit_length() - 1
+        rows = slice(max(0, -dy), min(height, height - dy))
+        source = windows[power][max(0, dy) : min(height, height + dy)]
+        start = reach - half
+        for shift in (start, start + length - 2**power):
+            np.maximum(grown[rows], source[:, shift : shift + width], out=grown[rows])
+    return grown

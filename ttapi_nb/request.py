@@ -1,0 +1,254 @@
+"""`EditRequest`: everything that one edit asks for, frozen, and able to say what the service would refuse."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, TypedDict
+
+import numpy as np
+from PIL import Image
+
+from .errors import InvalidRequestError
+from .images import ImageFile, ImageSource, SourceImage, open_image
+from .mask import HALF, Mask
+from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
+
+__all__ = ["EditFields", "EditRequest", "MaskSource", "Options"]
+
+MaskSource = Mask | ImageSource
+CHOICE_FIELDS = tuple(sorted({name for model in MODELS.values() for name in model.choices}))
+# What each format is called in a sentence; the service says jpg and webp too.
+FORMAT_WORDS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
+
+
+class Options(TypedDict, total=False):
+    """The fields of an edit besides picture, mask and prompt, for the signatures that pass them on."""
+
+    model: str
+    n: int
+    size: str
+    quality: str
+    response_format: str | None
+    output_format: str | None
+    output_compression: int | None
+    background: str | None
+    input_fidelity: str | None
+    moderation: str | None
+    user: str | None
+    stream: bool | None
+    partial_images: int | None
+    extra_body: Mapping[str, Any]
+
+
+class EditFields(Options, total=False):
+    """All the fields of an edit: what `images.edit` takes."""
+
+    image: ImageSource | Sequence[ImageSource]
+    prompt: str
+    mask: MaskSource | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditRequest:
+    """One edit, as the endpoint knows it (TTAPI, POST /v1/images/edits). Build it with `make`, which opens pictures.
+
+    * `image`: the source pictures; the mask belongs to the first.
+    * `prompt`: what the result should show.
+    * `mask`: a `Mask`, or a picture that is transparent where the edit is; None lets the whole picture change.
+    * `model`: a name of `MODELS`, or any other, which is sent as typed.
+    * `n`: how many results, 1 to 10.
+    * `size`: `"auto"` or `"WIDTHxHEIGHT"` in pixels, one that the model offers.
+    * `quality`, `response_format`, `output_format`, `background`, `input_fidelity`, `moderation`: one of
+      `MODELS[model].choices`.
+    * `output_compression`: 0 to 100, for webp and jpeg results.
+    * `extra_body`: fields that this class does not know, sent as they are.
+
+    What is None or `"auto"` is left out of the body.
+    """
+
+    image: tuple[SourceImage, ...] = ()
+    prompt: str = ""
+    mask: Mask | SourceImage | None = None
+    model: str = DEFAULT_MODEL
+    n: int = 1
+    size: str = "auto"
+    quality: str = "auto"
+    response_format: str | None = None
+    output_format: str | None = None
+    output_compression: int | None = None
+    background: str | None = None
+    input_fidelity: str | None = None
+    moderation: str | None = None
+    user: str | None = None
+    stream: bool | None = None
+    partial_images: int | None = None
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extra_body", MappingProxyType(dict(self.extra_body)))
+
+    @classmethod
+    def make(cls, **given: Any) -> EditRequest:
+        """The request with these fields, its pictures opened. Raises `TypeError`, `ImageError` or `MaskError`."""
+        known = [item.name for item in fields(cls)]
+        for name in given:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, 1)
+                hint = (
+                    f"Did you mean {close[0]!r}?" if close else "Send a field of your own in extra_body={…}."
+                )
+                raise TypeError(f"An edit has no field {name!r}. {hint}")
+        image, mask = given.get("image", ()), given.get("mask")
+        sources = image if isinstance(image, list | tuple) else (image,)
+        opened: dict[str, Any] = {"image": tuple(open_image(source) for source in sources)}
+        if mask is not None:
+            opened["mask"] = mask if isinstance(mask, Mask) else open_image(mask, name="mask")
+        return cls(**given | opened)
+
+    def __repr__(self) -> str:
+        mask = "" if self.mask is None else f", mask={self.mask!r}"
+        prompt = self.prompt if len(str(self.prompt)) <= 40 else self.prompt[:37] + "..."
+        asked = f"model={self.model!r}, n={self.n}, size={self.size!r}"
+        return f"EditRequest({list(self.image)!r}, {prompt!r}{mask}, {asked})"
+
+    @cached_property
+    def image_files(self) -> tuple[ImageFile, ...]:
+        """The pictures as files, without metadata."""
+        return tuple(source.file() for source in self.image)
+
+    @cached_property
+    def mask_file(self) -> ImageFile | None:
+        """The mask as the PNG file that the service takes, transparent where the edit is."""
+        if self.mask is None:
+            return None
+        data = self.mask.to_png() if isinstance(self.mask, Mask) else self.mask.file("PNG").data
+        return ImageFile("mask.png", "image/png", data)
+
+    def body(self) -> dict[str, Any]:
+        """The fields to send besides pictures, mask and model."""
+        skipped = {"image", "mask", "model", "extra_body"}
+        given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in skipped}
+        sent = {name: value for name, value in given.items() if value is not None and value != "auto"}
+        return {name: int(value) if _is_whole(value) else value for name, value in sent.items()} | dict(
+            self.extra_body
+        )
+
+    def check(self) -> None:
+        """Raise `InvalidRequestError` where the service would refuse this."""
+        found = self.problems()
+        if found:
+            raise InvalidRequestError(found)
+
+    def problems(self) -> tuple[str, ...]:
+        """Everything that the service would refuse, each as a sentence or two; empty where it may be sent."""
+        row = model_for(self.model)
+        if not isinstance(self.model, str) or not self.model.strip():
+            return ("There is no model. Choose one, gpt-image-1 for example.",)
+        if not row.edits:
+            return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
+        found = (
+            self._prompt_problems,
+            self._image_problems,
+            self._mask_problems,
+            self._number_problems,
+            self._choice_problems,
+        )
+        return tuple(problem for check in found for problem in check(row))
+
+    def _prompt_problems(self, row: Model) -> Iterator[str]:
+        if not isinstance(self.prompt, str) or not self.prompt.strip():
+            yield "The prompt is empty. Write what the result should show."
+        elif len(self.prompt) > row.prompt_limit:
+            over = len(self.prompt) - row.prompt_limit
+            yield (
+                f"The prompt has {len(self.prompt):,} characters and {row.name} takes at most {row.prompt_limit:,}. "
+                f"Shorten it by {over:,}."
+            )
+
+    def _image_problems(self, row: Model) -> Iterator[str]:
+        if not self.image:
+            yield "There is no picture. Open one first."
+        if len(self.image) > row.images_max:
+            most = "one picture" if row.images_max == 1 else f"{row.images_max} pictures"
+            yield f"{row.name} takes at most {most}, and there are {len(self.image)}. Leave some out."
+        for source, file in zip(self.image, self.image_files, strict=True):
+            if source.format not in row.image_formats:
+                taken = " or ".join(FORMAT_WORDS[format] for format in row.image_formats)
+                yield (
+                    f"{row.name} takes only {taken} pictures, and {source.name!r} is a {FORMAT_WORDS[source.format]}. "
+                    "Save it as png, or use ttapi_nb.edit(), which does that for you."
+                )
+            if len(file.data) >= row.image_bytes:
+                yield (
+                    f"{source.name!r} is {megabytes(len(file.data))} as a file and {row.name} takes less than "
+                    f"{megabytes(row.image_bytes)}. Make the picture smaller first."
+                )
+            if row.square and source.size[0] != source.size[1]:
+                yield (
+                    f"{row.name} takes only square pictures, and {source.name!r} is {source.size[0]}x{source.size[1]}. "
+                    "Crop it to a square first, or choose another model."
+                )
+
+    def _mask_problems(self, row: Model) -> Iterator[str]:
+        if self.mask is None or self.mask_file is None:
+            return
+        if self.image and self.mask.size != self.image[0].size:
+            mask, image = ("x".join(map(str, size)) for size in (self.mask.size, self.image[0].size))
+            yield f"The mask is {mask} and the picture {image}. Make the mask at the picture's own size."
+        if isinstance(self.mask, SourceImage) and self.mask.pixels.mode != "RGBA":
+            yield (
+                "The mask has no transparency, so it doesn't say where to edit. For a black and white mask use "
+                'Mask.from_image(…, edit="white") or edit="black".'
+            )
+        elif _area(self.mask) == 0:
+            yield "The mask marks nothing. Paint over what should change, or leave the mask out to change everything."
+        if len(self.mask_file.data) >= row.mask_bytes:
+            yield (
+                f"The mask is {megabytes(len(self.mask_file.data))} as a PNG, and the service takes less than "
+                f"{megabytes(row.mask_bytes)}. Use plainer shapes, or a smaller picture."
+            )
+
+    def _number_problems(self, row: Model) -> Iterator[str]:
+        if not _is_whole(self.n) or not 1 <= self.n <= row.n_max:
+            yield f"n is how many results to make, a whole number from 1 to {row.n_max}, and not {self.n!r}. Change it."
+        low, high = COMPRESSION_RANGE
+        compression = self.output_compression
+        if compression is not None:
+            if not _is_whole(compression) or not low <= compression <= high:
+                yield f"output_compression is a whole number from {low} to {high}, and not {compression!r}. Change it."
+            elif not row.compresses:
+                yield f"{row.name} doesn't take output_compression. Leave it out."
+            elif compression != high and row.known and self.output_format not in ("webp", "jpeg"):
+                yield "output_compression is for webp and jpeg results: set output_format too, or leave it out."
+        if self.stream or self.partial_images is not None:
+            yield "Streaming is not offered here yet. Leave stream and partial_images out."
+
+    def _choice_problems(self, row: Model) -> Iterator[str]:
+        if not isinstance(self.size, str) or not row.takes_size(self.size):
+            yield f"{row.name} doesn't make results of size {self.size!r}. It takes {row.sizes_in_words}."
+        for name in CHOICE_FIELDS:
+            value = getattr(self, name)
+            taken = row.choices.get(name)
+            if value is None or value == "auto" or not row.known:
+                continue
+            if taken is None:
+                yield f"{row.name} doesn't take {name}. Leave it out."
+            elif value not in taken:
+                yield f"{row.name} doesn't take {name}={value!r}. It takes {', '.join(taken)}."
+        if self.background == "transparent" and self.output_format == "jpeg":
+            yield 'A transparent background needs png or webp. Set output_format="png", or another background.'
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool)
+
+
+def _area(mask: Mask | SourceImage) -> int:
+    if isinstance(mask, Mask):
+        return mask.area
+    alpha: Image.Image = mask.pixels.getchannel("A")
+    return int(np.count_nonzero(np.asarray(alpha) < HALF))

@@ -1,0 +1,249 @@
+"""The service as a whole: one request in, one answer out.
+
+Usage figures follow a rule of our own, since nobody publishes one. Text: one token for every 4 characters of
+the prompt, rounded up. Pictures: one token for every block of 32x32 pixels, counted for each picture and mask
+that came in and for each result that goes out; a block that is begun counts whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import math
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import numpy as np
+from PIL import Image
+
+from .body import read_body
+from .paint import leak, over_white, paint
+from .refusal import Refusal
+from .rules import Edit, Hole, check
+from .shape import result_size, shaped
+
+__all__ = ["Answer", "Fill", "Service"]
+
+EDITS = "/v1/images/edits"
+FILES = "/v1/files/"
+URL_SECONDS = 60 * 60
+URLS_KEPT = 64
+BLOCK = 32
+SIGN = {"TTAPI-NB-Service": "embedded"}
+
+Fill: TypeAlias = Callable[[Image.Image, Image.Image, str, int], Image.Image]
+"""Called as `fill(image, mask, prompt, seed)`: `mask` is of mode `L` and 255 where to edit."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the service answers."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True)
+class _Stored:
+    until: float
+    mime: str
+    data: bytes
+
+
+class Service:
+    """A stand-in for the image-editing endpoint that needs no network and no key.
+
+    It checks a request as strictly as the service's public pages say, and edits the picture by plain image
+    processing (see `paint`): the prompt's colour words act, and the rest of the prompt is not read. Pictures
+    after the first are checked and counted, and otherwise ignored. Results come as base64 unless
+    `response_format` asks for a URL; a URL lives for 60 minutes, and only the newest 64 are kept.
+
+    `seed` gives other results for the same request. `envelope` chooses whose way of writing errors is used.
+    `fill` replaces the edit: it gets the first picture at the result's size (`RGB` or `RGBA`) and a mask,
+    white all over where none was sent, and what it returns is the result, resized if it has another size.
+    Requests on several threads call it on several threads. `leaky` repaints the whole of each result a
+    little, as hosted models do; it leaves what `fill` returns alone. With `require_key` a request must carry
+    some key. `clock` tells the time, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        envelope: Literal["ttapi", "openai"] = "ttapi",
+        fill: Fill | None = None,
+        leaky: bool = False,
+        require_key: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if envelope not in ("ttapi", "openai"):
+            raise ValueError(f"envelope must be 'ttapi' or 'openai', not {envelope!r}.")
+        self._seed = seed
+        self._envelope = envelope
+        self._fill = fill
+        self._leaky = leaky
+        self._require_key = require_key
+        self._clock = clock
+        self._stored: OrderedDict[str, _Stored] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def handle(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer one request. May be called from any thread, and never raises."""
+        try:
+            return self._route(method, url, {name.lower(): value for name, value in headers.items()}, body)
+        except Refusal as refusal:
+            return self._refused(refusal)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the client must get an answer
+            return self._refused(Refusal(f"The service failed: {type(error).__name__}.", status=500))
+
+    def _route(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            where = urlsplit(url)
+        except ValueError:
+            raise Refusal("The URL is broken.") from None
+        if where.path == EDITS:
+            _check_method(method, "POST")
+            if self._require_key and not _has_key(headers):
+                message = "No API key was sent. Send one as TT-API-KEY or as Authorization: Bearer."
+                raise Refusal(message, status=401)
+            files_url = f"{where.scheme}://{where.netloc}{FILES}"
+            return self._edit(files_url, headers.get("content-type", ""), body)
+        if where.path.startswith(FILES):
+            _check_method(method, "GET")
+            return self._file(where.path.removeprefix(FILES))
+        raise Refusal(f"There is nothing here. Edit pictures with POST {EDITS}.", status=404)
+
+    def refusal(self, status: int, message: str) -> Answer:
+        """An error answer in the chosen envelope, for what a server finds before `handle` is asked."""
+        return self._refused(Refusal(message, status=status))
+
+    def _refused(self, refusal: Refusal) -> Answer:
+        if self._envelope == "ttapi":
+            return _json(refusal.status, {"status": "FAILED", "message": refusal.message, "data": None})
+        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
+        error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}
+        return _json(refusal.status, {"error": error})
+
+    # An edit
+
+    def _edit(self, files_url: str, content_type: str, body: bytes) -> Answer:
+        edit = check(read_body(content_type, body))
+        size = result_size(edit.model, edit.size, edit.picture.size)
+        picture, hole = shaped(edit.picture.pixels, edit.hole, size)
+        results = [self._result(edit, picture, hole, number) for number in range(edit.n)]
+        data = []
+        for result in results:
+            encoded = _encoded(result, edit)
+            if edit.as_url:
+                data.append({"url": files_url + self._keep(encoded, edit.output_format)})
+            else:
+                data.append({"b64_json": base64.b64encode(encoded).decode()})
+        reply: dict[str, object] = {"created": int(self._clock()), "data": data, "usage": _usage(edit, size)}
+        if "output_format" in edit.model.choices:
+            reply["size"] = f"{size[0]}x{size[1]}"
+            reply["quality"] = "high" if edit.quality == "auto" else edit.quality
+            reply["output_format"] = edit.output_format
+            reply["background"] = "transparent" if _keeps_alpha(results[0], edit) else "opaque"
+        return _json(200, reply)
+
+    def _result(self, edit: Edit, picture: Image.Image, hole: Hole | None, number: int) -> Image.Image:
+        words = f"{self._seed} {number} {edit.picture.digest} {edit.prompt}"
+        # A prompt from JSON may hold half a surrogate pair, which plain UTF-8 can't write.
+        seed = int.from_bytes(hashlib.sha256(words.encode(errors="surrogatepass")).digest()[:4], "big")
+        if self._fill is not None:
+            return _own_result(self._fill, picture, hole, edit.prompt, seed)
+        result = paint(picture, hole, edit.prompt, seed, number)
+        return leak(result) if self._leaky else result
+
+    # Results by URL
+
+    def _keep(self, data: bytes, output_format: str) -> str:
+        name = f"{secrets.token_hex(16)}.{output_format}"
+        with self._lock:
+            self._forget_old()
+            self._stored[name] = _Stored(self._clock() + URL_SECONDS, f"image/{output_format}", data)
+            if len(self._stored) > URLS_KEPT:
+                self._stored.popitem(last=False)
+        return name
+
+    def _file(self, name: str) -> Answer:
+        with self._lock:
+            self._forget_old()
+            stored = self._stored.get(name)
+        if stored is None:
+            raise Refusal("There is no such result. A result's URL lives for 60 minutes.", status=404)
+        return Answer(200, SIGN | {"Content-Type": stored.mime}, stored.data)
+
+    def _forget_old(self) -> None:
+        now = self._clock()
+        for name in [name for name, stored in self._stored.items() if stored.until <= now]:
+            del self._stored[name]
+
+
+def _check_method(method: str, right: str) -> None:
+    if method.upper() != right:
+        raise Refusal(f"Use {right} here.", status=405)
+
+
+def _has_key(headers: Mapping[str, str]) -> bool:
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    return bool(headers.get("tt-api-key", "").strip() or (scheme.lower() == "bearer" and token.strip()))
+
+
+def _json(status: int, content: Mapping[str, object]) -> Answer:
+    return Answer(status, SIGN | {"Content-Type": "application/json"}, json.dumps(content).encode())
+
+
+def _usage(edit: Edit, size: tuple[int, int]) -> dict[str, object]:
+    text = math.ceil(len(edit.prompt) / 4)
+    came_in = sum(map(_blocks, edit.inputs))
+    went_out = edit.n * _blocks(size)
+    return {
+        "total_tokens": text + came_in + went_out,
+        "input_tokens": text + came_in,
+        "output_tokens": went_out,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": came_in},
+    }
+
+
+def _blocks(size: tuple[int, int]) -> int:
+    return math.ceil(size[0] / BLOCK) * math.ceil(size[1] / BLOCK)
+
+
+def _own_result(fill: Fill, picture: Image.Image, hole: Hole | None, prompt: str, seed: int) -> Image.Image:
+    everywhere = np.ones((picture.height, picture.width), np.bool_)
+    mask = Image.fromarray((everywhere if hole is None else hole).astype(np.uint8) * 255)
+    try:
+        # A copy, since the next result starts from the same picture.
+        result: object = fill(picture.copy(), mask, prompt, seed)
+    except Exception as error:  # noqa: BLE001 - the function is the user's own and may raise anything
+        problem = f"raised {type(error).__name__}: {error}"
+    else:
+        if isinstance(result, Image.Image):
+            plain = result.convert("RGBA" if result.has_transparency_data else "RGB")
+            return plain if plain.size == picture.size else plain.resize(picture.size)
+        problem = f"returned {type(result).__name__} where a PIL image was expected"
+    raise Refusal(f"The fill function {problem}.", status=500)
+
+
+def _keeps_alpha(result: Image.Image, edit: Edit) -> bool:
+    return result.mode == "RGBA" and edit.output_format != "jpeg" and edit.background != "opaque"
+
+
+def _encoded(result: Image.Image, edit: Edit) -> bytes:
+    out = io.BytesIO()
+    pixels = result if _keeps_alpha(result, edit) else over_white(result)
+    if edit.output_format == "png":
+        pixels.save(out, "PNG", compress_level=4)
+    else:
+        pixels.save(out, edit.output_format.upper(), quality=edit.compression)
+    return out.getvalue()

@@ -1,0 +1,227 @@
+"""The edit itself, by plain image processing, with no model in it.
+
+* With a hole, the hole is filled from the rest of the picture by PatchMatch, at 512 pixels or below, and
+  pasted back into the hole only: outside it every pixel stays what it was.
+* Without one, or where the hole is all there is, the whole picture is painted over: smoothed along its edges
+  as by a broad brush, with richer colours.
+* Where the hole is empty there is nothing to edit, and the picture comes back as it is.
+
+Of the prompt only colour words are read: they tint what was painted. The results of one request differ in the
+fill and in a slight cast of colour and brightness, and are the same every time for the same picture, prompt,
+seed and number in the row.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+from .colour import Floats, colours_in, luminance, tint
+from .rules import Hole
+
+__all__ = ["leak", "over_white", "paint"]
+
+WORK_SIZE = 512
+"""The longest side that PatchMatch works at, in pixels: larger takes long and looks no better."""
+
+BRUSH_SIZE = 1024
+"""The longest side that a whole picture is painted at, in pixels."""
+
+PATCH = 5
+LEAST_MARGIN = 96
+TINT = 0.9
+WHOLE_TINT = 0.75
+CAST = 11.0
+GOLDEN_ANGLE = 2.399963
+
+# PatchMatch keeps one random state for the whole process.
+_patchmatch_lock = threading.Lock()
+
+
+def paint(picture: Image.Image, hole: Hole | None, prompt: str, seed: int, number: int) -> Image.Image:
+    """One result: `picture` (`RGB` or `RGBA`) with what `hole` marks painted anew.
+
+    `seed` steers the fill; `number` is the result's place among those of one request, from 0.
+    """
+    if hole is not None and not hole.any():
+        return picture
+    pixels = np.asarray(over_white(picture))
+    everywhere = np.ones(pixels.shape[:2], np.bool_) if hole is None else hole
+    if everywhere.all():
+        painted = _brushed(pixels, number)
+        strength: Floats | float = WHOLE_TINT
+    else:
+        painted = _filled(pixels, everywhere, seed)
+        strength = _fading_in(everywhere) * np.float32(TINT)
+    colours = colours_in(prompt)
+    if colours:
+        painted += (tint(painted, colours, everywhere) - painted) * _per_pixel(strength)
+    painted += _cast(seed, number) * _per_pixel(strength)
+    result = pixels.copy()
+    result[everywhere] = np.rint(np.clip(painted[everywhere], 0, 255)).astype(np.uint8)
+    return _with_alpha(Image.fromarray(result), picture, hole)
+
+
+def over_white(picture: Image.Image) -> Image.Image:
+    """The picture as it looks on white paper, `RGB`."""
+    if picture.mode == "RGB":
+        return picture
+    paper = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
+
+
+def leak(picture: Image.Image) -> Image.Image:
+    """The picture a little repainted everywhere, as hosted models do: softer by a pixel, and warmer."""
+    width, height = picture.size
+    softer = picture.resize((max(1, width * 3 // 4), max(1, height * 3 // 4)), Image.Resampling.BICUBIC)
+    pixels = np.array(softer.resize(picture.size, Image.Resampling.BICUBIC), np.float32)
+    pixels[..., :3] += (4, 1, -3)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def _with_alpha(result: Image.Image, picture: Image.Image, hole: Hole | None) -> Image.Image:
+    if picture.mode != "RGBA":
+        return result
+    alpha = np.array(picture.getchannel("A"))
+    if hole is None:
+        result.putalpha(Image.fromarray(alpha))
+        return result
+    alpha[hole] = 255
+    pixels = np.array(picture)
+    pixels[hole, :3] = np.asarray(result)[hole]
+    pixels[..., 3] = alpha
+    return Image.fromarray(pixels)
+
+
+def _per_pixel(strength: Floats | float) -> Floats | float:
+    return strength if isinstance(strength, float) else strength[..., None]
+
+
+def _cast(seed: int, number: int) -> Floats:
+    # The first result keeps its colours; each further one leans toward another hue, and is lighter or darker.
+    if number == 0:
+        return np.zeros(3, np.float32)
+    angle = seed + number * GOLDEN_ANGLE
+    hue = [math.cos(angle + third * 2 * math.pi / 3) for third in range(3)]
+    return np.array(hue, np.float32) * CAST + (CAST if number % 2 else -CAST)
+
+
+# Filling a hole
+
+
+def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int) -> Floats:
+    box = _surroundings(hole)
+    left, top, right, bottom = box
+    part = Image.fromarray(pixels[top:bottom, left:right])
+    part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
+    scale = min(1.0, WORK_SIZE / max(part.size))
+    small = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
+    # The box filter mixes no pixel of the hole into its neighbours, as smoother ones would.
+    small_hole = np.asarray(part_hole.resize(small, Image.Resampling.BOX)) > 0
+    small_part = np.asarray(part.resize(small, Image.Resampling.BOX))
+    if small_hole.all():
+        fill = _brushed(small_part, 0)
+    else:
+        fill = _patchmatch(small_part, small_hole, seed).astype(np.float32)
+    whole = Image.fromarray(np.clip(fill, 0, 255).astype(np.uint8))
+    filled = np.asarray(whole.resize(part.size, Image.Resampling.LANCZOS), np.float32)
+    result = pixels.astype(np.float32)
+    # At the rim a little of what was there shows through, which hides the step in sharpness.
+    soft = np.asarray(part_hole.filter(ImageFilter.BoxBlur(1)), np.float32)[..., None] / 255
+    inside = result[top:bottom, left:right]
+    inside += (filled - inside) * np.maximum(soft, 0.5)
+    return result
+
+
+def _patchmatch(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int) -> npt.NDArray[np.uint8]:
+    # Here, not above: a notebook that never edits should not wait for it.
+    from patchmatch import inpaint, set_random_seed
+
+    with _patchmatch_lock:
+        set_random_seed(seed)
+        return np.asarray(inpaint(pixels, hole, patch_size=PATCH), np.uint8)
+
+
+def _surroundings(hole: Hole) -> tuple[int, int, int, int]:
+    # A small hole is filled from nearby, and so at a finer scale.
+    rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    margin = max(LEAST_MARGIN, bottom - top, right - left)
+    height, width = hole.shape
+    return (
+        max(0, left - margin),
+        max(0, top - margin),
+        min(width, right + margin),
+        min(height, bottom + margin),
+    )
+
+
+def _fading_in(hole: Hole) -> Floats:
+    """How strongly to tint: 1 inside the hole, less at its rim, never 0, so that thin strokes show."""
+    stencil = Image.fromarray(hole.astype(np.uint8) * 255)
+    shrunk = stencil.copy()
+    shrunk.thumbnail((BRUSH_SIZE, BRUSH_SIZE), Image.Resampling.BOX)
+    steps = max(2, max(shrunk.size) // 64)
+    total = np.zeros((shrunk.height, shrunk.width), np.float32)
+    for _ in range(steps):
+        total += np.asarray(shrunk, np.float32)
+        shrunk = shrunk.filter(ImageFilter.MinFilter(3))
+    inner = Image.fromarray((total / steps).astype(np.uint8)).resize(stencil.size)
+    return 0.3 + np.asarray(inner, np.float32) * np.float32(0.7 / 255)
+
+
+# Painting a whole picture
+
+
+def _brushed(pixels: npt.NDArray[np.uint8], number: int) -> Floats:
+    """An oil painting of the picture: each pixel takes the mean of the calmest of eight places around it."""
+    height, width = pixels.shape[:2]
+    scale = min(1.0, BRUSH_SIZE / max(width, height))
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    image = Image.fromarray(pixels).resize(small, Image.Resampling.BOX)
+    # Further results are painted with another brush.
+    radius = max(1, round(max(small) * (0.006, 0.009, 0.0045, 0.0075)[number % 4]))
+    strokes = _calmest(np.asarray(image, np.float32), radius)
+    light = luminance(strokes)[..., None]
+    richer = light + (strokes - light) * 1.2
+    painting = Image.fromarray(np.clip(richer, 0, 255).astype(np.uint8))
+    painting = painting.filter(ImageFilter.UnsharpMask(radius, 60, 2))
+    return np.array(painting.resize((width, height), Image.Resampling.BICUBIC), np.float32)
+
+
+def _calmest(pixels: Floats, radius: int) -> Floats:
+    mean = _blurred(pixels, radius)
+    light = luminance(pixels)[..., None]
+    spread = np.maximum(_blurred(light * light, radius) - _blurred(light, radius) ** 2, 0)
+    calm = 1 / (1 + spread) ** 4
+    total, weight = np.zeros_like(mean), np.zeros_like(calm)
+    for eighth in range(8):
+        angle = eighth * math.pi / 4
+        shift = (round(radius * math.sin(angle)), round(radius * math.cos(angle)))
+        here = _shifted(calm, shift)
+        total += _shifted(mean, shift) * here
+        weight += here
+    return np.asarray(total / weight)
+
+
+def _blurred(pixels: Floats, radius: int) -> Floats:
+    width = 2 * radius + 1
+    for axis in (0, 1):
+        around = [(0, 0)] * 3
+        around[axis] = (radius + 1, radius)
+        sums = np.cumsum(np.pad(pixels, around, "edge"), axis=axis, dtype=np.float64)
+        ends = np.take(sums, range(width, sums.shape[axis]), axis=axis)
+        starts = np.take(sums, range(sums.shape[axis] - width), axis=axis)
+        pixels = ((ends - starts) / width).astype(np.float32)
+    return pixels
+
+
+def _shifted(pixels: Floats, shift: tuple[int, int]) -> Floats:
+    (down, across), (height, width) = shift, pixels.shape[:2]
+    rows = np.clip(np.arange(height) + down, 0, height - 1)
+    columns = np.clip(np.arange(width) + across, 0, width - 1)
+    return pixels[rows][:, columns]

@@ -1,0 +1,115 @@
+"""The small parts that only the browser can do: reading a dropped photo, the run key, and downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import ipywidgets
+import traitlets
+
+from ..download import SIZE_CAP
+from ..images import ImageFile
+
+__all__ = ["Download", "PhotoInput", "RunKeys", "Style"]
+
+STATIC = Path(__file__).parent / "static"
+STYLE = STATIC / "style.css"
+
+
+class PhotoInput(anywidget.AnyWidget):
+    """A row to choose, drop or paste a photo, or to take the sample; anywhere in the editor around it counts.
+
+    `photo_name` is shown at its end. `on_photo(callback)` is called with a file's name and bytes, `on_sample(callback)`
+    with nothing, and `on_refused(callback)` with a sentence where a file is too large to be read.
+    """
+
+    _esm = STATIC / "photo_input.js"
+    _css = STYLE
+
+    photo_name = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces = bytearray()
+        self._upload = ""
+        self._photo_callbacks = ipywidgets.CallbackDispatcher()
+        self._sample_callbacks = ipywidgets.CallbackDispatcher()
+        self._refused_callbacks = ipywidgets.CallbackDispatcher()
+        self.on_msg(self._receive)
+
+    def on_photo(self, callback: Callable[[str, bytes], None], remove: bool = False) -> None:
+        """Call `callback(name, data)` when a photo has arrived."""
+        self._photo_callbacks.register_callback(callback, remove=remove)
+
+    def on_sample(self, callback: Callable[[], None], remove: bool = False) -> None:
+        """Call `callback()` when the sample is asked for."""
+        self._sample_callbacks.register_callback(callback, remove=remove)
+
+    def on_refused(self, callback: Callable[[str], None], remove: bool = False) -> None:
+        """Call `callback(sentence)` when a file is not read because it is too large."""
+        self._refused_callbacks.register_callback(callback, remove=remove)
+
+    def _receive(self, _: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        if message.get("type") == "sample":
+            self._sample_callbacks()
+        elif message.get("type") == "piece" and buffers:
+            self._receive_piece(message, buffers[0])
+
+    def _receive_piece(self, message: dict[str, Any], piece: memoryview) -> None:
+        name = str(message["name"])
+        if message["size"] > SIZE_CAP:
+            if message["last"]:
+                self._refused_callbacks(f"{name!r} is over {SIZE_CAP // 10**6} MB. Choose a smaller file.")
+            return
+        if message["start"] == 0:
+            # A new file wins over one whose rest never came.
+            self._upload, self._pieces = message["id"], bytearray()
+        if message["id"] != self._upload or message["start"] != len(self._pieces):
+            return
+        self._pieces += piece
+        if message["last"]:
+            data, self._pieces, self._upload = bytes(self._pieces), bytearray(), ""
+            self._photo_callbacks(name, data)
+
+
+class RunKeys(anywidget.AnyWidget):
+    """Calls back when Ctrl+Enter or Cmd+Enter is pressed inside the editor around it."""
+
+    _esm = STATIC / "run_keys.js"
+    _css = STYLE
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})
+        self._callbacks = ipywidgets.CallbackDispatcher()
+        self.on_msg(lambda _, message, __: self._callbacks() if message.get("type") == "run" else None)
+
+    def on_run(self, callback: Callable[[], None], remove: bool = False) -> None:
+        """Call `callback()` at each press."""
+        self._callbacks.register_callback(callback, remove=remove)
+
+
+class Download(anywidget.AnyWidget):
+    """Saves files through the browser: `download(file)`."""
+
+    _esm = STATIC / "download.js"
+    _css = STYLE
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})
+
+    def download(self, file: ImageFile) -> None:
+        """Let every browser that shows this widget download `file`."""
+        self.send({"type": "save", "name": file.name, "mime": file.mime}, [file.data])
+
+
+class Style(anywidget.AnyWidget):
+    """Brings the style sheet to widgets that need nothing else of the browser."""
+
+    _esm = "export default { render() {} };"
+    _css = STYLE
+
+    def __init__(self) -> None:
+        super().__init__(layout={"display": "none"})

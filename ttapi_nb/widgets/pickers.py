@@ -1,0 +1,236 @@
+"""What to ask for: model, size, other options and prompt. Each has a `value` to read, set and observe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from ..models import DEFAULT_MODEL, MODELS, model_for
+from .text import Words
+
+__all__ = ["ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
+
+OTHER = "other …"
+WIDE = {"width": "auto"}
+LABELS = {"description_width": "96px"}
+
+
+class _ChoiceOrText(ipywidgets.VBox):
+    """A list of known values, with a field for any other behind its last entry."""
+
+    value = traitlets.Unicode()
+
+    def __init__(
+        self, description: str, placeholder: str, choices: Sequence[tuple[str, str]], value: str
+    ) -> None:
+        self._choices = ipywidgets.Dropdown(
+            description=description, options=[*choices, (OTHER, OTHER)], layout=WIDE, style=LABELS
+        )
+        self._text = ipywidgets.Text(description=" ", placeholder=placeholder, layout=WIDE, style=LABELS)
+        self._note = Words()
+        super().__init__([self._choices, self._text, self._note])
+        self.value = value
+        self._show()
+        self._choices.observe(self._chosen, "value")
+        self._text.observe(self._typed, "value")
+        self.observe(self._show, "value")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.value!r})"
+
+    def _known(self) -> dict[str, str]:
+        return {value: label for label, value in self._choices.options if value != OTHER}
+
+    def _chosen(self, change: Any) -> None:
+        if change.new == OTHER:
+            self._text.layout.display = None
+            if self._text.value.strip():
+                self.value = self._text.value.strip()
+        elif change.new is not None:
+            self.value = change.new
+
+    def _typed(self, change: Any) -> None:
+        if self._choices.value == OTHER and change.new.strip():
+            self.value = change.new.strip()
+
+    def _show(self, _: Any = None) -> None:
+        known = self.value in self._known()
+        if known:
+            self._choices.value = self.value
+        else:
+            self._choices.value = OTHER
+            self._text.value = self.value
+        self._text.layout.display = "none" if known else None
+
+
+class ModelPicker(_ChoiceOrText):
+    """Picks a model that edits, or takes the name of any other. `value` is the model's name."""
+
+    def __init__(self, value: str = DEFAULT_MODEL) -> None:
+        names = [row.name for row in MODELS.values() if row.edits]
+        super().__init__("Model", "name of a model", [(name, name) for name in names], value)
+        self._describe()
+        self.observe(self._describe, "value")
+
+    def _describe(self, _: Any = None) -> None:
+        row = model_for(self.value)
+        if not row.known:
+            self._note.say("Not in our table: sent as typed, with only the checks that hold for every model.")
+        elif not row.edits:
+            self._note.say(f"{row.name} can't edit a picture.")
+        elif row.retired:
+            day = f"{row.retired.day} {row.retired:%B %Y}"
+            self._note.say(
+                f"OpenAI retired {row.name} on {day}; whether it still answers is the service's to say."
+            )
+        else:
+            self._note.say("")
+
+
+class SizePicker(_ChoiceOrText):
+    """Picks a size that `model` makes. `value` is `"auto"` or `"WIDTHxHEIGHT"` in pixels.
+
+    Where the model takes any size by a rule, or is not known, another size can be typed. When `model` changes to one
+    that doesn't make the chosen size, `value` goes back to `"auto"`.
+    """
+
+    model = traitlets.Unicode(DEFAULT_MODEL)
+
+    def __init__(self, value: str = "auto", model: str = DEFAULT_MODEL) -> None:
+        super().__init__("Size", "WIDTHxHEIGHT", [("auto", "auto")], "auto")
+        self.observe(self._offer, "model")
+        self.model = model
+        self._offer()
+        self.value = value
+
+    def _offer(self, _: Any = None) -> None:
+        row = model_for(self.model)
+        value = self.value if row.takes_size(self.value) else "auto"
+        free = row.size_rule is not None or not row.known
+        offered = [(size.replace("x", " × "), size) for size in row.sizes]
+        self._choices.unobserve(self._chosen, "value")
+        self._choices.options = [*offered, (OTHER, OTHER)] if free else offered
+        self.value = value
+        self._choices.value = value if value in self._known() else OTHER
+        self._choices.observe(self._chosen, "value")
+        self._show()
+        self._note.say(f"Or type another: {row.size_rule}." if row.size_rule else "")
+
+    def _show(self, _: Any = None) -> None:
+        if self.value not in self._known() and all(value != OTHER for _, value in self._choices.options):
+            # Assigned from Python: shown as it is, and refused by the checks.
+            self._choices.options = [*self._choices.options, (OTHER, OTHER)]
+        super()._show()
+
+
+class OptionsPanel(ipywidgets.Accordion):
+    """The other options that `model` takes, folded. `value` is a dict of those that are not the default."""
+
+    model = traitlets.Unicode(DEFAULT_MODEL)
+    value = traitlets.Dict()
+
+    def __init__(self, model: str = DEFAULT_MODEL) -> None:
+        names = dict.fromkeys(name for row in MODELS.values() for name in row.choices)
+        self._n = ipywidgets.BoundedIntText(
+            1, min=1, max=10, description="Results", layout=WIDE, style=LABELS
+        )
+        self._choices = {
+            name: ipywidgets.Dropdown(
+                description=name.replace("_", " ").capitalize(),
+                layout=WIDE,
+                style={"description_width": "124px"},
+            )
+            for name in names
+        }
+        self._compression = ipywidgets.IntSlider(
+            100,
+            0,
+            100,
+            description="Compression",
+            layout=WIDE,
+            style={"description_width": "124px"},
+            continuous_update=False,
+        )
+        self._n.style.description_width = "124px"
+        self._box = ipywidgets.VBox([self._n, *self._choices.values(), self._compression])
+        super().__init__(children=[self._box], titles=("More options",), selected_index=None)
+        for control in (self._n, *self._choices.values(), self._compression):
+            control.observe(self._gather, "value")
+        self.observe(self._offer, "model")
+        self.observe(self._show, "value")
+        self.model = model
+        self._offer()
+
+    def __repr__(self) -> str:
+        return f"OptionsPanel({self.value!r})"
+
+    def _offer(self, _: Any = None) -> None:
+        row = model_for(self.model)
+        with self.hold_trait_notifications():
+            self._n.max = row.n_max
+            for name, control in self._choices.items():
+                values = row.choices.get(name, ())
+                before = control.value
+                control.options = [
+                    ("default", None),
+                    *((value, value) for value in values if value != "auto"),
+                ]
+                control.value = before if before in values else None
+                control.layout.display = None if len(control.options) > 1 else "none"
+        self._gather()
+
+    def _gather(self, _: Any = None) -> None:
+        row = model_for(self.model)
+        chosen = {name: control.value for name, control in self._choices.items() if control.value is not None}
+        compresses = row.compresses and chosen.get("output_format") in ("webp", "jpeg")
+        self._compression.layout.display = None if compresses else "none"
+        if compresses and self._compression.value != 100:
+            chosen["output_compression"] = self._compression.value
+        if self._n.value != 1:
+            chosen["n"] = self._n.value
+        self.value = chosen
+
+    def _show(self, change: Any) -> None:
+        for name, control in self._choices.items():
+            wanted = change.new.get(name)
+            control.value = wanted if wanted in [value for _, value in control.options] else None
+        self._n.value = change.new.get("n", 1)
+        self._compression.value = change.new.get("output_compression", 100)
+
+
+class PromptBox(ipywidgets.VBox):
+    """Where the prompt is written, with how many characters `model` leaves for it. `value` is the text."""
+
+    value = traitlets.Unicode()
+    model = traitlets.Unicode(DEFAULT_MODEL)
+
+    def __init__(self, value: str = "", model: str = DEFAULT_MODEL) -> None:
+        self._area = ipywidgets.Textarea(
+            placeholder="What the result should show", layout={"width": "auto"}, rows=3
+        )
+        self._label = ipywidgets.Label("Prompt")
+        self._left = Words()
+        super().__init__([self._label, self._area, self._left])
+        self._area.tooltip = "Prompt"
+        traitlets.link((self, "value"), (self._area, "value"))
+        self.observe(self._count, ["value", "model"])
+        self.value, self.model = value, model
+        self._count()
+
+    def __repr__(self) -> str:
+        return f"PromptBox({self.value[:37] + '...' if len(self.value) > 40 else self.value!r})"
+
+    @property
+    def remaining(self) -> int:
+        """How many characters are left; below 0 the prompt is too long."""
+        return model_for(self.model).prompt_limit - len(self.value)
+
+    def _count(self, _: Any = None) -> None:
+        left = self.remaining
+        if left < 0:
+            self._left.say(f"{-left:,} characters too many for {self.model}", "alert")
+        else:
+            self._left.say(f"{left:,} characters left · Ctrl+Enter runs")
