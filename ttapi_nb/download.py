@@ -17,6 +17,7 @@ __all__ = ["DownloadError", "download", "origin"]
 SIZE_CAP = 200 * 10**6
 DEADLINE = 60.0
 MOST_HOPS = 5
+LAST_PORT = 65_535
 
 
 class DownloadError(TTAPIError):
@@ -91,6 +92,8 @@ async def _read(reply: httpx.Response, size_cap: int) -> bytes:
 async def _check(url: httpx.URL, public_only: bool, own: httpx.URL | None) -> None:
     if url.scheme not in ("http", "https") or not url.host:
         raise DownloadError(f"{_short(str(url))} is not an http or https address.")
+    if origin(url)[2] > LAST_PORT:
+        raise DownloadError(f"{_short(str(url))} names a port that can't be.")
     if not public_only or (own is not None and origin(url) == origin(own)):
         return
     if url.scheme != "https":

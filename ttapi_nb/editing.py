@@ -11,7 +11,7 @@ from PIL import Image
 
 from . import loop
 from .client import AsyncClient, Client, ImageData, ImagesResponse, default_client
-from .errors import InvalidRequestError
+from .errors import InvalidRequestError, ResultError
 from .fit import Fit
 from .images import ImageSource, SourceImage, open_image
 from .mask import Mask
@@ -97,18 +97,27 @@ async def _carry_out(run: Run, client: Client | AsyncClient) -> None:
         run.began(task)
     try:
         response = await client.core.send(run.request, check=False, on_sent=run.left)
-        if run.log is not None:
-            await asyncio.to_thread(run.log.store, run.id, response)
-        results = await asyncio.to_thread(_results, run, response)
+        await asyncio.to_thread(run.answered, response)
+        results, note = await asyncio.to_thread(_results, run, response)
     except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
         run.stopped(error)
     else:
-        run.succeeded(response, results)
+        run.succeeded(results, note)
 
 
-def _results(run: Run, response: ImagesResponse) -> tuple[Result, ...]:
+def _results(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
+    """The results that are here, and what became of the others."""
     mask = _mask_of(run.request)
-    return tuple(_result(run, response, item, number, mask) for number, item in enumerate(response.data, 1))
+    results: list[Result] = []
+    missing: list[ResultError] = []
+    for number, item in enumerate(response.data, 1):
+        try:
+            results.append(_result(run, response, item, number, mask))
+        except ResultError as error:
+            missing.append(error)
+    if missing and not results:
+        raise missing[0]
+    return tuple(results), " ".join(map(str, missing))
 
 
 def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, mask: Mask | None) -> Result:
@@ -133,6 +142,8 @@ def _leak(run: Run, answer: Image.Image, mask: Mask) -> Leak:
 
 
 def _mask_of(request: EditRequest) -> Mask | None:
-    if request.mask is None or isinstance(request.mask, Mask):
-        return request.mask
-    return Mask.from_image(request.mask, edit="transparent")
+    mask = request.mask
+    if isinstance(mask, SourceImage):
+        # Unchecked requests may send a mask that says nothing. Their answers are paid for all the same.
+        mask = Mask.from_image(mask, edit="transparent") if mask.pixels.mode == "RGBA" else None
+    return None if mask is None else mask.resize(request.image[0].size)

@@ -169,7 +169,7 @@ def open_image(source: ImageSource, *, pixel_cap: int = PIXEL_CAP, name: str | N
     if isinstance(source, SourceImage):
         return source
     if isinstance(source, Image.Image):
-        return SourceImage(_upright(source, pixel_cap), name=name or "image")
+        return SourceImage(_from_pil(source, pixel_cap), name=name or "image")
     if isinstance(source, np.ndarray):
         return SourceImage(_from_array(source, pixel_cap), name=name or "image")
     data, found = _read(source)
@@ -182,12 +182,7 @@ def _read(source: Any) -> tuple[bytes, str]:
     if isinstance(source, Mapping) and "content" in source:
         return bytes(source["content"]), str(source.get("name") or "image")
     if hasattr(source, "read"):
-        if source.seekable():
-            source.seek(0)
-        data = source.read()
-        if not isinstance(data, bytes):
-            raise ImageError('This file gives text, not bytes. Open it with open(path, "rb").')
-        return data, Path(str(getattr(source, "name", "image"))).name
+        return _read_file(source)
     if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
         return _read_url(source)
     if isinstance(source, str | os.PathLike):
@@ -196,6 +191,21 @@ def _read(source: Any) -> tuple[bytes, str]:
     raise ImageError(
         f"A picture can't be made from {kind}. Give a path, a URL, bytes, a PIL image or a numpy array."
     )
+
+
+def _read_file(file: Any) -> tuple[bytes, str]:
+    problem = 'This file gives text, not bytes. Open it with open(path, "rb").'
+    try:
+        if file.seekable():
+            file.seek(0)
+        data = file.read()
+        if isinstance(data, bytes):
+            return data, Path(str(getattr(file, "name", "image"))).name
+    except UnicodeDecodeError:
+        pass
+    except (OSError, ValueError) as error:
+        problem = f'This file can\'t be read ({error}). Open it again with open(path, "rb").'
+    raise ImageError(problem)
 
 
 def _read_url(url: str) -> tuple[bytes, str]:
@@ -272,6 +282,16 @@ def _not_ours(data: bytes) -> str:
     if head.startswith(b"<"):
         return "It is text (SVG or a web page), not a photo. Save the picture itself as PNG or JPEG."
     return "It is not a PNG, JPEG or WEBP picture. Save it as one of these."
+
+
+def _from_pil(image: Image.Image, pixel_cap: int) -> Image.Image:
+    try:
+        return _upright(image, pixel_cap)
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Pillow decodes only now, and decoders fail with any error at all
+        problem = f"This picture of mode {image.mode} can't be used ({error}). Convert it to RGB first."
+    raise ImageError(problem)
 
 
 def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:

@@ -16,7 +16,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ Coverage: TypeAlias = NDArray[np.uint8]
 Point: TypeAlias = tuple[float, float]
 Points = TypeVar("Points", bound=tuple[tuple[float, ...], ...])
 Box: TypeAlias = tuple[float, float, float, float]
+_Outline: TypeAlias = Literal["rectangle", "ellipse", "polygon"]
+_What: TypeAlias = Literal["invert", "clear", "grow", "shrink", "feather"]
 
 HALF = 128
 JSON_VERSION = 1
@@ -38,6 +40,10 @@ JSON_VERSION = 1
 SUPERSAMPLE = 4
 # Rendered masks kept in memory: the current one, and its neighbours in an undo history.
 KEPT = 4
+# The most that a mask's edge may be moved, in pixels.
+FARTHEST = 10_000
+# Coordinates stay under this, in pixels.
+LARGEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Shape:
     """A filled shape: `rectangle` and `ellipse` by two opposite corners, `polygon` by its corners in order."""
 
     kind: ClassVar[str] = "shape"
-    outline: Literal["rectangle", "ellipse", "polygon"]
+    outline: _Outline
     points: tuple[Point, ...]
     erase: bool = False
 
@@ -134,9 +140,13 @@ class Bitmap:
     def _pixels(self) -> Coverage:
         width, height = self.size
         unpacker = zlib.decompressobj()
-        raw = unpacker.decompress(self.packed, width * height)
-        if len(raw) != width * height:
-            raise MaskError("This mask's pixels are incomplete. Save it again from where it was made.")
+        try:
+            # One byte more than is wanted, so that too many show, and never all that a bomb would unpack to.
+            raw = unpacker.decompress(self.packed, width * height + 1)
+        except zlib.error:
+            raw = b""
+        if len(raw) != width * height or not unpacker.eof:
+            raise MaskError("This mask's pixels are damaged. Save it again from where it was made.")
         return np.frombuffer(raw, np.uint8).reshape(height, width)
 
     def scaled(self, sx: float, sy: float) -> Bitmap:
@@ -161,11 +171,11 @@ class Change:
     """A change to everything painted so far: `invert`, `clear`, or `grow`, `shrink` and `feather` by `pixels`."""
 
     kind: ClassVar[str] = "change"
-    what: Literal["invert", "clear", "grow", "shrink", "feather"]
+    what: _What
     pixels: float = 0.0
 
     def scaled(self, sx: float, sy: float) -> Change:
-        return replace(self, pixels=self.pixels * math.sqrt(sx * sy))
+        return replace(self, pixels=min(FARTHEST, self.pixels * math.sqrt(sx * sy)))
 
     def draw(self, coverage: Coverage) -> None:
         """Change `coverage`, in place."""
@@ -198,12 +208,12 @@ class Mask:
 
     size: tuple[int, int]
     marks: tuple[Mark, ...] = ()
-    _before: weakref.ref[Mask] | None = field(default=None, repr=False, compare=False)
-    _kept: Coverage | None = field(default=None, repr=False, compare=False)
+    _before: weakref.ref[Mask] | None = field(default=None, init=False, repr=False, compare=False)
+    _kept: Coverage | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        size = tuple(self.size)
-        if len(size) != 2 or not all(isinstance(side, int | np.integer) and side > 0 for side in size):
+        size = tuple(self.size) if isinstance(self.size, Iterable) else ()
+        if len(size) != 2 or not all(map(_is_length, size)):
             raise MaskError(
                 f"A mask's size is (width, height) in pixels, not {self.size!r}. Use the picture's own size."
             )
@@ -217,6 +227,10 @@ class Mask:
     def __repr__(self) -> str:
         count = len(self.marks)
         return f"Mask({self.size[0]}x{self.size[1]}, {count} mark{'' if count == 1 else 's'})"
+
+    def __reduce__(self) -> tuple[type[Mask], tuple[Any, ...]]:
+        # A copy or a pickle holds the marks; its pixels are derived again.
+        return type(self), (self.size, self.marks)
 
     def _repr_png_(self) -> bytes:
         out = io.BytesIO()
@@ -268,7 +282,7 @@ class Mask:
                     f"This mask was saved as version {read['version']!r}. Open it with a newer ttapi_nb."
                 )
             return cls(tuple(read["size"]), tuple(_mark_from(mark) for mark in read["marks"]))
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             problem = (
                 str(error) if isinstance(error, MaskError) else "This is not a mask saved by Mask.to_json()."
             )
@@ -292,12 +306,7 @@ class Mask:
 
     def polygon(self, points: Iterable[Sequence[float]], *, erase: bool = False) -> Mask:
         """Add (or take away) the polygon with these corners, at least three."""
-        corners = tuple((float(x), float(y)) for x, y in points)
-        if len(corners) < 3:
-            raise MaskError(
-                "A polygon needs at least three corners. Give more points, or use paint() for a line."
-            )
-        return self.add(Shape("polygon", _finite(corners), erase))
+        return self.add(Shape("polygon", _polygon_points(points), erase))
 
     def fill(self, region: NDArray[np.bool_], *, erase: bool = False) -> Mask:
         """Add (or take away) a region, a bool array of this mask's (height, width)."""
@@ -329,11 +338,14 @@ class Mask:
 
     def add(self, mark: Mark) -> Mask:
         """This mask with one more mark on top."""
-        return Mask(self.size, (*self.marks, mark), _before=weakref.ref(self))
+        more = Mask(self.size, (*self.marks, mark))
+        object.__setattr__(more, "_before", weakref.ref(self))
+        return more
 
     def resize(self, size: tuple[int, int]) -> Mask:
         """The same mask for the same picture at another size."""
-        if tuple(size) == self.size:
+        size = Mask(size).size
+        if size == self.size:
             return self
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
         return Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))
@@ -342,8 +354,10 @@ class Mask:
 
     def coverage(self) -> Coverage:
         """How much of each pixel is masked: a read-only (height, width) array of uint8."""
-        if self._kept is not None:
-            return self._kept
+        # Read once: another thread may drop it in between.
+        kept = self._kept
+        if kept is not None:
+            return kept
         # Start from the nearest earlier mask that is still rendered: a new stroke costs only itself.
         before, pending = self, list[Mark]()
         while before.marks:
@@ -351,12 +365,11 @@ class Mask:
             earlier = before._before() if before._before is not None else None
             if earlier is None:
                 pending = list(reversed(self.marks))
-                before = Mask(self.size)
                 break
-            before = earlier
-            if before._kept is not None:
+            before, kept = earlier, earlier._kept
+            if kept is not None:
                 break
-        coverage = np.zeros(self.size[::-1], np.uint8) if before._kept is None else before._kept.copy()
+        coverage = np.zeros(self.size[::-1], np.uint8) if kept is None else kept.copy()
         for mark in reversed(pending):
             mark.draw(coverage)
         coverage.flags.writeable = False
@@ -409,21 +422,58 @@ def _remember(mask: Mask) -> None:
 
 
 def _mark_from(read: dict[str, Any]) -> Mark:
-    kind = _MARKS[read.pop("kind")]
-    if kind is Bitmap:
-        return Bitmap(
-            **read | {"packed": base64.b64decode(read["packed"], validate=True), "size": tuple(read["size"])}
-        )
+    given = dict(read)
+    kind = _MARKS[given.pop("kind")]
     if kind is Change:
-        return Change(read["what"], _amount(read["pixels"]))
-    points = tuple(tuple(map(float, point)) for point in read.pop("points"))
-    return kind(points=_finite(points), **read)  # type: ignore[no-any-return] # a table of classes gives Any
+        if given["what"] not in get_args(_What):
+            raise MaskError(
+                "This mask was changed in a way that is not known here. Open it with a newer ttapi_nb."
+            )
+        return Change(given["what"], _amount(given["pixels"]))
+    if not isinstance(given["erase"], bool):
+        raise TypeError
+    if kind is Stroke:
+        return Stroke(_stroke_points(given["points"], 0), given["erase"])
+    if kind is Shape:
+        return _shape_from(given["outline"], given["points"], given["erase"])
+    return _bitmap_from(given)
+
+
+def _shape_from(outline: Any, points: Any, erase: bool) -> Shape:
+    if outline not in get_args(_Outline):
+        raise MaskError("This mask has a shape that is not known here. Open it with a newer ttapi_nb.")
+    if outline == "polygon":
+        return Shape(outline, _polygon_points(points), erase)
+    (x0, y0), (x1, y1) = points
+    return Shape(outline, _corners((x0, y0, x1, y1)), erase)
+
+
+def _bitmap_from(given: dict[str, Any]) -> Bitmap:
+    x, y, (width, height) = given["x"], given["y"], given["size"]
+    whole = all(isinstance(number, int) and abs(number) < LARGEST for number in (x, y))
+    if not whole or not _is_length(width) or not _is_length(height) or width * height > PIXEL_CAP:
+        raise ValueError
+    mark = Bitmap(x, y, (width, height), base64.b64decode(given["packed"], validate=True), given["erase"])
+    # Now rather than when it is first drawn: what is damaged should fail where it is read.
+    mark._pixels()
+    return mark
+
+
+def _is_length(side: object) -> bool:
+    return isinstance(side, int | np.integer) and not isinstance(side, bool) and bool(side > 0)
+
+
+def _polygon_points(points: Iterable[Sequence[float]]) -> tuple[Point, ...]:
+    given = _numbers(points)
+    if len(given) < 3 or not all(len(point) == 2 for point in given):
+        raise MaskError("A polygon needs at least three corners, each (x, y). For a line use paint().")
+    return _finite(tuple((x, y) for x, y in given))
 
 
 def _stroke_points(
     points: Iterable[Sequence[float]], radius: float
 ) -> tuple[tuple[float, float, float], ...]:
-    given = [tuple(float(number) for number in point) for point in points]
+    given = _numbers(points)
     if not given or not all(len(point) in (2, 3) for point in given):
         raise MaskError("A stroke needs at least one point, each (x, y) or (x, y, radius).")
     whole = tuple((point[0], point[1], point[2] if len(point) == 3 else float(radius)) for point in given)
@@ -432,8 +482,16 @@ def _stroke_points(
     return _finite(whole)
 
 
+def _numbers(points: Iterable[Sequence[float]]) -> list[tuple[float, ...]]:
+    try:
+        return [tuple(float(number) for number in point) for point in points]
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise MaskError("A mask's points must be pairs of numbers: [(x, y), (x, y)]. Give image pixels.")
+
+
 def _finite(points: Points) -> Points:
-    if not all(math.isfinite(number) and abs(number) < 1e7 for point in points for number in point):
+    if not all(math.isfinite(number) and abs(number) < LARGEST for point in points for number in point):
         raise MaskError(
             "A mask's coordinates must be ordinary numbers of pixels. Check for nan and infinity."
         )
@@ -443,15 +501,15 @@ def _finite(points: Points) -> Points:
 def _corners(box: Box) -> tuple[Point, Point]:
     if len(box) != 4:
         raise MaskError("A box is (x0, y0, x1, y1) in image pixels. Give all four numbers.")
-    corners = ((float(box[0]), float(box[1])), (float(box[2]), float(box[3])))
-    _finite(corners)
-    return corners
+    ((x0, y0, x1, y1),) = _numbers([box])
+    corners = ((x0, y0), (x1, y1))
+    return _finite(corners)
 
 
 def _amount(pixels: float) -> float:
-    if not (math.isfinite(pixels) and 0 <= pixels <= 10_000):
+    if not (math.isfinite(pixels) and 0 <= pixels <= FARTHEST):
         raise MaskError(
-            f"{pixels!r} is no number of pixels from 0 to 10,000. Give how far the mask's edge should move."
+            f"{pixels!r} is no number of pixels from 0 to {FARTHEST:,}. Give how far the mask's edge should move."
         )
     return float(pixels)
 
@@ -498,6 +556,10 @@ def _draw_segment(
     length2 = dx * dx + dy * dy
     along = np.clip((px * dx + py * dy) / length2, 0, 1) if length2 else np.float32(0)
     distance = np.hypot(px - along * dx, py - along * dy) - (np.float32(r0) + along * np.float32(r1 - r0))
+    if r0 != r1:
+        # A wide end may reach beyond the straight part on every side.
+        distance = np.minimum(distance, np.hypot(px, py) - np.float32(r0))
+        distance = np.minimum(distance, np.hypot(px - dx, py - dy) - np.float32(r1))
     drawn = np.rint(np.clip(np.float32(0.5) - distance, 0, 1) * 255).astype(np.uint8)
     part = stroke[top:bottom, left:right]
     np.maximum(part, drawn, out=part)
@@ -505,22 +567,23 @@ def _draw_segment(
 
 def _dilated(coverage: Coverage, radius: float) -> Coverage:
     """`coverage` with each pixel raised to the greatest within a disc of `radius` around it."""
-    reach = math.floor(radius)
     height, width = coverage.shape
+    # No pixel has another farther away than the whole picture.
+    across, reach = min(math.floor(radius), width - 1), min(math.floor(radius), height - 1)
     # Row maxima over windows of 1, 2, 4 … pixels: two of them make a window of any length.
-    padded = np.pad(coverage, ((0, 0), (reach, reach)))
+    padded = np.pad(coverage, ((0, 0), (across, across)))
     windows = [padded]
-    while 2 ** len(windows) <= 2 * reach + 1:
+    while 2 ** len(windows) <= 2 * across + 1:
         last, step = windows[-1], 2 ** (len(windows) - 1)
         windows.append(np.maximum(last[:, :-step], last[:, step:]))
     grown = coverage.copy()
     for dy in range(-reach, reach + 1):
-        half = math.floor(math.sqrt(radius * radius - dy * dy))
+        half = min(across, math.floor(math.sqrt(radius * radius - dy * dy)))
         length = 2 * half + 1
         power = length.bit_length() - 1
         rows = slice(max(0, -dy), min(height, height - dy))
         source = windows[power][max(0, dy) : min(height, height + dy)]
-        start = reach - half
+        start = across - half
         for shift in (start, start + length - 2**power):
             np.maximum(grown[rows], source[:, shift : shift + width], out=grown[rows])
     return grown

@@ -132,7 +132,13 @@ class EditRequest:
         """The fields to send besides pictures, mask and model."""
         skipped = {"image", "mask", "model", "extra_body"}
         given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in skipped}
-        sent = {name: value for name, value in given.items() if value is not None and value != "auto"}
+        # A prompt or a user may well be called "auto".
+        chosen = {"size", *CHOICE_FIELDS}
+        sent = {
+            name: value
+            for name, value in given.items()
+            if value is not None and not (name in chosen and value == "auto")
+        }
         return {name: int(value) if _is_whole(value) else value for name, value in sent.items()} | dict(
             self.extra_body
         )
@@ -145,9 +151,9 @@ class EditRequest:
 
     def problems(self) -> tuple[str, ...]:
         """Everything that the service would refuse, each as a sentence or two; empty where it may be sent."""
-        row = model_for(self.model)
         if not isinstance(self.model, str) or not self.model.strip():
             return ("There is no model. Choose one, gpt-image-1 for example.",)
+        row = model_for(self.model)
         if not row.edits:
             return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
         found = (
@@ -157,7 +163,8 @@ class EditRequest:
             self._number_problems,
             self._choice_problems,
         )
-        return tuple(problem for check in found for problem in check(row))
+        # Two pictures of one name may have the same problem, which is said once.
+        return tuple(dict.fromkeys(problem for check in found for problem in check(row)))
 
     def _prompt_problems(self, row: Model) -> Iterator[str]:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
@@ -184,8 +191,8 @@ class EditRequest:
                 )
             if len(file.data) >= row.image_bytes:
                 yield (
-                    f"{source.name!r} is {megabytes(len(file.data))} as a file and {row.name} takes less than "
-                    f"{megabytes(row.image_bytes)}. Make the picture smaller first."
+                    f"The picture {source.name!r} is {megabytes(len(file.data))} as a file and {row.name} takes "
+                    f"less than {megabytes(row.image_bytes)}. Make the picture smaller first."
                 )
             if row.square and source.size[0] != source.size[1]:
                 yield (
@@ -214,17 +221,24 @@ class EditRequest:
 
     def _number_problems(self, row: Model) -> Iterator[str]:
         if not _is_whole(self.n) or not 1 <= self.n <= row.n_max:
-            yield f"n is how many results to make, a whole number from 1 to {row.n_max}, and not {self.n!r}. Change it."
+            yield f"The number of results, n, is a whole number from 1 to {row.n_max}, and not {self.n!r}. Change it."
         low, high = COMPRESSION_RANGE
         compression = self.output_compression
         if compression is not None:
             if not _is_whole(compression) or not low <= compression <= high:
-                yield f"output_compression is a whole number from {low} to {high}, and not {compression!r}. Change it."
+                yield (
+                    f"The compression, output_compression, is a whole number from {low} to {high}, "
+                    f"and not {compression!r}. Change it."
+                )
             elif not row.compresses:
                 yield f"{row.name} doesn't take output_compression. Leave it out."
             elif compression != high and row.known and self.output_format not in ("webp", "jpeg"):
-                yield "output_compression is for webp and jpeg results: set output_format too, or leave it out."
-        if self.stream or self.partial_images is not None:
+                yield (
+                    "The compression, output_compression, is for webp and jpeg results. "
+                    'Set output_format="webp" or "jpeg", or leave it out.'
+                )
+        streams = self.stream is not None and self.stream is not False
+        if streams or self.partial_images is not None:
             yield "Streaming is not offered here yet. Leave stream and partial_images out."
 
     def _choice_problems(self, row: Model) -> Iterator[str]:

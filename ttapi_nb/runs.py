@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import html
 import json
+import logging
 import os
 import sqlite3
 import threading
@@ -130,16 +131,15 @@ class RunLog:
 
     def store(self, run_id: str, response: ImagesResponse) -> None:
         """Keep what arrived: each result's bytes as a file, and its row."""
-        files = self.folder / "results"
-        rows = []
-        for number, item in enumerate(response.data, 1):
-            name = None
-            if item.data is not None:
-                name = hashlib.sha256(item.data).hexdigest()
-                _write_once(files / name, item.data)
-            rows.append((run_id, number, name, item.url, len(item.data or b"")))
         usage = json.dumps(asdict(response.usage)) if response.usage else None
+        rows = []
         with self._open() as db:
+            for number, item in enumerate(response.data, 1):
+                name = None
+                if item.data is not None:
+                    name = hashlib.sha256(item.data).hexdigest()
+                    _write_once(self.folder / "results" / name, item.data)
+                rows.append((run_id, number, name, item.url, len(item.data or b"")))
             db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", rows)
             db.execute("UPDATE runs SET usage = ? WHERE id = ?", (usage, run_id))
 
@@ -303,11 +303,14 @@ class Run:
         """Wait until it has ended and return it. Raises what went wrong, or `TimeoutError` after `timeout` seconds, in
         which case it goes on; so it does when the wait is interrupted.
         """
+        if loop.is_here() and not self._outcome.done():
+            raise RuntimeError("A callback of the run can't wait for it. Look at run.done and run.results instead.")
         try:
             return self._outcome.result(timeout)
         except TimeoutError:
-            if self.done:
-                raise
+            pass
+        if self._outcome.done():
+            return self._outcome.result()
         raise TimeoutError(
             f"The run is still going on after {timeout:g} seconds. Wait again, or cancel() it."
         )
@@ -317,9 +320,15 @@ class Run:
 
     def cancel(self) -> None:
         """Stop it: nothing is billed before the request has left; after that it goes on, and its answer is kept."""
-        loop.submit(self._cancel()).result()
+        if loop.is_here():
+            self._cancel()
+        else:
+            loop.submit(self._cancel_there()).result()
 
-    async def _cancel(self) -> None:
+    async def _cancel_there(self) -> None:
+        self._cancel()
+
+    def _cancel(self) -> None:
         # On the package's loop, where the request leaves: either it has left or it has not.
         if self.done:
             return
@@ -332,7 +341,10 @@ class Run:
         self._end("cancelled", RunCancelledError(self.note))
 
     def on_change(self, callback: Callable[[Run], None], remove: bool = False) -> None:
-        """Call `callback(run)` on the package's thread whenever `status`, `results` or `note` change."""
+        """Call `callback(run)` on the package's thread whenever `status`, `results` or `note` change.
+
+        What a callback raises is logged, and the run goes on.
+        """
         with self._lock:
             if remove:
                 self._callbacks.remove(callback)
@@ -352,12 +364,23 @@ class Run:
         self.status = "waiting"
         self._changed()
 
-    def succeeded(self, response: ImagesResponse, results: tuple[Result, ...]) -> None:
-        """It has its results."""
-        self.response, self.results = response, results
-        self._settle("done")
+    def answered(self, response: ImagesResponse) -> None:
+        """Its answer is here, which is paid for: keep it first, then look at it."""
+        self.response = response
+        if self.log is None:
+            return
+        try:
+            self.log.store(self.id, response)
+        except ResultError as error:
+            self._add_note(f"{error} The results are here, but not in the log: save them.")
+
+    def succeeded(self, results: tuple[Result, ...], note: str) -> None:
+        """It has its results; `note` says which of them are missing, and why."""
+        self.results = results
+        self._add_note(note)
+        self._settle("done", note)
         if self.status == "cancelled":
-            self.note = "The answer came after you had cancelled. It was kept: see run.results."
+            self._add_note("The answer came after you had cancelled. It was kept: see run.results.")
             self._changed()
         else:
             self._end("done", None)
@@ -379,7 +402,11 @@ class Run:
         try:
             self.log.settle(self.id, state, problem)
         except ResultError as error:
-            self.note = str(error)
+            self._add_note(str(error))
+
+    def _add_note(self, note: str) -> None:
+        if note not in self.note:
+            self.note = f"{self.note} {note}".strip()
 
     def _end(self, status: Literal["done", "failed", "cancelled"], error: Exception | None) -> None:
         self.status, self.error, self._finished = status, error, time.monotonic()
@@ -394,4 +421,7 @@ class Run:
         with self._lock:
             callbacks = tuple(self._callbacks)
         for callback in callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except Exception:  # a paid answer must not be lost to a callback's mistake
+                logging.getLogger(__name__).exception("Exception in callback %s", callback)

@@ -16,21 +16,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.get_browser import find_browser
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_SECONDS = 120
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: its address, and the folder it serves."""
+    """A running JupyterLab: its address, the folder it serves, and where its kernels keep their run log."""
 
     url: str
     folder: Path
+    data: Path
 
 
 @contextlib.contextmanager
 def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks in `folder`, with the embedded service and nothing of the user's settings."""
+    """JupyterLab on a copy of the notebooks, with the embedded service and nothing of the user's settings."""
     work, settings = folder / "work", folder / "settings"
     shutil.copytree(NOTEBOOKS, work)
     _write_settings(settings, dark)
@@ -55,7 +60,7 @@ def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api", server, folder / "lab.log")
-        yield Lab(f"http://127.0.0.1:{port}", work)
+        yield Lab(f"http://127.0.0.1:{port}", work, folder / "data")
     finally:
         server.terminate()
         server.wait(30)
@@ -64,7 +69,9 @@ def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
 def _write_settings(folder: Path, dark: bool) -> None:
     apputils = folder / "@jupyterlab" / "apputils-extension"
     apputils.mkdir(parents=True)
-    (apputils / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false", "checkForUpdates": False}))
+    (apputils / "notification.jupyterlab-settings").write_text(
+        json.dumps({"fetchNews": "false", "checkForUpdates": False})
+    )
     theme = "JupyterLab Dark" if dark else "JupyterLab Light"
     (apputils / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
 
@@ -73,7 +80,25 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     # A server gives no event when it is ready: its port is all there is to ask.
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
-        with contextlib.suppress(urllib.error.URLError, ConnectionError), urllib.request.urlopen(url, timeout=5):
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            urllib.request.urlopen(url, timeout=5),
+        ):
             return
         time.sleep(0.2)
     raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Browser]:
+    """The browser that `tests/get_browser.py` finds, without a window."""
+    path = find_browser()
+    if path is None:
+        raise RuntimeError("There is no browser for the tests. Get one with: python tests/get_browser.py")
+    with sync_playwright() as playwright:
+        # As root, which containers are, Chromium has no sandbox to start.
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self, Unpack
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 import httpx
 
 from .. import loop
-from ..download import download
+from ..download import LAST_PORT, download, origin
 from ..errors import InvalidRequestError, NotSentError, SettingsError, TTAPIError, UnknownOutcomeError
 from ..request import EditFields, EditRequest
-from .replies import MAY_BE_BILLED, interpret
+from .replies import MAY_BE_BILLED, interpret, parse
 from .responses import ImageData, ImagesResponse, fetched, read_response
 from .secret import KEY_VARIABLE, Secret, find_key
 from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, is_loopback, network_transport
@@ -54,7 +55,7 @@ class Core:
 
     async def edit(self, check: bool, given: dict[str, Any]) -> ImagesResponse:
         """Open the pictures of an edit and send it."""
-        request = await asyncio.to_thread(EditRequest.make, **given)
+        request = await loop.open_in_thread(lambda: EditRequest.make(**given))
         return await self.send(request, check=check)
 
     async def send(
@@ -70,11 +71,10 @@ class Core:
         body = await asyncio.to_thread(encode, request, self.wire, plain_base64=self.plain_base64)
         reply = await self._post(body.content_type, body.data, on_sent)
         embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
-        text = reply.content.decode("utf-8", "replace")
-        plain = await asyncio.to_thread(
-            interpret, reply.status_code, self.secret.scrub(text) if self.secret else text
-        )
-        return await read_response(plain, offline=embedded, fetch=self.fetch)
+        # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
+        scrub = self.secret.scrub if self.secret else str
+        parsed = await asyncio.to_thread(parse, reply.content, scrub)
+        return await read_response(interpret(reply.status_code, parsed), offline=embedded, fetch=self.fetch)
 
     async def fetch(self, url: str) -> bytes:
         """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
@@ -87,13 +87,19 @@ class Core:
 
     async def _post(self, content_type: str, data: bytes, on_sent: Callable[[], None]) -> httpx.Response:
         transport = self.make_transport()
+        failure: Exception
         sent = False
+        stopped: Exception | None = None
 
         async def trace(event: str, info: object) -> None:
-            nonlocal sent
+            nonlocal sent, stopped
             if event.endswith(SENT_EVENT) and not sent:
+                try:
+                    on_sent()
+                except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
+                    stopped = error
+                    raise _StoppedError from None
                 sent = True
-                on_sent()
 
         headers = {"Content-Type": content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
         url = f"{str(self.base_url).rstrip('/')}/images/edits"
@@ -105,9 +111,14 @@ class Core:
                     "POST", url, content=data, headers=headers, extensions={"trace": trace}
                 ) as reply,
             ):
-                return httpx.Response(reply.status_code, headers=reply.headers, content=await _read(reply))
+                content = await _read(reply)
+                # It is decoded by now, though a gateway may have compressed it against our wish.
+                kept = {name: reply.headers[name] for name in reply.headers if name != "content-encoding"}
+                return httpx.Response(reply.status_code, headers=kept, content=content)
+        except _StoppedError:
+            failure = stopped or RuntimeError("The request was stopped.")
         except httpx.ConnectError:
-            failure: TTAPIError = NotSentError(
+            failure = NotSentError(
                 f"{self.base_url.host} can't be reached, so nothing was sent or billed. "
                 "Check the network (and base_url), then run again; without a network use Client.offline()."
             )
@@ -133,6 +144,10 @@ class Core:
             else "The line broke before the whole answer was here"
         )
         return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
+
+
+class _StoppedError(Exception):
+    """Ends a request before its first byte leaves."""
 
 
 async def _read(reply: httpx.Response) -> bytes:
@@ -163,19 +178,18 @@ class _Base:
             api_key = None
             self._embed(_new_service(), wire=wire, timeout=timeout, plain_base64=plain_base64)
             return
-        secret = find_key(api_key)
+        given = Secret(api_key) if api_key is not None else None
+        # A traceback shows this frame: it must not hold the key when something below raises.
         api_key = None
-        url = httpx.URL(base_url)
-        if url.scheme not in ("http", "https") or not url.host:
-            raise SettingsError(
-                f"base_url={base_url!r} is not a web address. It looks like {DEFAULT_BASE_URL}."
-            )
+        secret = find_key(given)
+        url = _web_address(base_url)
         if url.scheme == "http" and not is_loopback(url) and not allow_http:
             raise SettingsError(
                 f"base_url={base_url!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
         _check_settings(wire, timeout)
+        _check_header(auth_header, auth_scheme)
 
         def make_transport() -> httpx.AsyncBaseTransport:
             return KeyTransport(network_transport(url), url, secret, auth_header, auth_scheme)
@@ -217,6 +231,8 @@ class _Base:
             url, wire, plain_base64, timeout, lambda: EmbeddedTransport(service), None, offline=True
         )
 
+    _core: Core
+
     @property
     def is_offline(self) -> bool:
         """Whether the embedded service in this process answers."""
@@ -229,11 +245,32 @@ class _Base:
 
     def __repr__(self) -> str:
         name = type(self).__name__
+        if not hasattr(self, "_core"):
+            # A traceback shows a client that could not be made.
+            return f"<{name}, not made>"
         return (
             f"{name}.offline()"
             if self.is_offline
             else f"{name}({str(self._core.base_url)!r}, wire={self._core.wire!r})"
         )
+
+
+def _web_address(base_url: str) -> httpx.URL:
+    try:
+        url = httpx.URL(base_url)
+    except httpx.InvalidURL:
+        url = httpx.URL()
+    if url.scheme in ("http", "https") and url.host and origin(url)[2] <= LAST_PORT:
+        return url
+    raise SettingsError(f"base_url={base_url!r} is not a web address. It looks like {DEFAULT_BASE_URL}.")
+
+
+def _check_header(name: str, scheme: str) -> None:
+    # Found here, not while sending, when nobody could tell whether the request had left.
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise SettingsError(f"auth_header={name!r} can't be a header's name. Leave it out for TT-API-KEY.")
+    if not (scheme.isascii() and scheme.isprintable()):
+        raise SettingsError(f"auth_scheme={scheme!r} can't stand in a header. Leave it out, or use Bearer.")
 
 
 def _check_settings(wire: str, timeout: float) -> None:

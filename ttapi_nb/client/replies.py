@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ..errors import (
@@ -14,7 +15,7 @@ from ..errors import (
     UnknownOutcomeError,
 )
 
-__all__ = ["interpret"]
+__all__ = ["interpret", "parse"]
 
 MAY_BE_BILLED = (
     "It may have been carried out and billed: "
@@ -41,20 +42,20 @@ KINDS: dict[int, type[RefusedError]] = {
 MODERATED = "The service won't make this picture: reword the prompt, or use another picture."
 
 
-def interpret(status: int, text: str) -> dict[str, Any]:
-    """The plain reply `{created, data, usage}` in a response's body, taken out of TTAPI's envelope where it is in one.
+def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
+    """The plain reply `{created, data, usage}` in a parsed body, taken out of TTAPI's envelope where it is in one.
 
     Raises `RefusedError` where the service said no, also with HTTP 200, and `UnknownOutcomeError` where nothing says
     whether the edit was made.
     """
-    reply = _parsed(text)
     if reply is not None:
         error = _error_in(reply)
         if error is not None and status < 500:
             raise _refusal(status, **error)
         if status == 200:
             plain = reply.get("data") if reply.get("status") == "SUCCESS" else reply
-            plain = {"data": plain} if isinstance(plain, list) else plain
+            # A bare list in the envelope: what else there is, usage say, stands beside it.
+            plain = reply if isinstance(plain, list) else plain
             if isinstance(plain, dict) and isinstance(plain.get("data"), list) and plain["data"]:
                 return plain
             raise UnknownOutcomeError(
@@ -79,9 +80,22 @@ def interpret(status: int, text: str) -> dict[str, Any]:
     )
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
+def parse(body: bytes, scrub: Callable[[str], str]) -> dict[str, Any] | None:
+    """The JSON object in a response's body, or None where it is something else.
+
+    `scrub` takes the key out of all words in it. Pictures are left alone: a short key would stand in them by chance.
+    """
+
+    def scrubbed(given: Any) -> Any:
+        if isinstance(given, list):
+            return [scrubbed(item) for item in given]
+        return scrub(given) if isinstance(given, str) else given
+
+    def keep(found: dict[str, Any]) -> dict[str, Any]:
+        return {name: value if name == "b64_json" else scrubbed(value) for name, value in found.items()}
+
     try:
-        reply = json.loads(text)
+        reply = json.loads(body.decode("utf-8", "replace"), object_hook=keep)
     except (ValueError, RecursionError):
         return None
     return reply if isinstance(reply, dict) else None

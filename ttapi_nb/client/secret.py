@@ -37,13 +37,12 @@ class Secret:
         return text.replace(self._reveal(), "[key]")
 
 
-def find_key(given: str | None) -> Secret:
+def find_key(given: Secret | None) -> Secret:
     """The key from the argument or from the environment's `TT_API_KEY`.
 
     Raises `MissingKeyError` where there is none, `SettingsError` where it can't be one.
     """
-    value = (given if given is not None else os.environ.get(KEY_VARIABLE, "")).strip()
-    given = None
+    value = (given.reveal() if given is not None else os.environ.get(KEY_VARIABLE, "")).strip()
     missing, sound = not value, value.isascii() and value.isprintable() and " " not in value
     # The frames below are shown in a traceback: they must not hold the key.
     secret, value = Secret(value), ""

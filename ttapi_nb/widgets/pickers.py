@@ -15,7 +15,7 @@ __all__ = ["ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
 
 OTHER = "other …"
 WIDE = {"width": "auto"}
-LABELS = {"description_width": "96px"}
+LABELS = {"description_width": "64px"}
 
 
 class _ChoiceOrText(ipywidgets.VBox):
@@ -209,12 +209,10 @@ class PromptBox(ipywidgets.VBox):
 
     def __init__(self, value: str = "", model: str = DEFAULT_MODEL) -> None:
         self._area = ipywidgets.Textarea(
-            placeholder="What the result should show", layout={"width": "auto"}, rows=3
+            description="Prompt", placeholder="What the result should show", layout=WIDE, style=LABELS
         )
-        self._label = ipywidgets.Label("Prompt")
         self._left = Words()
-        super().__init__([self._label, self._area, self._left])
-        self._area.tooltip = "Prompt"
+        super().__init__([self._area, self._left])
         traitlets.link((self, "value"), (self._area, "value"))
         self.observe(self._count, ["value", "model"])
         self.value, self.model = value, model

@@ -42,6 +42,10 @@ class Words(ipywidgets.HTML):
 class StatusLine(Words):
     """Where an editor says what goes on, and what went wrong."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_class("ttapi-status")
+
     def error(self, error: Exception) -> None:
         """Show an error of ours as it is, and any other as what it is."""
         problems = getattr(error, "problems", None)

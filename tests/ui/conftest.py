@@ -1,0 +1,60 @@
+"""A real JupyterLab and a real browser, shared by all browser tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.ui.lab import Lab, running_browser, running_lab
+from tests.ui.notebook import Notebook
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test in this folder."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.ui)
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """JupyterLab, light theme, with the embedded service."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium or Chrome; where there is none, the tests fail and say what to install."""
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser window of a test's own, wide enough for the editor's two columns."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1100}, accept_downloads=True)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
+    """One tab of that window; what it showed at the end is kept as `last.png` in the test's folder."""
+    page = context.new_page()
+    yield page
+    page.screenshot(path=tmp_path / "last.png")
+
+
+@pytest.fixture
+def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Callable[..., Notebook]:
+    """Opens a notebook: `notebook("01_first_edit.ipynb")` a copy of an example, `notebook(code, code)` a new one."""
+
+    def opened(*cells: str) -> Notebook:
+        name = f"{request.node.name}.ipynb"
+        return Notebook.opened(page, lab, name, cells)
+
+    return opened

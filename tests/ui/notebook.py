@@ -1,0 +1,118 @@
+"""A notebook in the browser, driven as a person would: cells are run with Shift+Enter, widgets by mouse and keys."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import Locator, Page, expect
+
+from tests.ui.lab import NOTEBOOKS, Lab
+
+START_TRIES = 5
+PATIENCE = 60_000
+"""How long a kernel or a run may take, in milliseconds."""
+
+
+class Notebook:
+    """One open notebook and the first editor in it."""
+
+    def __init__(self, page: Page, lab: Lab) -> None:
+        self.page = page
+        self.lab = lab
+
+    @classmethod
+    def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
+        """Open a copy of the example named by `cells`, or a new notebook with these code cells."""
+        path = lab.folder / name
+        if len(cells) == 1 and cells[0].endswith(".ipynb"):
+            shutil.copy(NOTEBOOKS / cells[0], path)
+        else:
+            nbformat.write(
+                nbformat.v4.new_notebook(
+                    cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+                    metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+                ),
+                path,
+            )
+        page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+        # The status bar says Idle when the kernel has answered.
+        page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(timeout=PATIENCE)
+        return cls(page, lab)
+
+    def start(self, number: int) -> Locator:
+        """Run the code cell of that number, from 0, without waiting for its end."""
+        cell = self.page.locator(".jp-Notebook .jp-CodeCell").nth(number)
+        prompt = cell.locator(".jp-InputPrompt").first
+        before = prompt.inner_text()
+        for _ in range(START_TRIES):
+            cell.locator(".cm-content").first.click()
+            self.page.keyboard.press("Shift+Enter")
+            # A page that has just been opened may not know its shortcuts yet.
+            with contextlib.suppress(AssertionError):
+                expect(prompt).not_to_have_text(before, timeout=3_000)
+                return cell
+        raise AssertionError(f"Cell {number} could not be started.")
+
+    def run(self, number: int) -> str:
+        """Run a code cell, wait for its end, and return the text it printed."""
+        cell = self.start(number)
+        # [*] while it runs, [3] when it has ended.
+        expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=PATIENCE)
+        return "\n".join(cell.locator(".jp-OutputArea-output pre").all_inner_texts()).strip()
+
+    @property
+    def editor(self) -> Locator:
+        """The first editor."""
+        return self.page.locator(".ttapi-editor").first
+
+    def button(self, name: str) -> Locator:
+        """A button of the editor by the name that a screen reader speaks."""
+        # Before the name stands the icon, a letter of its own font.
+        return self.editor.get_by_role("button", name=re.compile(rf"\b{name}$"))
+
+    @property
+    def prompt(self) -> Locator:
+        """Where the prompt is written."""
+        return self.editor.locator("textarea")
+
+    @property
+    def status(self) -> Locator:
+        """The line under the Run button."""
+        return self.editor.locator(".ttapi-panel .ttapi-status")
+
+    def pick(self, label: str, choice: str) -> None:
+        """Choose from one of the editor's lists."""
+        self.editor.get_by_label(label, exact=True).select_option(label=choice)
+
+    def paint(self, points: Sequence[tuple[float, float]]) -> None:
+        """Drag the mouse over the photo along `points`, in pixels of a photo 1024 wide."""
+        canvas = self.editor.locator("canvas").first
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box is not None
+        on_screen = [
+            (box["x"] + x * box["width"] / 1024, box["y"] + y * box["width"] / 1024) for x, y in points
+        ]
+        self.page.mouse.move(*on_screen[0])
+        self.page.mouse.down()
+        for point in on_screen[1:]:
+            self.page.mouse.move(*point, steps=4)
+        self.page.mouse.up()
+
+    def wait_for_results(self) -> None:
+        """Wait until the run that was started is done."""
+        expect(self.status).to_contain_text("Done in", timeout=PATIENCE)
+
+    def downloaded(self, folder: Path) -> Path:
+        """Press Download and return the file that the browser saved."""
+        with self.page.expect_download() as waiting:
+            self.button("Download").click()
+        path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        return path
