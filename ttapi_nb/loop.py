@@ -74,7 +74,9 @@ def call(work: Coroutine[Any, Any, T]) -> T:
     """Run `work` on the package's loop and wait for it; an interrupt while waiting cancels it."""
     if is_here():
         work.close()
-        raise RuntimeError("This would wait for the very thread it is called on. Call it from another thread.")
+        raise RuntimeError(
+            "This would wait for the very thread it is called on. Call it from another thread."
+        )
     future = submit(work)
     try:
         return future.result()

@@ -304,7 +304,9 @@ class Run:
         which case it goes on; so it does when the wait is interrupted.
         """
         if loop.is_here() and not self._outcome.done():
-            raise RuntimeError("A callback of the run can't wait for it. Look at run.done and run.results instead.")
+            raise RuntimeError(
+                "A callback of the run can't wait for it. Look at run.done and run.results instead."
+            )
         try:
             return self._outcome.result(timeout)
         except TimeoutError:

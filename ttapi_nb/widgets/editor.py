@@ -95,12 +95,12 @@ class ImageEditor(ipywidgets.VBox):
         else:
             service = Words(f"Sends to {self.client.core.base_url.host}. Each run may cost quota.")
         buttons = ipywidgets.HBox([self._run_button, self._cancel_button])
-        panel = ipywidgets.VBox(
+        self._panel = ipywidgets.VBox(
             [self._model, self._size, self._prompt, self._options, service, self._plan, buttons, self.status]
         )
-        panel.add_class("ttapi-panel")
+        self._panel.add_class("ttapi-panel")
         self.drawer.add_class("ttapi-stage")
-        body = ipywidgets.Box([self.drawer, panel])
+        body = ipywidgets.Box([self.drawer, self._panel])
         body.add_class("ttapi-body")
         return [self._input, body, self.viewer, self._keys]
 

@@ -1,0 +1,79 @@
+"""What holds for every test: a data folder of its own, no key, and no callback that fails in silence."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ipywidgets.widgets.interaction
+import ipywidgets.widgets.widget
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.server import Server
+
+# They log an exception that nobody waits for, and go on.
+TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Runs are logged in a folder of the test's own, and there is no key whoever runs the tests."""
+    folder = tmp_path / "ttapi-data"
+    monkeypatch.setenv("TTAPI_DATA", str(folder))
+    monkeypatch.delenv("TT_API_KEY", raising=False)
+    monkeypatch.delenv("TTAPI_OFFLINE", raising=False)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_silent_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail the test when a callback raised: ipywidgets, asyncio and our own runs only log that."""
+    raised: list[BaseException | str] = []
+
+    # ipywidgets asks for IPython's shell in each of its except blocks, and nowhere else in these modules: it shows
+    # the error there, or logs it where there is none. So this sees both, whatever the log's level and handlers.
+    for module in (ipywidgets.widgets.widget, ipywidgets.widgets.interaction):
+
+        def watched(ask: Any = module.get_ipython) -> Any:
+            error = sys.exception()
+            if error is not None:
+                raised.append(error)
+            return ask()
+
+        monkeypatch.setattr(module, "get_ipython", watched)
+
+    # A factory sees a record before any logger's handlers, filters or missing propagation could hide it.
+    make = logging.getLogRecordFactory()
+
+    def make_watched(*args: Any, **more: Any) -> logging.LogRecord:
+        record = make(*args, **more)
+        if record.exc_info and record.name.split(".", 1)[0] in TELLTALES:
+            raised.append(record.exc_info[1] or record.getMessage())
+        return record
+
+    logging.setLogRecordFactory(make_watched)
+    try:
+        yield
+    finally:
+        logging.setLogRecordFactory(make)
+    assert not raised, f"a callback raised: {raised!r}"
+
+
+@pytest.fixture
+def photo() -> Image.Image:
+    """A small picture, 64x64, no two rows of which are alike."""
+    grain = np.random.default_rng(7).integers(0, 60, (64, 64, 3))
+    slope = np.linspace(20, 190, 64)[:, None, None]
+    return Image.fromarray((grain + slope).astype(np.uint8))
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that answers every request with one teal picture, until told otherwise."""
+    with Server() as server:
+        yield server

@@ -1,0 +1,96 @@
+"""What the kernel does with the messages of the small browser parts."""
+
+from __future__ import annotations
+
+from ttapi_nb.download import SIZE_CAP
+from ttapi_nb.images import ImageFile
+from ttapi_nb.widgets.browser import Download, PhotoInput, RunKeys
+
+
+def piece(
+    start: int, data: bytes, *, size: int, last: bool, upload: str = "a"
+) -> tuple[dict, list[memoryview]]:
+    """One message of an upload, as the browser sends it."""
+    message = {"type": "piece", "id": upload, "name": "x.png", "size": size, "start": start, "last": last}
+    return message, [memoryview(data)]
+
+
+def watched() -> tuple[PhotoInput, list[object]]:
+    """A photo input, and all that it called back with."""
+    widget, seen = PhotoInput(), []
+    widget.on_photo(lambda name, data: seen.append((name, data)))
+    widget.on_sample(lambda: seen.append("sample"))
+    widget.on_refused(seen.append)
+    return widget, seen
+
+
+def test_pieces_are_put_together():
+    """A photo that came in pieces is handed on once, whole."""
+    widget, seen = watched()
+    widget._handle_custom_msg(*piece(0, b"abcd", size=6, last=False))
+    assert seen == []
+    widget._handle_custom_msg(*piece(4, b"ef", size=6, last=True))
+    assert seen == [("x.png", b"abcdef")]
+
+
+def test_a_newer_upload_wins_over_one_that_broke_off():
+    """After an upload whose rest never came, the next is not mixed with it."""
+    widget, seen = watched()
+    widget._handle_custom_msg(*piece(0, b"abcd", size=9, last=False))
+    widget._handle_custom_msg(*piece(0, b"new", size=3, last=True, upload="b"))
+    widget._handle_custom_msg(*piece(4, b"late", size=9, last=True))
+    assert seen == [("x.png", b"new")]
+
+
+def test_a_piece_out_of_order_is_not_put_together():
+    """A lost piece makes no damaged photo."""
+    widget, seen = watched()
+    widget._handle_custom_msg(*piece(0, b"ab", size=6, last=False))
+    widget._handle_custom_msg(*piece(4, b"ef", size=6, last=True))
+    assert seen == []
+
+
+def test_a_file_that_is_too_large_is_refused_once():
+    """A huge file is not collected, and the refusal says what to do."""
+    widget, seen = watched()
+    for last in (False, True):
+        widget._handle_custom_msg(*piece(0, b"", size=SIZE_CAP + 1, last=last))
+    assert seen == ["'x.png' is over 200 MB. Choose a smaller file."]
+
+
+def test_sample_is_asked_for():
+    """The sample button calls back without a file."""
+    widget, seen = watched()
+    widget._handle_custom_msg({"type": "sample"}, [])
+    assert seen == ["sample"]
+
+
+def test_callbacks_can_be_removed():
+    """`remove=True` takes a callback away again."""
+    widget, seen = PhotoInput(), []
+
+    def callback() -> None:
+        seen.append(1)
+
+    widget.on_sample(callback)
+    widget.on_sample(callback, remove=True)
+    widget._handle_custom_msg({"type": "sample"}, [])
+    assert seen == []
+
+
+def test_run_key_calls_back():
+    """Only the message of the run key counts."""
+    keys, seen = RunKeys(), []
+    keys.on_run(lambda: seen.append("run"))
+    keys._handle_custom_msg({"type": "run"}, [])
+    keys._handle_custom_msg({"type": "other"}, [])
+    assert seen == ["run"]
+
+
+def test_download_sends_the_file_as_a_buffer(monkeypatch):
+    """A file goes to the browser with its name and type, and its bytes not as text."""
+    widget, sent = Download(), []
+    monkeypatch.setattr(widget.comm, "send", lambda **message: sent.append(message))
+    widget.download(ImageFile("a.png", "image/png", b"\x89PNG"))
+    assert sent[0]["data"]["content"] == {"type": "save", "name": "a.png", "mime": "image/png"}
+    assert bytes(sent[0]["buffers"][0]) == b"\x89PNG"

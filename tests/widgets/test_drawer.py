@@ -1,0 +1,197 @@
+"""Painting on the drawer, by the events that a browser sends and from Python."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import traitlets
+from PIL import Image
+
+from ttapi_nb import Mask, MaskDrawer
+
+
+@pytest.fixture
+def drawer() -> MaskDrawer:
+    """A drawer with a grey photo of 400 x 300 pixels."""
+    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
+
+
+def send(drawer: MaskDrawer, event: str, x: float, y: float) -> None:
+    """Hand the drawer a mouse event as the browser does, in pixels of the picture on the screen."""
+    drawer._surface._handle_custom_msg({"event": event, "x": float(x), "y": float(y)}, [])
+
+
+def stroke(drawer: MaskDrawer, *points: tuple[float, float]) -> None:
+    """Press, drag and release along `points`."""
+    send(drawer, "mouse_down", *points[0])
+    for point in points[1:]:
+        send(drawer, "mouse_move", *point)
+    send(drawer, "mouse_up", *points[-1])
+
+
+def test_stroke_becomes_the_same_mask_as_painting_in_python(drawer):
+    """What the mouse drew is a stroke of the brush's size along the pointer's way."""
+    drawer.brush_size = 40
+    stroke(drawer, (100, 100), (200, 150))
+    painted = Mask((400, 300)).paint([(100, 100), (200, 150), (200, 150)], radius=20)
+    assert (drawer.mask.coverage() == painted.coverage()).all()
+
+
+def test_stroke_on_a_large_photo_is_in_photo_pixels():
+    """The screen shows a smaller picture, and the mask is still in the photo's own pixels."""
+    drawer = MaskDrawer(Image.new("RGB", (3200, 1600)))
+    drawer.brush_size = 100
+    assert (drawer._surface.width, drawer._surface.height) == (1600, 800)
+    stroke(drawer, (400, 400))
+    assert drawer.mask.bounds == (750, 750, 850, 850)
+
+
+def test_eraser_takes_paint_away(drawer):
+    """With the eraser, the same way removes what the brush painted."""
+    drawer.brush_size = 30
+    stroke(drawer, (50, 50), (150, 50))
+    drawer.tool = "eraser"
+    drawer.brush_size = 60
+    stroke(drawer, (50, 50), (150, 50))
+    assert drawer.mask.area == 0
+
+
+def test_screen_shows_what_the_mask_says(drawer):
+    """While a stroke is drawn and after it, the ink on the screen is the mask's own coverage."""
+    stroke(drawer, (30, 40), (200, 210), (260, 100))
+    drawer.tool = "eraser"
+    stroke(drawer, (100, 100), (210, 200))
+    assert np.abs(drawer._surface._live.astype(int) - drawer.mask.coverage()).max() == 0
+
+
+def test_hover_without_a_button_paints_nothing(drawer):
+    """Moving the mouse over the photo is no stroke."""
+    send(drawer, "mouse_move", 100, 100)
+    send(drawer, "mouse_up", 120, 100)
+    assert drawer.mask.marks == ()
+
+
+def test_pointer_that_leaves_ends_its_stroke(drawer):
+    """A pointer that leaves the canvas ends the stroke, and what follows is another."""
+    send(drawer, "mouse_down", 100, 100)
+    send(drawer, "mouse_out", 0, 100)
+    send(drawer, "mouse_move", 300, 200)
+    assert len(drawer.mask.marks) == 1
+
+
+def test_touch_paints(drawer):
+    """A finger paints as the mouse does."""
+    surface = drawer._surface
+    for event in ("touch_start", "touch_move", "touch_end"):
+        touches = [] if event == "touch_end" else [{"x": 100.0, "y": 120.0}]
+        surface._handle_custom_msg({"event": event, "touches": touches}, [])
+    assert drawer.mask.to_array()[120, 100]
+
+
+def test_undo_and_redo_go_through_every_change(drawer):
+    """Strokes, inverting, clearing and assignments can all be undone and redone."""
+    stroke(drawer, (100, 100), (150, 100))
+    drawer.invert()
+    drawer.clear()
+    drawer.mask = Mask((400, 300)).rectangle((0, 0, 10, 10))
+    after = drawer.mask
+    areas = []
+    for _ in range(4):
+        areas.append(drawer.mask.area)
+        drawer.undo()
+    assert drawer.mask.marks == ()
+    assert areas[0] == 100
+    assert areas[1] == 0
+    assert areas[2] + areas[3] == 400 * 300
+    for _ in range(4):
+        drawer.redo()
+    assert drawer.mask == after
+
+
+def test_undo_without_a_past_does_nothing(drawer):
+    """Undo and redo on a fresh drawer leave it as it is."""
+    before = drawer.mask
+    drawer.undo()
+    drawer.redo()
+    assert drawer.mask is before
+
+
+def test_new_change_forgets_what_was_undone(drawer):
+    """After an undo, a new stroke starts another future."""
+    stroke(drawer, (100, 100))
+    drawer.undo()
+    stroke(drawer, (200, 200))
+    after = drawer.mask
+    drawer.redo()
+    assert drawer.mask is after
+
+
+def test_buttons_tell_whether_they_do_something(drawer):
+    """Undo, redo and clear are enabled only where they would change something."""
+    buttons = (drawer._undo, drawer._redo, drawer._clear)
+    assert [button.disabled for button in buttons] == [True, True, True]
+    stroke(drawer, (100, 100))
+    assert [button.disabled for button in buttons] == [False, True, False]
+    drawer._undo._handle_custom_msg({"event": "click"}, [])
+    assert [button.disabled for button in buttons] == [True, False, True]
+
+
+def test_mask_is_observed(drawer):
+    """Whoever observes the mask is told of each stroke once."""
+    seen = []
+    drawer.observe(lambda change: seen.append(change.new), "mask")
+    stroke(drawer, (10, 10), (20, 20), (30, 10))
+    assert seen == [drawer.mask]
+
+
+def test_photo_of_the_same_size_keeps_the_mask(drawer):
+    """Another photo of the same size keeps mask and history; one of another size starts anew."""
+    stroke(drawer, (100, 100))
+    mask = drawer.mask
+    drawer.image = Image.new("RGB", (400, 300), "red")
+    assert drawer.mask is mask
+    drawer.image = Image.new("RGB", (100, 50))
+    assert drawer.mask == Mask((100, 50))
+    drawer.undo()
+    assert drawer.mask == Mask((100, 50))
+
+
+def test_mask_of_another_size_is_refused(drawer):
+    """A mask that does not fit the photo is an error, and the drawn one stays."""
+    stroke(drawer, (100, 100))
+    before = drawer.mask
+    with pytest.raises(traitlets.TraitError, match="resize"):
+        drawer.mask = Mask((10, 10))
+    with pytest.raises(traitlets.TraitError, match=r"Mask.from_image"):
+        drawer.mask = "mask.png"
+    assert drawer.mask is before
+
+
+def test_reload_draws_everything_again(drawer, monkeypatch):
+    """When a browser says that it is ready, photo and mask are sent once more."""
+    stroke(drawer, (100, 100))
+    sent: list[object] = []
+    monkeypatch.setattr(drawer._surface[0]._canvas_manager, "send", lambda *args, **rest: sent.append(args))
+    drawer._surface._handle_custom_msg({"event": "client_ready"}, [])
+    assert sent
+
+
+def test_without_a_photo_nothing_can_be_painted():
+    """An empty drawer says what to do, and events change nothing."""
+    drawer = MaskDrawer()
+    stroke(drawer, (10, 10), (20, 20))
+    drawer.invert()
+    assert drawer.mask is None
+    assert drawer._words.words == ("Open a photo to paint on it.",)
+
+
+def test_closing_the_photo_takes_the_mask_along(drawer):
+    """Assigning None for the photo leaves no mask."""
+    stroke(drawer, (100, 100))
+    drawer.image = None
+    assert drawer.mask is None
+
+
+def test_repr_is_short(drawer):
+    """The repr names photo and mask."""
+    assert repr(drawer) == "MaskDrawer(SourceImage('image', 400x300, PNG), Mask(400x300, 0 marks))"

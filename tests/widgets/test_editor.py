@@ -1,0 +1,231 @@
+"""The editor: its state, why it can't run, and what a run does."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import ttapi_nb as tt
+
+
+@pytest.fixture
+def editor(photo) -> tt.ImageEditor:
+    """An editor that could run, on a small photo."""
+    return tt.ImageEditor(photo, prompt="something red", client=tt.Client.offline())
+
+
+def click(button) -> None:
+    """Press a button."""
+    button._handle_custom_msg({"event": "click"}, [])
+
+
+class Gate:
+    """A fill that waits until it is let through, and counts its calls."""
+
+    def __init__(self) -> None:
+        self.open, self.calls, self.entered = threading.Event(), 0, threading.Event()
+
+    def __call__(self, image: Image.Image, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
+        """Wait, then give the picture back in another colour."""
+        self.calls += 1
+        self.entered.set()
+        self.open.wait(30)
+        return Image.new("RGB", image.size, "lime")
+
+
+@pytest.fixture
+def gate():
+    """A gate that is open in the end, whatever the test did."""
+    gate = Gate()
+    yield gate
+    gate.open.set()
+
+
+def test_state_can_be_read_and_assigned(editor):
+    """Every part of the editor is a trait: assigning shows, and what is shown can be read."""
+    editor.model, editor.size, editor.prompt = "dall-e-2", "512x512", "blue"
+    editor.options = {"n": 2, "response_format": "b64_json"}
+    assert (editor._model.value, editor._size.value, editor._prompt.value) == ("dall-e-2", "512x512", "blue")
+    editor._prompt.value = "green"
+    editor._options._n.value = 3
+    assert editor.prompt == "green"
+    assert editor.request.n == 3
+    editor.mask = editor.mask.rectangle((0, 0, 8, 8))
+    assert editor.drawer.mask is editor.mask
+    assert editor.request.mask is editor.mask
+
+
+def test_disabled_run_says_why(editor):
+    """Each problem stands under the button, and when there is none it is enabled."""
+    assert not editor._run_button.disabled
+    editor.prompt = " "
+    assert editor._run_button.disabled
+    assert editor.status.words == editor.problems
+    editor.image = None
+    assert len(editor.status.words) == 2
+    editor.prompt, editor.image = "x", Image.new("RGB", (8, 8))
+    assert not editor._run_button.disabled
+    assert editor.status.words == ("Ready.",)
+
+
+def test_problems_are_those_of_the_chosen_model():
+    """A picture that gpt-image-1 takes and dall-e-2 does not is a problem only for the latter."""
+    editor = tt.ImageEditor(Image.new("RGB", (60, 40)), prompt="x", client=tt.Client.offline())
+    assert editor.problems == ()
+    editor.model = "dall-e-2"
+    assert any("square" in problem for problem in editor.problems)
+
+
+def test_nothing_painted_sends_no_mask(editor):
+    """An empty mask, and one that was erased again, are left out of the request."""
+    assert editor.request.mask is None
+    editor.mask = editor.mask.paint([(9, 9)], radius=4).erase([(9, 9)], radius=9)
+    assert editor.request.mask is None
+
+
+def test_run_button_edits_and_shows_the_result(editor):
+    """The button does what run() does: the result is shown, and outside the mask nothing changed."""
+    editor.model, editor.size = "dall-e-2", "256x256"
+    editor.mask = editor.mask.rectangle((10, 10, 50, 50))
+    click(editor._run_button)
+    run = editor.current.wait(30)
+    assert editor.results == run.results
+    assert editor.status.words[0].startswith("Done in")
+    before, after = np.asarray(editor.image.pixels), np.asarray(run.results[0].image)
+    outside = editor.mask.coverage() == 0
+    assert (before[outside] == after[outside]).all()
+    assert (before[~outside] != after[~outside]).any()
+
+
+def test_second_click_starts_nothing(photo, gate):
+    """While a run is under way, clicks, keys and calls give that run; one row is logged, one fill made."""
+    editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
+    first = editor.run()
+    click(editor._run_button)
+    editor._keys._handle_custom_msg({"type": "run"}, [])
+    assert editor.run() is first
+    assert editor._run_button.disabled
+    gate.open.set()
+    first.wait(30)
+    assert gate.calls == 1
+    assert len(tt.RunLog().rows()) == 1
+    assert not editor._run_button.disabled
+
+
+def test_cancel_tells_what_it_means(photo, gate):
+    """After the request has left, cancelling says that it may be billed, and the answer is kept when it comes."""
+    editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
+    run, arrived = editor.run(), threading.Event()
+    assert gate.entered.wait(30)
+    click(editor._cancel_button)
+    assert "may be billed" in editor.status.words[0]
+    assert not editor._run_button.disabled
+    assert editor._cancel_button.disabled
+    run.on_change(lambda changed: arrived.set() if changed.results else None)
+    gate.open.set()
+    assert arrived.wait(30)
+    assert run.results
+    assert tt.RunLog().rows()[0].results
+
+
+def test_refusal_is_shown_where_people_look(photo):
+    """What the service refuses is an alert in the status, and prompt and mask stay."""
+    editor = tt.ImageEditor(photo, prompt="keep me", client=tt.Client.offline(), model="gpt-image-99")
+    editor.mask = editor.mask.rectangle((0, 0, 9, 9))
+    mask = editor.mask
+    with pytest.raises(tt.RefusedError):
+        editor.run().wait(30)
+    assert "gpt-image-99" in editor.status.words[0]
+    assert editor.status.tone == "alert"
+    assert (editor.prompt, editor.mask) == ("keep me", mask)
+
+
+def test_run_with_problems_raises_and_logs_nothing(editor):
+    """From Python, run() raises what the button shows; nothing is recorded because nothing was sent."""
+    editor.prompt = ""
+    with pytest.raises(tt.InvalidRequestError, match="The prompt is empty"):
+        editor.run()
+    editor._keys._handle_custom_msg({"type": "run"}, [])
+    assert editor.status.tone == "alert"
+    assert tt.RunLog().rows() == []
+
+
+def test_result_becomes_the_next_input_and_keeps_the_mask(editor):
+    """Use as input makes the result the photo; the mask stays."""
+    editor.model, editor.size = "dall-e-2", "256x256"
+    editor.mask = editor.mask.rectangle((10, 10, 50, 50))
+    mask = editor.mask
+    result = editor.run().wait(30).results[0]
+    click(editor.viewer._use)
+    assert editor.image is result.picture
+    assert editor.mask == mask
+
+
+def test_result_of_another_size_brings_the_mask_along(editor):
+    """A result at another size resizes the mask, and undo still works."""
+    editor.model, editor.size = "dall-e-2", "256x256"
+    result = editor.run().wait(30).results[0]
+    editor.mask = editor.mask.rectangle((16, 16, 32, 32))
+    larger = replace(result, picture=tt.open_image(result.image.resize((128, 128))))
+    editor.use_as_input(larger)
+    assert editor.mask.bounds == (32, 32, 64, 64)
+    editor.drawer.undo()
+    assert editor.mask.area == 0
+
+
+def test_upload_opens_and_a_bad_one_changes_nothing(editor, photo):
+    """A good file becomes the photo; a bad one is explained, and photo, mask and prompt stay."""
+    data = tt.open_image(photo).file().data
+    editor._input._photo_callbacks("new.png", data)
+    assert editor.image.name == "new.png"
+    editor.mask = editor.mask.rectangle((0, 0, 9, 9))
+    before = (editor.image, editor.mask, editor.prompt)
+    editor._input._photo_callbacks("bad.png", b"<svg></svg>")
+    assert "SVG" in editor.status.words[0]
+    assert (editor.image, editor.mask, editor.prompt) == before
+
+
+def test_editor_says_which_service_it_uses(photo, monkeypatch):
+    """Without a key it is the embedded service, with one the hosted one, and the editor says so."""
+
+    def shown(editor: tt.ImageEditor) -> str:
+        return " ".join(words for child in editor._panel.children for words in getattr(child, "words", ()))
+
+    assert "Embedded service: no key" in shown(tt.ImageEditor(photo))
+    monkeypatch.setenv("TT_API_KEY", "not-a-real-one")
+    assert "Sends to api.ttapi.io" in shown(tt.ImageEditor(photo))
+
+
+def test_log_can_be_moved_or_switched_off(photo, tmp_path):
+    """`log` names another folder, or none."""
+    elsewhere = tt.RunLog(tmp_path / "elsewhere")
+    tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), log=elsewhere).run().wait(30)
+    tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), log=False).run().wait(30)
+    assert len(elsewhere.rows()) == 1
+    assert tt.RunLog().rows() == []
+
+
+def test_unwritable_log_is_said_before_anything_is_sent(photo, tmp_path, gate):
+    """Where the log can't be written, nothing is sent, and the status says what to do."""
+    (tmp_path / "file").write_text("in the way")
+    editor = tt.ImageEditor(
+        photo, prompt="x", client=tt.Client.offline(fill=gate), log=tt.RunLog(tmp_path / "file")
+    )
+    click(editor._run_button)
+    assert "run log" in editor.status.words[0]
+    assert gate.calls == 0
+
+
+def test_misspelt_keywords_are_refused(photo):
+    """A keyword that the editor does not have is an error."""
+    with pytest.raises(TypeError, match="modle"):
+        tt.ImageEditor(photo, modle="dall-e-2")
+
+
+def test_repr_is_short_and_holds_no_prompt(editor):
+    """The repr names photo, model and size."""
+    assert repr(editor) == "ImageEditor(SourceImage('image', 64x64, PNG), model='gpt-image-1', size='auto')"

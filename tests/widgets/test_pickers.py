@@ -1,0 +1,144 @@
+"""What the pickers offer, and that their values can be read, set and observed."""
+
+from __future__ import annotations
+
+import pytest
+
+from ttapi_nb import MODELS, ModelPicker, SizePicker
+from ttapi_nb.widgets import OptionsPanel, PromptBox
+
+
+def offered(picker: ModelPicker | SizePicker) -> list[str]:
+    """What the list shows, as a person reads it."""
+    return [label for label, _ in picker._choices.options]
+
+
+def words(picker: ModelPicker | SizePicker) -> str:
+    """The small print under the list."""
+    return " ".join(picker._note.words)
+
+
+def test_model_picker_offers_every_model_that_edits():
+    """Models that only generate are not offered; a name that is not in the table can be typed."""
+    assert offered(ModelPicker()) == [name for name, row in MODELS.items() if row.edits] + ["other …"]
+
+
+def test_model_picker_says_when_a_model_was_retired():
+    """A retired model is not refused, but its date is shown."""
+    picker = ModelPicker("dall-e-2")
+    assert "12 May 2026" in words(picker)
+    picker.value = "gpt-image-2"
+    assert words(picker) == ""
+
+
+def test_model_picker_takes_a_typed_name_and_reports_it():
+    """Typing another model's name sets the value, and whoever observes it is told once."""
+    picker, seen = ModelPicker(), []
+    picker.observe(lambda change: seen.append(change.new), "value")
+    picker._choices.value = "other …"
+    picker._text.value = "gpt-image-9"
+    assert picker.value == "gpt-image-9"
+    assert seen == ["gpt-image-9"]
+    assert "sent as typed" in words(picker)
+
+
+def test_model_picker_shows_an_assigned_unknown_name():
+    """A name assigned from Python that no row knows stands in the text field."""
+    picker = ModelPicker()
+    picker.value = "my-model"
+    assert (picker._choices.value, picker._text.value) == ("other …", "my-model")
+    picker.value = "dall-e-2"
+    assert picker._choices.value == "dall-e-2"
+    assert picker._text.layout.display == "none"
+
+
+@pytest.mark.parametrize("name", [row.name for row in MODELS.values() if row.edits])
+def test_size_picker_offers_what_the_model_takes(name):
+    """The list is the model's own, with a field for more only where a rule takes more."""
+    picker = SizePicker(model=name)
+    sizes = [size.replace("x", " × ") for size in MODELS[name].sizes]
+    assert offered(picker) == sizes + ["other …"] * (MODELS[name].size_rule is not None)
+
+
+def test_size_picker_keeps_a_size_that_the_next_model_takes():
+    """Changing the model keeps the size where it can, and goes back to auto where it can't."""
+    picker = SizePicker("1024x1024", model="gpt-image-1")
+    picker.model = "dall-e-2"
+    assert picker.value == "1024x1024"
+    picker.value = "512x512"
+    picker.model = "gpt-image-1"
+    assert picker.value == "auto"
+    assert picker._choices.value == "auto"
+
+
+def test_size_picker_takes_free_text_for_unknown_models_and_rules():
+    """Another size can be typed for a model by rule and for one that no row knows."""
+    for model in ("gpt-image-2", "something-new"):
+        picker = SizePicker(model=model)
+        picker._choices.value = "other …"
+        picker._text.value = "1280x720"
+        assert picker.value == "1280x720"
+
+
+def test_size_picker_shows_a_wrong_size_that_was_assigned():
+    """A size that the model doesn't make is shown as it was assigned, for the checks to refuse."""
+    picker = SizePicker(model="gpt-image-1")
+    picker.value = "999x999"
+    assert picker._text.value == "999x999"
+    assert picker._choices.value == "other …"
+
+
+def test_options_panel_has_the_fields_of_the_model():
+    """Only fields that the model takes are shown, and their values leave with them."""
+    panel = OptionsPanel("gpt-image-1")
+    panel.value = {"quality": "low", "input_fidelity": "high", "n": 3}
+    assert panel._choices["quality"].value == "low"
+    assert panel._n.value == 3
+    panel.model = "gpt-image-2"
+    assert panel.value == {"quality": "low", "n": 3}
+    assert panel._choices["input_fidelity"].layout.display == "none"
+    panel.model = "dall-e-2"
+    assert panel.value == {"n": 3}
+
+
+def test_options_panel_offers_compression_only_where_it_counts():
+    """Compression is for webp and jpeg results, and only sent when it is not the default."""
+    panel = OptionsPanel("gpt-image-1")
+    assert panel._compression.layout.display == "none"
+    panel._choices["output_format"].value = "webp"
+    panel._compression.value = 60
+    assert panel.value == {"output_format": "webp", "output_compression": 60}
+    panel._choices["output_format"].value = "png"
+    assert panel.value == {"output_format": "png"}
+
+
+def test_prompt_box_counts_what_the_model_leaves():
+    """The remaining length follows text and model, and says when there is too much."""
+    box = PromptBox("x" * 990, model="dall-e-2")
+    assert box.remaining == 10
+    box.value = "y" * 1001
+    assert box.remaining == -1
+    assert "1 characters too many" in box._left.words[0]
+    box.model = "gpt-image-1"
+    assert box.remaining == 32_000 - 1001
+
+
+@pytest.mark.parametrize(
+    ("widget", "said"),
+    [
+        (ModelPicker(), "ModelPicker('gpt-image-1')"),
+        (SizePicker(), "SizePicker('auto')"),
+        (OptionsPanel(), "OptionsPanel({})"),
+        (PromptBox("hi"), "PromptBox('hi')"),
+    ],
+)
+def test_reprs_are_short_and_the_same_each_time(widget, said):
+    """A widget's repr names its value and nothing that changes from run to run."""
+    assert repr(widget) == said
+
+
+@pytest.mark.parametrize("kind", [ModelPicker, SizePicker, OptionsPanel, PromptBox])
+def test_misspelt_keywords_are_refused(kind):
+    """A keyword that no picker has is an error, not silence."""
+    with pytest.raises(TypeError, match="modell"):
+        kind(modell="x")
