@@ -1,0 +1,125 @@
+"""The command line: the embedded service for other clients, and JupyterLab on a notebook."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import openai
+import pytest
+from PIL import Image
+
+from ttapi_nb.cli import main
+
+
+@pytest.fixture
+def service() -> Iterator[str]:
+    """The base URL of `ttapi-nb serve` on a free port."""
+    command = [sys.executable, "-m", "ttapi_nb.cli", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        yield line.split(" answers at ")[1].split("/images/edits")[0]
+        process.terminate()
+
+
+def png(mode: str, colour: tuple[int, ...]) -> bytes:
+    """A 256x256 PNG of one colour."""
+    out = io.BytesIO()
+    Image.new(mode, (256, 256), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def data_url(data: bytes) -> str:
+    """A PNG as the documented request writes it."""
+    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+
+def post(service: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    """Send one request over a socket, and read the answer."""
+    url = urlsplit(service)
+    with contextlib.closing(http.client.HTTPConnection(url.netloc, timeout=60)) as line:
+        line.request("POST", f"{url.path}/images/edits", body, headers)
+        answer = line.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+def test_documented_request_gets_a_picture(service):
+    """The request of the service's own page, as curl sends it, is answered with a picture of the size asked for."""
+    body = {
+        "prompt": "a cat",
+        "image": [data_url(png("RGB", (200, 80, 40)))],
+        "mask": data_url(png("RGBA", (0, 0, 0, 0))),
+        "mode": "dall-e-2",
+        "n": 1,
+        "output_compression": "100",
+        "quality": "auto",
+        "response_format": "b64_json",
+        "size": "512x512",
+    }
+    headers = {"Content-Type": "application/json", "TT-API-KEY": "any"}
+    status, reply = post(service, json.dumps(body).encode(), headers)
+    assert status == 200
+    picture = Image.open(io.BytesIO(base64.b64decode(reply["data"][0]["b64_json"])))
+    assert picture.size == (512, 512)
+    assert reply["usage"]["total_tokens"] > 0
+
+
+def test_openai_package_gets_a_picture(service):
+    """The openai package needs only another base URL, and finds the picture where it looks for it."""
+    with openai.OpenAI(base_url=service, api_key="any") as client:
+        reply = client.images.edit(
+            model="gpt-image-1",
+            image=("room.png", png("RGB", (30, 90, 200)), "image/png"),
+            mask=("mask.png", png("RGBA", (0, 0, 0, 0)), "image/png"),
+            prompt="a cat",
+            size="1024x1024",
+        )
+    assert reply.data is not None
+    picture = Image.open(io.BytesIO(base64.b64decode(reply.data[0].b64_json or "")))
+    assert picture.size == (1024, 1024)
+
+
+def test_service_refuses_a_request_without_a_key(service):
+    """The served service wants a key, any key, as the real one does."""
+    status, reply = post(service, b"{}", {"Content-Type": "application/json"})
+    assert status == 401
+    assert reply["status"] == "FAILED"
+
+
+def test_busy_port_is_said(capsys):
+    """A port that is taken ends with a sentence and a code, not a traceback."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert main(["serve", "--port", str(taken.getsockname()[1])]) == 1
+    assert "Choose another with --port" in capsys.readouterr().err
+
+
+def test_missing_notebook_is_said(capsys):
+    """A notebook that is not there is named, and JupyterLab is not started."""
+    assert main(["lab", "no-such.ipynb"]) == 1
+    assert "There is no notebook 'no-such.ipynb'" in capsys.readouterr().err
+
+
+def test_lab_hands_other_options_on():
+    """Options that are JupyterLab's own reach it: it prints its version and ends."""
+    command = [sys.executable, "-m", "ttapi_nb.cli", "lab", "--version"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stdout.strip()[0].isdigit()
+
+
+def test_serve_refuses_options_it_does_not_know(capsys):
+    """A misspelt option of serve is an error that points to the help."""
+    with pytest.raises(SystemExit):
+        main(["serve", "--sede", "3"])
+    assert "--sede 3" in capsys.readouterr().err
