@@ -18,6 +18,19 @@ PATIENCE = 60_000
 """How long a kernel or a run may take, in milliseconds."""
 
 
+def written(lab: Lab, name: str, cells: Sequence[str]) -> None:
+    """Put a notebook where `lab` serves it."""
+    path = lab.folder / name
+    if len(cells) == 1 and cells[0].endswith(".ipynb"):
+        shutil.copy(NOTEBOOKS / cells[0], path)
+        return
+    book = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+    )
+    nbformat.write(book, path)
+
+
 class Notebook:
     """One open notebook and the first editor in it."""
 
@@ -27,18 +40,8 @@ class Notebook:
 
     @classmethod
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
-        """Open a copy of the example named by `cells`, or a new notebook with these code cells."""
-        path = lab.folder / name
-        if len(cells) == 1 and cells[0].endswith(".ipynb"):
-            shutil.copy(NOTEBOOKS / cells[0], path)
-        else:
-            nbformat.write(
-                nbformat.v4.new_notebook(
-                    cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-                    metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
-                ),
-                path,
-            )
+        """Open in JupyterLab a copy of the example named by `cells`, or a new notebook with these code cells."""
+        written(lab, name, cells)
         page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         # The status bar says Idle when the kernel has answered.
