@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Literal, Unpack
 
 from PIL import Image
@@ -12,14 +11,13 @@ from PIL import Image
 from . import loop
 from .client import AsyncClient, Client, ImageData, ImagesResponse, default_client
 from .errors import InvalidRequestError, ResultError
-from .fit import Fit
 from .images import ImageSource, SourceImage, open_image
 from .mask import Mask
 from .request import EditRequest, MaskSource, Options
 from .runs import Result, Run, RunLog, default_log
 from .strict import Leak, measure_leak, paste
 
-__all__ = ["edit", "prepare", "start_edit"]
+__all__ = ["edit", "start_edit"]
 
 
 def edit(
@@ -68,7 +66,7 @@ def start_edit(
     client = client or default_client()
     request = EditRequest.make(image=image, prompt=prompt, mask=mask, **options)
     source = request.image[0] if request.image else None
-    sent, plan = prepare(request, how=fit)
+    sent, plan = request.fitted(fit)
     found = client.core.problems(sent) if check else ()
     if found or source is None or plan is None:
         raise InvalidRequestError(found or ("There is no picture. Open one first.",))
@@ -77,18 +75,6 @@ def start_edit(
         run.log.begin(run.id, sent, offline=client.core.offline)
     loop.submit(_carry_out(run, client))
     return run
-
-
-def prepare(request: EditRequest, *, how: str = "auto") -> tuple[EditRequest, Fit | None]:
-    """The request as it is sent, fitted to its model, and the plan; None where there is no picture yet."""
-    if not request.image:
-        return request, None
-    plans = [Fit.plan(source, request.model, request.size, how) for source in request.image]
-    fitted = tuple(plan.there(source) for plan, source in zip(plans, request.image, strict=True))
-    mask = request.mask
-    if isinstance(mask, Mask) and mask.size == plans[0].source_size:
-        mask = plans[0].there_mask(mask)
-    return replace(request, image=fitted, mask=mask), plans[0]
 
 
 async def _carry_out(run: Run, client: Client | AsyncClient) -> None:

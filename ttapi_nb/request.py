@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypedDict
@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import InvalidRequestError
+from .fit import Fit
 from .images import ImageFile, ImageSource, SourceImage, open_image
 from .mask import HALF, Mask
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
@@ -142,6 +143,18 @@ class EditRequest:
         return {name: int(value) if _is_whole(value) else value for name, value in sent.items()} | dict(
             self.extra_body
         )
+
+    def fitted(self, how: str = "auto") -> tuple[EditRequest, Fit | None]:
+        """The request as it is sent, each picture fitted to the model and the mask with it, and the plan for the first
+        picture; None where there is no picture yet. Raises `FitError` for an unknown `how`."""
+        plans = [Fit.plan(source, self.model, self.size, how) for source in self.image]
+        if not plans:
+            return self, None
+        pictures = tuple(plan.there(source) for plan, source in zip(plans, self.image, strict=True))
+        mask = self.mask
+        if isinstance(mask, Mask) and mask.size == plans[0].source_size:
+            mask = plans[0].there_mask(mask)
+        return replace(self, image=pictures, mask=mask), plans[0]
 
     def check(self) -> None:
         """Raise `InvalidRequestError` where the service would refuse this."""

@@ -51,7 +51,8 @@ def test_state_can_be_read_and_assigned(editor):
     editor.options = {"n": 2, "response_format": "b64_json"}
     assert (editor._model.value, editor._size.value, editor._prompt.value) == ("dall-e-2", "512x512", "blue")
     editor._prompt.value = "green"
-    editor._options._n.value = 3
+    editor._options.selected_index = 0
+    editor._options._controls["n"].value = 3
     assert editor.prompt == "green"
     assert editor.request.n == 3
     editor.mask = editor.mask.rectangle((0, 0, 8, 8))

@@ -91,24 +91,52 @@ def test_size_picker_shows_a_wrong_size_that_was_assigned():
 def test_options_panel_has_the_fields_of_the_model():
     """Only fields that the model takes are shown, and their values leave with them."""
     panel = OptionsPanel("gpt-image-1")
+    panel.selected_index = 0
     panel.value = {"quality": "low", "input_fidelity": "high", "n": 3}
-    assert panel._choices["quality"].value == "low"
-    assert panel._n.value == 3
+    assert panel._controls["quality"].value == "low"
+    assert panel._controls["n"].value == 3
     panel.model = "gpt-image-2"
     assert panel.value == {"quality": "low", "n": 3}
-    assert panel._choices["input_fidelity"].layout.display == "none"
+    assert "input_fidelity" not in panel._controls
+    assert panel._box.children == tuple(panel._controls.values())
     panel.model = "dall-e-2"
     assert panel.value == {"n": 3}
+
+
+def test_options_panel_reports_what_is_picked():
+    """A picked value stands in `value`, one set back to its default leaves it, and assigned values wait unfolded."""
+    panel = OptionsPanel("gpt-image-1")
+    panel.value = {"n": 2}
+    panel.selected_index = 0
+    assert panel._controls["n"].value == 2
+    panel._controls["background"].value = "opaque"
+    assert panel.value == {"n": 2, "background": "opaque"}
+    panel._controls["n"].value = 1
+    panel._controls["background"].value = None
+    assert panel.value == {}
+
+
+def test_options_panel_keeps_its_controls_when_folded():
+    """Folding and unfolding shows the same controls."""
+    panel = OptionsPanel("gpt-image-1")
+    panel.selected_index = 0
+    before = panel._box.children
+    panel.selected_index = None
+    panel.selected_index = 0
+    assert panel._box.children == before
 
 
 def test_options_panel_offers_compression_only_where_it_counts():
     """Compression is for webp and jpeg results, and only sent when it is not the default."""
     panel = OptionsPanel("gpt-image-1")
-    assert panel._compression.layout.display == "none"
-    panel._choices["output_format"].value = "webp"
-    panel._compression.value = 60
+    panel.selected_index = 0
+    compression, output = panel._controls["output_compression"], panel._controls["output_format"]
+    assert compression.layout.display == "none"
+    output.value = "webp"
+    assert compression.layout.display is None
+    compression.value = 60
     assert panel.value == {"output_format": "webp", "output_compression": 60}
-    panel._choices["output_format"].value = "png"
+    output.value = "png"
     assert panel.value == {"output_format": "png"}
 
 

@@ -11,7 +11,7 @@ import traitlets
 
 from .. import loop
 from ..client import Client, default_client
-from ..editing import prepare, start_edit
+from ..editing import start_edit
 from ..errors import TTAPIError
 from ..images import ImageSource, SourceImage, open_image, sample
 from ..mask import Mask
@@ -134,7 +134,7 @@ class ImageEditor(ipywidgets.VBox):
     @property
     def problems(self) -> tuple[str, ...]:
         """Why a run can't start now, as sentences; empty where it can."""
-        return self.client.core.problems(prepare(self.request)[0])
+        return self.client.core.problems(self.request.fitted()[0])
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -208,7 +208,7 @@ class ImageEditor(ipywidgets.VBox):
             )
             if self.current is not None and not self.current.done:
                 return
-            asked, plan = prepare(self.request)
+            asked, plan = self.request.fitted()
             found = self.client.core.problems(asked)
             self._run_button.disabled = bool(found)
             self._run_button.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"

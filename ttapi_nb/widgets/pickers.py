@@ -8,12 +8,14 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from ..models import DEFAULT_MODEL, MODELS, model_for
+from ..models import DEFAULT_MODEL, MODELS, Model, model_for
 from .text import Words
 
 __all__ = ["ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
 
 OTHER = "other …"
+# What is sent when a control is not touched: nothing.
+DEFAULTS = {"n": 1, "output_compression": 100}
 WIDE = {"width": "auto"}
 LABELS = {"description_width": "64px"}
 
@@ -127,78 +129,79 @@ class SizePicker(_ChoiceOrText):
 
 
 class OptionsPanel(ipywidgets.Accordion):
-    """The other options that `model` takes, folded. `value` is a dict of those that are not the default."""
+    """The other options that `model` takes, folded. `value` is a dict of those that are not the default.
+
+    When `model` changes, what the new one doesn't take leaves `value`.
+    """
 
     model = traitlets.Unicode(DEFAULT_MODEL)
     value = traitlets.Dict()
 
     def __init__(self, model: str = DEFAULT_MODEL) -> None:
-        names = dict.fromkeys(name for row in MODELS.values() for name in row.choices)
-        self._n = ipywidgets.BoundedIntText(
-            1, min=1, max=10, description="Results", layout=WIDE, style=LABELS
-        )
-        self._choices = {
-            name: ipywidgets.Dropdown(
-                description=name.replace("_", " ").capitalize(),
-                layout=WIDE,
-                style={"description_width": "124px"},
-            )
-            for name in names
-        }
-        self._compression = ipywidgets.IntSlider(
-            100,
-            0,
-            100,
-            description="Compression",
-            layout=WIDE,
-            style={"description_width": "124px"},
-            continuous_update=False,
-        )
-        self._n.style.description_width = "124px"
-        self._box = ipywidgets.VBox([self._n, *self._choices.values(), self._compression])
+        self._controls: dict[str, Any] = {}
+        self._showing = False
+        self._box = ipywidgets.VBox()
         super().__init__(children=[self._box], titles=("More options",), selected_index=None)
-        for control in (self._n, *self._choices.values(), self._compression):
-            control.observe(self._gather, "value")
-        self.observe(self._offer, "model")
-        self.observe(self._show, "value")
         self.model = model
-        self._offer()
+        self.observe(self._offer, ["model", "selected_index"])
+        self.observe(self._show, "value")
 
     def __repr__(self) -> str:
         return f"OptionsPanel({self.value!r})"
 
-    def _offer(self, _: Any = None) -> None:
+    def _offer(self, change: Any) -> None:
         row = model_for(self.model)
-        with self.hold_trait_notifications():
-            self._n.max = row.n_max
-            for name, control in self._choices.items():
-                values = row.choices.get(name, ())
-                before = control.value
-                control.options = [
-                    ("default", None),
-                    *((value, value) for value in values if value != "auto"),
-                ]
-                control.value = before if before in values else None
-                control.layout.display = None if len(control.options) > 1 else "none"
-        self._gather()
+        if change.name == "model":
+            self.value = {
+                name: value
+                for name, value in self.value.items()
+                if (name == "n" and value <= row.n_max)
+                or value in row.choices.get(name, ())
+                or (name == "output_compression" and row.compresses)
+            }
+        elif self._controls:
+            return
+        if self.selected_index is not None:
+            self._build(row)
+
+    def _build(self, row: Model) -> None:
+        for control in self._controls.values():
+            control.close()
+        controls: dict[str, Any] = {
+            "n": ipywidgets.BoundedIntText(1, min=1, max=row.n_max, description="Results")
+        }
+        for name, values in row.choices.items():
+            options = [("default", None), *((value, value) for value in values if value != "auto")]
+            controls[name] = ipywidgets.Dropdown(
+                options=options, description=name.replace("_", " ").capitalize()
+            )
+        if row.compresses:
+            controls["output_compression"] = ipywidgets.IntSlider(100, 0, 100, description="Compression")
+        for control in controls.values():
+            control.layout.width, control.style.description_width = "auto", "124px"
+        self._controls = controls
+        self._show()
+        for control in controls.values():
+            control.observe(self._gather, "value")
+        self._box.children = tuple(controls.values())
 
     def _gather(self, _: Any = None) -> None:
-        row = model_for(self.model)
-        chosen = {name: control.value for name, control in self._choices.items() if control.value is not None}
-        compresses = row.compresses and chosen.get("output_format") in ("webp", "jpeg")
-        self._compression.layout.display = None if compresses else "none"
-        if compresses and self._compression.value != 100:
-            chosen["output_compression"] = self._compression.value
-        if self._n.value != 1:
-            chosen["n"] = self._n.value
-        self.value = chosen
+        if self._showing:
+            return
+        chosen = {name: control.value for name, control in self._controls.items()}
+        if chosen.get("output_format") not in ("webp", "jpeg"):
+            chosen.pop("output_compression", None)
+        self.value = {name: value for name, value in chosen.items() if value != DEFAULTS.get(name)}
 
-    def _show(self, change: Any) -> None:
-        for name, control in self._choices.items():
-            wanted = change.new.get(name)
-            control.value = wanted if wanted in [value for _, value in control.options] else None
-        self._n.value = change.new.get("n", 1)
-        self._compression.value = change.new.get("output_compression", 100)
+    def _show(self, _: Any = None) -> None:
+        # Half of the controls in their new state would be another value.
+        self._showing = True
+        for name, control in self._controls.items():
+            control.value = self.value.get(name, DEFAULTS.get(name))
+        self._showing = False
+        if "output_compression" in self._controls:
+            compresses = self.value.get("output_format") in ("webp", "jpeg")
+            self._controls["output_compression"].layout.display = None if compresses else "none"
 
 
 class PromptBox(ipywidgets.VBox):

@@ -38,6 +38,13 @@ class ResultViewer(ipywidgets.VBox):
 
     def __init__(self, run: Run | None = None) -> None:
         self._use_callbacks = ipywidgets.CallbackDispatcher()
+        super().__init__()
+        self.add_class("ttapi-results")
+        self.layout.display = "none"
+        self.run = run
+
+    def _build(self) -> None:
+        # Only when there is something to show: an editor appears sooner without it.
         self._before, self._after = ipywidgets.HTML(), ipywidgets.HTML()
         for figure in (self._before, self._after):
             figure.add_class("ttapi-figure")
@@ -57,12 +64,9 @@ class ResultViewer(ipywidgets.VBox):
         self._notice = Words()
         self._status = StatusLine()
         self._browser = Download()
-        super().__init__([self._notice, pair, actions, self._status, self._browser])
-        self.add_class("ttapi-results")
-        self.layout.display = "none"
+        self.children = (self._notice, pair, actions, self._status, self._browser)
         self._number.observe(lambda change: self.set_trait("index", change.new or 0), "value")
         traitlets.link((self, "raw"), (self._raw, "value"))
-        self.run = run
 
     def __repr__(self) -> str:
         return f"ResultViewer({self.run!r})"
@@ -115,10 +119,14 @@ class ResultViewer(ipywidgets.VBox):
 
     @traitlets.observe("run")
     def _run_changed(self, _: Any) -> None:
-        self._status.say("")
         count = len(self.run.results) if self.run is not None else 0
         self.layout.display = None if count else "none"
-        self._number.options = [(str(number + 1), number) for number in range(count)] or [("1", 0)]
+        if not count:
+            return
+        if not self.children:
+            self._build()
+        self._status.say("")
+        self._number.options = [(str(number + 1), number) for number in range(count)]
         self._number.layout.display = None if count > 1 else "none"
         self.index, self.raw = 0, False
         self._show()
