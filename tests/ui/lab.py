@@ -37,7 +37,7 @@ class Lab:
 def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
     """JupyterLab on a copy of the notebooks, with the embedded service and nothing of the user's settings."""
     work, settings = folder / "work", folder / "settings"
-    shutil.copytree(NOTEBOOKS, work)
+    shutil.copytree(NOTEBOOKS, work, ignore=shutil.ignore_patterns("*.py", "__pycache__", ".*"))
     _write_settings(settings, dark)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
