@@ -509,7 +509,8 @@ def _corners(box: Box) -> tuple[Point, Point]:
 def _amount(pixels: float) -> float:
     if not (math.isfinite(pixels) and 0 <= pixels <= FARTHEST):
         raise MaskError(
-            f"{pixels!r} is no number of pixels from 0 to {FARTHEST:,}. Give how far the mask's edge should move."
+            f"How far the mask's edge moves is a number of pixels from 0 to {FARTHEST:,}, and not {pixels!r}. "
+            "Give another."
         )
     return float(pixels)
 

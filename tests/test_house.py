@@ -1,0 +1,215 @@
+"""How the package is laid out: which room may import which, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import ttapi_nb
+
+PACKAGE = Path(ttapi_nb.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# Lowest first: a room imports only from rooms above it in this list.
+ROOMS = (
+    "errors",
+    "loop",
+    "download",
+    "models",
+    "images",
+    "mask",
+    "fit",
+    "strict",
+    "request",
+    "runs",
+    "service",
+    "client",
+    "editing",
+    "lineage",
+    "widgets",
+    "cli",
+    "__main__",
+)
+# Rooms that keep to fewer than all that are above them.
+ONLY = {
+    "loop": set[str](),
+    "models": set[str](),
+    "download": {"errors"},
+    "images": {"errors", "loop", "download"},
+    "mask": {"errors", "images"},
+    "fit": {"errors", "images", "mask", "models"},
+    "strict": {"mask"},
+    "service": {"errors", "images", "models"},
+}
+PICTURES = {"numpy", "PIL"}
+TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
+# Which packages a room may use besides the standard library.
+LIBRARIES = {
+    "download": {"httpx"},
+    "images": PICTURES,
+    "mask": PICTURES,
+    "fit": PICTURES,
+    "strict": PICTURES,
+    "request": PICTURES,
+    "runs": {"PIL", "platformdirs"},
+    "service": PICTURES | {"patchmatch", "python_multipart"},
+    "client": PICTURES | {"httpx"},
+    "editing": PICTURES,
+    "lineage": PICTURES,
+    "widgets": PICTURES | TOOLKIT,
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import: from which file, of which room of ours or which library."""
+
+    file: Path
+    line: int
+    room: str | None
+    library: str | None
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(PACKAGE)}:{self.line} imports {self.room or self.library}"
+
+
+def room_of(file: Path) -> str:
+    """The room that a file belongs to."""
+    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def loaded(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Every import in the code, in functions too, but for those that only type checkers see."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            for other in node.orelse:
+                yield from loaded(other)
+        else:
+            yield from loaded(node)
+
+
+def imports(file: Path) -> Iterator[Import]:
+    """What a file imports."""
+    package = (PACKAGE.name, *file.relative_to(PACKAGE).parts[:-1])
+    for node in loaded(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            targets = [alias.name.split(".") for alias in node.names]
+        else:
+            base = list(package[: len(package) - node.level + 1]) if node.level else []
+            base += node.module.split(".") if node.module else []
+            # `from . import loop` names the room last.
+            targets = [[*base, alias.name] for alias in node.names]
+        for target in targets:
+            ours = target[0] == PACKAGE.name
+            room = target[1] if ours and len(target) > 1 else None
+            yield Import(file, node.lineno, room, None if ours else target[0])
+
+
+IMPORTS = {file: list(imports(file)) for file in FILES if file != PACKAGE / "__init__.py"}
+
+
+def test_the_imports_were_found() -> None:
+    """The tests below look at something: imports of rooms, of libraries, and within functions."""
+    found = {(room_of(one.file), one.room or one.library) for file in IMPORTS for one in IMPORTS[file]}
+    assert {("mask", "images"), ("images", "loop"), ("widgets", "ipywidgets"), ("client", "httpx")} <= found
+    # These stand in functions.
+    assert {("download", "httpx"), ("service", "python_multipart"), ("client", "service")} <= found
+
+
+@pytest.mark.parametrize("file", IMPORTS, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_each_file_imports_only_from_rooms_above_its_own(file: Path) -> None:
+    """No room knows of the rooms that are built on it, nor of more than it needs."""
+    room = room_of(file)
+    assert room in ROOMS, "A new room needs a place in the list."
+    allowed = ONLY.get(room, {*ROOMS[: ROOMS.index(room)]}) | {room, "__version__"}
+    wrong = [str(one) for one in IMPORTS[file] if one.room is not None and one.room not in allowed]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("file", IMPORTS, ids=lambda file: str(file.relative_to(PACKAGE)))
+def test_each_file_uses_only_the_libraries_of_its_room(file: Path) -> None:
+    """Widgets' libraries stay in the widgets, and httpx with the client and the download."""
+    allowed = LIBRARIES.get(room_of(file), set()) | sys.stdlib_module_names
+    wrong = [str(one) for one in IMPORTS[file] if one.library is not None and one.library not in allowed]
+    assert wrong == []
+
+
+def test_the_toolkit_and_httpx_stay_where_they_are() -> None:
+    """Only widgets import ipywidgets and its kin, and only the client and the download import httpx."""
+    users = {library: set[str]() for library in (*TOOLKIT, "httpx")}
+    for file, found in IMPORTS.items():
+        for one in found:
+            if one.library in users:
+                users[one.library].add(room_of(file))
+    assert users.pop("httpx") == {"client", "download"}
+    assert set().union(*users.values()) == {"widgets"}
+
+
+def modules_after(code: str) -> set[str]:
+    """The top-level modules that a fresh interpreter has loaded after this code."""
+    code += "\nimport sys; print(' '.join({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PACKAGE.parent
+    )
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_is_cheap() -> None:
+    """`import ttapi_nb` loads neither a toolkit nor httpx, numpy or Pillow."""
+    found = modules_after("import ttapi_nb; assert ttapi_nb.__version__ and dir(ttapi_nb)")
+    assert "ttapi_nb" in found
+    assert found & (TOOLKIT | PICTURES | {"httpx", "patchmatch", "platformdirs", "python_multipart"}) == set()
+
+
+def test_nothing_before_the_widgets_needs_a_toolkit() -> None:
+    """All the rooms below the widgets can be loaded without ipywidgets or IPython."""
+    rooms = [room for room in ROOMS[: ROOMS.index("widgets")] if any(room_of(file) == room for file in FILES)]
+    found = modules_after("\n".join(f"import ttapi_nb.{room}" for room in rooms))
+    assert "numpy" in found
+    assert found & TOOLKIT == set()
+
+
+@pytest.mark.parametrize("name", ttapi_nb.__all__)
+def test_each_public_name_is_there(name: str) -> None:
+    """What `__all__` promises can be had, and `dir()` lists it."""
+    assert getattr(ttapi_nb, name) is not None
+    assert name in dir(ttapi_nb)
+
+
+def test_a_star_import_gives_every_public_name() -> None:
+    """`from ttapi_nb import *` finds all of them."""
+    names = ", ".join(map(repr, ttapi_nb.__all__))
+    modules_after(f"from ttapi_nb import *\nassert {{{names}}} <= set(globals())")
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports for type checkers name each public name, and its room, exactly as the lazy ones do."""
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    (block,) = (node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        node.module: tuple(alias.name for alias in node.names)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+    }
+    assert seen == ttapi_nb._ROOMS
+    assert sorted(name for names in seen.values() for name in names) == sorted(ttapi_nb.__all__)
+
+
+def test_a_name_that_is_not_there() -> None:
+    """An unknown attribute is an AttributeError that names it, as of any module."""
+    with pytest.raises(AttributeError, match="'ttapi_nb' has no attribute 'Wand'"):
+        ttapi_nb.Wand  # noqa: B018 - looking it up is the test
+    assert not hasattr(ttapi_nb, "wand")
+
+
+def test_the_package_is_typed() -> None:
+    """The marker for type checkers is there."""
+    assert (PACKAGE / "py.typed").is_file()
