@@ -74,8 +74,43 @@ _ROOMS = {
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 
-__all__ = [  # noqa: PLE0604 - the same names as _ROOMS, kept in one place
-    *_ROOM_OF
+# Written out for type checkers, which can't read it from _ROOMS.
+__all__ = [
+    "MODELS",
+    "AsyncClient",
+    "AuthenticationError",
+    "Client",
+    "EditRequest",
+    "Fit",
+    "FitError",
+    "ImageEditor",
+    "ImageError",
+    "ImagesResponse",
+    "InvalidRequestError",
+    "Mask",
+    "MaskDrawer",
+    "MaskError",
+    "MissingKeyError",
+    "ModelPicker",
+    "NotSentError",
+    "QuotaError",
+    "RateLimitError",
+    "RefusedError",
+    "ResultError",
+    "ResultViewer",
+    "Run",
+    "RunCancelledError",
+    "RunLog",
+    "Service",
+    "SettingsError",
+    "SizePicker",
+    "SourceImage",
+    "TTAPIError",
+    "UnknownOutcomeError",
+    "edit",
+    "open_image",
+    "sample",
+    "start_edit",
 ]
 
 

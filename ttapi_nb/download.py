@@ -18,6 +18,7 @@ SIZE_CAP = 200 * 10**6
 DEADLINE = 60.0
 MOST_HOPS = 5
 LAST_PORT = 65_535
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 class DownloadError(TTAPIError):
@@ -47,11 +48,10 @@ async def download(
     # Here, not above: importing this package must not load httpx.
     import httpx
 
-    mounts = (
-        {f"{own.scheme}://{own.netloc.decode()}": transport}
-        if own is not None and transport is not None
-        else None
-    )
+    # This machine's own services are spoken to directly, whatever proxy the environment names.
+    mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in LOOPBACK}
+    if own is not None and transport is not None:
+        mounts[f"{own.scheme}://{own.netloc.decode()}"] = transport
     failure = "it answered too often with another address"
     try:
         async with (
@@ -73,7 +73,7 @@ async def download(
         raise
     except TimeoutError:
         failure = f"it took longer than {deadline:g} seconds"
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
         failure = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     raise DownloadError(f"{_short(url)} could not be fetched: {failure}.")
 

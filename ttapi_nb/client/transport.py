@@ -70,7 +70,10 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
         answer = await asyncio.to_thread(
             self._service.handle, request.method, str(request.url), dict(request.headers), body
         )
-        return httpx.Response(answer.status, headers=dict(answer.headers), content=answer.body)
+        # As a stream: whoever downloads a result reads it piece by piece, as from a network.
+        return httpx.Response(
+            answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body)
+        )
 
 
 def network_transport(base_url: httpx.URL) -> httpx.AsyncBaseTransport:
