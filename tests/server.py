@@ -13,7 +13,7 @@ import json
 import socket
 import struct
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from typing import Any, Literal, Self, TypeAlias
@@ -160,6 +160,7 @@ class Server:
         # Wakes accept(), which closing alone does not everywhere.
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             pass
+        self._threads[0].join(PATIENCE)
         self._listener.close()
         for thread in self._threads:
             thread.join(PATIENCE)
@@ -208,8 +209,10 @@ class Server:
                 self._failures.append(error)
 
     def _converse(self, connection: socket.socket, stream: io.BufferedIOBase) -> None:
-        lines = []
+        lines: list[bytes] = []
         while (line := stream.readline()) not in (b"\r\n", b""):
+            if not lines and not line.isascii():
+                return  # TLS, which this server does not speak
             lines.append(line)
         if not lines:
             return
@@ -259,6 +262,20 @@ def _reset(connection: socket.socket) -> None:
     """Hang up at once, without the usual goodbye."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+@contextlib.contextmanager
+def full_port() -> Iterator[int]:
+    """A port of this machine whose queue is full, so that a connection to it is neither made nor refused."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        port: int = listener.getsockname()[1]
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(("127.0.0.1", port))
+        yield port
 
 
 Failure: TypeAlias = Literal["time-out", "500", "504", "dropped", "half sent", "half answered", "200 failed"]

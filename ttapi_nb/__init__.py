@@ -13,7 +13,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .client import AsyncClient, Client, ImagesResponse
+    from .client import AsyncClient, Client
+    from .client.responses import ImagesResponse
     from .editing import edit, start_edit
     from .errors import (
         AuthenticationError,
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "client": ("AsyncClient", "Client", "ImagesResponse"),
+    "client": ("AsyncClient", "Client"),
+    "client.responses": ("ImagesResponse",),
     "editing": ("edit", "start_edit"),
     "errors": (
         "AuthenticationError",

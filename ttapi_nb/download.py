@@ -7,22 +7,18 @@ import ipaddress
 import socket
 from typing import TYPE_CHECKING
 
-from .errors import TTAPIError
+from .errors import DownloadError
 
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["DownloadError", "download", "origin"]
+__all__ = ["download", "origin"]
 
-SIZE_CAP = 200 * 10**6
+SIZE_CAP = 500 * 10**6
 DEADLINE = 60.0
 MOST_HOPS = 5
 LAST_PORT = 65_535
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
-
-
-class DownloadError(TTAPIError):
-    """A picture's URL could not be fetched; the message is a sentence without a next step."""
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int]:

@@ -9,7 +9,8 @@ from typing import Literal, Unpack
 from PIL import Image
 
 from . import loop
-from .client import AsyncClient, Client, ImageData, ImagesResponse, default_client
+from .client import AsyncClient, Client, default_client
+from .client.responses import ImageData, ImagesResponse
 from .errors import InvalidRequestError, ResultError
 from .images import ImageSource, SourceImage, open_image
 from .mask import Mask

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AuthenticationError",
+    "DownloadError",
     "FitError",
     "ImageError",
     "InvalidRequestError",
@@ -38,6 +39,10 @@ class TTAPIError(Exception):
 
 class ImageError(TTAPIError):
     """A picture could not be opened, is of a kind we do not take, or is too large."""
+
+
+class DownloadError(TTAPIError):
+    """What is behind a URL could not be fetched; the message has no next step, which whoever asked for it adds."""
 
 
 class MaskError(TTAPIError, ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import warnings
@@ -13,16 +12,17 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
-from . import loop
-from .download import DownloadError, download
-from .errors import ImageError, ResultError
+from .errors import DownloadError, ImageError, ResultError
 
 __all__ = ["PIXEL_CAP", "ImageFile", "ImageSource", "SourceImage", "open_image", "sample"]
 
 PIXEL_CAP = 100_000_000
 """The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
+
+FILE_CAP = 200 * 10**6
+"""The most bytes of a file that is fetched or uploaded."""
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MIME_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
@@ -70,6 +70,9 @@ class SourceImage:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of mode, size and pixels, in hex: the same for the same picture in any file format."""
+        # Here, not above: it is slow to load, and only a run asks for this.
+        import hashlib
+
         head = f"{self.pixels.mode} {self.size[0]}x{self.size[1]} ".encode()
         return hashlib.sha256(head + self.pixels.tobytes()).hexdigest()
 
@@ -209,8 +212,12 @@ def _read_file(file: Any) -> tuple[bytes, str]:
 
 
 def _read_url(url: str) -> tuple[bytes, str]:
+    # Here, not above: most pictures need no network.
+    from . import loop
+    from .download import download
+
     try:
-        data = loop.call(download(url))
+        data = loop.call(download(url, size_cap=FILE_CAP))
     except DownloadError as error:
         problem = str(error)
     else:
@@ -300,6 +307,8 @@ def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:
         raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
     if not width or not height:
         raise ImageError("It has no pixels. Choose another picture.")
+    from PIL import ImageOps
+
     turned = ImageOps.exif_transpose(image)
     profile = turned.info.get("icc_profile")
     plain = _to_rgb(_in_srgb(turned, profile) if profile else turned)
@@ -312,6 +321,9 @@ def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     if image.mode not in ("RGB", "RGBA", "CMYK"):
         return image
+    # Here, not above: few pictures bring a profile.
+    from PIL import ImageCms
+
     try:
         converted = ImageCms.profileToProfile(
             image,

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageChops
 
 from .errors import MaskError
 from .images import PIXEL_CAP, ImageSource, open_image, preview
@@ -108,6 +108,9 @@ class Shape:
         fine = Image.new("L", ((right - left) * SUPERSAMPLE, (bottom - top) * SUPERSAMPLE))
         # Pillow's coordinates name pixel centres; ours name their corners.
         corners = [((x - left) * SUPERSAMPLE - 0.5, (y - top) * SUPERSAMPLE - 0.5) for x, y in self.points]
+        # Here, not above: brushes need neither this nor what it loads.
+        from PIL import ImageDraw
+
         draw = ImageDraw.Draw(fine)
         if self.outline == "ellipse":
             (x0, y0), (x1, y1) = corners
@@ -188,6 +191,8 @@ class Change:
         elif self.what == "shrink":
             coverage[:] = 255 - _dilated(255 - coverage, self.pixels)
         else:
+            from PIL import ImageFilter
+
             coverage[:] = np.asarray(
                 Image.fromarray(coverage).filter(ImageFilter.GaussianBlur(self.pixels / 2))
             )

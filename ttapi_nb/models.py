@@ -69,7 +69,7 @@ class SizeRule:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """One row of the table: everything the service would check for a model.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -53,7 +52,7 @@ class EditFields(Options, total=False):
     mask: MaskSource | None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class EditRequest:
     """One edit, as the endpoint knows it (TTAPI, POST /v1/images/edits). Build it with `make`, which opens pictures.
 
@@ -98,6 +97,8 @@ class EditRequest:
         known = [item.name for item in fields(cls)]
         for name in given:
             if name not in known:
+                import difflib
+
                 close = difflib.get_close_matches(name, known, 1)
                 hint = (
                     f"Did you mean {close[0]!r}?" if close else "Send a field of your own in extra_body={…}."
@@ -146,7 +147,8 @@ class EditRequest:
 
     def fitted(self, how: str = "auto") -> tuple[EditRequest, Fit | None]:
         """The request as it is sent, each picture fitted to the model and the mask with it, and the plan for the first
-        picture; None where there is no picture yet. Raises `FitError` for an unknown `how`."""
+        picture; None where there is no picture yet. Raises `FitError` for an unknown `how`.
+        """
         plans = [Fit.plan(source, self.model, self.size, how) for source in self.image]
         if not plans:
             return self, None

@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import platformdirs
 from PIL import Image
 
 from . import loop
@@ -37,7 +36,7 @@ from .request import EditRequest
 from .strict import Leak
 
 if TYPE_CHECKING:
-    from .client import ImageData, ImagesResponse
+    from .client.responses import ImageData, ImagesResponse
 
 __all__ = ["DATA_VARIABLE", "Result", "Run", "RunLog", "RunRow", "State", "default_log"]
 
@@ -95,10 +94,7 @@ class RunLog:
     """
 
     def __init__(self, folder: str | Path | None = None) -> None:
-        chosen = (
-            folder or os.environ.get(DATA_VARIABLE) or platformdirs.user_data_dir("ttapi_nb", appauthor=False)
-        )
-        self.folder = Path(chosen).expanduser()
+        self.folder = Path(folder or os.environ.get(DATA_VARIABLE) or _user_folder()).expanduser()
 
     def __repr__(self) -> str:
         return f"RunLog({str(self.folder)!r})"
@@ -192,6 +188,13 @@ class RunLog:
             raise ResultError(
                 f"{problem} Give another folder with log=RunLog(…), or log=False to run without one."
             )
+
+
+def _user_folder() -> str:
+    # Here, not above: it is slow to load, and only asked for when nobody names a folder.
+    import platformdirs
+
+    return platformdirs.user_data_dir("ttapi_nb", appauthor=False)
 
 
 def default_log() -> RunLog:

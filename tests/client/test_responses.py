@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.server import Reply, Request, Server, decoded, encoded, json_reply, pictures
 from ttapi_nb import Client, ImagesResponse, ResultError, loop
-from ttapi_nb.client import ImageData
+from ttapi_nb.client.responses import ImageData
 
 KEY = "test-key-0123456789"
 TEAL = Image.new("RGB", (64, 48), "teal")
@@ -147,7 +147,9 @@ def test_save_where_it_cannot_be(tmp_path: Path, name: str) -> None:
 def test_gallery() -> None:
     """A reply shows itself as one small picture with a caption for each result, and a sentence for a missing one."""
     big = Image.new("RGB", (1200, 600), "teal")
-    response = ImagesResponse(1, (ImageData(encoded(big)), ImageData(problem="<b>It is lost.</b>")), offline=True)
+    response = ImagesResponse(
+        1, (ImageData(encoded(big)), ImageData(problem="<b>It is lost.</b>")), offline=True
+    )
 
     html = response._repr_html_()
 
@@ -201,5 +203,8 @@ def test_answer_depends_on_the_request(server: Server, client: Client, photo: Im
         return json_reply(pictures(Image.new("RGB", (8, 8), request.json["prompt"])))
 
     server.answer = by_prompt
-    found = [client.images.edit(image=photo, prompt=colour).images[0].getpixel((0, 0)) for colour in ("red", "blue")]
+    found = [
+        client.images.edit(image=photo, prompt=colour).images[0].getpixel((0, 0))
+        for colour in ("red", "blue")
+    ]
     assert found == [(255, 0, 0), (0, 0, 255)]

@@ -38,7 +38,8 @@ def sent(server: Server, photo: Image.Image) -> Callable[..., Request]:
 
     def send(wire: Wire, *, settings: dict[str, Any] | None = None, **fields: Any) -> Request:
         client = Client(KEY, base_url=server.url, wire=wire, **settings or {})
-        client.images.edit(**{"image": photo, "prompt": "a red sofa"} | fields)
+        given: Any = {"image": photo, "prompt": "a red sofa"} | fields
+        client.images.edit(**given)
         (request,) = server.requests
         return request
 
@@ -268,15 +269,18 @@ def test_newer_model_and_fields(sent: Callable[..., Request], wire: Wire) -> Non
         response_format="b64_json",
     )
     fields = _texts(request.parts) if wire == "multipart" else request.json
-    assert fields.items() >= {
-        "size": "777x333",
-        "quality": "ultra",
-        "background": "transparent",
-        "output_format": "png",
-        "moderation": "low",
-        "input_fidelity": "high",
-        "response_format": "b64_json",
-    }.items()
+    assert (
+        fields.items()
+        >= {
+            "size": "777x333",
+            "quality": "ultra",
+            "background": "transparent",
+            "output_format": "png",
+            "moderation": "low",
+            "input_fidelity": "high",
+            "response_format": "b64_json",
+        }.items()
+    )
     names = {"json": ["mode"], "references": ["model"], "multipart": ["mode", "model"]}[wire]
     assert {name: fields.get(name) for name in ("mode", "model") if name in fields} == dict.fromkeys(
         names, "some-model-of-2031"
@@ -298,7 +302,7 @@ def test_dall_e_2(sent: Callable[..., Request], photo: Image.Image, mask: Mask) 
 def test_misspelt_keyword(server: Server, photo: Image.Image) -> None:
     """A misspelt keyword is refused with the right one, and nothing is sent."""
     client = Client(KEY, base_url=server.url)
-    with pytest.raises(TypeError, match="'qualty'.*'quality'"):
+    with pytest.raises(TypeError, match=r"'qualty'.*'quality'"):
         client.images.edit(image=photo, prompt="x", qualty="high")  # type: ignore[call-arg]
     assert server.connections == 0
 
@@ -315,7 +319,10 @@ def test_hostile_file_name(sent: Callable[..., Request], photo: Image.Image) -> 
     assert decoded(picture).size == (64, 64)
 
 
-@given(prompt=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60), wire=st.sampled_from(WIRES))
+@given(
+    prompt=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60),
+    wire=st.sampled_from(WIRES),
+)
 def test_any_prompt_survives(prompt: str, wire: Wire) -> None:
     """Any text there is arrives as it was typed, in each form."""
     request = EditRequest.make(image=Image.new("RGB", (8, 8)), prompt=prompt)

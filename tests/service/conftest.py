@@ -20,12 +20,14 @@ HOLE = (64, 96, 160, 176)
 
 
 def encoded(image: Image.Image, format: str = "PNG") -> bytes:
+    """The picture as a file."""
     out = io.BytesIO()
     image.save(out, format)
     return out.getvalue()
 
 
 def data_url(image: Image.Image, format: str = "PNG") -> str:
+    """The picture as a data URL."""
     return f"data:image/{format.lower()};base64,{base64.b64encode(encoded(image, format)).decode()}"
 
 
@@ -77,6 +79,7 @@ Ask = Callable[..., Reply]
 
 
 def post(service: Service, body: bytes, content_type: str = "application/json") -> Reply:
+    """The answer to a POST of `body`."""
     url = "https://api.example/v1/images/edits"
     return Reply(service.handle("POST", url, {"Content-Type": content_type}, body))
 

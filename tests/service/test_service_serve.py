@@ -22,6 +22,7 @@ from ttapi_nb.service.serve import BODY_CAP, LocalServer
 
 
 def running(service: Service | None = None, host: str = "127.0.0.1") -> Iterator[LocalServer]:
+    """A server that answers until the block ends."""
     with serve(host, service=service) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -45,6 +46,7 @@ def openai_server() -> Iterator[LocalServer]:
 
 
 def as_file(image: Image.Image) -> io.BytesIO:
+    """The picture as an open PNG."""
     out = io.BytesIO()
     image.save(out, "PNG")
     out.seek(0)
@@ -53,6 +55,7 @@ def as_file(image: Image.Image) -> io.BytesIO:
 
 
 def decoded(text: str | None) -> np.ndarray[Any, Any]:
+    """The pixels of a base64 picture."""
     assert text is not None
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
 

@@ -17,7 +17,7 @@ def over_the_fig() -> list[tuple[float, float]]:
     """The way of a brush, to and fro, that covers the fig and its shadow."""
     way = []
     for row in range(11):
-        y = 345 + 40 * row
+        y = 345.0 + 40 * row
         reach = 235 * math.sqrt(1 - ((y - 545) / 230) ** 2)
         ends = [(510 - reach, y), (510 + reach, y)]
         way += ends if row % 2 else ends[::-1]

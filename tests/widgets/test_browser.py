@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from ttapi_nb.download import SIZE_CAP
-from ttapi_nb.images import ImageFile
+from typing import Any
+
+from ttapi_nb.images import FILE_CAP, ImageFile
 from ttapi_nb.widgets.browser import Download, PhotoInput, RunKeys
 
 
 def piece(
     start: int, data: bytes, *, size: int, last: bool, upload: str = "a"
-) -> tuple[dict, list[memoryview]]:
+) -> tuple[dict[str, Any], list[memoryview]]:
     """One message of an upload, as the browser sends it."""
     message = {"type": "piece", "id": upload, "name": "x.png", "size": size, "start": start, "last": last}
     return message, [memoryview(data)]
@@ -17,7 +18,8 @@ def piece(
 
 def watched() -> tuple[PhotoInput, list[object]]:
     """A photo input, and all that it called back with."""
-    widget, seen = PhotoInput(), []
+    widget = PhotoInput()
+    seen: list[object] = []
     widget.on_photo(lambda name, data: seen.append((name, data)))
     widget.on_sample(lambda: seen.append("sample"))
     widget.on_refused(seen.append)
@@ -54,7 +56,7 @@ def test_a_file_that_is_too_large_is_refused_once():
     """A huge file is not collected, and the refusal says what to do."""
     widget, seen = watched()
     for last in (False, True):
-        widget._handle_custom_msg(*piece(0, b"", size=SIZE_CAP + 1, last=last))
+        widget._handle_custom_msg(*piece(0, b"", size=FILE_CAP + 1, last=last))
     assert seen == ["'x.png' is over 200 MB. Choose a smaller file."]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_disabled_run_says_why(editor):
 def test_problems_are_those_of_the_chosen_model():
     """A picture that gpt-image-1 takes and dall-e-2 does not is a problem only for the latter."""
     editor = tt.ImageEditor(Image.new("RGB", (60, 40)), prompt="x", client=tt.Client.offline())
-    assert editor.problems == ()
+    assert not editor.problems
     editor.model = "dall-e-2"
     assert any("square" in problem for problem in editor.problems)
 
@@ -223,8 +224,9 @@ def test_unwritable_log_is_said_before_anything_is_sent(photo, tmp_path, gate):
 
 def test_misspelt_keywords_are_refused(photo):
     """A keyword that the editor does not have is an error."""
+    wrong: dict[str, Any] = {"modle": "dall-e-2"}
     with pytest.raises(TypeError, match="modle"):
-        tt.ImageEditor(photo, modle="dall-e-2")
+        tt.ImageEditor(photo, **wrong)
 
 
 def test_repr_is_short_and_holds_no_prompt(editor):

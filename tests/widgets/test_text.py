@@ -28,7 +28,7 @@ def test_errors_are_alerts_with_each_problem():
     """An invalid request shows each of its problems, as an alert that a screen reader speaks."""
     status = StatusLine()
     status.error(InvalidRequestError(["No prompt.", "No picture."]))
-    assert status.words == ("No prompt.", "No picture.")
+    assert " ".join(status.words) == "No prompt. No picture."
     assert 'role="alert"' in status.value
     status.error(KeyError())
     assert status.words == ("KeyError",)

@@ -7,6 +7,8 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
+from ttapi_nb.images import ImageFile
+from ttapi_nb.runs import Result
 from ttapi_nb.widgets.viewer import ResultViewer
 
 
@@ -78,12 +80,16 @@ def test_save_writes_the_result_and_never_over_another_file(kept, tmp_path):
     """Saving twice makes two files, each the result pixel for pixel; with the raw answer shown, that one."""
     viewer = ResultViewer(kept)
     first, second = viewer.save(tmp_path), viewer.save(tmp_path)
+    assert first
+    assert second
     assert first.name == "image-edit-1.png"
     assert second.name == "image-edit-1-2.png"
     assert (np.asarray(tt.open_image(second).pixels) == np.asarray(kept.results[0].image)).all()
     assert str(second) in viewer._status.words[0]
     viewer.raw = True
-    assert tt.open_image(viewer.save(tmp_path)).size == (256, 256)
+    third = viewer.save(tmp_path)
+    assert third
+    assert tt.open_image(third).size == (256, 256)
 
 
 def test_save_button_writes_into_the_working_folder(kept, tmp_path, monkeypatch):
@@ -102,7 +108,8 @@ def test_failed_save_is_said(kept, tmp_path):
 
 def test_download_hands_over_a_png(kept, monkeypatch):
     """The download is a PNG of the result."""
-    viewer, files = ResultViewer(kept), []
+    viewer = ResultViewer(kept)
+    files: list[ImageFile] = []
     monkeypatch.setattr(viewer._browser, "download", files.append)
     click(viewer, "Download")
     assert files[0].name == "image-edit-1.png"
@@ -111,7 +118,8 @@ def test_download_hands_over_a_png(kept, monkeypatch):
 
 def test_use_as_input_calls_back_with_the_result(run):
     """The result that is shown is handed on."""
-    viewer, used = ResultViewer(run), []
+    viewer = ResultViewer(run)
+    used: list[Result] = []
     viewer.on_use(used.append)
     viewer.index = 1
     click(viewer, "Use as input")

@@ -1,6 +1,5 @@
-"""The thin client: a call is checked, written in one of three body forms, sent once, and answered with typed values."""
+"""The thin client: a call is checked, written in one of three body forms, sent once, and typed values come back."""
 
 from .client import AsyncClient, Client, default_client
-from .responses import ImageData, ImagesResponse, Usage
 
-__all__ = ["AsyncClient", "Client", "ImageData", "ImagesResponse", "Usage", "default_client"]
+__all__ = ["AsyncClient", "Client", "default_client"]

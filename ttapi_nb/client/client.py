@@ -2,161 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
+import functools
 import inspect
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-import httpx
-
-from .. import loop
-from ..download import LAST_PORT, download, origin
-from ..errors import InvalidRequestError, NotSentError, SettingsError, TTAPIError, UnknownOutcomeError
+from ..errors import SettingsError
 from ..request import EditFields, EditRequest
-from .replies import MAY_BE_BILLED, interpret, parse
-from .responses import ImageData, ImagesResponse, fetched, read_response
+from .core import Core
 from .secret import KEY_VARIABLE, Secret, find_key
-from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, is_loopback, network_transport
-from .wire import WIRES, Wire, encode, problems
+from .wire import WIRES, Wire
 
 if TYPE_CHECKING:
     from ..service import Fill, Service
+    from .responses import ImagesResponse
 
-__all__ = ["DEFAULT_BASE_URL", "OFFLINE_VARIABLE", "AsyncClient", "Client", "Core", "default_client"]
+__all__ = ["DEFAULT_BASE_URL", "OFFLINE_VARIABLE", "AsyncClient", "Client", "default_client"]
 
 DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
 # A name that can't exist, so that nothing meant for the embedded service can ever reach a network.
 EMBEDDED_BASE_URL = "http://embedded.invalid/v1"
 OFFLINE_VARIABLE = "TTAPI_OFFLINE"
-EMBEDDED_HEADER = "TTAPI-NB-Service"
-REPLY_CAP = 500 * 10**6
-# httpx limits each read alone; one deadline over all of them is what people mean.
-NO_LIMIT = httpx.Timeout(None)
-
-
-@dataclass(frozen=True)
-class Core:
-    """What both clients share: where requests go, how they are written, and the one way to send one."""
-
-    base_url: httpx.URL
-    wire: Wire
-    plain_base64: bool
-    timeout: float
-    make_transport: Callable[[], httpx.AsyncBaseTransport]
-    secret: Secret | None
-    offline: bool
-
-    def problems(self, request: EditRequest) -> tuple[str, ...]:
-        """What the service would refuse, or this client's body form can't carry."""
-        return (*request.problems(), *problems(request, self.wire))
-
-    async def edit(self, check: bool, given: dict[str, Any]) -> ImagesResponse:
-        """Open the pictures of an edit and send it."""
-        request = await loop.open_in_thread(lambda: EditRequest.make(**given))
-        return await self.send(request, check=check)
-
-    async def send(
-        self, request: EditRequest, *, check: bool = True, on_sent: Callable[[], None] = lambda: None
-    ) -> ImagesResponse:
-        """Send `request` once and read the reply; `on_sent` is called as the first byte leaves.
-
-        Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
-        """
-        found = await asyncio.to_thread(self.problems, request) if check else ()
-        if found:
-            raise InvalidRequestError(found)
-        body = await asyncio.to_thread(encode, request, self.wire, plain_base64=self.plain_base64)
-        reply = await self._post(body.content_type, body.data, on_sent)
-        embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
-        # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
-        scrub = self.secret.scrub if self.secret else str
-        parsed = await asyncio.to_thread(parse, reply.content, scrub)
-        return await read_response(interpret(reply.status_code, parsed), offline=embedded, fetch=self.fetch)
-
-    async def fetch(self, url: str) -> bytes:
-        """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
-        transport = self.make_transport() if self.offline else None
-        return await download(url, public_only=True, own=self.base_url, transport=transport)
-
-    async def fetch_again(self, item: ImageData) -> ImageData:
-        """`item` with its picture, where its URL still lives."""
-        return await fetched(item, self.fetch)
-
-    async def _post(self, content_type: str, data: bytes, on_sent: Callable[[], None]) -> httpx.Response:
-        transport = self.make_transport()
-        failure: Exception
-        sent = False
-        stopped: Exception | None = None
-
-        async def trace(event: str, info: object) -> None:
-            nonlocal sent, stopped
-            if event.endswith(SENT_EVENT) and not sent:
-                try:
-                    on_sent()
-                except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
-                    stopped = error
-                    raise _StoppedError from None
-                sent = True
-
-        headers = {"Content-Type": content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
-        url = f"{str(self.base_url).rstrip('/')}/images/edits"
-        try:
-            async with (
-                asyncio.timeout(self.timeout),
-                httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
-                client.stream(
-                    "POST", url, content=data, headers=headers, extensions={"trace": trace}
-                ) as reply,
-            ):
-                content = await _read(reply)
-                # It is decoded by now, though a gateway may have compressed it against our wish.
-                kept = {name: reply.headers[name] for name in reply.headers if name != "content-encoding"}
-                return httpx.Response(reply.status_code, headers=kept, content=content)
-        except _StoppedError:
-            failure = stopped or RuntimeError("The request was stopped.")
-        except httpx.ConnectError:
-            failure = NotSentError(
-                f"{self.base_url.host} can't be reached, so nothing was sent or billed. "
-                "Check the network (and base_url), then run again; without a network use Client.offline()."
-            )
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
-            failure = self._broken(error, sent)
-        # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
-        raise failure
-
-    def _broken(self, error: Exception, sent: bool) -> TTAPIError:
-        late = isinstance(error, TimeoutError | httpx.TimeoutException)
-        if not sent:
-            what = (
-                f"did not take the connection within {self.timeout:g} seconds"
-                if late
-                else "could not be spoken to"
-            )
-            return NotSentError(
-                f"{self.base_url.host} {what}, so nothing was sent or billed. Check the network, then run again."
-            )
-        what = (
-            f"No answer came within {self.timeout:g} seconds"
-            if late
-            else "The line broke before the whole answer was here"
-        )
-        return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
-
-
-class _StoppedError(Exception):
-    """Ends a request before its first byte leaves."""
-
-
-async def _read(reply: httpx.Response) -> bytes:
-    parts = bytearray()
-    async for part in reply.aiter_bytes():
-        parts += part
-        if len(parts) > REPLY_CAP:
-            raise httpx.StreamError(f"a reply of over {REPLY_CAP} bytes")
-    return bytes(parts)
 
 
 class _Base:
@@ -176,25 +44,20 @@ class _Base:
     ) -> None:
         if os.environ.get(OFFLINE_VARIABLE) == "1":
             api_key = None
-            self._embed(_new_service(), wire=wire, timeout=timeout, plain_base64=plain_base64)
+            self._embed(None, {}, wire=wire, timeout=timeout, plain_base64=plain_base64)
             return
         given = Secret(api_key) if api_key is not None else None
         # A traceback shows this frame: it must not hold the key when something below raises.
         api_key = None
         secret = find_key(given)
-        url = _web_address(base_url)
-        if url.scheme == "http" and not is_loopback(url) and not allow_http:
+        if not _is_private_way(base_url) and not allow_http:
             raise SettingsError(
                 f"base_url={base_url!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
         _check_settings(wire, timeout)
         _check_header(auth_header, auth_scheme)
-
-        def make_transport() -> httpx.AsyncBaseTransport:
-            return KeyTransport(network_transport(url), url, secret, auth_header, auth_scheme)
-
-        self._core = Core(url, wire, plain_base64, timeout, make_transport, secret, offline=False)
+        self._core = Core(base_url, wire, plain_base64, timeout, secret, auth_header, auth_scheme)
 
     @classmethod
     def offline(
@@ -216,20 +79,29 @@ class _Base:
         `service` is a `Service` made elsewhere, instead of these three.
         """
         made = cls.__new__(cls)
-        made._embed(
-            service or _new_service(seed=seed, leaky=leaky, fill=fill),
-            wire=wire,
-            timeout=timeout,
-            plain_base64=plain_base64,
-        )
+        settings = {"seed": seed, "leaky": leaky, "fill": fill}
+        made._embed(service, settings, wire=wire, timeout=timeout, plain_base64=plain_base64)
         return made
 
-    def _embed(self, service: Service, *, wire: Wire, timeout: float, plain_base64: bool) -> None:
+    def _embed(
+        self,
+        service: Service | None,
+        settings: dict[str, Any],
+        *,
+        wire: Wire,
+        timeout: float,
+        plain_base64: bool,
+    ) -> None:
         _check_settings(wire, timeout)
-        url = httpx.URL(EMBEDDED_BASE_URL)
-        self._core = Core(
-            url, wire, plain_base64, timeout, lambda: EmbeddedTransport(service), None, offline=True
-        )
+
+        @functools.cache
+        def made() -> Service:
+            # With the first request, not before: the service loads what it paints with.
+            from ..service import Service
+
+            return service or Service(**settings)
+
+        self._core = Core(EMBEDDED_BASE_URL, wire, plain_base64, timeout, service=made)
 
     _core: Core
 
@@ -251,18 +123,25 @@ class _Base:
         return (
             f"{name}.offline()"
             if self.is_offline
-            else f"{name}({str(self._core.base_url)!r}, wire={self._core.wire!r})"
+            else f"{name}({self._core.base_url!r}, wire={self._core.wire!r})"
         )
 
 
-def _web_address(base_url: str) -> httpx.URL:
+def _is_private_way(base_url: str) -> bool:
+    """Whether nobody on the way to `base_url` can read along; raises `SettingsError` where it is no web address."""
+    # Here, not above: only a client of the network needs httpx before it sends.
+    import httpx
+
+    from ..download import LAST_PORT, origin
+    from .transport import is_loopback
+
     try:
         url = httpx.URL(base_url)
     except httpx.InvalidURL:
         url = httpx.URL()
-    if url.scheme in ("http", "https") and url.host and origin(url)[2] <= LAST_PORT:
-        return url
-    raise SettingsError(f"base_url={base_url!r} is not a web address. It looks like {DEFAULT_BASE_URL}.")
+    if url.scheme not in ("http", "https") or not url.host or origin(url)[2] > LAST_PORT:
+        raise SettingsError(f"base_url={base_url!r} is not a web address. It looks like {DEFAULT_BASE_URL}.")
+    return url.scheme == "https" or is_loopback(url)
 
 
 def _check_header(name: str, scheme: str) -> None:
@@ -280,13 +159,6 @@ def _check_settings(wire: str, timeout: float) -> None:
         raise SettingsError(f"timeout={timeout!r} is not a number of seconds over 0. Leave it out for 300.")
 
 
-def _new_service(**settings: Any) -> Service:
-    # Here, not above: a client of the network needs nothing of the embedded service.
-    from ..service import Service
-
-    return Service(**settings)
-
-
 class _Images:
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -300,6 +172,8 @@ class _Images:
 
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
+        from .. import loop
+
         return loop.call(self._core.edit(check, dict(fields)))
 
 
@@ -309,6 +183,10 @@ class _AsyncImages:
 
     async def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
         """As `Client.images.edit`, awaited; it can be awaited on any event loop."""
+        import asyncio
+
+        from .. import loop
+
         return await asyncio.wrap_future(loop.submit(self._core.edit(check, dict(fields))))
 
 

@@ -14,8 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..download import DownloadError
-from ..errors import ImageError, ResultError
+from ..errors import DownloadError, ImageError, ResultError
 from ..images import SourceImage, open_image
 
 __all__ = ["OFFLINE_NOTICE", "ImageData", "ImagesResponse", "Usage", "read_response", "thumbnail_html"]

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
-import httpx
-
 from ..images import ImageFile
 from ..request import EditRequest
 
@@ -74,6 +72,9 @@ def _multipart(request: EditRequest) -> Body:
     if request.mask_file is not None:
         files.append(("mask", (request.mask_file.name, request.mask_file.data, request.mask_file.mime)))
     fields = {"model": request.model, "mode": request.model} | request.body()
+    # Here, not above: the other forms are written without httpx.
+    import httpx
+
     form = httpx.Request(
         "POST", "http://unused", files=files, data={key: _form_value(fields[key]) for key in fields}
     )

@@ -10,8 +10,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from ..download import SIZE_CAP
-from ..images import ImageFile
+from ..images import FILE_CAP, ImageFile
 
 __all__ = ["Download", "PhotoInput", "RunKeys", "Style"]
 
@@ -60,9 +59,9 @@ class PhotoInput(anywidget.AnyWidget):
 
     def _receive_piece(self, message: dict[str, Any], piece: memoryview) -> None:
         name = str(message["name"])
-        if message["size"] > SIZE_CAP:
+        if message["size"] > FILE_CAP:
             if message["last"]:
-                self._refused_callbacks(f"{name!r} is over {SIZE_CAP // 10**6} MB. Choose a smaller file.")
+                self._refused_callbacks(f"{name!r} is over {FILE_CAP // 10**6} MB. Choose a smaller file.")
             return
         if message["start"] == 0:
             # A new file wins over one whose rest never came.

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
 import traitlets
 
-from .. import loop
 from ..client import Client, default_client
-from ..editing import start_edit
 from ..errors import TTAPIError
 from ..images import ImageSource, SourceImage, open_image, sample
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
 from ..request import EditRequest
-from ..runs import Result, Run, RunLog, default_log
 from .browser import PhotoInput, RunKeys
 from .drawer import MaskDrawer
 from .pickers import ModelPicker, OptionsPanel, PromptBox, SizePicker
 from .text import StatusLine, Words
 from .viewer import ResultViewer
+
+if TYPE_CHECKING:
+    from ..runs import Result, Run, RunLog
 
 __all__ = ["ImageEditor"]
 
@@ -56,10 +55,10 @@ class ImageEditor(ipywidgets.VBox):
         prompt: str = "",
         model: str = DEFAULT_MODEL,
         size: str = "auto",
-        log: RunLog | bool | None = None,
+        log: RunLog | Literal[False] | None = None,
     ) -> None:
         self.client = client or default_client()
-        self.run_log = default_log() if log is None or log is True else log or None
+        self.run_log = log
         self.current: Run | None = None
         self._lock = threading.RLock()
         self._input = PhotoInput()
@@ -93,7 +92,7 @@ class ImageEditor(ipywidgets.VBox):
                 "notice",
             )
         else:
-            service = Words(f"Sends to {self.client.core.base_url.host}. Each run may cost quota.")
+            service = Words(f"Sends to {self.client.core.host}. Each run may cost quota.")
         buttons = ipywidgets.HBox([self._run_button, self._cancel_button])
         self._panel = ipywidgets.VBox(
             [self._model, self._size, self._prompt, self._options, service, self._plan, buttons, self.status]
@@ -146,6 +145,10 @@ class ImageEditor(ipywidgets.VBox):
 
         Raises `InvalidRequestError` where there are `problems`, and `ResultError` where the run log can't be written.
         """
+        # Here, not above: an editor is shown sooner without what runs it.
+        from .. import loop
+        from ..editing import start_edit
+
         with self._lock:
             if self.current is not None and not self.current.done:
                 return self.current
@@ -155,7 +158,7 @@ class ImageEditor(ipywidgets.VBox):
                 self.prompt,
                 mask=asked.mask,
                 client=self.client,
-                log=self.run_log or False,
+                log=self.run_log,
                 model=self.model,
                 size=self.size,
                 **self.options,
@@ -239,6 +242,8 @@ class ImageEditor(ipywidgets.VBox):
         self.status.say(f"{doing} … {run.seconds:.0f} s", "busy")
 
     async def _show_time(self, run: Run) -> None:
+        import asyncio
+
         while not run.done:
             with self._lock:
                 if run is self.current and not run.done:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 import traitlets
 from PIL import Image
 
-from ..client.responses import OFFLINE_NOTICE, thumbnail_html
 from ..errors import ResultError
 from ..images import ImageFile, SourceImage, encode
-from ..runs import Result, Run
 from .browser import Download
 from .text import StatusLine, Words
+
+if TYPE_CHECKING:
+    from ..runs import Result, Run
 
 __all__ = ["ResultViewer"]
 
@@ -32,7 +33,7 @@ class ResultViewer(ipywidgets.VBox):
     `on_use(callback)` is called with the `Result` that is to be the next input.
     """
 
-    run = traitlets.Instance(Run, allow_none=True)
+    run = traitlets.Any(allow_none=True)
     index = traitlets.Int(0)
     raw = traitlets.Bool(False)
 
@@ -81,7 +82,8 @@ class ResultViewer(ipywidgets.VBox):
         """The result that is shown, or None."""
         if self.run is None or not 0 <= self.index < len(self.run.results):
             return None
-        return self.run.results[self.index]
+        result: Result = self.run.results[self.index]
+        return result
 
     def on_use(self, callback: Callable[[Result], None], remove: bool = False) -> None:
         """Call `callback(result)` when a result is to be used as the next input."""
@@ -117,6 +119,18 @@ class ResultViewer(ipywidgets.VBox):
     def _shown(self, result: Result) -> Image.Image:
         return result.raw if self.raw else result.image
 
+    @traitlets.validate("run")
+    def _is_run(self, proposal: Any) -> Run | None:
+        run = proposal.value
+        if run is None:
+            return None
+        # Here, not above: before there is a run, nobody needs what runs one.
+        from ..runs import Run
+
+        if not isinstance(run, Run):
+            raise traitlets.TraitError("run takes a Run, which ttapi_nb.edit() and ImageEditor.run() return.")
+        return run
+
     @traitlets.observe("run")
     def _run_changed(self, _: Any) -> None:
         count = len(self.run.results) if self.run is not None else 0
@@ -141,6 +155,9 @@ class ResultViewer(ipywidgets.VBox):
         result = self.result
         if self.run is None or result is None:
             return
+        # Loaded by the run that made the result.
+        from ..client.responses import OFFLINE_NOTICE, thumbnail_html
+
         shown = self._shown(result)
         self._raw.layout.display = None if result.kept else "none"
         self._before.value = thumbnail_html(

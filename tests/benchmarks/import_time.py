@@ -1,0 +1,47 @@
+"""How long `import ttapi_nb` and the first editor take, beside the libraries that any such editor must import.
+
+Each is timed in a Python of its own, in turn, and the medians are compared as ratios.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+
+ROUNDS = 15
+LIBRARIES = "import ipywidgets, ipycanvas, anywidget"
+CASES = {
+    LIBRARIES: LIBRARIES,
+    "import ttapi_nb": "import ttapi_nb",
+    "import ttapi_nb; ttapi_nb.ImageEditor()": "import ttapi_nb; ttapi_nb.ImageEditor()",
+}
+MOST = 1.2
+
+
+def seconds(code: str) -> float:
+    """How long `code` takes in a new Python, without that Python's own start."""
+    timed = f"import time; start = time.perf_counter(); {code}; print(time.perf_counter() - start)"
+    # Compiled once, as pip compiles what it installs; an editable install is compiled by its first use.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run([sys.executable, "-c", timed], check=True, capture_output=True, env=environment)
+    return float(done.stdout)
+
+
+def main() -> None:
+    """Print the table."""
+    times: dict[str, list[float]] = {name: [] for name in CASES}
+    for _ in range(ROUNDS + 1):
+        for name, code in CASES.items():
+            times[name].append(seconds(code))
+    # The first round compiles, and fills the disk's cache.
+    medians = {name: statistics.median(found[1:]) for name, found in times.items()}
+    print(f"{'':44}{'median':>10}{'ratio':>8}")
+    for name, median in medians.items():
+        print(f"{name:44}{median * 1000:7.0f} ms{median / medians[LIBRARIES]:8.2f}")
+    print(f"The first editor may take {MOST} times what its libraries take.")
+
+
+if __name__ == "__main__":
+    main()

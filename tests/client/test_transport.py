@@ -1,0 +1,149 @@
+"""The ways out: where the key goes, how a connection is made, and the embedded service in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.server import Reply, Server
+from ttapi_nb import Client, NotSentError, SettingsError, loop
+from ttapi_nb.client.secret import Secret
+from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
+from ttapi_nb.service import Service
+
+KEY = "test-key-0123456789"
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("LOCALHOST", True),
+        ("localhost.example.com", False),
+        ("127.0.0.1.example.com", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("example.com", False),
+    ],
+)
+def test_loopback(host: str, expected: bool) -> None:
+    """Only this machine's own literal addresses count as loopback, not names that look like them."""
+    assert is_loopback(httpx.URL(f"http://{host}:8000/v1")) == expected
+
+
+@pytest.mark.parametrize(
+    "base_url", ["http://api.example.com/v1", "http://10.0.0.1/v1", "http://localhost.example.com"]
+)
+def test_plain_http_is_refused(base_url: str) -> None:
+    """The key does not go over plain http to another machine, unless that is asked for."""
+    with pytest.raises(SettingsError, match="allow_http=True"):
+        Client(KEY, base_url=base_url)
+    assert not Client(KEY, base_url=base_url, allow_http=True).is_offline
+
+
+@pytest.mark.parametrize(
+    "base_url", ["api.ttapi.io/v1", "ftp://x/v1", "", "https://", "http://[::1", "https://x:99999/v1"]
+)
+def test_base_url_is_no_address(base_url: str) -> None:
+    """A base_url that is no web address is a setting to mend, found before anything is sent."""
+    with pytest.raises(SettingsError, match="not a web address"):
+        Client(KEY, base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"auth_header": "Bad Header"}, {"auth_header": ""}, {"auth_scheme": "Bea\nrer"}]
+)
+def test_header_settings(settings: dict[str, str]) -> None:
+    """A header that HTTP can't carry is refused when the client is made, not in the middle of a request."""
+    with pytest.raises(SettingsError, match="auth_"):
+        Client(KEY, **settings)  # type: ignore[arg-type]  # the keys vary
+
+
+def test_key_stays_with_its_origin(server: Server) -> None:
+    """A request for another origin is stopped before it leaves, and one for the API's own has the key once."""
+
+    async def get(url: str) -> int:
+        own = httpx.URL(server.url)
+        transport = KeyTransport(network_transport(own), own, Secret(KEY), "TT-API-KEY", "")
+        async with httpx.AsyncClient(transport=transport) as client:
+            response = await client.get(url)
+            assert "TT-API-KEY" not in response.request.headers
+            return response.status_code
+
+    with Server() as other:
+        for url in (other.url, f"https://127.0.0.1:{server.port}/v1", f"http://localhost:{server.port}/v1"):
+            with pytest.raises(httpx.UnsupportedProtocol):
+                asyncio.run(get(url))
+        assert other.connections == server.connections == 0
+        assert asyncio.run(get(server.url)) == 200
+    assert server.requests[0].head.count(KEY.encode()) == 1
+
+
+def test_through_a_proxy(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment's proxy is used for other machines, and this machine's own services are spoken to directly."""
+    with Server() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.origin)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+
+        far = Client(KEY, base_url="http://api.example.com/v1", allow_http=True)
+        assert len(far.images.edit(image=photo, prompt="x").data) == 1
+        assert [request.path for request in proxy.requests] == ["http://api.example.com/v1/images/edits"]
+
+        server.answer = Reply(200, b'{"data": [{"url": "%s/a.png"}]}' % server.origin.encode())
+        server.routes["/a.png"] = Reply(200, b"picture")
+        near = Client(KEY, base_url=server.url).images.edit(image=photo, prompt="x")
+        assert near.data[0].data == b"picture"
+        assert len(proxy.requests) == 1
+
+
+def test_a_port_that_nobody_listens_on(photo: Image.Image) -> None:
+    """A refused connection is an error that says nothing was sent, and never turns into an offline answer."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(NotSentError, match=r"nothing was sent or billed.*Client\.offline\(\)"):
+        Client(KEY, base_url=f"http://127.0.0.1:{port}/v1").images.edit(image=photo, prompt="x")
+
+
+def test_tls_that_fails(photo: Image.Image) -> None:
+    """Where no secure line can be made nothing was sent, and the service is not spoken to in the clear."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        heard = bytearray()
+
+        def hang_up() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection:
+                    heard.extend(connection.recv(100_000))
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(NotSentError):
+            Client(KEY, base_url=f"https://127.0.0.1:{listener.getsockname()[1]}/v1").images.edit(
+                image=photo, prompt="x"
+            )
+        thread.join()
+    assert heard
+    assert b"POST" not in heard
+    assert KEY.encode() not in heard
+
+
+def test_embedded_transport() -> None:
+    """The embedded service answers through httpx like a server, sizes and types included."""
+
+    async def get() -> httpx.Response:
+        async with httpx.AsyncClient(transport=EmbeddedTransport(Service())) as client:
+            return await client.get("http://embedded.invalid/nothing")
+
+    response = loop.call(get())
+    assert response.status_code == 404
+    assert response.headers["Content-Type"] == "application/json"
+    assert response.json()["status"] == "FAILED"
