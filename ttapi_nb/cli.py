@@ -49,7 +49,9 @@ def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
         return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
     environment = os.environ | ({"TTAPI_OFFLINE": "1"} if given.offline else {})
     notebook = [given.notebook] if given.notebook is not None else []
-    command = [sys.executable, "-m", "jupyterlab", *notebook, *rest]
+    # In a container one is root, and JupyterLab would stop there; it listens on this machine only.
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyterlab", *root, *notebook, *rest]
     with contextlib.suppress(KeyboardInterrupt):
         return subprocess.call(command, env=environment)
     return 0
