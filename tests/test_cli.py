@@ -7,6 +7,8 @@ import contextlib
 import http.client
 import io
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -123,3 +125,35 @@ def test_serve_refuses_options_it_does_not_know(capsys):
     with pytest.raises(SystemExit):
         main(["serve", "--sede", "3"])
     assert "--sede 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_lab_opens_on_the_notebook(tmp_path, inside):
+    """The address that JupyterLab prints leads to the notebook, also from another folder."""
+    (tmp_path / "my notes").mkdir()
+    notebook = tmp_path / "my notes" / "first.ipynb"
+    notebook.write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "ttapi_nb.cli",
+        "lab",
+        str(notebook),
+        "--no-browser",
+        "--ServerApp.port=0",
+    ]
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path if inside else elsewhere,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as lab:
+        assert lab.stderr is not None
+        try:
+            printed = next(line for line in lab.stderr if "http://" in line and "/lab" in line)
+        finally:
+            os.killpg(lab.pid, signal.SIGKILL)
+    assert ("/lab/tree/my%20notes/first.ipynb" if inside else "/lab/tree/first.ipynb") in printed

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 __all__ = ["main"]
 
@@ -48,13 +49,20 @@ def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
     if given.notebook is not None and not Path(given.notebook).is_file():
         return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
     environment = os.environ | ({"TTAPI_OFFLINE": "1"} if given.offline else {})
-    notebook = [given.notebook] if given.notebook is not None else []
+    notebook = _opened_on(Path(given.notebook).resolve()) if given.notebook is not None else []
     # In a container one is root, and JupyterLab would stop there; it listens on this machine only.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     command = [sys.executable, "-m", "jupyterlab", *root, *notebook, *rest]
     with contextlib.suppress(KeyboardInterrupt):
         return subprocess.call(command, env=environment)
     return 0
+
+
+def _opened_on(notebook: Path) -> list[str]:
+    # The address that JupyterLab prints leads to the notebook too, unlike with the notebook as an argument.
+    root = Path.cwd() if notebook.is_relative_to(Path.cwd()) else notebook.parent
+    url = f"/lab/tree/{quote(notebook.relative_to(root).as_posix())}"
+    return [f"--ServerApp.root_dir={root}", f"--LabApp.default_url={url}"]
 
 
 def _serve(given: argparse.Namespace) -> int:
