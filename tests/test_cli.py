@@ -7,8 +7,6 @@ import contextlib
 import http.client
 import io
 import json
-import os
-import signal
 import socket
 import subprocess
 import sys
@@ -144,16 +142,13 @@ def test_lab_opens_on_the_notebook(tmp_path, inside):
         "--no-browser",
         "--ServerApp.port=0",
     ]
-    with subprocess.Popen(
-        command,
-        cwd=tmp_path if inside else elsewhere,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as lab:
+    where = tmp_path if inside else elsewhere
+    with subprocess.Popen(command, cwd=where, stderr=subprocess.PIPE, text=True) as lab:
         assert lab.stderr is not None
-        try:
-            printed = next(line for line in lab.stderr if "http://" in line and "/lab" in line)
-        finally:
-            os.killpg(lab.pid, signal.SIGKILL)
-    assert ("/lab/tree/my%20notes/first.ipynb" if inside else "/lab/tree/first.ipynb") in printed
+        printed = next(line for line in lab.stderr if "http://" in line and "/lab" in line)
+        address = urlsplit(printed.split()[-1])
+        with contextlib.closing(http.client.HTTPConnection(address.netloc, timeout=60)) as line:
+            line.request("POST", f"/api/shutdown?{address.query}")
+            assert line.getresponse().status == 200
+        lab.communicate()
+    assert address.path == ("/lab/tree/my%20notes/first.ipynb" if inside else "/lab/tree/first.ipynb")
