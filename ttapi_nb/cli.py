@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import importlib.util
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,13 +47,15 @@ def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
         return _fail('JupyterLab is not installed. Install it with: pip install "ttapi-nb[lab]"')
     if given.notebook is not None and not Path(given.notebook).is_file():
         return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
-    environment = os.environ | ({"TTAPI_OFFLINE": "1"} if given.offline else {})
+    if given.offline:
+        os.environ["TTAPI_OFFLINE"] = "1"
     notebook = _opened_on(Path(given.notebook).resolve()) if given.notebook is not None else []
     # In a container one is root, and JupyterLab would stop there; it listens on this machine only.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    command = [sys.executable, "-m", "jupyterlab", *root, *notebook, *rest]
-    with contextlib.suppress(KeyboardInterrupt):
-        return subprocess.call(command, env=environment)
+    # Here, not above: the service needs no JupyterLab.
+    from jupyterlab.labapp import main as jupyterlab
+
+    jupyterlab([*root, *notebook, *rest])
     return 0
 
 

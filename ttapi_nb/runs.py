@@ -244,8 +244,14 @@ class Result:
         """Write the result to `path` (.png, .jpg or .webp) and return where it is. Raises `ResultError`."""
         return self.picture.save(path)
 
-    def _repr_png_(self) -> bytes:
-        return self.picture._repr_png_()
+    def _repr_html_(self) -> str:
+        from .client.responses import OFFLINE_NOTICE, thumbnail_html
+
+        caption = f"Result {self.number}: {self.image.width}x{self.image.height}"
+        said = [self.note, OFFLINE_NOTICE if self.offline else ""]
+        return thumbnail_html(self.image, caption, 512) + "".join(
+            f"<p>{html.escape(words)}</p>" for words in said if words
+        )
 
 
 class Run:
