@@ -243,3 +243,9 @@ def test_full_compression_needs_no_format() -> None:
     """100 is what every result has anyway."""
     assert asked(output_compression=100).problems() == ()
     assert asked(output_compression=np.int32(7), output_format="jpeg").problems() == ()
+
+
+def test_half_a_character_in_the_prompt_is_a_problem() -> None:
+    """A lone surrogate, which no body form can carry, is found before anything is written or sent."""
+    request = EditRequest(image=(open_image(Image.new("RGB", (8, 8))),), prompt="a \ud83d bowl")
+    assert [problem for problem in request.problems() if "half of a character" in problem]

@@ -184,6 +184,8 @@ class EditRequest:
     def _prompt_problems(self, row: Model) -> Iterator[str]:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
             yield "The prompt is empty. Write what the result should show."
+        elif any("\ud800" <= letter <= "\udfff" for letter in self.prompt):
+            yield "The prompt holds half of a character, which can't be sent. Delete what looks broken and type it again."
         elif len(self.prompt) > row.prompt_limit:
             over = len(self.prompt) - row.prompt_limit
             yield (

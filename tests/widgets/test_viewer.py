@@ -57,6 +57,7 @@ def test_each_of_several_results_can_be_chosen(run):
     viewer = ResultViewer(run)
     first = viewer._after.value
     assert viewer._number.layout.display is None
+    assert viewer._number.value == 0
     viewer._number.value = 1
     assert viewer.result is run.results[1]
     assert viewer._after.value != first

@@ -141,6 +141,7 @@ class ResultViewer(ipywidgets.VBox):
             self._build()
         self._status.say("")
         self._number.options = [(str(number + 1), number) for number in range(count)]
+        self._number.value = 0
         self._number.layout.display = None if count > 1 else "none"
         self.index, self.raw = 0, False
         self._show()
