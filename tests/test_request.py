@@ -247,5 +247,5 @@ def test_full_compression_needs_no_format() -> None:
 
 def test_half_a_character_in_the_prompt_is_a_problem() -> None:
     """A lone surrogate, which no body form can carry, is found before anything is written or sent."""
-    request = EditRequest(image=(open_image(Image.new("RGB", (8, 8))),), prompt="a \ud83d bowl")
+    request = EditRequest(image=(SourceImage(Image.new("RGB", (8, 8))),), prompt="a \ud83d bowl")
     assert [problem for problem in request.problems() if "half of a character" in problem]

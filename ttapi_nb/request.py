@@ -185,7 +185,7 @@ class EditRequest:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
             yield "The prompt is empty. Write what the result should show."
         elif any("\ud800" <= letter <= "\udfff" for letter in self.prompt):
-            yield "The prompt holds half of a character, which can't be sent. Delete what looks broken and type it again."
+            yield "The prompt holds half of a character. Delete what looks broken and type it again."
         elif len(self.prompt) > row.prompt_limit:
             over = len(self.prompt) - row.prompt_limit
             yield (
