@@ -40,8 +40,9 @@ class MaskDrawer(ipywidgets.VBox):
         self._past: list[Mask] = []
         self._future: list[Mask] = []
         self._travelling = False
-        self._lock = threading.RLock()
-        self._surface = Surface(self._brush, self._stroke)
+        # One lock for a drawer and all around it: two could wait for each other.
+        self.lock = threading.RLock()
+        self._surface = Surface(self._stroke, self.lock)
         self._tools = ipywidgets.ToggleButtons(
             options=[(tool.capitalize(), tool) for tool in TOOLS],
             icons=list(TOOLS.values()),
@@ -65,6 +66,8 @@ class MaskDrawer(ipywidgets.VBox):
         self.add_class("ttapi-drawer")
         traitlets.link((self, "tool"), (self._tools, "value"))
         traitlets.link((self, "brush_size"), (self._size, "value"))
+        self._surface.observe(self._enable, "problem")
+        self._brush_changed()
         self._enable()
         self.image = image
         if mask is not None:
@@ -114,7 +117,7 @@ class MaskDrawer(ipywidgets.VBox):
 
     @traitlets.observe("image")
     def _image_changed(self, change: Any) -> None:
-        with self._lock:
+        with self.lock:
             if change.new is None:
                 self._past, self._future, self.mask = [], [], None
                 return
@@ -129,7 +132,7 @@ class MaskDrawer(ipywidgets.VBox):
 
     @traitlets.observe("mask")
     def _mask_changed(self, change: Any) -> None:
-        with self._lock:
+        with self.lock:
             if not self._travelling and isinstance(change.old, Mask):
                 self._past.append(change.old)
                 self._future.clear()
@@ -137,22 +140,22 @@ class MaskDrawer(ipywidgets.VBox):
                 self._surface.show_mask(change.new)
             self._enable()
 
-    def _brush(self) -> tuple[float, bool]:
-        return self.brush_size / 2, self.tool == "eraser"
+    @traitlets.observe("tool", "brush_size")
+    def _brush_changed(self, _: Any = None) -> None:
+        self._surface.set_brush(self.brush_size / 2, self.tool == "eraser")
 
-    def _stroke(self, points: tuple[tuple[float, float], ...]) -> None:
-        radius, erase = self._brush()
+    def _stroke(self, points: tuple[tuple[float, float], ...], radius: float, erase: bool) -> None:
         self._change(
             lambda mask: mask.erase(points, radius=radius) if erase else mask.paint(points, radius=radius)
         )
 
     def _change(self, changed: Any) -> None:
-        with self._lock:
+        with self.lock:
             if self.mask is not None:
                 self.mask = changed(self.mask)
 
     def _travel(self, here: list[Mask], there: list[Mask]) -> None:
-        with self._lock:
+        with self.lock:
             if not here or self.mask is None:
                 return
             there.append(self.mask)
@@ -163,11 +166,15 @@ class MaskDrawer(ipywidgets.VBox):
                 self._travelling = False
             self._enable()
 
-    def _enable(self) -> None:
+    def _enable(self, _: Any = None) -> None:
         marked = self.mask is not None and bool(self.mask.marks)
         self._undo.disabled, self._redo.disabled = not self._past, not self._future
         self._clear.disabled, self._invert.disabled = not marked, self.mask is None
-        if self.mask is not None:
-            self._words.say(
-                "" if marked else "Paint over what should change. Without paint the whole picture may change."
-            )
+        if self.mask is None:
+            return
+        said = (
+            [] if marked else ["Paint over what should change. Without paint the whole picture may change."]
+        )
+        if self._surface.problem:
+            said.append("Painting goes through the kernel here, which is slower: draw slowly.")
+        self._words.say(said)

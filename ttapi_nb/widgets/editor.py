@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
@@ -60,10 +59,10 @@ class ImageEditor(ipywidgets.VBox):
         self.client = client or default_client()
         self.run_log = log
         self.current: Run | None = None
-        self._lock = threading.RLock()
         self._input = PhotoInput()
         self._keys = RunKeys()
         self.drawer = MaskDrawer()
+        self._lock = self.drawer.lock
         self._model = ModelPicker()
         self._size = SizePicker()
         self._prompt = PromptBox()

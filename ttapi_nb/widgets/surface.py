@@ -1,19 +1,25 @@
-"""`Surface`: an ipycanvas that shows a photo with a tinted mask over it, and turns pointer events into strokes.
+"""`Surface`: a photo with ink over it that people paint on. It knows strokes and pixels, and nothing of undo or tools.
 
-It knows pixels on the screen; what they mean for a mask is its owner's business.
+The photo and the ink are two ipycanvas canvases. Where the browser can copy them, a small stage shows them and paints a
+stroke while it is drawn, without asking the kernel; where it can't, ipycanvas shows them and sends every move here.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any, TypeAlias
 
+import anywidget
 import ipycanvas
 import ipywidgets
 import numpy as np
+import traitlets
+from PIL import Image
 
 from ..images import SourceImage, encode
 from ..mask import Coverage, Mask, Stroke
+from .browser import STATIC, STYLE
 
 __all__ = ["PREVIEW_EDGE", "Surface"]
 
@@ -23,28 +29,93 @@ PREVIEW_EDGE = 1600
 TINT = (0, 190, 255)
 OPACITY = 0.6
 
-Point = tuple[float, float]
+Point: TypeAlias = tuple[float, float]
+OnStroke: TypeAlias = Callable[[tuple[Point, ...], float, bool], None]
 
 
-class Surface(ipycanvas.MultiCanvas):
-    """Shows `source` and `mask`, and calls `on_stroke(points)` with a finished stroke's points in image pixels.
+class Sheet:
+    """What both ways of showing share: a photo and a mask on two canvases, at the size of a preview."""
 
-    `brush()` says the stroke being drawn: its radius in image pixels, and whether it erases.
-    """
+    def __init__(self, photo: ipycanvas.Canvas, ink: ipycanvas.Canvas, opacity: float) -> None:
+        self._photo, self._ink, self._opacity = photo, ink, opacity
+        self._preview: ipywidgets.Image | None = None
+        self.scale = 1.0
+        self.shown: Coverage = np.zeros((1, 1), np.uint8)
 
-    def __init__(
-        self, brush: Callable[[], tuple[float, bool]], on_stroke: Callable[[tuple[Point, ...]], None]
-    ) -> None:
+    @property
+    def has_photo(self) -> bool:
+        """Whether there is something to paint on."""
+        return self._preview is not None
+
+    def show_photo(self, source: SourceImage) -> tuple[int, int]:
+        """Show another picture, without ink; returns the size it is shown at."""
+        preview = source.preview(PREVIEW_EDGE)
+        format = "JPEG" if preview.mode == "RGB" else "PNG"
+        self._preview = ipywidgets.Image(value=encode(preview, format), format=format.lower())
+        self.scale = preview.width / source.size[0]
+        self.shown = np.zeros((preview.height, preview.width), np.uint8)
+        return preview.size
+
+    def draw_photo(self) -> None:
+        """Draw the picture: ipycanvas shows nothing that it was told before a reload."""
+        if self._preview is not None:
+            self._photo.clear()
+            self._photo.draw_image(self._preview, 0, 0)
+
+    def show_mask(self, mask: Mask) -> None:
+        """Show a mask: only what differs from the ink that is there is sent."""
+        before, self.shown = self.shown, self._at_preview_size(mask)
+        box = Image.fromarray(before ^ self.shown).getbbox()
+        if box is not None:
+            self.draw_ink(*box)
+
+    def draw_all_ink(self) -> None:
+        """Draw all ink again."""
+        self.draw_ink(0, 0, self.shown.shape[1], self.shown.shape[0])
+
+    def draw_ink(self, left: int, top: int, right: int, bottom: int) -> None:
+        """Draw the ink in a box."""
+        part = self.shown[top:bottom, left:right]
+        if not part.size:
+            return
+        pixels = np.empty((*part.shape, 4), np.uint8)
+        pixels[..., :3] = TINT
+        pixels[..., 3] = (part * self._opacity).astype(np.uint8)
+        # ipycanvas lays image data over what is there; a mask's pixels replace it.
+        self._ink.clear_rect(left, top, right - left, bottom - top)
+        self._ink.put_image_data(pixels, left, top)
+
+    def _at_preview_size(self, mask: Mask) -> Coverage:
+        size = (self.shown.shape[1], self.shown.shape[0])
+        if mask.size == size:
+            return mask.coverage().copy()
+        return np.array(mask.to_image().resize(size, Image.Resampling.BOX))
+
+
+class Stage(anywidget.AnyWidget):
+    """The browser's half: shows the two canvases and paints a stroke as it is drawn (see `static/stage.js`)."""
+
+    _esm = STATIC / "stage.js"
+    _css = STYLE
+
+    photo = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
+    ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
+    ready = traitlets.Bool(False).tag(sync=True)
+    radius = traitlets.Float(1.0).tag(sync=True)
+    erase = traitlets.Bool(False).tag(sync=True)
+    tint = traitlets.Unicode("rgb({}, {}, {})".format(*TINT)).tag(sync=True)
+    opacity = traitlets.Float(OPACITY).tag(sync=True)
+
+
+class PlainCanvas(ipycanvas.MultiCanvas):
+    """ipycanvas on its own: every move of the pointer comes here and the ink goes back."""
+
+    def __init__(self, surface: Surface) -> None:
         super().__init__(2, width=320, height=240, layout={"width": "100%", "height": "auto"})
-        self._brush = brush
-        self._on_stroke = on_stroke
-        self._photo: ipywidgets.Image | None = None
-        self._scale = 1.0
-        self._live: Coverage = np.zeros((240, 320), np.uint8)
+        self.sheet = Sheet(self[0], self[1], OPACITY)
+        self._surface = surface
         self._points: list[Point] = []
-        # ipykernel hands events to the main thread or a subshell's, and may change its mind.
-        self._events = threading.RLock()
-        self.on_client_ready(self._redraw)
+        self.on_client_ready(self.draw)
         ink = self[1]
         ink.on_mouse_down(self._press)
         ink.on_mouse_move(self._move)
@@ -55,60 +126,37 @@ class Surface(ipycanvas.MultiCanvas):
         ink.on_touch_end(lambda _: self._finish())
         ink.on_touch_cancel(lambda _: self._finish())
 
+    def draw(self) -> None:
+        """Draw photo and ink."""
+        with self._surface.events:
+            self.sheet.draw_photo()
+            self.sheet.draw_all_ink()
+
     def show_photo(self, source: SourceImage) -> None:
-        """Show another picture, without a mask."""
-        with self._events:
-            shown = source.preview(PREVIEW_EDGE)
-            self._scale = shown.width / source.size[0]
-            format = "JPEG" if shown.mode == "RGB" else "PNG"
-            self._photo = ipywidgets.Image(value=encode(shown, format), format=format.lower())
-            self._points = []
-            self._live = np.zeros((shown.height, shown.width), np.uint8)
-            self.width, self.height = shown.size
-            self._redraw()
+        """Show another picture, without ink."""
+        self._points = []
+        self.width, self.height = self.sheet.show_photo(source)
+        self.draw()
 
     def show_mask(self, mask: Mask) -> None:
-        """Show another mask of the same picture; a stroke being drawn stays on top of it."""
-        with self._events:
-            # A mask over a smaller preview: scaled marks keep their edges clean.
-            self._live = mask.resize((self._live.shape[1], self._live.shape[0])).coverage().copy()
-            points, self._points = self._points, []
-            for point in points:
-                self._extend(point)
-            self._draw_ink(0, 0, self._live.shape[1], self._live.shape[0])
-
-    def _redraw(self) -> None:
-        """Draw everything: ipycanvas shows nothing that it was told before a reload."""
-        with self._events:
-            if self._photo is None:
-                return
-            self[0].clear()
-            self[0].draw_image(self._photo, 0, 0)
-            self._draw_ink(0, 0, self._live.shape[1], self._live.shape[0])
-
-    def _draw_ink(self, left: int, top: int, right: int, bottom: int) -> None:
-        part = self._live[top:bottom, left:right]
-        if not part.size:
-            return
-        pixels = np.empty((*part.shape, 4), np.uint8)
-        pixels[..., :3] = TINT
-        pixels[..., 3] = (part * OPACITY).astype(np.uint8)
-        # ipycanvas lays image data over what is there; a mask's pixels replace it.
-        self[1].clear_rect(left, top, right - left, bottom - top)
-        self[1].put_image_data(pixels, left, top)
+        """Show another mask; a stroke that is being drawn stays on top of it."""
+        self.sheet.show_mask(mask)
+        points, self._points = self._points, []
+        for point in points:
+            self._extend(point)
 
     def _press(self, x: float, y: float) -> None:
-        with self._events:
-            if self._photo is not None and not self._points:
+        with self._surface.events:
+            if self.sheet.has_photo and not self._points:
                 self._extend((x, y))
 
     def _move(self, x: float, y: float) -> None:
-        with self._events:
+        with self._surface.events:
             if self._points:
                 self._extend((x, y))
 
     def _release(self, x: float, y: float) -> None:
-        with self._events:
+        with self._surface.events:
             if self._points:
                 self._extend((x, y))
                 self._finish()
@@ -116,11 +164,10 @@ class Surface(ipycanvas.MultiCanvas):
     def _extend(self, point: Point) -> None:
         before = self._points[-1] if self._points else point
         self._points.append(point)
-        radius, erase = self._brush()
-        reach = radius * self._scale
-        Stroke(((*before, reach), (*point, reach)), erase).draw(self._live)
-        height, width = self._live.shape
-        self._draw_ink(
+        reach = self._surface.radius * self.sheet.scale
+        Stroke(((*before, reach), (*point, reach)), self._surface.erase).draw(self.sheet.shown)
+        height, width = self.sheet.shown.shape
+        self.sheet.draw_ink(
             max(0, int(min(before[0], point[0]) - reach) - 2),
             max(0, int(min(before[1], point[1]) - reach) - 2),
             min(width, int(max(before[0], point[0]) + reach) + 3),
@@ -128,7 +175,95 @@ class Surface(ipycanvas.MultiCanvas):
         )
 
     def _finish(self) -> None:
-        with self._events:
+        with self._surface.events:
             points, self._points = self._points, []
             if points:
-                self._on_stroke(tuple((x / self._scale, y / self._scale) for x, y in points))
+                self._surface.finished(points, self.sheet.scale, self._surface.radius, self._surface.erase)
+
+
+class Surface(ipywidgets.Box):
+    """Shows a photo and a mask; calls `on_stroke(points, radius, erase)` with each finished stroke, in image pixels.
+
+    `set_brush` says what the next stroke is. `problem` is why the browser does not paint by itself, or nothing.
+    """
+
+    problem = traitlets.Unicode()
+
+    def __init__(self, on_stroke: OnStroke, lock: threading.RLock) -> None:
+        self._on_stroke = on_stroke
+        self.radius, self.erase = 1.0, False
+        self._source: SourceImage | None = None
+        self._mask: Mask | None = None
+        # ipykernel hands events to the main thread or a subshell's, and may change its mind.
+        self.events = lock
+        self.stage = Stage(
+            photo=ipycanvas.Canvas(width=320, height=240), ink=ipycanvas.Canvas(width=320, height=240)
+        )
+        self.plain: PlainCanvas | None = None
+        self._sheet = Sheet(self.stage.photo, self.stage.ink, 1.0)
+        self.stage.photo.on_client_ready(self._draw_photo)
+        self.stage.ink.on_client_ready(self._draw_ink)
+        self.stage.on_msg(self._receive)
+        super().__init__([self.stage])
+        self.add_class("ttapi-surface")
+
+    def set_brush(self, radius: float, erase: bool) -> None:
+        """The next stroke's radius in image pixels, and whether it takes paint away."""
+        self.radius, self.erase = radius, erase
+        self.stage.radius, self.stage.erase = max(0.5, radius * self._sheet.scale), erase
+
+    def show_photo(self, source: SourceImage) -> None:
+        """Show another picture, without a mask."""
+        with self.events:
+            self._source, self._mask = source, None
+            if self.plain is not None:
+                self.plain.show_photo(source)
+                return
+            width, height = self._sheet.show_photo(source)
+            for canvas in (self.stage.photo, self.stage.ink):
+                canvas.width, canvas.height = width, height
+            self.stage.ready = True
+            self.set_brush(self.radius, self.erase)
+            self._draw_photo()
+
+    def show_mask(self, mask: Mask) -> None:
+        """Show another mask of the same picture; a stroke that is being drawn stays on top of it."""
+        with self.events:
+            self._mask = mask
+            if self.plain is not None:
+                self.plain.show_mask(mask)
+            else:
+                self._sheet.show_mask(mask)
+
+    def finished(self, points: list[Point], scale: float, radius: float, erase: bool) -> None:
+        """Hand on a stroke given in pixels of the preview; the radius is in image pixels."""
+        self._on_stroke(tuple((x / scale, y / scale) for x, y in points), radius, erase)
+
+    def _draw_photo(self) -> None:
+        with self.events:
+            self._sheet.draw_photo()
+
+    def _draw_ink(self) -> None:
+        with self.events:
+            self._sheet.draw_all_ink()
+
+    def _receive(self, _: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
+        with self.events:
+            if message.get("type") == "no_ink" and self.plain is None:
+                self._fall_back(str(message.get("reason")))
+            elif message.get("type") == "stroke" and buffers and self._source is not None:
+                points = [(x, y) for x, y in np.frombuffer(buffers[0], np.float32).reshape(-1, 2).tolist()]
+                self.finished(
+                    points, self._sheet.scale, message["radius"] / self._sheet.scale, message["erase"]
+                )
+                # The ink is on its way: from its next frame on, the browser need not paint this stroke itself.
+                self.stage.send({"type": "taken", "id": message["id"]})
+
+    def _fall_back(self, reason: str) -> None:
+        self.plain = PlainCanvas(self)
+        if self._source is not None:
+            self.plain.show_photo(self._source)
+        if self._mask is not None:
+            self.plain.show_mask(self._mask)
+        self.children = (self.plain,)
+        self.problem = reason
