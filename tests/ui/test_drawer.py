@@ -1,0 +1,210 @@
+"""Ink on the screen: at once, whatever the kernel does, and the same as the mask in Python."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.ui.notebook import PATIENCE, Notebook
+from ttapi_nb import Mask
+from ttapi_nb.mask import Stroke
+
+Opened = Callable[..., Notebook]
+DRAWER = "import ttapi_nb as tt\ndrawer = tt.MaskDrawer(tt.sample())\ndrawer"
+SHOW = "print(drawer.mask.to_json())"
+INK = "(canvas) => Array.from(canvas.getContext('2d').getImageData(X, Y, 1, 1).data)[3]"
+# What the kernel has not been told: a message is counted as it enters the socket.
+COUNT_MESSAGES = """() => {
+    window.sentToKernel = 0;
+    const send = WebSocket.prototype.send;
+    WebSocket.prototype.send = function (...message) { window.sentToKernel += 1; return send.apply(this, message); };
+}"""
+
+
+def alpha(page: Page, x: int, y: int, view: int = 0) -> int:
+    """How opaque the ink is at a pixel of the photo, 0 to 255."""
+    script = INK.replace("X", str(x)).replace("Y", str(y))
+    found: int = page.locator("canvas.ttapi-ink").nth(view).evaluate(script)
+    return found
+
+
+def wait_for_ink(page: Page, x: int, y: int, view: int = 0, *, there: bool = True) -> None:
+    """Wait until there is ink at a pixel, or none."""
+    page.locator("canvas.ttapi-ink").nth(view).wait_for(timeout=PATIENCE)
+    read = INK.replace("X", str(x)).replace("Y", str(y))
+    canvas = f"document.querySelectorAll('canvas.ttapi-ink')[{view}]"
+    page.wait_for_function(f"(({read})({canvas}) === 255) === {str(there).lower()}", timeout=PATIENCE)
+
+
+def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
+    """Where a pixel of the photo is on the screen."""
+    canvas = page.locator("canvas.ttapi-ink").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box is not None
+    return box["x"] + x * box["width"] / 1024, box["y"] + y * box["width"] / 1024
+
+
+def drag(page: Page, *points: tuple[float, float], button: str = "left") -> None:
+    """Drag over the photo along `points`."""
+    page.mouse.move(*on_screen(page, *points[0]))
+    page.mouse.down(button=button)  # type: ignore[arg-type] # one of Playwright's own names
+    for point in points[1:]:
+        page.mouse.move(*on_screen(page, *point), steps=5)
+    page.mouse.up(button=button)  # type: ignore[arg-type]
+
+
+def shown(page: Page) -> NDArray[np.uint8]:
+    """The ink on the screen as an array."""
+    url = page.locator("canvas.ttapi-ink").first.evaluate("canvas => canvas.toDataURL()")
+    data = base64.b64decode(url.split(",")[1])
+    return np.asarray(Image.open(io.BytesIO(data)).getchannel("A"))
+
+
+def test_ink_appears_while_a_cell_is_running(notebook: Opened) -> None:
+    """With the kernel busy, strokes are on the screen as they are drawn, and are in the mask afterwards, in order."""
+    book = notebook(
+        DRAWER, "import time\nend = time.monotonic() + 4\nwhile time.monotonic() < end: pass", SHOW
+    )
+    book.run(0)
+    expect(book.page.locator("canvas.ttapi-ink")).to_be_visible()
+    busy = book.start(1)
+    drag(book.page, (200, 200), (400, 200))
+    assert alpha(book.page, 300, 200) == 255
+    drag(book.page, (200, 400), (400, 400))
+    assert alpha(book.page, 300, 400) == 255
+    expect(busy.locator(".jp-InputPrompt").first).to_have_text("[*]:")
+    mask = Mask.from_json(book.run(2))
+    assert [round(mark.points[0][1] / 100) for mark in mask.marks if isinstance(mark, Stroke)] == [2, 4]
+
+
+def test_screen_shows_what_the_mask_says(notebook: Opened) -> None:
+    """After strokes, erasing and undoing, the canvas is the derived mask, but for the edges' last bit of smoothness."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    drag(book.page, (200, 200), (600, 300), (300, 500))
+    drag(book.page, (250, 250), (500, 420), button="right")
+    drag(book.page, (700, 700), (800, 800))
+    book.page.get_by_role("button", name="Undo").click()
+    wait_for_ink(book.page, 750, 750, there=False)
+    mask = Mask.from_json(book.run(1))
+    assert len(mask.marks) == 2
+    difference = np.abs(shown(book.page).astype(int) - mask.coverage())
+    assert (difference > 8).mean() < 0.001
+
+
+def test_hovering_sends_nothing(notebook: Opened) -> None:
+    """Moving the pointer over the photo shows the brush's ring and sends the kernel no message."""
+    book = notebook(DRAWER)
+    book.page.evaluate(COUNT_MESSAGES)
+    book.run(0)
+    book.page.mouse.move(*on_screen(book.page, 100, 100))
+    expect(book.page.locator(".ttapi-ring")).to_be_visible()
+    before = book.page.evaluate("window.sentToKernel")
+    for step in range(60):
+        book.page.mouse.move(*on_screen(book.page, 100 + 10 * step, 100 + 5 * step))
+    assert book.page.evaluate("window.sentToKernel") == before
+    drag(book.page, (100, 100), (200, 200))
+    book.page.wait_for_function(f"window.sentToKernel > {before}")
+
+
+def test_pointer_released_outside_ends_the_stroke(notebook: Opened) -> None:
+    """A stroke that leaves the canvas ends where the button is released, and the next move paints nothing."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    page = book.page
+    page.mouse.move(*on_screen(page, 100, 100))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, 300, 100), steps=3)
+    page.mouse.move(*on_screen(page, 300, -150), steps=3)
+    page.mouse.up()
+    page.mouse.move(*on_screen(page, 600, 600), steps=3)
+    mask = Mask.from_json(book.run(1))
+    assert len(mask.marks) == 1
+    assert mask.to_array()[100, 200]
+    assert not mask.to_array()[600, 600]
+
+
+def test_shift_draws_straight_and_alt_erases(notebook: Opened) -> None:
+    """With Shift a stroke is the straight line from its start, with Alt it takes paint away."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    page = book.page
+    page.keyboard.down("Shift")
+    drag(page, (100, 100), (300, 600), (700, 100))
+    page.keyboard.up("Shift")
+    assert alpha(page, 300, 500) == 0
+    page.keyboard.down("Alt")
+    drag(page, (400, 60), (400, 140))
+    page.keyboard.up("Alt")
+    assert alpha(page, 400, 100) == 0
+    mask = Mask.from_json(book.run(1)).to_array()
+    assert mask[100, 200]
+    assert not mask[500, 300]
+    assert not mask[100, 400]
+
+
+def test_ink_survives_a_reload_and_shows_in_a_second_view(notebook: Opened) -> None:
+    """After reloading the page with the kernel alive the ink is there again, and a second view shows the same."""
+    book = notebook(DRAWER, "drawer", SHOW)
+    book.run(0)
+    book.run(1)
+    drag(book.page, (200, 200), (400, 200))
+    wait_for_ink(book.page, 300, 200, view=1)
+    book.page.locator("jp-button[data-command='docmanager:save']").click()
+    book.page.reload()
+    wait_for_ink(book.page, 300, 200)
+    drag(book.page, (200, 500), (400, 500))
+    wait_for_ink(book.page, 300, 500)
+    assert len(Mask.from_json(book.run(2)).marks) == 2
+
+
+def test_assignment_during_a_stroke_keeps_both(notebook: Opened) -> None:
+    """A mask assigned from Python while a stroke is being drawn is shown at once, and the stroke comes on top of it."""
+    book = notebook(
+        DRAWER,
+        "import threading\n"
+        "threading.Timer(1, lambda: setattr(drawer, 'mask', drawer.mask.rectangle((700, 700, 800, 800)))).start()",
+        SHOW,
+    )
+    book.run(0)
+    page = book.page
+    book.run(1)
+    page.mouse.move(*on_screen(page, 100, 100))
+    page.mouse.down()
+    page.mouse.move(*on_screen(page, 200, 100), steps=3)
+    wait_for_ink(page, 750, 750)
+    assert alpha(page, 150, 100) == 255
+    page.mouse.move(*on_screen(page, 300, 100), steps=3)
+    page.mouse.up()
+    mask = Mask.from_json(book.run(2)).to_array()
+    assert mask[750, 750]
+    assert mask[100, 250]
+
+
+def test_where_the_stage_cannot_be_ipycanvas_paints(notebook: Opened) -> None:
+    """When ipycanvas's inside is not what we lean on, plain ipycanvas takes over, says so, and paints."""
+    book = notebook(
+        "import ttapi_nb as tt\ndrawer = tt.MaskDrawer(tt.sample())\n"
+        "drawer._surface.stage._handle_custom_msg({'type': 'no_ink', 'reason': 'as in the test'}, [])\ndrawer",
+        SHOW,
+    )
+    book.run(0)
+    canvas = book.page.locator(".ttapi-drawer canvas").first
+    expect(canvas).to_have_attribute("width", "1024")
+    box = canvas.bounding_box()
+    assert box is not None
+    book.page.mouse.move(box["x"] + 100, box["y"] + 100)
+    book.page.mouse.down()
+    book.page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5)
+    book.page.mouse.up()
+    expect(book.page.locator(".ttapi-drawer")).to_contain_text("through the kernel")
+    mask = Mask.from_json(book.run(1))
+    scale = 1024 / box["width"]
+    assert mask.to_array()[int(100 * scale), int(150 * scale)]
