@@ -205,6 +205,8 @@ def test_where_the_stage_cannot_be_ipycanvas_paints(notebook: Opened) -> None:
     book.page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5)
     book.page.mouse.up()
     expect(book.page.locator(".ttapi-drawer")).to_contain_text("through the kernel")
+    # A stroke and a cell are on two ways to the kernel: wait for what the stroke did.
+    expect(book.page.get_by_role("button", name="Undo")).to_be_enabled()
     mask = Mask.from_json(book.run(1))
     scale = 1024 / box["width"]
     assert mask.to_array()[int(100 * scale), int(150 * scale)]
