@@ -60,6 +60,11 @@ def drag(page: Page, *points: tuple[float, float], button: str = "left") -> None
     page.mouse.up(button=button)  # type: ignore[arg-type]
 
 
+def taken(book: Notebook) -> None:
+    """Wait until the first stroke is in the mask: strokes and cells go two ways to the kernel."""
+    expect(book.page.get_by_role("button", name="Undo").first).to_be_enabled()
+
+
 def shown(page: Page) -> NDArray[np.uint8]:
     """The ink on the screen as an array."""
     url = page.locator("canvas.ttapi-ink").first.evaluate("canvas => canvas.toDataURL()")
@@ -125,6 +130,7 @@ def test_pointer_released_outside_ends_the_stroke(notebook: Opened) -> None:
     page.mouse.move(*on_screen(page, 300, -150), steps=3)
     page.mouse.up()
     page.mouse.move(*on_screen(page, 600, 600), steps=3)
+    taken(book)
     mask = Mask.from_json(book.run(1))
     assert len(mask.marks) == 1
     assert mask.to_array()[100, 200]
@@ -198,15 +204,12 @@ def test_where_the_stage_cannot_be_ipycanvas_paints(notebook: Opened) -> None:
     book.run(0)
     canvas = book.page.locator(".ttapi-drawer canvas").first
     expect(canvas).to_have_attribute("width", "1024")
-    box = canvas.bounding_box()
-    assert box is not None
-    book.page.mouse.move(box["x"] + 100, box["y"] + 100)
+    canvas.hover(position={"x": 100, "y": 100})
     book.page.mouse.down()
-    book.page.mouse.move(box["x"] + 200, box["y"] + 100, steps=5)
+    canvas.hover(position={"x": 200, "y": 100})
     book.page.mouse.up()
     expect(book.page.locator(".ttapi-drawer")).to_contain_text("through the kernel")
-    # A stroke and a cell are on two ways to the kernel: wait for what the stroke did.
-    expect(book.page.get_by_role("button", name="Undo")).to_be_enabled()
+    taken(book)
+    width = canvas.evaluate("canvas => canvas.getBoundingClientRect().width")
     mask = Mask.from_json(book.run(1))
-    scale = 1024 / box["width"]
-    assert mask.to_array()[int(100 * scale), int(150 * scale)]
+    assert mask.to_array()[int(100 * 1024 / width), int(150 * 1024 / width)]
