@@ -201,6 +201,8 @@ def test_where_the_stage_cannot_be_ipycanvas_paints(notebook: Opened) -> None:
         "drawer._surface.stage._handle_custom_msg({'type': 'no_ink', 'reason': 'as in the test'}, [])\ndrawer",
         SHOW,
     )
+    # Tall enough that the notebook need not scroll to its next cell while we paint.
+    book.page.set_viewport_size({"width": 1400, "height": 1600})
     book.run(0)
     canvas = book.page.locator(".ttapi-drawer canvas").first
     expect(canvas).to_have_attribute("width", "1024")
