@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, Notebook
 from ttapi_nb import Mask
 from ttapi_nb.mask import Stroke
@@ -215,3 +218,97 @@ def test_where_the_stage_cannot_be_ipycanvas_paints(notebook: Opened) -> None:
     width = canvas.evaluate("canvas => canvas.getBoundingClientRect().width")
     mask = Mask.from_json(book.run(1))
     assert mask.to_array()[int(100 * 1024 / width), int(150 * 1024 / width)]
+
+
+@pytest.mark.parametrize(
+    ("tool", "inside", "outside"),
+    [
+        ("Brush", (300, 200), (300, 260)),
+        ("Line", (300, 300), (200, 380)),
+        ("Rectangle", (390, 210), (410, 300)),
+        ("Ellipse", (300, 300), (205, 205)),
+        ("Lasso", (330, 250), (220, 380)),
+    ],
+)
+def test_each_tool_by_pixels_and_by_the_mask(
+    notebook: Opened, tool: str, inside: tuple[int, int], outside: tuple[int, int]
+) -> None:
+    """What a tool draws is on the screen at once, is the same in the mask, and the eraser takes it away."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    page = book.page
+    page.get_by_role("button", name=tool).click()
+    # A way along two sides of a square: each tool makes something else of it.
+    drag(page, (200, 200), (400, 200), (400, 400))
+    assert alpha(page, *inside) == 255
+    assert alpha(page, *outside) == 0
+    taken(book)
+    mask = Mask.from_json(book.run(1)).to_array()
+    assert mask[inside[1], inside[0]]
+    assert not mask[outside[1], outside[0]]
+    page.get_by_role("button", name="Eraser").click()
+    expect(page.get_by_role("button", name="Eraser")).to_have_class(re.compile("mod-active"))
+    drag(page, (inside[0] - 2, inside[1]), (inside[0] + 2, inside[1]))
+    assert alpha(page, *inside) == 0
+
+
+def test_keys_work_on_the_photo_and_stay_out_of_the_notebook(notebook: Opened) -> None:
+    """The painter's keys act while the photo has the focus, none of them reaches the notebook, and Tab leaves."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    page = book.page
+    cells = page.locator(".jp-Notebook .jp-Cell").count()
+    drag(page, (200, 200), (400, 200))
+    taken(book)
+    for key, tool in {
+        "e": "Eraser",
+        "x": "Brush",
+        "l": "Line",
+        "r": "Rectangle",
+        "o": "Ellipse",
+        "p": "Lasso",
+        "b": "Brush",
+    }.items():
+        page.keyboard.press(key)
+        expect(page.get_by_role("button", name=tool)).to_have_class(re.compile("mod-active"))
+    size = page.locator(".ttapi-drawer .widget-readout").first
+    expect(size).to_have_text("60")
+    page.keyboard.press("]")
+    expect(size).to_have_text("69")
+    page.keyboard.press("[")
+    expect(size).to_have_text("59")
+    page.keyboard.press("Control+z")
+    wait_for_ink(page, 300, 200, there=False)
+    page.keyboard.press("Control+Shift+z")
+    wait_for_ink(page, 300, 200)
+    # In a notebook "d d" deletes the cell, and the drawing with it.
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.keyboard.press("a")
+    assert page.locator(".jp-Notebook .jp-Cell").count() == cells
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.querySelector('.ttapi-sheet').contains(document.activeElement)")
+
+
+def test_a_finger_paints(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> None:
+    """On a touch screen a finger's drag is a stroke."""
+    context = browser.new_context(viewport={"width": 900, "height": 1400}, has_touch=True)
+    try:
+        page = context.new_page()
+        book = Notebook.opened(page, lab, f"{request.node.name}.ipynb", [DRAWER, SHOW])
+        book.run(0)
+        session = context.new_cdp_session(page)
+        for kind, point in (
+            ("touchStart", (200, 200)),
+            ("touchMove", (300, 200)),
+            ("touchMove", (400, 200)),
+            ("touchEnd", None),
+        ):
+            x, y = on_screen(page, *point) if point else (0, 0)
+            points = [{"x": x, "y": y}] if point else []
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        wait_for_ink(page, 300, 200)
+        taken(book)
+        assert Mask.from_json(book.run(1)).to_array()[200, 300]
+    finally:
+        context.close()

@@ -19,7 +19,13 @@ def drawer() -> MaskDrawer:
 def stroke(drawer: MaskDrawer, *points: tuple[float, float]) -> None:
     """Hand the drawer a finished stroke as the browser does, in pixels of the picture on the screen."""
     stage = drawer._surface.stage
-    message = {"type": "stroke", "id": "view:1", "radius": stage.radius, "erase": stage.erase}
+    message = {
+        "type": "mark",
+        "id": "view:1",
+        "tool": stage.tool,
+        "radius": stage.radius,
+        "erase": stage.erase,
+    }
     stage._handle_custom_msg(message, [memoryview(np.array(points, np.float32).tobytes())])
 
 

@@ -66,7 +66,9 @@ def test_taken_strokes_are_acknowledged(drawer, monkeypatch):
     stage = drawer._surface.stage
     monkeypatch.setattr(stage, "send", lambda content, buffers=None: told.append((content, drawer.mask.area)))
     points = memoryview(np.array([[100, 100], [120, 110]], np.float32).tobytes())
-    stage._handle_custom_msg({"type": "stroke", "id": "a:1", "radius": 10.0, "erase": False}, [points])
+    stage._handle_custom_msg(
+        {"type": "mark", "id": "a:1", "tool": "brush", "radius": 10.0, "erase": False}, [points]
+    )
     assert told == [({"type": "taken", "id": "a:1"}, drawer.mask.area)]
     assert drawer.mask.area > 0
 
@@ -84,7 +86,7 @@ def test_a_stroke_keeps_the_brush_it_was_drawn_with(drawer):
     drawer.tool, drawer.brush_size = "eraser", 2
     points = memoryview(np.array([[100, 100]], np.float32).tobytes())
     drawer._surface.stage._handle_custom_msg(
-        {"type": "stroke", "id": "a:1", "radius": 30.0, "erase": False}, [points]
+        {"type": "mark", "id": "a:1", "tool": "brush", "radius": 30.0, "erase": False}, [points]
     )
     assert drawer.mask.bounds == (70, 70, 130, 130)
 

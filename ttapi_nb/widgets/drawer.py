@@ -9,14 +9,25 @@ import ipywidgets
 import traitlets
 
 from ..images import ImageSource, SourceImage, open_image
-from ..mask import Mask
+from ..mask import Mark, Mask
 from .browser import Style
 from .surface import Surface
 from .text import Words
 
 __all__ = ["MaskDrawer"]
 
-TOOLS = {"brush": "paint-brush", "eraser": "eraser"}
+TOOLS = {
+    "brush": ("paint-brush", "Paint what should change (B)"),
+    "eraser": ("eraser", "Take paint away (E)"),
+    "line": ("minus", "Paint a straight line (L)"),
+    "rectangle": ("square", "Fill a rectangle (R)"),
+    "ellipse": ("circle", "Fill an ellipse (O)"),
+    "lasso": ("draw-polygon", "Fill what you draw around (P)"),
+}
+
+
+# How much of its size a brush gains or loses with ] and [.
+BRUSH_STEP = 0.15
 
 
 class MaskDrawer(ipywidgets.VBox):
@@ -25,7 +36,8 @@ class MaskDrawer(ipywidgets.VBox):
     * `image`: the photo, a `SourceImage`; assign anything that `open_image` takes. A photo of another size starts a
       new mask.
     * `mask`: a `Mask` of the photo's size, None without a photo; read it, assign it, observe it.
-    * `tool`: `"brush"` or `"eraser"`.
+    * `tool`: `"brush"`, `"eraser"`, `"line"`, `"rectangle"`, `"ellipse"` or `"lasso"`. The right button or Alt erases
+      with any of them, and Shift draws straight.
     * `brush_size`: the brush's diameter in image pixels, 1 to 1000.
 
     Raises what `open_image` raises, and `MaskError` where a mask of another size is assigned.
@@ -42,11 +54,11 @@ class MaskDrawer(ipywidgets.VBox):
         self._travelling = False
         # One lock for a drawer and all around it: two could wait for each other.
         self.lock = threading.RLock()
-        self._surface = Surface(self._stroke, self.lock)
+        self._surface = Surface(self._marked, self._key, self.lock)
         self._tools = ipywidgets.ToggleButtons(
             options=[(tool.capitalize(), tool) for tool in TOOLS],
-            icons=list(TOOLS.values()),
-            tooltips=["Paint what should change", "Take paint away"],
+            icons=[icon for icon, _ in TOOLS.values()],
+            tooltips=[hint for _, hint in TOOLS.values()],
         )
         self._size = ipywidgets.IntSlider(
             60, 1, 300, description="Size", layout={"width": "190px"}, style={"description_width": "36px"}
@@ -142,12 +154,25 @@ class MaskDrawer(ipywidgets.VBox):
 
     @traitlets.observe("tool", "brush_size")
     def _brush_changed(self, _: Any = None) -> None:
-        self._surface.set_brush(self.brush_size / 2, self.tool == "eraser")
+        self._surface.set_brush(self.tool, self.brush_size / 2)
 
-    def _stroke(self, points: tuple[tuple[float, float], ...], radius: float, erase: bool) -> None:
-        self._change(
-            lambda mask: mask.erase(points, radius=radius) if erase else mask.paint(points, radius=radius)
-        )
+    def _marked(self, mark: Mark) -> None:
+        self._change(lambda mask: mask.add(mark))
+
+    def _key(self, action: str) -> None:
+        with self.lock:
+            if action in TOOLS:
+                self.tool = action
+            elif action == "swap":
+                self.tool = "brush" if self.tool == "eraser" else "eraser"
+            elif action in ("smaller", "larger"):
+                step = max(1, round(self.brush_size * BRUSH_STEP))
+                wanted = self.brush_size + (step if action == "larger" else -step)
+                self.brush_size = min(self._size.max, max(1, wanted))
+            elif action == "undo":
+                self.undo()
+            elif action == "redo":
+                self.redo()
 
     def _change(self, changed: Any) -> None:
         with self.lock:

@@ -18,7 +18,7 @@ import traitlets
 from PIL import Image
 
 from ..images import SourceImage, encode
-from ..mask import Coverage, Mask, Stroke
+from ..mask import Coverage, Mark, Mask, Shape, Stroke
 from .browser import STATIC, STYLE
 
 __all__ = ["PREVIEW_EDGE", "Surface"]
@@ -30,7 +30,8 @@ TINT = (0, 190, 255)
 OPACITY = 0.6
 
 Point: TypeAlias = tuple[float, float]
-OnStroke: TypeAlias = Callable[[tuple[Point, ...], float, bool], None]
+OnMark: TypeAlias = Callable[[Mark], None]
+OnKey: TypeAlias = Callable[[str], None]
 
 
 class Sheet:
@@ -101,6 +102,7 @@ class Stage(anywidget.AnyWidget):
     photo = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ready = traitlets.Bool(False).tag(sync=True)
+    tool = traitlets.Unicode("brush").tag(sync=True)
     radius = traitlets.Float(1.0).tag(sync=True)
     erase = traitlets.Bool(False).tag(sync=True)
     tint = traitlets.Unicode("rgb({}, {}, {})".format(*TINT)).tag(sync=True)
@@ -178,20 +180,22 @@ class PlainCanvas(ipycanvas.MultiCanvas):
         with self._surface.events:
             points, self._points = self._points, []
             if points:
-                self._surface.finished(points, self.sheet.scale, self._surface.radius, self._surface.erase)
+                reach = self._surface.radius * self.sheet.scale
+                mark = Stroke(tuple((x, y, reach) for x, y in points), self._surface.erase)
+                self._surface.finished(mark, self.sheet.scale)
 
 
 class Surface(ipywidgets.Box):
-    """Shows a photo and a mask; calls `on_stroke(points, radius, erase)` with each finished stroke, in image pixels.
+    """Shows a photo and a mask; calls `on_mark(mark)` with each finished mark, in image pixels, and `on_key(action)`.
 
     `set_brush` says what the next stroke is. `problem` is why the browser does not paint by itself, or nothing.
     """
 
     problem = traitlets.Unicode()
 
-    def __init__(self, on_stroke: OnStroke, lock: threading.RLock) -> None:
-        self._on_stroke = on_stroke
-        self.radius, self.erase = 1.0, False
+    def __init__(self, on_mark: OnMark, on_key: OnKey, lock: threading.RLock) -> None:
+        self._on_mark, self._on_key = on_mark, on_key
+        self.radius, self.erase, self._tool = 1.0, False, "brush"
         self._source: SourceImage | None = None
         self._mask: Mask | None = None
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
@@ -207,10 +211,11 @@ class Surface(ipywidgets.Box):
         super().__init__([self.stage])
         self.add_class("ttapi-surface")
 
-    def set_brush(self, radius: float, erase: bool) -> None:
-        """The next stroke's radius in image pixels, and whether it takes paint away."""
-        self.radius, self.erase = radius, erase
-        self.stage.radius, self.stage.erase = max(0.5, radius * self._sheet.scale), erase
+    def set_brush(self, tool: str, radius: float) -> None:
+        """What the next mark is made with, and the brush's radius in image pixels."""
+        self.radius, self.erase, self._tool = radius, tool == "eraser", tool
+        self.stage.radius, self.stage.erase = max(0.5, radius * self._sheet.scale), self.erase
+        self.stage.tool = "brush" if self.erase else tool
 
     def show_photo(self, source: SourceImage) -> None:
         """Show another picture, without a mask."""
@@ -223,7 +228,7 @@ class Surface(ipywidgets.Box):
             for canvas in (self.stage.photo, self.stage.ink):
                 canvas.width, canvas.height = width, height
             self.stage.ready = True
-            self.set_brush(self.radius, self.erase)
+            self.set_brush(self._tool, self.radius)
             self._draw_photo()
 
     def show_mask(self, mask: Mask) -> None:
@@ -235,9 +240,9 @@ class Surface(ipywidgets.Box):
             else:
                 self._sheet.show_mask(mask)
 
-    def finished(self, points: list[Point], scale: float, radius: float, erase: bool) -> None:
-        """Hand on a stroke given in pixels of the preview; the radius is in image pixels."""
-        self._on_stroke(tuple((x / scale, y / scale) for x, y in points), radius, erase)
+    def finished(self, mark: Stroke | Shape, scale: float) -> None:
+        """Hand on a mark that was made in pixels of the preview."""
+        self._on_mark(mark.scaled(1 / scale, 1 / scale))
 
     def _draw_photo(self) -> None:
         with self.events:
@@ -251,13 +256,16 @@ class Surface(ipywidgets.Box):
         with self.events:
             if message.get("type") == "no_ink" and self.plain is None:
                 self._fall_back(str(message.get("reason")))
-            elif message.get("type") == "stroke" and buffers and self._source is not None:
-                points = [(x, y) for x, y in np.frombuffer(buffers[0], np.float32).reshape(-1, 2).tolist()]
-                self.finished(
-                    points, self._sheet.scale, message["radius"] / self._sheet.scale, message["erase"]
-                )
-                # The ink is on its way: from its next frame on, the browser need not paint this stroke itself.
+            elif message.get("type") == "key":
+                self._on_key(str(message.get("action")))
+            elif message.get("type") == "mark" and buffers and self._source is not None:
+                mark = _mark(message, np.frombuffer(buffers[0], np.float32).reshape(-1, 2).tolist())
+                if mark is not None:
+                    self.finished(mark, self._sheet.scale)
+                # The ink is on its way: from its next frame on, the browser need not paint this mark itself.
                 self.stage.send({"type": "taken", "id": message["id"]})
+                if mark is None:
+                    self._sheet.draw_all_ink()
 
     def _fall_back(self, reason: str) -> None:
         self.plain = PlainCanvas(self)
@@ -267,3 +275,14 @@ class Surface(ipywidgets.Box):
             self.plain.show_mask(self._mask)
         self.children = (self.plain,)
         self.problem = reason
+
+
+def _mark(message: dict[str, Any], points: list[list[float]]) -> Stroke | Shape | None:
+    """The mark that the browser made, in pixels of the preview; None where it covers nothing."""
+    tool, erase = message["tool"], bool(message["erase"])
+    corners = tuple((x, y) for x, y in points)
+    if tool in ("rectangle", "ellipse"):
+        return Shape(tool, (corners[0], corners[-1]), erase) if len(corners) > 1 else None
+    if tool == "lasso":
+        return Shape("polygon", corners, erase) if len(corners) > 2 else None
+    return Stroke(tuple((x, y, float(message["radius"])) for x, y in corners), erase)
