@@ -63,6 +63,7 @@ LIBRARIES = {
     "editing": PICTURES,
     "lineage": PICTURES,
     "widgets": PICTURES | TOOLKIT,
+    "cli": {"jupyterlab"},
 }
 
 

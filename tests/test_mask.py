@@ -13,13 +13,14 @@ import pickle
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from ttapi_nb.errors import MaskError, TTAPIError
 from ttapi_nb.mask import HALF, Bitmap, Mask
@@ -748,3 +749,189 @@ def test_mask_errors_are_of_both_families() -> None:
     """Whoever catches this package's errors, or ValueError, catches them."""
     assert issubclass(MaskError, TTAPIError)
     assert issubclass(MaskError, ValueError)
+
+
+# Filling what is alike
+
+few_colours = st.integers(0, 2**32 - 1).map(
+    lambda seed: np.random.default_rng(seed).choice(
+        np.array([0, 30, 200], np.uint8), (HEIGHT, WIDTH, 3), p=[0.7, 0.2, 0.1]
+    )
+)
+places = st.tuples(st.integers(0, WIDTH - 1), st.integers(0, HEIGHT - 1))
+
+
+def alike_and_connected(picture: Any, seed: tuple[int, int], tolerance: int) -> Any:
+    """The region that a bucket fills, pixel by pixel."""
+    near = (np.abs(picture.astype(int) - picture[seed[1], seed[0]].astype(int)) <= tolerance).all(axis=-1)
+    found = np.zeros_like(near)
+    waiting = [seed]
+    while waiting:
+        x, y = waiting.pop()
+        if 0 <= x < WIDTH and 0 <= y < HEIGHT and near[y, x] and not found[y, x]:
+            found[y, x] = True
+            waiting += [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)]
+    return found
+
+
+@given(few_colours, places, st.sampled_from([0, 29, 30, 32, 170, 200, 255]))
+def test_a_bucket_fills_what_is_alike_and_connected(
+    picture: Any, seed: tuple[int, int], tolerance: int
+) -> None:
+    """The region is that of the plainest way to find it, and with `erase` it is what is taken away."""
+    region = alike_and_connected(picture, seed, tolerance)
+    assert np.array_equal(EMPTY.fill_similar(picture, seed, tolerance=tolerance).to_array(), region)
+    erased = EMPTY.invert().fill_similar(picture, seed, tolerance=tolerance, erase=True)
+    assert np.array_equal(erased.to_array(), ~region)
+
+
+@given(few_colours, places)
+def test_a_bucket_fills_as_pillow_does(picture: Any, seed: tuple[int, int]) -> None:
+    """With no tolerance the region is the one that Pillow's own flood fill paints."""
+    painted = Image.fromarray(picture)
+    ImageDraw.floodfill(painted, seed, (1, 2, 3))
+    expected = (np.asarray(painted) == (1, 2, 3)).all(axis=-1)
+    assert np.array_equal(EMPTY.fill_similar(picture, seed, tolerance=0).to_array(), expected)
+
+
+@given(few_colours, places)
+def test_a_fill_needs_its_picture_no_more(picture: Any, seed: tuple[int, int]) -> None:
+    """The mark keeps the region: the mask can be saved and read, and the picture changed."""
+    mask = EMPTY.fill_similar(picture, seed)
+    text, before = mask.to_json(), mask.to_array()
+    picture[:] = 99
+    again = Mask.from_json(text)
+    assert again == mask
+    assert np.array_equal(again.to_array(), before)
+
+
+def test_a_fill_follows_a_long_path() -> None:
+    """A corridor that winds through the whole picture is filled from one end to the other."""
+    maze = np.zeros((201, 300), bool)
+    maze[::2] = True
+    maze[1::4, -1] = True
+    maze[3::4, 0] = True
+    mask = Mask((300, 201)).fill_similar(maze, (0, 0))
+    assert np.array_equal(mask.to_array(), maze)
+
+
+def test_a_fill_does_not_go_round_corners() -> None:
+    """Pixels that only touch at a corner, or across the picture's edge, do not hang together."""
+    board = np.indices((HEIGHT, WIDTH)).sum(axis=0) % 2 == 0
+    assert EMPTY.fill_similar(board, (0, 0)).bounds == (0, 0, 1, 1)
+    last_and_first = np.zeros((HEIGHT, WIDTH), bool)
+    last_and_first[3, -1] = last_and_first[4, 0] = True
+    assert EMPTY.fill_similar(last_and_first, (WIDTH - 1, 3)).area == 1
+
+
+def test_a_fill_looks_at_transparency_too() -> None:
+    """Where a picture is transparent, it is unlike the same colour where it is opaque."""
+    picture = np.full((HEIGHT, WIDTH, 4), 255, np.uint8)
+    picture[:, :10, 3] = 0
+    assert EMPTY.fill_similar(picture, (3, 3)).bounds == (0, 0, 10, HEIGHT)
+
+
+PLAIN = Image.new("RGB", SIZE, "gray")
+
+
+@pytest.mark.parametrize(
+    "seed", [(-1, 0), (0, -0.5), (WIDTH, 0), (0, HEIGHT), (math.nan, 0), (1,), (1, 2, 3)], ids=repr
+)
+def test_seeds_outside_the_picture(seed: Any) -> None:
+    """A fill starts at one of the picture's pixels."""
+    with pytest.raises(MaskError, match="is not in the picture"):
+        EMPTY.fill_similar(PLAIN, seed)
+
+
+@pytest.mark.parametrize("tolerance", [-1, 256, math.nan])
+def test_tolerances_that_make_no_sense(tolerance: Any) -> None:
+    """A tolerance is a difference that two channels can have."""
+    with pytest.raises(MaskError, match="from 0 to 255"):
+        EMPTY.fill_similar(PLAIN, (1, 1), tolerance=tolerance)
+
+
+def test_a_fill_from_a_picture_of_another_size() -> None:
+    """The picture to look at is the one that the mask is for."""
+    with pytest.raises(MaskError, match="must be the same size"):
+        EMPTY.fill_similar(PLAIN.resize((HEIGHT, WIDTH)), (1, 1))
+
+
+# Over its picture
+
+
+def test_a_mask_over_its_picture_is_a_tint() -> None:
+    """Where nothing is masked the picture is as it was, and where it is masked it is between it and the tint."""
+    mask = EMPTY.rectangle((10, 5, 20, 15))
+    shown = mask.over(PLAIN, colour=(255, 0, 0), opacity=0.5)
+    assert (shown.mode, shown.size) == ("RGB", SIZE)
+    assert shown.getpixel((5, 5)) == (128, 128, 128)
+    red, green, blue = np.asarray(shown)[10, 15].tolist()
+    assert red == pytest.approx(192, abs=1)
+    assert (green, blue) == pytest.approx((64, 64), abs=1)
+    assert np.array_equal(np.asarray(mask.over(PLAIN, opacity=0)), np.asarray(PLAIN))
+
+
+def test_a_mask_over_a_large_picture_is_small_to_look_at() -> None:
+    """It is shown at 512 pixels a side unless asked for more, and the picture stays as it was."""
+    picture = Image.new("RGB", (2000, 1000), "gray")
+    mask = Mask(picture.size).rectangle((0, 0, 1000, 1000))
+    small, whole = mask.over(picture), mask.over(picture, longest=None)
+    assert (small.size, whole.size) == ((512, 256), (2000, 1000))
+    assert small.getpixel((100, 100)) == whole.getpixel((400, 400)) != (128, 128, 128)
+    assert small.getpixel((400, 100)) == (128, 128, 128) == picture.getpixel((100, 100))
+
+
+def test_a_tint_shows_on_transparent_parts() -> None:
+    """What is masked can be seen where the picture can't, and the rest stays transparent."""
+    shown = EMPTY.rectangle((0, 0, 10, 10)).over(Image.new("RGBA", SIZE))
+    assert shown.mode == "RGBA"
+    assert shown.getchannel("A").getbbox() == (0, 0, 10, 10)
+
+
+@pytest.mark.parametrize("opacity", [-0.1, 1.1, math.nan])
+def test_opacities_that_make_no_sense(opacity: float) -> None:
+    """Paint lies between not there and opaque."""
+    with pytest.raises(MaskError, match="from 0 to 1"):
+        EMPTY.over(PLAIN, opacity=opacity)
+
+
+# Files
+
+
+@given(mask=masks)
+def test_a_saved_mask_is_the_mask(tmp_path_factory: pytest.TempPathFactory, mask: Mask) -> None:
+    """What `save` wrote, `load` reads as an equal mask."""
+    path = mask.save(tmp_path_factory.getbasetemp() / "mask.json")
+    assert Mask.load(path) == mask
+    assert Mask.load(str(path)) == mask
+
+
+def test_a_mask_is_saved_as_json(tmp_path: Path) -> None:
+    """A name without a suffix gets one, and one for pictures is refused."""
+    assert EMPTY.save(tmp_path / "mask") == tmp_path / "mask.json"
+    assert (tmp_path / "mask.json").read_text(encoding="utf-8") == EMPTY.to_json()
+    with pytest.raises(MaskError, match="to_png"):
+        EMPTY.save(tmp_path / "mask.png")
+    with pytest.raises(MaskError, match="Choose another place"):
+        EMPTY.save(tmp_path / "nowhere" / "mask.json")
+
+
+def test_files_that_are_no_masks(tmp_path: Path) -> None:
+    """A file that is missing, a picture or other text says its name and what to do."""
+    (tmp_path / "photo.json").write_bytes(EMPTY.to_png())
+    (tmp_path / "text.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(MaskError, match=r"could not be read \(No such file"):
+        Mask.load(tmp_path / "missing.json")
+    with pytest.raises(MaskError, match=r"photo.json.*Mask.from_image"):
+        Mask.load(tmp_path / "photo.json")
+    with pytest.raises(MaskError, match=r"text.json.*not a mask"):
+        Mask.load(tmp_path / "text.json")
+
+
+def test_a_tall_mask_is_written_band_after_band() -> None:
+    """Where one band of rows ends and the next begins, nothing is lost: every pixel is read back, and all black."""
+    mask = Mask.from_array(np.random.default_rng(0).random((1000, 5)) < 0.5)
+    opened = Image.open(io.BytesIO(mask.to_png()))
+    assert (opened.mode, opened.size) == ("RGBA", (5, 1000))
+    assert opened.convert("RGB").getbbox() is None
+    assert np.array_equal(np.asarray(opened.getchannel("A")) == 0, mask.to_array())

@@ -154,6 +154,23 @@ def preview(pixels: Image.Image, longest: int) -> Image.Image:
     return copy
 
 
+def thumbnail_html(image: Image.Image, caption: str, longest: int = 256) -> str:
+    """A small picture with a caption under it, as HTML that needs nothing else."""
+    # Here, not above: pictures are mostly not shown.
+    import base64
+    import html
+
+    small = preview(image, longest)
+    out = io.BytesIO()
+    small.save(out, "WEBP", quality=80)
+    source = base64.b64encode(out.getvalue()).decode()
+    text = html.escape(caption)
+    return (
+        f'<figure style="margin:0"><img alt="{text}" src="data:image/webp;base64,{source}" '
+        f'width="{small.width}" height="{small.height}"><figcaption>{text}</figcaption></figure>'
+    )
+
+
 def sample() -> SourceImage:
     """The photo that comes with the package, 1024x1024 pixels; its source and licence are in `samples/README.md`."""
     return open_image(SAMPLE)

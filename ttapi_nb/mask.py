@@ -11,11 +11,13 @@ import base64
 import io
 import json
 import math
+import os
 import weakref
 import zlib
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -293,6 +295,20 @@ class Mask:
             )
         raise MaskError(problem)
 
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Mask:
+        """The mask that `save` wrote."""
+        try:
+            return cls.from_json(Path(path).expanduser().read_text(encoding="utf-8"))
+        except MaskError as error:
+            problem = f"{Path(path).name!r} can't be used. {error}"
+        except UnicodeDecodeError:
+            problem = f"{Path(path).name!r} is not a mask saved by Mask.save(). For a picture use Mask.from_image()."
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            problem = f"{str(path)[:200]!r} could not be read ({reason}). Check the name."
+        raise MaskError(problem)
+
     def paint(self, points: Iterable[Sequence[float]], *, radius: float = 16.0) -> Mask:
         """Brush along `points`, `(x, y)` or, with a radius of its own, `(x, y, radius)`; `radius` in image pixels."""
         return self.add(Stroke(_stroke_points(points, radius)))
@@ -320,6 +336,29 @@ class Mask:
                 f"The region is {region.shape[::-1]} and the mask {self.size}. Both must be the same size."
             )
         return self.add(Bitmap.of(np.where(region, 255, 0).astype(np.uint8), erase))
+
+    def fill_similar(
+        self, picture: ImageSource, seed: Sequence[float], *, tolerance: int = 32, erase: bool = False
+    ) -> Mask:
+        """Add (or take away) what is coloured like the pixel at `seed`, `(x, y)`, and connected to it by its sides.
+
+        A colour is alike where none of its channels differs by more than `tolerance`, 0 to 255. The mask keeps the
+        region that was found, and needs the picture no more. Raises what `open_image` raises.
+        """
+        pixels = open_image(picture).pixels
+        if pixels.size != self.size:
+            raise MaskError(
+                f"The picture is {pixels.size} and the mask {self.size}. Both must be the same size."
+            )
+        if not 0 <= tolerance <= 255:
+            raise MaskError(f"The tolerance is a number from 0 to 255, and not {tolerance!r}. Give another.")
+        (place,) = _numbers([seed])
+        if len(place) != 2 or not all(0 <= at < side for at, side in zip(place, self.size, strict=True)):
+            raise MaskError(
+                f"The seed {tuple(seed)!r} is not in the picture of {self.size}. Give the (x, y) of one of its pixels."
+            )
+        column, row = map(int, place)
+        return self.add(Bitmap.of(_connected(_alike(pixels, column, row, tolerance), column, row), erase))
 
     def invert(self) -> Mask:
         """Edit what was protected, and protect what was to be edited."""
@@ -390,18 +429,57 @@ class Mask:
         """The coverage as a grey picture, white where the edit is."""
         return Image.fromarray(self.coverage())
 
+    def over(
+        self,
+        picture: ImageSource,
+        *,
+        longest: int | None = 512,
+        colour: str | tuple[int, int, int] = (0, 190, 255),
+        opacity: float = 0.6,
+    ) -> Image.Image:
+        """The picture with the mask laid over it as a tint, at most `longest` pixels a side (None: at full size).
+
+        The mask may have another size than the picture: it is stretched over it. Raises what `open_image` raises.
+        """
+        if not 0 <= opacity <= 1:
+            raise MaskError(f"The opacity is a number from 0 to 1, and not {opacity!r}. Give another.")
+        source = open_image(picture)
+        shown = source.preview(longest or max(source.size))
+        tint = self.to_image().resize(shown.size, Image.Resampling.BOX, reducing_gap=2.0)
+        plain = shown.convert("RGB")
+        plain.paste(colour, (0, 0, *plain.size), tint.point([round(value * opacity) for value in range(256)]))
+        if shown.mode == "RGBA":
+            # Tint shows on transparent parts too.
+            plain.putalpha(ImageChops.lighter(shown.getchannel("A"), tint))
+        return plain
+
     def to_png(self) -> bytes:
         """The file the service takes: a PNG, fully transparent where the edit is and opaque elsewhere."""
-        alpha = Image.fromarray(np.where(self.to_array(), 0, 255).astype(np.uint8))
-        picture = Image.new("RGBA", self.size)
-        picture.putalpha(alpha)
+        alpha = self.to_image().point([255] * HALF + [0] * (256 - HALF))
+        black = Image.new("L", self.size)
         out = io.BytesIO()
-        picture.save(out, "PNG")
+        Image.merge("RGBA", (black, black, black, alpha)).save(out, "PNG")
         return out.getvalue()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write every mark to `path`, a .json file, for `load`. Returns where it is."""
+        where = Path(path).expanduser()
+        where = where if where.suffix else where.with_suffix(".json")
+        if where.suffix.lower() != ".json":
+            raise MaskError(
+                f"A mask is saved as .json, and {where.name!r} is not. For a picture write to_png() to a file."
+            )
+        try:
+            where.write_text(self.to_json(), encoding="utf-8")
+        except OSError as error:
+            problem = f"{where} could not be written ({error.strerror or type(error).__name__}). Choose another place."
+        else:
+            return where
+        raise MaskError(problem)
 
     def to_json(self) -> str:
         """Every mark as JSON text, for `from_json`; nothing is lost."""
-        marks = [{"kind": mark.kind} | asdict(mark) for mark in self.marks]
+        marks = [{"kind": mark.kind} | vars(mark) for mark in self.marks]
         return json.dumps(
             {"version": JSON_VERSION, "size": self.size, "marks": marks},
             default=lambda packed: base64.b64encode(packed).decode(),
@@ -518,6 +596,54 @@ def _amount(pixels: float) -> float:
             "Give another."
         )
     return float(pixels)
+
+
+def _alike(pixels: Image.Image, column: int, row: int, tolerance: float) -> NDArray[np.bool_]:
+    """Where no channel differs from the pixel at (column, row) by more than `tolerance`."""
+    seeds = [int(channel[row, column]) for channel in map(np.asarray, pixels.split())]
+    near = [
+        channel.point([255 * (abs(value - seed) <= tolerance) for value in range(256)])
+        for channel, seed in zip(pixels.split(), seeds, strict=True)
+    ]
+    alike = near[0]
+    for channel in near[1:]:
+        alike = ImageChops.darker(alike, channel)
+    return np.asarray(alike) > 0
+
+
+def _connected(alike: NDArray[np.bool_], column: int, row: int) -> Coverage:
+    """The part of `alike` that hangs together with (column, row), as coverage."""
+    height, width = alike.shape
+    # All rows in one line, a gap behind each, cut into runs of alike pixels.
+    stride = width + 1
+    line = np.zeros(height * stride + 1, np.int8)
+    line[1:].reshape(height, stride)[:, :width] = alike
+    turns = np.flatnonzero(line[1:] != line[:-1])
+    starts, ends = turns[::2], turns[1::2]
+    # Runs of the row below that touch a run: a range of them, in order.
+    first = np.searchsorted(ends, starts + stride, "right")
+    count = np.maximum(np.searchsorted(starts, ends + stride, "left") - first, 0)
+    upper = np.repeat(np.arange(len(starts)), count)
+    lower = np.arange(count.sum()) + np.repeat(first - np.cumsum(count) + count, count)
+    # Each run points to an earlier one it touches, and on to the first of all it hangs together with.
+    root = np.arange(len(starts))
+    while len(upper):
+        one, other = root[upper], root[lower]
+        apart = one != other
+        upper, lower, one, other = upper[apart], lower[apart], one[apart], other[apart]
+        np.minimum.at(root, np.maximum(one, other), np.minimum(one, other))
+        while True:
+            further = root[root]
+            if np.array_equal(further, root):
+                break
+            root = further
+    seed = np.searchsorted(starts, row * stride + column, "right") - 1
+    found = root == root[seed]
+    line[:] = 0
+    line[starts[found]] = 1
+    line[ends[found]] = -1
+    inside = np.cumsum(line[:-1], dtype=np.int8).reshape(height, stride)[:, :width]
+    return inside.astype(np.uint8) * np.uint8(255)
 
 
 def _clipped(

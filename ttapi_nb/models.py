@@ -13,13 +13,28 @@ from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
 
-__all__ = ["DEFAULT_MODEL", "MODELS", "Model", "SizeRule", "megabytes", "model_for", "parse_size"]
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODELS",
+    "OFFLINE_NOTICE",
+    "Model",
+    "SizeRule",
+    "megabytes",
+    "model_for",
+    "parse_size",
+]
 
 MB = 10**6
 DEFAULT_MODEL = "gpt-image-1"
 
 EDITS_PAGE = "TTAPI, POST /v1/images/edits, 26 March 2026"
 NEWER_PAGES = "TTAPI's newest images page and OpenAI's Images API"
+
+OFFLINE_NOTICE = (
+    "Made by the embedded service: "
+    "it fills from the picture and reads nothing of the prompt but colour words."
+)
+"""What is said wherever a result of the embedded service is shown."""
 
 # Limits that hold at the endpoint, whatever the model.
 PROMPT_LIMIT = 32_000

@@ -31,7 +31,8 @@ from .errors import (
     UnknownOutcomeError,
 )
 from .fit import Fit
-from .images import SourceImage
+from .images import SourceImage, thumbnail_html
+from .models import OFFLINE_NOTICE
 from .request import EditRequest
 from .strict import Leak
 
@@ -245,8 +246,6 @@ class Result:
         return self.picture.save(path)
 
     def _repr_html_(self) -> str:
-        from .client.responses import OFFLINE_NOTICE, thumbnail_html
-
         caption = f"Result {self.number}: {self.image.width}x{self.image.height}"
         said = [self.note, OFFLINE_NOTICE if self.offline else ""]
         return thumbnail_html(self.image, caption, 512) + "".join(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import html
-import io
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,14 +14,11 @@ from typing import Any
 from PIL import Image
 
 from ..errors import DownloadError, ImageError, ResultError
-from ..images import SourceImage, open_image
+from ..images import SourceImage, open_image, thumbnail_html
+from ..models import OFFLINE_NOTICE
 
-__all__ = ["OFFLINE_NOTICE", "ImageData", "ImagesResponse", "Usage", "read_response", "thumbnail_html"]
+__all__ = ["ImageData", "ImagesResponse", "Usage", "read_response"]
 
-OFFLINE_NOTICE = (
-    "Made by the embedded service: "
-    "it fills from the picture and reads nothing of the prompt but colour words."
-)
 
 Fetch = Callable[[str], Awaitable[bytes]]
 
@@ -122,20 +118,6 @@ class ImagesResponse:
                 cells.append(f"<p>Result {number}: {html.escape(str(error))}</p>")
         notice = f"<p>{html.escape(self.notice)}</p>" if self.notice else ""
         return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(cells)}</div>{notice}'
-
-
-def thumbnail_html(image: Image.Image, caption: str, longest: int = 256) -> str:
-    """A small picture with a caption under it, as HTML that needs nothing else."""
-    small = image.copy()
-    small.thumbnail((longest, longest), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    small.save(out, "WEBP", quality=80)
-    source = base64.b64encode(out.getvalue()).decode()
-    text = html.escape(caption)
-    return (
-        f'<figure style="margin:0"><img alt="{text}" src="data:image/webp;base64,{source}" '
-        f'width="{small.width}" height="{small.height}"><figcaption>{text}</figcaption></figure>'
-    )
 
 
 async def read_response(reply: dict[str, Any], *, offline: bool, fetch: Fetch) -> ImagesResponse:

@@ -11,7 +11,8 @@ import traitlets
 from PIL import Image
 
 from ..errors import ResultError
-from ..images import ImageFile, SourceImage, encode
+from ..images import ImageFile, SourceImage, encode, thumbnail_html
+from ..models import OFFLINE_NOTICE
 from .browser import Download
 from .text import StatusLine, Words
 
@@ -156,9 +157,6 @@ class ResultViewer(ipywidgets.VBox):
         result = self.result
         if self.run is None or result is None:
             return
-        # Loaded by the run that made the result.
-        from ..client.responses import OFFLINE_NOTICE, thumbnail_html
-
         shown = self._shown(result)
         self._raw.layout.display = None if result.kept else "none"
         self._before.value = thumbnail_html(
