@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -54,7 +55,8 @@ def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Callable[.
     """Opens a notebook: `notebook("01_first_edit.ipynb")` a copy of an example, `notebook(code, code)` a new one."""
 
     def opened(*cells: str) -> Notebook:
-        name = f"{request.node.name}.ipynb"
+        # Brackets and dots of a parametrized test mean something in an address.
+        name = re.sub(r"\W+", "-", request.node.name) + ".ipynb"
         return Notebook.opened(page, lab, name, cells)
 
     return opened

@@ -45,7 +45,9 @@ class Notebook:
         page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         # The status bar says Idle when the kernel has answered.
-        page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(timeout=PATIENCE)
+        page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(
+            state="attached", timeout=PATIENCE
+        )
         return cls(page, lab)
 
     def start(self, number: int) -> Locator:

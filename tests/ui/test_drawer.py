@@ -292,7 +292,7 @@ def test_keys_work_on_the_photo_and_stay_out_of_the_notebook(notebook: Opened) -
 
 def test_a_finger_paints(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> None:
     """On a touch screen a finger's drag is a stroke."""
-    context = browser.new_context(viewport={"width": 900, "height": 1400}, has_touch=True)
+    context = browser.new_context(viewport={"width": 1400, "height": 1400}, has_touch=True)
     try:
         page = context.new_page()
         book = Notebook.opened(page, lab, f"{request.node.name}.ipynb", [DRAWER, SHOW])
