@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from .errors import DownloadError, ImageError, ResultError
+from .metadata import options_for, text_in
 
 __all__ = ["PIXEL_CAP", "ImageFile", "ImageSource", "SourceImage", "open_image", "sample"]
 
@@ -24,6 +26,9 @@ PIXEL_CAP = 100_000_000
 FILE_CAP = 200 * 10**6
 """The most bytes of a file that is fetched or uploaded."""
 
+LONGEST_NAME = 100
+# The EXIF tag that says how a camera was held.
+ORIENTATION = 0x0112
 FORMATS = ("PNG", "JPEG", "WEBP")
 MIME_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
@@ -44,7 +49,8 @@ class ImageFile:
 
 @dataclass(frozen=True, eq=False)
 class SourceImage:
-    """An opened picture: upright 8-bit `RGB` or `RGBA` pixels in sRGB, and nothing else of the file it came from.
+    """An opened picture: upright 8-bit `RGB` or `RGBA` pixels in sRGB, and nothing else of the file it came from but
+    what ttapi_nb itself wrote there (see `lineage`).
 
     `format` is the file format it came in (`PNG` for pixels that came from memory) and is what `file()` writes
     unless told otherwise. Treat `pixels` as read-only.
@@ -54,6 +60,8 @@ class SourceImage:
     format: str = "PNG"
     name: str = "image"
     _files: dict[str, bytes] = field(default_factory=dict, repr=False)
+    # As `lineage` writes and reads it: here it is a text like any other.
+    _lineage: str = field(default="", repr=False)
 
     def __repr__(self) -> str:
         width, height = self.size
@@ -77,11 +85,21 @@ class SourceImage:
         return hashlib.sha256(head + self.pixels.tobytes()).hexdigest()
 
     def file(self, format: str | None = None) -> ImageFile:
-        """The picture encoded as `PNG`, `JPEG` or `WEBP` (left out: the format it came in), without metadata."""
+        """The picture encoded as `PNG`, `JPEG` or `WEBP` (left out: the format it came in), without metadata: this is
+        what is sent.
+        """
         format = format or self.format
-        return ImageFile(
-            Path(self.name).stem[:80] + SUFFIXES[format], MIME_TYPES[format], self._encoded(format)
-        )
+        return self._named(format, self._encoded(format))
+
+    def saved_file(self, format: str | None = None) -> ImageFile:
+        """The file that `save` writes: as `file()`, and where the picture has a lineage, with that."""
+        format = format or self.format
+        if not self._lineage:
+            return self.file(format)
+        return self._named(format, encode(self.pixels, format, self._lineage))
+
+    def _named(self, format: str, data: bytes) -> ImageFile:
+        return ImageFile(Path(self.name).stem[:80] + SUFFIXES[format], MIME_TYPES[format], data)
 
     def _encoded(self, format: str) -> bytes:
         # A request asks for its size, then for itself: encode once.
@@ -93,24 +111,33 @@ class SourceImage:
         """The same picture, to be sent in another format."""
         if format == self.format:
             return self
-        return SourceImage(self.pixels, format, self.name, self._files)
+        return SourceImage(self.pixels, format, self.name, self._files, self._lineage)
+
+    def with_lineage(self, text: str) -> SourceImage:
+        """The same picture with this lineage, as `Lineage.to_json` writes it."""
+        return SourceImage(self.pixels, self.format, self.name, self._files, text)
 
     def save(self, path: str | os.PathLike[str], *, as_it_came: bytes | None = None) -> Path:
         """Write the picture to `path`, in the format of its suffix (.png, .jpg or .webp; none: its own).
 
-        `as_it_came` are the bytes it was read from, written unchanged where the format fits. Returns where it is;
-        raises `ResultError`.
+        Of metadata the file carries only the picture's lineage, where it has one. `as_it_came` are the bytes it was
+        read from, written unchanged where the format fits. Returns where it is; raises `ResultError`.
         """
-        where = Path(path).expanduser()
-        where = where if where.suffix else where.with_suffix(SUFFIXES[self.format])
+        where = _place(path)
+        where = where if where.suffix else where.with_name(where.name + SUFFIXES[self.format])
         formats = {suffix: format for format, suffix in SUFFIXES.items()} | {".jpeg": "JPEG"}
         format = formats.get(where.suffix.lower())
         if format is None:
-            raise ResultError(f"{where.name!r} has a suffix that can't be written. Use .png, .jpg or .webp.")
+            raise ResultError(
+                f"{_cut(where.name)!r} has a suffix that can't be written. Use .png, .jpg or .webp."
+            )
         try:
-            where.write_bytes(as_it_came if as_it_came and format == self.format else self.file(format).data)
-        except OSError as error:
-            problem = f"{where} could not be written ({error.strerror or type(error).__name__}). Choose another place."
+            where.write_bytes(
+                as_it_came if as_it_came and format == self.format else self.saved_file(format).data
+            )
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or type(error).__name__
+            problem = f"{_cut(where)} could not be written ({why}). Choose another place."
         else:
             return where
         raise ResultError(problem)
@@ -135,16 +162,34 @@ ImageSource: TypeAlias = (
 """What `open_image` takes."""
 
 
-def encode(pixels: Image.Image, format: str) -> bytes:
-    """`pixels` as a file without metadata. JPEG drops transparency; PNG and WEBP keep every pixel as it is."""
+def encode(pixels: Image.Image, format: str, lineage: str = "") -> bytes:
+    """`pixels` as a file with no metadata but `lineage`. JPEG drops transparency; PNG and WEBP keep every pixel as it
+    is.
+    """
     out = io.BytesIO()
+    more = options_for(format, lineage) if lineage else {}
     if format == "JPEG":
-        pixels.convert("RGB").save(out, "JPEG", quality=95, subsampling=0)
+        pixels.convert("RGB").save(out, "JPEG", quality=95, subsampling=0, **more)
     elif format == "WEBP":
-        pixels.save(out, "WEBP", lossless=True, exact=True, quality=50)
+        pixels.save(out, "WEBP", lossless=True, exact=True, quality=50, **more)
     else:
-        pixels.save(out, "PNG")
+        pixels.save(out, "PNG", **more)
     return out.getvalue()
+
+
+def _place(path: str | os.PathLike[str]) -> Path:
+    """Where `path` leads; raises `ResultError` where it can be no file's."""
+    try:
+        where = Path(path).expanduser()
+        if where.name not in ("", ".."):
+            return where
+    except (RuntimeError, TypeError, ValueError):
+        pass
+    raise ResultError(f"{_cut(path)!r} is no name of a file. Give one, result.png for example.")
+
+
+def _cut(path: object) -> str:
+    return str(path)[:200]
 
 
 def preview(pixels: Image.Image, longest: int) -> Image.Image:
@@ -152,6 +197,16 @@ def preview(pixels: Image.Image, longest: int) -> Image.Image:
     copy = pixels.copy()
     copy.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=3.0)
     return copy
+
+
+def on_white(image: Image.Image) -> Image.Image:
+    """The picture as it looks on white paper, `RGB`; itself where it is that already."""
+    if image.mode == "RGB":
+        return image
+    clear = image.convert("RGBA")
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(clear, (0, 0), clear.getchannel("A"))
+    return paper
 
 
 def thumbnail_html(image: Image.Image, caption: str, longest: int = 256) -> str:
@@ -189,11 +244,22 @@ def open_image(source: ImageSource, *, pixel_cap: int = PIXEL_CAP, name: str | N
     if isinstance(source, SourceImage):
         return source
     if isinstance(source, Image.Image):
-        return SourceImage(_from_pil(source, pixel_cap), name=name or "image")
+        return SourceImage(_from_pil(source, pixel_cap), name=tidy(name or "image"))
     if isinstance(source, np.ndarray):
-        return SourceImage(_from_array(source, pixel_cap), name=name or "image")
+        return SourceImage(_from_array(source, pixel_cap), name=tidy(name or "image"))
     data, found = _read(source)
-    return _decode(data, name or found, pixel_cap)
+    return _decode(data, tidy(name or found), pixel_cap)
+
+
+def tidy(name: str) -> str:
+    """The last part of a name, without what could not be seen, stored or sent, and no longer than a hundred letters."""
+    # Not only what this system takes for a folder's end: names travel.
+    last = re.split(r"[/\\]", name)[-1]
+    plain = "".join(letter for letter in last if letter.isprintable()).strip(" .")
+    stem, dot, suffix = plain.rpartition(".")
+    if len(plain) > LONGEST_NAME and len(suffix) < 8 and stem:
+        plain = stem[: LONGEST_NAME - len(suffix) - 1] + dot + suffix
+    return plain[:LONGEST_NAME] or "image"
 
 
 def _read(source: Any) -> tuple[bytes, str]:
@@ -261,12 +327,14 @@ def _decode(data: bytes, name: str, pixel_cap: int) -> SourceImage:
     problem = "It may be damaged: open it in another program and save it again as PNG or JPEG."
     try:
         with warnings.catch_warnings():
-            # Our own cap is checked below, before any pixel is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Our own cap is checked below, before any pixel is decoded; and broken notes make no broken picture.
+            warnings.simplefilter("ignore")
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
         # Phones write a JPEG with a second picture behind the first, which Pillow calls MPO.
         format = "JPEG" if opened.format == "MPO" else opened.format or "PNG"
-        return SourceImage(_upright(opened, pixel_cap), format, name)
+        # Before the pixels are decoded: what stands behind them is not read.
+        lineage = text_in(opened)
+        return SourceImage(_upright(opened, pixel_cap), format, name, _lineage=lineage)
     except ImageError as error:
         problem = str(error)
         raise ImageError(f"{name!r} can't be used. {problem}") from None
@@ -324,15 +392,28 @@ def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:
         raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
     if not width or not height:
         raise ImageError("It has no pixels. Choose another picture.")
-    from PIL import ImageOps
-
-    turned = ImageOps.exif_transpose(image)
+    # First, and once: a picture that failed to load passes for a whole one the second time.
+    image.load()
+    turned = _turned(image)
     profile = turned.info.get("icc_profile")
     plain = _to_rgb(_in_srgb(turned, profile) if profile else turned)
-    # Only pixels go on: a new image carries neither EXIF nor GPS nor text.
-    clean = Image.new(plain.mode, plain.size)
-    clean.paste(plain)
-    return clean
+    # Only pixels go on. It is a copy already, of Pillow's plain class, and a large picture has no room for another.
+    plain.info = {}
+    return plain
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The picture as its EXIF says it is meant to be seen; where that is broken, as it is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            if image.getexif().get(ORIENTATION, 1) == 1:
+                return image
+            from PIL import ImageOps
+
+            return ImageOps.exif_transpose(image)
+    except Exception:  # noqa: BLE001 - what a camera wrote may be broken in any way
+        return image
 
 
 def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:

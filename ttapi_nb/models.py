@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_MODEL",
     "MODELS",
     "OFFLINE_NOTICE",
+    "REPLAY_NOTICE",
     "Model",
     "SizeRule",
     "megabytes",
@@ -35,6 +36,11 @@ OFFLINE_NOTICE = (
     "it fills from the picture and reads nothing of the prompt but colour words."
 )
 """What is said wherever a result of the embedded service is shown."""
+
+REPLAY_NOTICE = (
+    "Replayed from a recording: made earlier for the same request, and nothing was sent or billed."
+)
+"""What is said wherever a recorded result is shown."""
 
 # Limits that hold at the endpoint, whatever the model.
 PROMPT_LIMIT = 32_000
@@ -88,7 +94,8 @@ class SizeRule:
 class Model:
     """One row of the table: everything the service would check for a model.
 
-    `image_bytes` and `mask_bytes` are upper bounds that a file must stay under. `choices` maps each field of fixed
+    `image_bytes` and `mask_bytes` are upper bounds that a file must stay under. `needs_alpha` says that pictures are
+    best sent with an alpha channel. `choices` maps each field of fixed
     values that the model takes to those values; a field missing there is not taken. `sizes` are what a picker
     offers; where `size_rule` is set, any other size that meets it is taken as well.
     """
@@ -102,6 +109,7 @@ class Model:
     image_formats: tuple[str, ...] = IMAGE_FORMATS
     image_bytes: int = 50 * MB
     square: bool = False
+    needs_alpha: bool = False
     mask_bytes: int = MASK_BYTES
     n_max: int = N_MAX
     sizes: tuple[str, ...] = ()
@@ -156,6 +164,8 @@ _ROWS = (
         image_formats=("PNG",),
         image_bytes=4 * MB,
         square=True,
+        # OpenAI refuses an RGB picture for it: "must be in RGBA, LA, L".
+        needs_alpha=True,
         sizes=("auto", "256x256", "512x512", "1024x1024"),
         choices={"quality": ("auto", "standard"), "response_format": ("url", "b64_json")},
         retired=RETIRED_DALL_E,

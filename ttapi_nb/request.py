@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import InvalidRequestError
-from .fit import Fit
+from .fit import HOWS, Fit, mask_for, under_limit
 from .images import ImageFile, ImageSource, SourceImage, open_image
 from .mask import HALF, Mask
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
@@ -146,17 +146,29 @@ class EditRequest:
         )
 
     def fitted(self, how: str = "auto") -> tuple[EditRequest, Fit | None]:
-        """The request as it is sent, each picture fitted to the model and the mask with it, and the plan for the first
-        picture; None where there is no picture yet. Raises `FitError` for an unknown `how`.
+        """The request as it is sent, and the plan for the first picture; None where there is no picture yet.
+
+        The first picture and its mask are fitted to the model as `Fit.plan` says, and the plan's size is asked for. The
+        others go whole, in a format the model takes and, where that can be done, under its byte limit. Raises
+        `FitError` for an unknown `how`, and for `"crop"` without a mask.
         """
-        plans = [Fit.plan(source, self.model, self.size, how) for source in self.image]
-        if not plans:
+        if not self.image:
             return self, None
-        pictures = tuple(plan.there(source) for plan, source in zip(plans, self.image, strict=True))
-        mask = self.mask
-        if isinstance(mask, Mask) and mask.size == plans[0].source_size:
-            mask = plans[0].there_mask(mask)
-        return replace(self, image=pictures, mask=mask), plans[0]
+        first = self.image[0]
+        mask = mask_for(first, self.mask)
+        # A mask that can't travel goes as it is, so that problems() can say what is wrong with it.
+        travels = self.mask is None or mask is not None
+        plan = Fit.plan(first, self.model, self.size, how if travels or how not in HOWS else "none", mask)
+        picture, note = plan.there_and_note(first)
+        plan = replace(plan, format=picture.format, note=note)
+        others = tuple(Fit.plan(other, self.model, how="none").there(other) for other in self.image[1:])
+        sent = replace(
+            self,
+            image=(picture, *others),
+            mask=plan.there_mask(mask) if mask is not None else self.mask,
+            size=plan.asked_size,
+        )
+        return sent, plan
 
     def check(self) -> None:
         """Raise `InvalidRequestError` where the service would refuse this."""
@@ -199,16 +211,17 @@ class EditRequest:
         if len(self.image) > row.images_max:
             most = "one picture" if row.images_max == 1 else f"{row.images_max} pictures"
             yield f"{row.name} takes at most {most}, and there are {len(self.image)}. Leave some out."
-        for source, file in zip(self.image, self.image_files, strict=True):
+        for source in self.image:
             if source.format not in row.image_formats:
                 taken = " or ".join(FORMAT_WORDS[format] for format in row.image_formats)
                 yield (
                     f"{row.name} takes only {taken} pictures, and {source.name!r} is a {FORMAT_WORDS[source.format]}. "
                     "Save it as png, or use ttapi_nb.edit(), which does that for you."
                 )
-            if len(file.data) >= row.image_bytes:
+            if not under_limit(source, row.image_bytes):
+                bytes_ = megabytes(len(source.file().data))
                 yield (
-                    f"The picture {source.name!r} is {megabytes(len(file.data))} as a file and {row.name} takes "
+                    f"The picture {source.name!r} is {bytes_} as a file and {row.name} takes "
                     f"less than {megabytes(row.image_bytes)}. Make the picture smaller first."
                 )
             if row.square and source.size[0] != source.size[1]:
@@ -233,7 +246,8 @@ class EditRequest:
         if len(self.mask_file.data) >= row.mask_bytes:
             yield (
                 f"The mask is {megabytes(len(self.mask_file.data))} as a PNG, and the service takes less than "
-                f"{megabytes(row.mask_bytes)}. Use plainer shapes, or a smaller picture."
+                f"{megabytes(row.mask_bytes)}. Use plainer shapes, a smaller picture, or mask.to_png(max_bytes=…): "
+                "that leaves out the finest specks."
             )
 
     def _number_problems(self, row: Model) -> Iterator[str]:
