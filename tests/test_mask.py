@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from ttapi_nb.errors import MaskError, TTAPIError
+from ttapi_nb.images import SourceImage
 from ttapi_nb.mask import HALF, Bitmap, Mask
 
 WIDTH, HEIGHT = 40, 28
@@ -935,3 +936,34 @@ def test_a_tall_mask_is_written_band_after_band() -> None:
     assert (opened.mode, opened.size) == ("RGBA", (5, 1000))
     assert opened.convert("RGB").getbbox() is None
     assert np.array_equal(np.asarray(opened.getchannel("A")) == 0, mask.to_array())
+
+
+def test_a_mask_knows_its_picture_through_every_change():
+    """Over a picture it shows itself as a tint, and is still the same mask to whoever compares it."""
+    photo = SourceImage(Image.new("RGB", (60, 40), "white"))
+    plain = Mask((60, 40))
+    mask = plain.on(photo)
+    assert mask == plain
+    for changed in (mask.rectangle((0, 0, 30, 40)), mask.invert().clear().rectangle((0, 0, 30, 40))):
+        with Image.open(io.BytesIO(changed._repr_png_())) as shown:
+            assert shown.getpixel((50, 20)) == (255, 255, 255)
+            assert shown.getpixel((10, 20)) == pytest.approx((102, 216, 255), abs=1)
+    with Image.open(io.BytesIO(plain.rectangle((0, 0, 30, 40))._repr_png_())) as shown:
+        assert shown.getpixel((50, 20)) == 0
+
+
+def test_png_can_be_written_smaller():
+    """Past a limit the finest specks are left out, what is large stays, and a mask of specks alone says so."""
+    noise = np.random.default_rng(5).random((300, 400)) < 0.2
+    region = noise.copy()
+    region[100:200, 100:300] = True
+    mask = Mask.from_array(region)
+    whole = mask.to_png()
+    small = mask.to_png(max_bytes=len(whole) // 4)
+    assert len(small) <= len(whole) // 4
+    kept = Mask.from_image(small, edit="transparent").to_array()
+    assert kept[110:190, 110:290].all()
+    assert kept[:80].mean() < 0.05
+    assert mask.to_png(max_bytes=len(whole)) == whole
+    with pytest.raises(MaskError, match="plainer"):
+        Mask.from_array(noise).to_png(max_bytes=500)

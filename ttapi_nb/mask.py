@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from .errors import MaskError
-from .images import PIXEL_CAP, ImageSource, open_image, preview
+from .images import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
 
 __all__ = ["HALF", "Bitmap", "Change", "Mark", "Mask", "Shape", "Stroke"]
 
@@ -44,6 +44,10 @@ SUPERSAMPLE = 4
 KEPT = 4
 # The most that a mask's edge may be moved, in pixels.
 FARTHEST = 10_000
+# What coverage becomes where a mask can only say yes or no.
+EDITED = [0] * HALF + [255] * (256 - HALF)
+# Over how many pixels a mask is smoothed to make its file smaller.
+SMOOTHINGS = (1, 2, 4, 8, 16, 32)
 # Coordinates stay under this, in pixels.
 LARGEST = 1e6
 
@@ -217,6 +221,7 @@ class Mask:
     marks: tuple[Mark, ...] = ()
     _before: weakref.ref[Mask] | None = field(default=None, init=False, repr=False, compare=False)
     _kept: Coverage | None = field(default=None, init=False, repr=False, compare=False)
+    _picture: SourceImage | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         size = tuple(self.size) if isinstance(self.size, Iterable) else ()
@@ -240,9 +245,8 @@ class Mask:
         return type(self), (self.size, self.marks)
 
     def _repr_png_(self) -> bytes:
-        out = io.BytesIO()
-        preview(self.to_image(), 512).save(out, "PNG")
-        return out.getvalue()
+        shown = preview(self.to_image(), 512) if self._picture is None else self.over(self._picture)
+        return encode(shown, "PNG")
 
     # Making masks
 
@@ -366,7 +370,7 @@ class Mask:
 
     def clear(self) -> Mask:
         """An empty mask of the same size."""
-        return Mask(self.size)
+        return Mask(self.size)._shown_on(self._picture)
 
     def grow(self, pixels: float) -> Mask:
         """Reach `pixels` further out on every side."""
@@ -382,9 +386,25 @@ class Mask:
 
     def add(self, mark: Mark) -> Mask:
         """This mask with one more mark on top."""
-        more = Mask(self.size, (*self.marks, mark))
+        more = Mask(self.size, (*self.marks, mark))._shown_on(self._picture)
         object.__setattr__(more, "_before", weakref.ref(self))
         return more
+
+    def on(self, picture: ImageSource) -> Mask:
+        """The same mask, which shows itself over this picture in a notebook. Raises what `open_image` raises."""
+        picture = open_image(picture)
+        if self._picture is picture:
+            return self
+        same = Mask(self.size, self.marks)._shown_on(picture)
+        object.__setattr__(same, "_before", self._before)
+        if self._kept is not None:
+            object.__setattr__(same, "_kept", self._kept)
+            _remember(same)
+        return same
+
+    def _shown_on(self, picture: SourceImage | None) -> Mask:
+        object.__setattr__(self, "_picture", picture)
+        return self
 
     def resize(self, size: tuple[int, int]) -> Mask:
         """The same mask for the same picture at another size."""
@@ -392,7 +412,7 @@ class Mask:
         if size == self.size:
             return self
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
-        return Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))
+        return Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))._shown_on(self._picture)
 
     # Reading masks
 
@@ -453,13 +473,26 @@ class Mask:
             plain.putalpha(ImageChops.lighter(shown.getchannel("A"), tint))
         return plain
 
-    def to_png(self) -> bytes:
-        """The file the service takes: a PNG, fully transparent where the edit is and opaque elsewhere."""
-        alpha = self.to_image().point([255] * HALF + [0] * (256 - HALF))
-        black = Image.new("L", self.size)
-        out = io.BytesIO()
-        Image.merge("RGBA", (black, black, black, alpha)).save(out, "PNG")
-        return out.getvalue()
+    def to_png(self, *, max_bytes: int | None = None) -> bytes:
+        """The file the service takes: a PNG, fully transparent where the edit is and opaque elsewhere.
+
+        Where that would be over `max_bytes`, specks and notches are left out, the finest first, until it is not.
+        Raises `MaskError` where nothing of the mask would be left.
+        """
+        data = _alpha_png(self.to_image())
+        if max_bytes is None or len(data) <= max_bytes:
+            return data
+        from PIL import ImageFilter
+
+        for radius in SMOOTHINGS:
+            smooth = self.to_image().point(EDITED).filter(ImageFilter.BoxBlur(radius))
+            data = _alpha_png(smooth)
+            if len(data) <= max_bytes and smooth.point(EDITED).getbbox():
+                return data
+        raise MaskError(
+            f"This mask is too finely broken up for a PNG of {max_bytes:,} bytes. Paint plainer shapes, or use it on a "
+            "smaller picture."
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write every mark to `path`, a .json file, for `load`. Returns where it is."""
@@ -494,6 +527,14 @@ class Mask:
     def bounds(self) -> tuple[int, int, int, int] | None:
         """The smallest box `(left, top, right, bottom)` around everything not protected, or None."""
         return self.to_image().getbbox()
+
+
+def _alpha_png(coverage: Image.Image) -> bytes:
+    alpha = coverage.point([255 - value for value in EDITED])
+    black = Image.new("L", coverage.size)
+    out = io.BytesIO()
+    Image.merge("RGBA", (black, black, black, alpha)).save(out, "PNG")
+    return out.getvalue()
 
 
 def _remember(mask: Mask) -> None:

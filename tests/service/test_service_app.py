@@ -230,11 +230,47 @@ def test_a_faulty_fill_is_named(ask: Any, fill: Any, words: str) -> None:
 
 
 def test_a_leaky_service_repaints_everything_a_little(ask: Any, photo: Image.Image, hole: Any) -> None:
-    """With leaky the pixels outside the hole change, but not by much."""
+    """With leaky the pixels outside the hole change, but not by much, and differently from place to place."""
     result = ask(Service(leaky=True)).pixels.astype(int)
     difference = np.abs(result - np.asarray(photo).astype(int))[~hole]
     assert difference.any(axis=1).mean() > 0.9
     assert 1 < difference.mean() < 20
+    assert 0.1 < (difference.max(axis=1) > 8).mean() < 1
+
+
+def test_a_leaky_service_fills_the_hole_as_ever(ask: Any, hole: Any) -> None:
+    """In the hole is the usual fill, only its colours shift with all the others."""
+    plain, leaky = (ask(Service(leaky=leaky)).pixels.astype(int) for leaky in (False, True))
+    difference = (leaky - plain)[hole].astype(float)
+    shift = difference.mean(axis=0)
+    assert np.abs(shift).max() > 3
+    assert np.abs(difference - shift).mean() < 5
+
+
+def test_a_leaky_service_is_softer_outside(ask: Any, photo: Image.Image, hole: Any) -> None:
+    """Fine grain outside the hole is lost."""
+    before, after = (
+        np.abs(np.diff(np.asarray(image, int), axis=1)) for image in (photo, ask(Service(leaky=True)).pixels)
+    )
+    outside = ~hole[:, 1:]
+    assert after[outside].mean() < 0.8 * before[outside].mean()
+
+
+def test_a_leaky_service_leaks_by_its_seed(ask: Any) -> None:
+    """The same seed gives the same leak, and another one another."""
+    one, again, other = (ask(Service(leaky=True, seed=seed)).pixels for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, again)
+    assert np.abs(one.astype(int) - other)[:40, :40].mean() > 2
+
+
+def test_a_leaky_service_keeps_transparency(ask: Any, photo: Image.Image) -> None:
+    """A see-through picture stays as see-through as it was outside the hole; without a mask all of it is repainted."""
+    clear = photo.copy()
+    clear.putalpha(100)
+    result = ask(Service(leaky=True), image=clear, background=None).pixels
+    assert (result[:40, :40, 3] == 100).all()
+    whole = ask(Service(leaky=True), mask=None).pixels
+    assert (whole != ask(mask=None).pixels).any(axis=2).mean() > 0.9
 
 
 # Robustness

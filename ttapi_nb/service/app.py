@@ -70,9 +70,9 @@ class Service:
     `seed` gives other results for the same request. `envelope` chooses whose way of writing errors is used.
     `fill` replaces the edit: it gets the first picture at the result's size (`RGB` or `RGBA`) and a mask,
     white all over where none was sent, and what it returns is the result, resized if it has another size.
-    Requests on several threads call it on several threads. `leaky` repaints the whole of each result a
-    little, as hosted models do; it leaves what `fill` returns alone. With `require_key` a request must carry
-    some key. `clock` tells the time, in seconds.
+    Requests on several threads call it on several threads. `leaky` repaints each result as hosted models do:
+    its colours shift, and outside the mask it is softer and grainier; it leaves what `fill` returns alone. With
+    `require_key` a request must carry some key. `clock` tells the time, in seconds.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Service:
         if self._fill is not None:
             return _own_result(self._fill, picture, hole, edit.prompt, seed)
         result = paint(picture, hole, edit.prompt, seed, number)
-        return leak(result) if self._leaky else result
+        return leak(result, hole, seed) if self._leaky else result
 
     # Results by URL
 

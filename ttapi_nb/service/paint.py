@@ -36,6 +36,8 @@ LEAST_MARGIN = 96
 TINT = 0.9
 WHOLE_TINT = 0.75
 CAST = 11.0
+LEAK_CAST = 9.0
+GRAIN = 4.0
 GOLDEN_ANGLE = 2.399963
 
 # PatchMatch keeps one random state for the whole process.
@@ -55,7 +57,7 @@ def paint(picture: Image.Image, hole: Hole | None, prompt: str, seed: int, numbe
         painted = _brushed(pixels, number)
         strength: Floats | float = WHOLE_TINT
     else:
-        painted = _filled(pixels, everywhere, seed)
+        painted = _filled(pixels, everywhere, _clear(picture), seed)
         strength = _fading_in(everywhere) * np.float32(TINT)
     colours = colours_in(prompt)
     if colours:
@@ -74,13 +76,31 @@ def over_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(paper, picture.convert("RGBA")).convert("RGB")
 
 
-def leak(picture: Image.Image) -> Image.Image:
-    """The picture a little repainted everywhere, as hosted models do: softer by a pixel, and warmer."""
+def leak(picture: Image.Image, hole: Hole | None, seed: int) -> Image.Image:
+    """The picture repainted as hosted models do: its colours shifted as a whole, and what `hole` does not mark (all of
+    it, where that is None) softer by a pixel and with another grain. `seed` steers all of it.
+    """
     width, height = picture.size
+    random = np.random.default_rng(seed)
+    pixels = np.array(picture, np.float32)
     softer = picture.resize((max(1, width * 3 // 4), max(1, height * 3 // 4)), Image.Resampling.BICUBIC)
-    pixels = np.array(softer.resize(picture.size, Image.Resampling.BICUBIC), np.float32)
-    pixels[..., :3] += (4, 1, -3)
-    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    soft = np.array(softer.resize(picture.size, Image.Resampling.BICUBIC), np.float32)[..., :3]
+    soft += _grain(random, picture.size, 2, GRAIN)
+    outside = np.ones((height, width), np.bool_) if hole is None else ~hole
+    pixels[outside, :3] = soft[outside]
+    angle = random.random() * 2 * math.pi
+    hue = [math.cos(angle + third * 2 * math.pi / 3) for third in range(3)]
+    # All over, the hole too: a model paints one picture.
+    pixels[..., :3] += np.array(hue, np.float32) * LEAK_CAST
+    pixels[..., :3] += _grain(random, picture.size, max(width, height) // 3, LEAK_CAST / 2)
+    return Image.fromarray(np.rint(np.clip(pixels, 0, 255)).astype(np.uint8))
+
+
+def _grain(random: np.random.Generator, size: tuple[int, int], length: int, strength: float) -> Floats:
+    """Lighter and darker spots about `length` pixels wide, as (height, width, 1)."""
+    cells = (size[1] // max(1, length) + 2, size[0] // max(1, length) + 2)
+    spots = Image.fromarray(random.normal(0, strength, cells).astype(np.float32))
+    return np.asarray(spots.resize(size, Image.Resampling.BICUBIC))[..., None]
 
 
 def _with_alpha(result: Image.Image, picture: Image.Image, hole: Hole | None) -> Image.Image:
@@ -113,7 +133,16 @@ def _cast(seed: int, number: int) -> Floats:
 # Filling a hole
 
 
-def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int) -> Floats:
+def _clear(picture: Image.Image) -> Hole:
+    """Where a picture shows nothing."""
+    if not picture.has_transparency_data:
+        return np.zeros(picture.size[::-1], np.bool_)
+    alpha: npt.NDArray[np.uint8] = np.asarray(picture.convert("RGBA").getchannel("A"))
+    clear: Hole = alpha == 0
+    return clear
+
+
+def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, seed: int) -> Floats:
     box = _surroundings(hole)
     left, top, right, bottom = box
     part = Image.fromarray(pixels[top:bottom, left:right])
@@ -130,10 +159,10 @@ def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int) -> Floats:
     whole = Image.fromarray(np.clip(fill, 0, 255).astype(np.uint8))
     filled = np.asarray(whole.resize(part.size, Image.Resampling.LANCZOS), np.float32)
     result = pixels.astype(np.float32)
-    # At the rim a little of what was there shows through, which hides the step in sharpness.
+    # At the rim a little of what was there shows through, which hides the step in sharpness: where there was anything.
     soft = np.asarray(part_hole.filter(ImageFilter.BoxBlur(1)), np.float32)[..., None] / 255
     inside = result[top:bottom, left:right]
-    inside += (filled - inside) * np.maximum(soft, 0.5)
+    inside += (filled - inside) * np.where(clear[top:bottom, left:right, None], 1, np.maximum(soft, 0.5))
     return result
 
 

@@ -1,0 +1,205 @@
+"""Whether a result can be trusted: every kind of source, to every model that edits, by every plan.
+
+For each it is shown that what is sent is within the limits (ours, and those of the embedded service), that the result
+has the source's size, and that outside the mask it is the source byte for byte: once with a painter that keeps to the
+mask, and once with a hostile one that repaints everything, shifts the colours and answers in another shape. A known
+part of the protected pixels is planted with a change that can be seen, and the rest with one that can't: the leak meter
+has to read that part to within a percentage point. Exits with 1 where a claim fails; seconds are only told.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+import ttapi_nb as tt
+from ttapi_nb.models import model_for
+from ttapi_nb.service import Answer, Service
+
+PLANS = ("crop", "pad", "scale", "auto")
+SHAPES = ("same", "stretched", "cut", "ringed")
+SEEN, UNSEEN = 40, 3
+CLOSE = 0.01
+
+
+def soft(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """A picture of soft colours, far from black and white, that tell one place from another."""
+    random = np.random.default_rng(width)
+    colours = Image.fromarray(random.integers(70, 180, (6, 6, 3), np.uint8))
+    picture = colours.resize((width, height), Image.Resampling.BICUBIC)
+    if mode == "RGBA":
+        picture.putalpha(
+            Image.linear_gradient("L").point([128 + x // 2 for x in range(256)]).resize(picture.size)
+        )
+    return picture
+
+
+def file(picture: Image.Image, format: str, **more: object) -> bytes:
+    """The picture as a file."""
+    out = io.BytesIO()
+    picture.save(out, format, **cast("dict[str, str]", more))
+    return out.getvalue()
+
+
+def sources() -> dict[str, bytes]:
+    """A file of every kind."""
+    grey = np.asarray(soft(900, 600).convert("L"), np.uint16) * 257
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    noise = np.random.default_rng(0).integers(0, 256, (1400, 1400, 4), np.uint8)
+    noise[..., :3] = 60 + noise[..., :3] // 2
+    noise[..., 3] |= 128
+    return {
+        "37x53": file(soft(37, 53), "PNG"),
+        "portrait 600x900 webp": file(soft(600, 900), "WEBP", lossless=True),
+        "landscape 1920x1080": file(soft(1920, 1080), "PNG"),
+        "RGBA 800x600": file(soft(800, 600, "RGBA"), "PNG"),
+        "16-bit 900x600": file(Image.fromarray(grey), "PNG"),
+        "CMYK 1000x700 jpeg": file(soft(1000, 700).convert("CMYK"), "JPEG", quality=95),
+        "EXIF-rotated 1200x800 jpeg": file(soft(1200, 800), "JPEG", quality=95, exif=turned),
+        "RGBA noise 1400x1400": file(Image.fromarray(noise), "PNG"),
+        "6000x4000 jpeg": file(soft(6000, 4000), "JPEG", quality=90),
+    }
+
+
+@dataclass
+class Painter:
+    """A fill that leaks by plan, and a service that bends its answer's shape."""
+
+    planted: float = 0.0
+    shape: str = "same"
+    marked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((1, 1), np.bool_))
+
+    def fill(self, image: Image.Image, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
+        """Something new in the mask; outside, the left part changed visibly and the rest a little less than that."""
+        pixels = np.array(image, np.int16)
+        inside = np.asarray(mask) > 0
+        pixels[inside, :3] = 255 - pixels[inside, :3]
+        self.marked = np.zeros(inside.shape, np.bool_)
+        if self.planted:
+            self.marked[:, : round(image.width * self.planted)] = True
+            pixels[..., :3] += np.where(self.marked, SEEN, UNSEEN)[..., None].astype(np.int16)
+        return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+    def bent(self, answer: Image.Image) -> Image.Image:
+        """The answer in another shape."""
+        width, height = answer.size
+        if self.shape == "stretched":
+            return answer.resize((width, height * 3 // 4), Image.Resampling.LANCZOS)
+        if self.shape == "cut":
+            return answer.crop((width // 8, 0, width - width // 8, height))
+        if self.shape == "ringed":
+            ringed = Image.new(answer.mode, (width, height + height // 2), "black")
+            ringed.paste(answer, (0, height // 4))
+            return ringed
+        return answer
+
+
+class Bending(Service):
+    """The embedded service with all its checks, whose answers are bent on their way out."""
+
+    def __init__(self, painter: Painter) -> None:
+        super().__init__(fill=painter.fill)
+        self._painter = painter
+
+    def handle(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Answer one request."""
+        answer = super().handle(method, url, headers, body)
+        if answer.status != 200 or self._painter.shape == "same":
+            return answer
+        reply = json.loads(answer.body)
+        for item in reply["data"]:
+            with Image.open(io.BytesIO(base64.b64decode(item["b64_json"]))) as picture:
+                item["b64_json"] = base64.b64encode(file(self._painter.bent(picture), "PNG")).decode()
+        return Answer(answer.status, answer.headers, json.dumps(reply).encode())
+
+
+def outside_is_identical(run: tt.Run, mask: tt.Mask) -> bool:
+    """Whether every byte of the result that the mask does not cover is the source's."""
+    made, source = np.asarray(run.results[0].image), np.asarray(run.source.pixels)
+    outside = mask.coverage() == 0
+    return made.shape == source.shape and bool(np.array_equal(made[outside], source[outside]))
+
+
+def expected_leak(run: tt.Run, mask: tt.Mask, marked: NDArray[np.bool_]) -> float:
+    """The part of the pixels that are protected and shown in the answer that was planted."""
+    fit, raw = run.fit, run.results[0].raw
+    _, counted = fit.on_sent(raw, fit.landing(raw, run.source, mask))
+    protected = (fit.there_mask(mask).coverage() == 0) & counted
+    return float(marked[protected].mean()) if protected.any() else 0.0
+
+
+def main() -> int:
+    """Print the table; returns 1 where a claim fails."""
+    print(
+        f"{'source':28}{'model':15}{'plan':12}{'sent':>10}{'MB':>6}  in limits  size  outside  "
+        f"hostile: {'answer':10}{'outside':9}{'planted':>8}{'read':>8}{'seconds':>9}"
+    )
+    failed, rows, worst, begun = 0, 0, 0.0, time.perf_counter()
+    models = [name for name, row in tt.MODELS.items() if row.edits]
+    for name, data in sources().items():
+        source = tt.open_image(data, name=name)
+        width, height = source.size
+        mask = tt.Mask(source.size).ellipse((width * 0.55, height * 0.4, width * 0.75, height * 0.6))
+        for model in models:
+            for plan in PLANS:
+                start = time.perf_counter()
+                good = tt.edit(
+                    source,
+                    "x",
+                    mask=mask,
+                    model=model,
+                    fit=plan,
+                    log=False,
+                    client=tt.Client.offline(service=Bending(Painter())),
+                )
+                seconds = time.perf_counter() - start
+                # Noise is another picture in another shape: what scaling does to it can be seen.
+                shape = "same" if "noise" in name else SHAPES[(rows + rows // len(PLANS)) % len(SHAPES)]
+                painter = Painter(planted=(1.0, 0.3, 0.62)[rows % 3], shape=shape)
+                client = tt.Client.offline(service=Bending(painter))
+                bad = tt.edit(source, "x", mask=mask, model=model, fit=plan, log=False, client=client)
+                leak, told = bad.results[0].leak, expected_leak(bad, mask, painter.marked)
+                assert leak is not None
+                still = good.results[0].leak
+                assert still is not None
+                sent = good.request
+                megabytes = len(sent.image_files[0].data) / 1e6
+                claims = (
+                    not sent.problems() and megabytes < model_for(model).image_bytes / 1e6,
+                    good.results[0].image.size == bad.results[0].image.size == source.size,
+                    outside_is_identical(good, mask) and still.share == 0,
+                    outside_is_identical(bad, mask),
+                    abs(leak.share - told) <= CLOSE,
+                )
+                said = ["yes" if claim else "NO" for claim in claims]
+                by = f"{sent.image[0].size[0]}x{sent.image[0].size[1]}"
+                way = good.fit.how if plan != "auto" else f"auto: {good.fit.how}"
+                print(
+                    f"{name:28}{model:15}{way:12}{by:>10}{megabytes:6.2f}  {said[0]:11}{said[1]:6}{said[2]:9}"
+                    f"{'':9}{shape:10}{said[3]:9}{told:8.1%}{leak.share:8.1%}{seconds:9.2f}"
+                    f"{'' if said[4] == 'yes' else '  LEAK MISREAD'}",
+                    flush=True,
+                )
+                failed += not all(claims)
+                rows += 1
+                worst = max(worst, abs(leak.share - told))
+    print(
+        f"{rows} rows in {time.perf_counter() - begun:.0f} s; the leak meter was off by {worst:.2%} at most; "
+        f"{failed or 'no'} row{'' if failed == 1 else 's'} failed."
+    )
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
