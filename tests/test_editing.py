@@ -25,6 +25,7 @@ from ttapi_nb import (
     edit,
     start_edit,
 )
+from ttapi_nb.fit import extend
 
 KEY = "test-key-0123456789"
 BOX = (8, 16, 40, 48)
@@ -83,11 +84,14 @@ def test_outside_the_mask(
 
 @pytest.mark.parametrize("answer", [(64, 64), (128, 128)])
 def test_inside_the_mask(server: Server, client: Client, photo: Image.Image, answer: tuple[int, int]) -> None:
-    """Where the mask covers all of a pixel, the result is the model's answer."""
+    """A few pixels in from the mask's edge, the result is the model's answer."""
     mask = Mask((64, 64)).rectangle(BOX)
-    server.answer = json_reply(pictures(Image.new("RGB", answer, (1, 200, 3))))
-    image = edit(photo, "x", mask=mask, client=client).results[0].image
-    assert (np.asarray(image)[mask.to_array()] == (1, 200, 3)).all()
+    server.answer = json_reply(pictures(Image.new("RGB", answer, (1, 250, 3))))
+    result = edit(photo, "x", mask=mask, client=client).results[0]
+    deep = mask.shrink(4).to_array()
+    assert deep.sum() > 400
+    assert result.shift is None
+    assert (np.asarray(result.image)[deep] == (1, 250, 3)).all()
 
 
 @pytest.mark.parametrize("leaky", [False, True])
@@ -100,9 +104,11 @@ def test_leaky_service(leaky: bool) -> None:
 
     (result,) = run.results
     assert _outside(result.image, mask) == _outside(source, mask)
-    assert (_outside(result.raw, mask) == _outside(source, mask)) == (not leaky)
+    assert (_outside(result.raw.convert("RGB"), mask) == _outside(source, mask)) == (not leaky)
     assert result.leak is not None
-    assert (result.leak.mean > 0) == leaky
+    assert (result.leak.mean > 0, result.leak.share > 0.3) == (leaky, leaky)
+    assert result.leak.map is not None
+    assert result.leak.map.size == (256, 256)
     assert result.offline
 
 
@@ -134,14 +140,121 @@ def test_no_mask(server: Server, client: Client, photo: Image.Image) -> None:
     assert result.image.tobytes() == _noise((64, 64)).tobytes()
 
 
-@pytest.mark.parametrize("masked", [True, False])
-def test_another_shape(server: Server, client: Client, photo: Image.Image, mask: Mask, masked: bool) -> None:
-    """An answer in another shape is shown as it came, and a note says that nothing could be kept."""
-    server.answer = json_reply(pictures(_noise((96, 64))))
-    result = edit(photo, "x", mask=mask if masked else None, client=client).results[0]
-    assert result.image.tobytes() == result.raw.tobytes() == _noise((96, 64)).tobytes()
-    assert (result.kept, result.leak) == (False, None)
-    assert ("96x64" in result.note and "can't be kept" in result.note) == masked
+@pytest.mark.parametrize("way", ["strict", "not strict", "no mask"])
+def test_another_shape(server: Server, client: Client, photo: Image.Image, mask: Mask, way: str) -> None:
+    """An answer in another shape comes back into the photo all the same, and a note says how it was laid."""
+    server.answer = json_reply(pictures(photo.resize((96, 64)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
+    given = None if way == "no mask" else mask
+    result = edit(photo, "x", mask=given, client=client, strict=way == "strict").results[0]
+    assert result.image.size == photo.size
+    assert result.raw.size == (96, 64)
+    assert result.kept == (way == "strict")
+    assert (result.leak is None) == (way == "no mask")
+    assert "came as 96x64 where 1024x1024 was sent" in result.note
+    assert (_outside(result.image, mask) == _outside(photo, mask)) == (way == "strict")
+
+
+def test_an_answer_without_what_was_masked(server: Server, client: Client) -> None:
+    """Where the answer shows only another part of the photo, the photo stays, and the note says why."""
+    source = _noise((12, 12), 6).resize((512, 512))
+    mask = Mask((512, 512)).rectangle((0, 200, 60, 300))
+    server.answer = json_reply(pictures(source.crop((128, 0, 384, 512))))
+    result = edit(source, "x", mask=mask, client=client, fit="none").results[0]
+    assert result.image.tobytes() == source.tobytes()
+    assert "What you masked is not in it" in result.note
+
+
+def test_a_crop(server: Server, client: Client) -> None:
+    """On a large photo the surroundings of a small mask are sent, and the answer goes back into its place."""
+    source = _noise((60, 50)).resize((2400, 2000))
+    mask = Mask((2400, 2000)).ellipse((1500, 700, 1700, 900))
+    server.answer = json_reply(pictures(Image.new("RGB", (1024, 1024), "lime")))
+
+    run = edit(source, "x", mask=mask, client=client)
+
+    body = server.posts[0].json
+    assert body["size"] == "1024x1024"
+    assert decoded(base64.b64decode(body["image"][0].split(",")[1])).size == (1024, 1024)
+    left, top, right, bottom = run.fit.box
+    assert (run.fit.how, right - left, bottom - top) == ("crop", 1024, 1024)
+    (result,) = run.results
+    assert result.image.size == (2400, 2000)
+    assert _outside(result.image, mask) == _outside(source, mask)
+    assert result.image.getpixel((1600, 800)) == (0, 255, 0)
+    loose = np.asarray(edit(source, "x", mask=mask, client=client, strict=False).results[0].image)
+    assert (loose[top:bottom, left:right] == (0, 255, 0)).all()
+    assert _outside(Image.fromarray(loose), Mask(source.size).rectangle(run.fit.box)) == _outside(
+        source, Mask(source.size).rectangle(run.fit.box)
+    )
+
+
+@pytest.mark.parametrize("how", ["crop", "pad", "scale", "auto", "none"])
+@pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-2", "dall-e-2"])
+def test_every_way_to_every_model(how: str, model: str) -> None:
+    """Whatever the plan, the embedded service takes it, the photo keeps its size, and outside nothing changes."""
+    source = _noise((9, 6), 3).resize((300, 200 if how != "none" or model != "dall-e-2" else 300))
+    mask = Mask(source.size).ellipse((120, 60, 170, 110))
+    client = Client.offline(
+        fill=lambda image, mask, prompt, seed: image.convert("RGB").point(lambda level: level // 2)
+    )
+    run = edit(source, "x", mask=mask, client=client, model=model, fit=how)
+    (result,) = run.results
+    assert result.image.size == source.size
+    assert _outside(result.image, mask) == _outside(source, mask)
+    assert result.image.tobytes() != source.tobytes()
+    assert how in (run.fit.how, "auto")
+
+
+def test_the_plain_fill_leaks_nothing() -> None:
+    """A PNG that is sent pixel for pixel comes back from the embedded service with exactly no leak."""
+    source = _noise((1024, 1024), 2)
+    mask = Mask((1024, 1024)).ellipse((450, 450, 520, 520))
+    result = edit(source, "x", mask=mask, client=Client.offline(), size="1024x1024").results[0]
+    assert result.leak is not None
+    assert (result.leak.share, result.leak.mean) == (0.0, 0.0)
+    assert result.shift is not None
+    assert (result.shift.red, result.shift.green, result.shift.blue) == (0, 0, 0)
+
+
+def test_padding_is_no_leak(server: Server, client: Client, photo: Image.Image) -> None:
+    """What the model paints over padding is thrown away, and does not count."""
+    wide = photo.resize((96, 32))
+    mask = Mask((96, 32)).rectangle((0, 0, 60, 32))
+    run = edit(wide, "x", mask=mask, client=client, model="dall-e-2", size="1024x1024", fit="pad")
+    sent = run.request.image[0].pixels.convert("RGB")
+    answer = Image.new("RGB", (1024, 1024), "lime")
+    answer.paste(sent.crop((0, 342, 1024, 682)), (0, 342))
+    server.answer = json_reply(pictures(answer))
+    leak = (
+        edit(wide, "x", mask=mask, client=client, model="dall-e-2", size="1024x1024", fit="pad")
+        .results[0]
+        .leak
+    )
+    assert leak is not None
+    assert leak.share == 0
+
+
+def test_colour_shift(server: Server, client: Client) -> None:
+    """An answer whose colours are off as a whole is measured and evened out; the raw answer keeps them."""
+    source = _noise((8, 8), 4).point(lambda level: 60 + level // 2).resize((256, 256))
+    mask = Mask((256, 256)).ellipse((80, 80, 180, 180))
+    server.answer = json_reply(pictures(Image.eval(source, lambda level: level + 20)))
+    result = edit(source, "x", mask=mask, client=client, fit="none").results[0]
+    assert result.shift is not None
+    assert (result.shift.red, result.shift.green, result.shift.blue) == pytest.approx((20, 20, 20), abs=0.5)
+    assert np.abs(np.asarray(result.image, int) - np.asarray(source)).max() <= 1
+
+
+def test_extended(server: Server, client: Client, photo: Image.Image) -> None:
+    """A photo with more room keeps every pixel it had, and the room is filled and opaque."""
+    wider, mask = extend(photo, left=20, bottom=10)
+    server.answer = json_reply(pictures(Image.new("RGB", (1024, 1024), "lime")))
+    result = edit(wider, "more of it", mask=mask, client=client, size="1024x1024").results[0]
+    made = np.asarray(result.image)
+    assert made.shape == (74, 84, 4)
+    assert np.array_equal(made[:64, 20:, :3], np.asarray(photo))
+    assert (made[..., 3] == 255).all()
+    assert (made[64:, :20] == (0, 255, 0, 255)).all()
 
 
 @pytest.mark.parametrize("edges", ["transparent", "white", "black"])
@@ -158,7 +271,7 @@ def test_mask_as_a_picture(server: Server, client: Client, photo: Image.Image, e
     result = edit(photo, "x", mask=given, client=client).results[0]
     assert _outside(result.image, drawn) == _outside(photo, drawn)
     alpha = decoded(base64.b64decode(server.posts[0].json["mask"].split(",")[1])).getchannel("A")
-    assert np.array_equal(np.asarray(alpha) == 0, drawn.to_array())
+    assert np.array_equal(np.asarray(alpha) == 0, drawn.resize((1024, 1024)).to_array())
 
 
 # On the way
@@ -166,7 +279,7 @@ def test_mask_as_a_picture(server: Server, client: Client, photo: Image.Image, e
 
 def test_sent_in_a_format_the_model_takes(server: Server, client: Client, photo: Image.Image) -> None:
     """A JPEG goes to a model that takes only PNG as a PNG with the same pixels."""
-    run = edit(encoded(photo, "JPEG"), "x", client=client, model="dall-e-2")
+    run = edit(encoded(photo, "JPEG"), "x", client=client, model="dall-e-2", fit="none")
     (url,) = server.posts[0].json["image"]
     assert url.startswith("data:image/png;base64,")
     sent = decoded(base64.b64decode(url.split(",")[1]))
@@ -264,9 +377,11 @@ def test_problems_send_nothing(
 
 
 def test_other_ways_to_fit(server: Server, client: Client, photo: Image.Image) -> None:
-    """A way of fitting that there is none of yet is refused before anything is sent."""
-    with pytest.raises(FitError, match='fit="auto"'):
+    """A way of fitting that there is none of, and a crop to nothing, are refused before anything is sent."""
+    with pytest.raises(FitError, match="Use one of auto, crop"):
         edit(photo, "x", client=client, fit="stretch")
+    with pytest.raises(FitError, match="Paint a mask first"):
+        edit(photo, "x", client=client, fit="crop")
     assert server.connections == 0
 
 
@@ -332,6 +447,9 @@ def test_fitted(photo: Image.Image, mask: Mask) -> None:
     assert plan is not None
     assert sent.image_files[0].mime == "image/png"
     assert sent.problems() == ()
-    assert plan.words == "Sends 64x64 as PNG. Asks for 256x256, returns into 64x64."
+    assert plan.words == "Sends 256x256 as PNG, returns into 64x64. The picture is scaled up to 400%."
+    assert (sent.size, sent.image[0].size) == ("256x256", (256, 256))
+    assert isinstance(sent.mask, Mask)
+    assert sent.mask.size == (256, 256)
     without = EditRequest(prompt="x")
     assert without.fitted() == (without, None)

@@ -41,6 +41,7 @@ from ttapi_nb import (
     UnknownOutcomeError,
     start_edit,
 )
+from ttapi_nb.client import sending
 from ttapi_nb.runs import RunRow, default_log
 
 KEY = "test-key-0123456789"
@@ -94,7 +95,8 @@ def test_written_before_the_request_leaves(server: Server, photo: Image.Image, l
         {"n": 2, "size": "1024x1024"},
     )
     assert row.source == run.source.digest
-    assert row.mask == hashlib.sha256(mask.to_png()).hexdigest()
+    assert run.request.mask_file is not None
+    assert row.mask == hashlib.sha256(run.request.mask_file.data).hexdigest()
     assert row.results == ()
 
 
@@ -207,6 +209,57 @@ def test_many_at_once(server: Server, photo: Image.Image, log: RunLog) -> None:
         run.wait(PATIENCE)
     assert {row.id for row in log.rows()} == {run.id for run in runs}
     assert {row.state for row in log.rows()} == {"done"}
+
+
+# Busy services
+
+
+def test_busy(server: Server, photo: Image.Image, log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that the service is too busy for says that it waits; each refusal is noted as not billed."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.05)
+    first = server.event()
+    replies = [json_reply({}, 429, hold=first), json_reply({}, 499), json_reply(pictures(TEAL))]
+    server.answer = lambda request: replies.pop(0)
+    seen: list[tuple[str, str, bool, int]] = []
+    client = Client(KEY, base_url=server.url, wait_when_busy=10)
+    run = start_edit(photo, "x", client=client, log=log)
+    run.on_change(lambda run: seen.append((run.status, run.note, _row(log).sent, _row(log).refused)))
+    first.set()
+    run.wait(PATIENCE)
+    waiting = "The service is busy, and nothing was billed. It is asked again in 0 s."
+    # It may have left before anybody watched.
+    assert seen[-5:] == [
+        ("sending", waiting, False, 1),
+        ("waiting", "", True, 1),
+        ("sending", waiting, False, 2),
+        ("waiting", "", True, 2),
+        ("done", "", True, 2),
+    ]
+    assert (_row(log).state, _row(log).refused) == ("done", 2)
+
+
+def test_cancel_while_it_is_busy(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A run that waits for a busy service can be cancelled, and nothing is billed."""
+    server.answer = json_reply({}, 429, headers={"Retry-After": "30"})
+    waits = threading.Event()
+    run = start_edit(photo, "x", client=Client(KEY, base_url=server.url, wait_when_busy=60), log=log)
+    run.on_change(lambda run: waits.set() if "busy" in run.note else None)
+    if "busy" not in run.note:
+        assert waits.wait(PATIENCE)
+    run.cancel()
+    with pytest.raises(RunCancelledError, match="nothing was billed"):
+        run.wait(PATIENCE)
+    assert (_row(log).state, _row(log).sent, _row(log).refused) == ("cancelled", False, 1)
+    assert len(server.posts) == 1
+
+
+def test_busy_without_a_log(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without a log waits just so."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.01)
+    replies = [json_reply({}, 429), json_reply(pictures(TEAL))]
+    server.answer = lambda request: replies.pop(0)
+    client = Client(KEY, base_url=server.url, wait_when_busy=10)
+    assert start_edit(photo, "x", client=client, log=False).wait(PATIENCE).status == "done"
 
 
 # Waiting

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["download", "origin"]
 
-SIZE_CAP = 500 * 10**6
+SIZE_CAP = 100 * 10**6
 DEADLINE = 60.0
 MOST_HOPS = 5
 LAST_PORT = 65_535
@@ -30,7 +30,7 @@ async def download(
     url: str,
     *,
     public_only: bool = False,
-    own: httpx.URL | None = None,
+    own: httpx.URL | str | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
     deadline: float = DEADLINE,
     size_cap: int = SIZE_CAP,
@@ -44,6 +44,7 @@ async def download(
     # Here, not above: importing this package must not load httpx.
     import httpx
 
+    own = None if own is None else httpx.URL(own)
     # This machine's own services are spoken to directly, whatever proxy the environment names.
     mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in LOOPBACK}
     if own is not None and transport is not None:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Literal, Unpack
-
-from PIL import Image
+from dataclasses import replace
+from typing import Literal, TypeAlias, Unpack
 
 from . import loop
+from .budget import Budget
 from .client import AsyncClient, Client, default_client
 from .client.responses import ImageData, ImagesResponse
-from .errors import InvalidRequestError, ResultError
+from .errors import InvalidRequestError, ResultError, SettingsError
+from .fit import mask_for
 from .images import ImageSource, SourceImage, open_image
 from .mask import Mask
 from .request import EditRequest, MaskSource, Options
 from .runs import Result, Run, RunLog, default_log
-from .strict import Leak, measure_leak, paste
+from .strict import measure_leak, paste, surroundings
 
 __all__ = ["edit", "start_edit"]
+
+Box: TypeAlias = tuple[int, int, int, int]
 
 
 def edit(
@@ -30,6 +33,7 @@ def edit(
     fit: str = "auto",
     strict: bool = True,
     log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
     check: bool = True,
     **options: Unpack[Options],
 ) -> Run:
@@ -38,15 +42,27 @@ def edit(
     * `image`: what `open_image` takes, or a list of such where the model takes several; the mask is for the first.
     * `mask`: a `Mask`, or a picture that is transparent where the edit is. Without one the whole picture may change.
     * `client`: left out, one with the environment's key, or where there is none the embedded service.
+    * `fit`: how the picture is brought to what the model takes: `"auto"`, `"crop"` to the mask's surroundings, `"pad"`,
+      `"scale"`, or `"none"`; see `Fit.plan`. The results are of the picture's own size either way.
     * `strict`: where there is a mask, keep what lies outside it exactly as it was.
     * `log`: where the run is recorded; False for nowhere.
+    * `budget`: how much may be spent in the log, which it needs; see `Budget`. The embedded service spends nothing.
     * `options`: model, size, n and the other fields of `EditRequest`.
 
-    Raises `InvalidRequestError` before anything is sent, or what the client raises. An interrupt stops the waiting
-    and not the run, whose answer the log keeps.
+    Raises `InvalidRequestError`, `FitError` or `BudgetError` before anything is sent, or what the client raises. An
+    interrupt stops the waiting and not the run, whose answer the log keeps.
     """
     run = start_edit(
-        image, prompt, mask=mask, client=client, fit=fit, strict=strict, log=log, check=check, **options
+        image,
+        prompt,
+        mask=mask,
+        client=client,
+        fit=fit,
+        strict=strict,
+        log=log,
+        budget=budget,
+        check=check,
+        **options,
     )
     return run.wait()
 
@@ -60,10 +76,15 @@ def start_edit(
     fit: str = "auto",
     strict: bool = True,
     log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
     check: bool = True,
     **options: Unpack[Options],
 ) -> Run:
     """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once."""
+    if log is False and budget is not None:
+        raise SettingsError(
+            "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
+        )
     client = client or default_client()
     request = EditRequest.make(image=image, prompt=prompt, mask=mask, **options)
     source = request.image[0] if request.image else None
@@ -71,10 +92,34 @@ def start_edit(
     found = client.core.problems(sent) if check else ()
     if found or source is None or plan is None:
         raise InvalidRequestError(found or ("There is no picture. Open one first.",))
-    run = Run(sent, source, plan, strict=strict, log=default_log() if log is None else log or None)
-    if run.log is not None:
-        run.log.begin(run.id, sent, offline=client.core.offline)
-    loop.submit(_carry_out(run, client))
+    run = Run(
+        sent,
+        source,
+        plan,
+        strict=strict,
+        log=default_log() if log is None else log or None,
+        asked=request,
+        how=fit,
+        budget=budget,
+    )
+    try:
+        if run.log is not None:
+            run.log.begin(
+                run.id,
+                sent,
+                offline=client.core.offline,
+                source=source,
+                asked=request,
+                fit=fit,
+                strict=strict,
+                address=client.core.address,
+                budget=budget,
+            )
+        loop.submit(_carry_out(run, client))
+    except KeyboardInterrupt:
+        # Whoever stopped the cell has no run to wait for or to cancel, so it must not leave any more.
+        run.given_up()
+        raise
     return run
 
 
@@ -83,7 +128,9 @@ async def _carry_out(run: Run, client: Client | AsyncClient) -> None:
     if task is not None:
         run.began(task)
     try:
-        response = await client.core.send(run.request, check=False, on_sent=run.left)
+        response = await client.core.send(
+            run.request, check=False, on_sent=run.left, on_busy=run.refused, on_answer=run.arrived
+        )
         await asyncio.to_thread(run.answered, response)
         results, note = await asyncio.to_thread(_results, run, response)
     except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
@@ -94,12 +141,17 @@ async def _carry_out(run: Run, client: Client | AsyncClient) -> None:
 
 def _results(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
     """The results that are here, and what became of the others."""
-    mask = _mask_of(run.request)
+    given = run.asked.mask
+    mask = mask_for(run.source, given)
+    if mask is None and isinstance(given, Mask):
+        # An unchecked request may send a mask of another size. Its answer is paid for all the same.
+        mask = given.resize(run.source.size)
     results: list[Result] = []
     missing: list[ResultError] = []
     for number, item in enumerate(response.data, 1):
         try:
-            results.append(_result(run, response, item, number, mask))
+            result = _result(run, response, item, number, mask)
+            results.append(replace(result, replayed=response.replayed))
         except ResultError as error:
             missing.append(error)
     if missing and not results:
@@ -108,29 +160,41 @@ def _results(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], st
 
 
 def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, mask: Mask | None) -> Result:
-    answer = item.image
-    returned = run.fit.back(answer)
-    whole, leak, kept, note = answer if returned is None else returned, None, False, ""
-    if mask is not None and returned is None:
-        note = run.fit.cannot_return(answer.size)
-    elif mask is not None and returned is not None:
-        leak = _leak(run, answer, mask)
-        if run.strict:
-            whole, kept = paste(run.source.pixels, returned, mask.resize(run.fit.source_size)), True
-    name = f"{run.source.name.rsplit('.', 1)[0]}-edit-{number}"
-    return Result(number, SourceImage(whole, "PNG", name), item, kept, leak, note, response.offline)
-
-
-def _leak(run: Run, answer: Image.Image, mask: Mask) -> Leak:
+    answer, source, fit = item.image, run.source, run.fit
+    landing = fit.landing(answer, source, mask)
+    name = f"{source.name.rsplit('.', 1)[0]}-edit-{number}"
+    if mask is None:
+        whole = fit.back(answer, source)
+        return Result(
+            number, SourceImage(whole, "PNG", name), item, False, None, landing.note, response.offline
+        )
     # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
     sent = open_image(run.request.image_files[0].data).pixels
-    raw = answer if answer.size == sent.size else answer.resize(sent.size, Image.Resampling.LANCZOS)
-    return measure_leak(sent, raw, mask)
+    raw, counted = fit.on_sent(answer, landing)
+    leak = measure_leak(sent, raw, fit.there_mask(mask), counted)
+    shift, note = None, landing.note
+    if run.strict:
+        region = _common(fit.reach(landing), surroundings(mask.bounds or fit.inside, source.size))
+        if region is None:
+            whole = source.pixels.copy()
+            note = f"{note} What you masked is not in it, so nothing changed. Ask for a size of the picture's shape."
+        else:
+            pasted = paste(source.pixels, fit.part(answer, region, landing), mask, region[:2])
+            whole, shift = pasted.image, pasted.shift
+    else:
+        whole = fit.back(answer, source, mask)
+    return Result(
+        number,
+        SourceImage(whole, "PNG", name),
+        item,
+        run.strict,
+        leak,
+        note,
+        response.offline,
+        shift,
+    )
 
 
-def _mask_of(request: EditRequest) -> Mask | None:
-    mask = request.mask
-    if isinstance(mask, SourceImage):
-        # Unchecked requests may send a mask that says nothing. Their answers are paid for all the same.
-        mask = Mask.from_image(mask, edit="transparent") if mask.pixels.mode == "RGBA" else None
-    return None if mask is None else mask.resize(request.image[0].size)
+def _common(one: Box, other: Box) -> Box | None:
+    box = max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
+    return box if box[0] < box[2] and box[1] < box[3] else None

@@ -15,12 +15,14 @@ from collections.abc import Iterable
 
 __all__ = [
     "AuthenticationError",
+    "BudgetError",
     "DownloadError",
     "FitError",
     "ImageError",
     "InvalidRequestError",
     "MaskError",
     "MissingKeyError",
+    "NotRecordedError",
     "NotSentError",
     "QuotaError",
     "RateLimitError",
@@ -77,8 +79,26 @@ class InvalidRequestError(TTAPIError, ValueError):
         return "Nothing was sent.\n" + "\n".join(f"- {problem}" for problem in self.problems)
 
 
+class BudgetError(TTAPIError):
+    """The run might go over the budget; nothing was sent and nothing was billed.
+
+    `problems` holds each limit that is in the way as one plain sentence.
+    """
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return " ".join(("Nothing was sent.", *self.problems))
+
+
 class NotSentError(TTAPIError):
     """The service could not be reached: no byte of the request left, so trying again is safe."""
+
+
+class NotRecordedError(NotSentError):
+    """A recording was asked for something that it does not hold; the message names what it does."""
 
 
 class RefusedError(TTAPIError):
@@ -113,7 +133,12 @@ class QuotaError(RefusedError):
 
 
 class RateLimitError(RefusedError):
-    """Too many requests, or the service's queue is full (HTTP 429 or 499)."""
+    """Too many requests, or the service's queue is full (HTTP 429 or 499).
+
+    `retry_after` is for how many seconds the service asked to be left alone, or None where it did not say.
+    """
+
+    retry_after: float | None = None
 
 
 class UnknownOutcomeError(TTAPIError):

@@ -1,27 +1,24 @@
-"""`Run`: one edit under way, and what came of it. `RunLog`: the record of every run, written before a byte leaves."""
+"""`Run`: one edit under way, and what came of it. What is kept of it is `RunLog`'s."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import html
-import json
 import logging
-import os
-import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
 from . import loop
+from .budget import Budget, Estimate, sent_options
 from .errors import (
     NotSentError,
     RefusedError,
@@ -31,19 +28,17 @@ from .errors import (
     UnknownOutcomeError,
 )
 from .fit import Fit
-from .images import SourceImage, thumbnail_html
-from .models import OFFLINE_NOTICE
+from .images import ImageFile, SourceImage, thumbnail_html
+from .lineage import Lineage, Step, lineage_of, next_lineage, step_of
+from .models import OFFLINE_NOTICE, REPLAY_NOTICE
 from .request import EditRequest
-from .strict import Leak
+from .runlog import RunLog, RunRow, State, default_log
+from .strict import Leak, Shift
 
 if TYPE_CHECKING:
     from .client.responses import ImageData, ImagesResponse
 
-__all__ = ["DATA_VARIABLE", "Result", "Run", "RunLog", "RunRow", "State", "default_log"]
-
-DATA_VARIABLE = "TTAPI_DATA"
-State: TypeAlias = Literal["open", "done", "not sent", "refused", "unknown", "failed", "cancelled"]
-"""`open` until it is settled; `unknown` may have been billed; `failed` was answered but the result can't be used."""
+__all__ = ["Result", "Run", "RunLog", "RunRow", "State", "default_log"]
 
 FAILED: State = "failed"
 STATES: tuple[tuple[type[TTAPIError], State], ...] = (
@@ -52,166 +47,7 @@ STATES: tuple[tuple[type[TTAPIError], State], ...] = (
     (UnknownOutcomeError, "unknown"),
 )
 
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    id TEXT PRIMARY KEY, started REAL NOT NULL, finished REAL, state TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
-    offline INTEGER NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, options TEXT NOT NULL,
-    source TEXT NOT NULL, mask TEXT NOT NULL, problem TEXT NOT NULL DEFAULT '', usage TEXT
-);
-CREATE TABLE IF NOT EXISTS results (
-    run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, sha256 TEXT, url TEXT, bytes INTEGER,
-    PRIMARY KEY (run, number)
-);
-"""
-
-
-@dataclass(frozen=True)
-class RunRow:
-    """What the log holds of one run. Times are seconds since 1970; `source` is `SourceImage.digest`; `results` are the
-    files of the raw answers, in order, where they arrived.
-    """
-
-    id: str
-    started: float
-    finished: float | None
-    state: State
-    sent: bool
-    offline: bool
-    model: str
-    prompt: str
-    options: dict[str, Any]
-    source: str
-    mask: str
-    problem: str
-    usage: dict[str, int | None] | None
-    results: tuple[Path, ...] = ()
-
-
-class RunLog:
-    """A record of runs in a folder: one SQLite file, and the raw answers beside it by the hash of their bytes.
-
-    `folder` left out is the user's data folder (or the environment's `TTAPI_DATA`). It holds prompts, options, hashes
-    of sources and masks, and the results; never the key. Raises `ResultError` where it can't be written.
-    """
-
-    def __init__(self, folder: str | Path | None = None) -> None:
-        self.folder = Path(folder or os.environ.get(DATA_VARIABLE) or _user_folder()).expanduser()
-
-    def __repr__(self) -> str:
-        return f"RunLog({str(self.folder)!r})"
-
-    def begin(self, run_id: str, request: EditRequest, *, offline: bool) -> None:
-        """Write the row of a run that is about to be sent; it is on the disk when this returns."""
-        mask = hashlib.sha256(request.mask_file.data).hexdigest() if request.mask_file else ""
-        options = {name: value for name, value in request.body().items() if name != "prompt"}
-        source = request.image[0].digest if request.image else ""
-        with self._open() as db:
-            db.execute(
-                "INSERT INTO runs (id, started, state, offline, model, prompt, options, source, mask)"
-                " VALUES (?, ?, 'open', ?, ?, ?, ?, ?, ?)",
-                (
-                    run_id,
-                    time.time(),
-                    offline,
-                    request.model,
-                    request.prompt,
-                    json.dumps(options),
-                    source,
-                    mask,
-                ),
-            )
-
-    def mark_sent(self, run_id: str) -> None:
-        """Note that the first byte is about to leave."""
-        with self._open() as db:
-            db.execute("UPDATE runs SET sent = 1 WHERE id = ?", (run_id,))
-
-    def store(self, run_id: str, response: ImagesResponse) -> None:
-        """Keep what arrived: each result's bytes as a file, and its row."""
-        usage = json.dumps(asdict(response.usage)) if response.usage else None
-        rows = []
-        with self._open() as db:
-            for number, item in enumerate(response.data, 1):
-                name = None
-                if item.data is not None:
-                    name = hashlib.sha256(item.data).hexdigest()
-                    _write_once(self.folder / "results" / name, item.data)
-                rows.append((run_id, number, name, item.url, len(item.data or b"")))
-            db.executemany("INSERT OR REPLACE INTO results VALUES (?, ?, ?, ?, ?)", rows)
-            db.execute("UPDATE runs SET usage = ? WHERE id = ?", (usage, run_id))
-
-    def settle(self, run_id: str, state: State, problem: str = "") -> None:
-        """Write how a run ended."""
-        with self._open() as db:
-            db.execute(
-                "UPDATE runs SET state = ?, problem = ?, finished = ? WHERE id = ?",
-                (state, problem, time.time(), run_id),
-            )
-
-    def rows(self, limit: int = 100) -> list[RunRow]:
-        """The latest runs, newest first."""
-        with self._open() as db:
-            found = db.execute(
-                "SELECT * FROM runs ORDER BY started DESC, rowid DESC LIMIT ?", (limit,)
-            ).fetchall()
-            return [self._row(db, row) for row in found]
-
-    def _row(self, db: sqlite3.Connection, row: sqlite3.Row) -> RunRow:
-        kept = db.execute(
-            "SELECT sha256 FROM results WHERE run = ? AND sha256 NOT NULL ORDER BY number", (row["id"],)
-        )
-        values = {key: row[key] for key in row.keys()} | {  # noqa: SIM118 - iterating a Row gives values
-            "sent": bool(row["sent"]),
-            "offline": bool(row["offline"]),
-            "options": json.loads(row["options"]),
-            "usage": json.loads(row["usage"]) if row["usage"] else None,
-        }
-        return RunRow(**values, results=tuple(self.folder / "results" / name for (name,) in kept))
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        problem = ""
-        try:
-            (self.folder / "results").mkdir(parents=True, exist_ok=True)
-            db = sqlite3.connect(self.folder / "runs.sqlite3", timeout=30)
-            try:
-                db.row_factory = sqlite3.Row
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                db.executescript(SCHEMA)
-                with db:
-                    yield db
-            finally:
-                db.close()
-        except (OSError, sqlite3.Error) as error:
-            problem = f"The run log in {self.folder} can't be used ({error})."
-        if problem:
-            raise ResultError(
-                f"{problem} Give another folder with log=RunLog(…), or log=False to run without one."
-            )
-
-
-def _user_folder() -> str:
-    # Here, not above: it is slow to load, and only asked for when nobody names a folder.
-    import platformdirs
-
-    return platformdirs.user_data_dir("ttapi_nb", appauthor=False)
-
-
-def default_log() -> RunLog:
-    """The log that runs use when none is named."""
-    return RunLog()
-
-
-def _write_once(path: Path, data: bytes) -> None:
-    if path.exists():
-        return
-    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+UNTOLD = "What made the results could not be written down ({error}), so their files won't tell it."
 
 
 @dataclass(frozen=True)
@@ -219,8 +55,9 @@ class Result:
     """One result of a run.
 
     `image` is the result as it is meant: what lies outside the mask is the source's, where `kept` is true.
-    `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where there was no mask,
-    or the answer came in another shape). `note` says what a reader should know.
+    `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where there was no mask).
+    `shift` is by how much its colours were off, as far as that was measured and evened out. `note` says what a reader
+    should know.
     """
 
     number: int
@@ -230,6 +67,8 @@ class Result:
     leak: Leak | None = None
     note: str = ""
     offline: bool = False
+    shift: Shift | None = None
+    replayed: bool = False
 
     @property
     def image(self) -> Image.Image:
@@ -241,13 +80,31 @@ class Result:
         """The model's answer as it came, as a PIL image."""
         return self.data.image
 
-    def save(self, path: str | Path) -> Path:
-        """Write the result to `path` (.png, .jpg or .webp) and return where it is. Raises `ResultError`."""
-        return self.picture.save(path)
+    @property
+    def lineage(self) -> Lineage | None:
+        """What made it, oldest step first; `save` writes that into the file."""
+        return lineage_of(self.picture)
+
+    @property
+    def notice(self) -> str:
+        """Where it comes from, if not from the hosted service; for wherever it is shown."""
+        said = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else ""]
+        return " ".join(words for words in said if words)
+
+    def file(self, format: str | None = None) -> ImageFile:
+        """The file that `save` writes, as `PNG` (left out), `JPEG` or `WEBP`."""
+        return self.picture.saved_file(format)
+
+    def save(self, path: str | Path, *, lineage: bool = True) -> Path:
+        """Write the result to `path` (.png, .jpg or .webp), with what made it, the prompt too, for `open_result`.
+
+        `lineage=False` writes the picture alone. Returns where it is; raises `ResultError`.
+        """
+        return (self.picture if lineage else self.picture.with_lineage("")).save(path)
 
     def _repr_html_(self) -> str:
         caption = f"Result {self.number}: {self.image.width}x{self.image.height}"
-        said = [self.note, OFFLINE_NOTICE if self.offline else ""]
+        said = [self.note, self.notice]
         return thumbnail_html(self.image, caption, 512) + "".join(
             f"<p>{html.escape(words)}</p>" for words in said if words
         )
@@ -257,28 +114,45 @@ class Run:
     """One edit under way. It goes on when the cell that began it ends, and can be waited for, awaited or cancelled.
 
     `status` is `"sending"`, `"waiting"`, `"done"`, `"failed"` or `"cancelled"`; `results`, `response` and `error` are
-    what came of it, and `note` what else there is to say.
+    what came of it, and `note` what else there is to say. `estimate` is what it was expected to take, and `cost` what
+    it did, in the currency of the budget's prices: None where there was no price.
     """
 
     def __init__(
-        self, request: EditRequest, source: SourceImage, fit: Fit, *, strict: bool, log: RunLog | None
+        self,
+        request: EditRequest,
+        source: SourceImage,
+        fit: Fit,
+        *,
+        strict: bool,
+        log: RunLog | None,
+        asked: EditRequest | None = None,
+        how: str = "auto",
+        budget: Budget | None = None,
     ) -> None:
         self.id = uuid.uuid4().hex
         self.request = request
+        # As it was before it was fitted, and how that was to be done.
+        self.asked = asked or request
+        self.how = how
         self.source = source
         self.fit = fit
         self.strict = strict
         self.log = log
+        self.budget = budget
         self.status: Literal["sending", "waiting", "done", "failed", "cancelled"] = "sending"
         self.results: tuple[Result, ...] = ()
         self.response: ImagesResponse | None = None
         self.error: Exception | None = None
         self.note = ""
+        self.cost: float | None = None
         self.started = time.monotonic()
         self._finished: float | None = None
+        self._given_up = False
         self._task: asyncio.Task[None] | None = None
         self._lock = threading.RLock()
         self._callbacks: list[Callable[[Run], None]] = []
+        self._step: Step | None = None
         self._outcome: Future[Run] = Future()
         # Marked as running, so that whoever waits for it can't cancel it by being cancelled.
         self._outcome.set_running_or_notify_cancel()
@@ -288,13 +162,8 @@ class Run:
         return f"Run({self.status}{f', {count} result' if count else ''}{'s' if count > 1 else ''})"
 
     def _repr_html_(self) -> str:
-        if self.response is not None and self.results:
-            return "".join(
-                [
-                    self.response._repr_html_(),
-                    *(f"<p>{html.escape(r.note)}</p>" for r in self.results if r.note),
-                ]
-            )
+        if self.results:
+            return "".join(result._repr_html_() for result in self.results)
         return f"<p>{html.escape(str(self.error or self.note or self.status))}</p>"
 
     @property
@@ -324,6 +193,11 @@ class Run:
         raise TimeoutError(
             f"The run is still going on after {timeout:g} seconds. Wait again, or cancel() it."
         )
+
+    @property
+    def estimate(self) -> Estimate:
+        """What it was expected to take before it was sent."""
+        return (self.budget or Budget()).estimate(self.request)
 
     def __await__(self) -> Generator[Any, None, Run]:
         return asyncio.shield(asyncio.wrap_future(self._outcome)).__await__()
@@ -367,26 +241,89 @@ class Run:
         """The task that carries it out has started."""
         self._task = task
 
+    def given_up(self) -> None:
+        """It was stopped as it began, so that nobody holds it: it must not leave, if it has not left already."""
+        self._given_up = True
+        if self.log is not None:
+            with contextlib.suppress(ResultError):
+                self.log.withdraw(self.id)
+
+    def refused(self, seconds: float) -> None:
+        """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
+        if self.log is not None:
+            self.log.mark_refused(self.id)
+        self.status = "sending"
+        self.note = f"The service is busy, and nothing was billed. It is asked again in {seconds:.0f} s."
+        self._changed()
+
     def left(self) -> None:
-        """Its first byte is leaving."""
+        """Its first byte is leaving. Raises `NotSentError` where it may not."""
+        if self._given_up:
+            raise NotSentError("The run was interrupted as it began, so nothing was sent. Run again.")
         if self.log is not None:
             self.log.mark_sent(self.id)
-        self.status = "waiting"
+        self.status, self.note = "waiting", ""
         self._changed()
 
     def answered(self, response: ImagesResponse) -> None:
         """Its answer is here, which is paid for: keep it first, then look at it."""
+        self.arrived(response)
+        self._add_note(response.note)
+        self._step = self._made_by(response.offline)
+
+    def arrived(self, response: ImagesResponse) -> None:
+        """Keep an answer, whose results may yet have to be fetched."""
         self.response = response
-        if self.log is None:
-            return
+        self.cost = self._cost_of(response)
+        if self.log is not None:
+            try:
+                self.log.store(self.id, response, cost=self.cost)
+            except ResultError as error:
+                self._add_note(f"{error} The results are here, but not in the log: save them.")
+
+    def _cost_of(self, response: ImagesResponse) -> float | None:
+        prices = self.budget.prices if self.budget is not None else None
+        if prices is None or response.offline or response.replayed:
+            return None
+        usage = asdict(response.usage) if response.usage is not None else None
         try:
-            self.log.store(self.id, response)
-        except ResultError as error:
-            self._add_note(f"{error} The results are here, but not in the log: save them.")
+            return prices.cost(self.request.model, sent_options(self.request), len(response.data), usage)
+        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to a price function's mistake
+            self._add_note(f"What it cost could not be told ({error}), so it counts as estimated.")
+            return None
+
+    def _made_by(self, offline: bool) -> Step | None:
+        # Here, where nobody waits for this thread: it hashes the pictures.
+        try:
+            return step_of(
+                self.asked,
+                fit=self.how,
+                plan=self.fit.words,
+                box=self.fit.box,
+                sent_size=self.request.image[0].size,
+                strict=self.strict,
+                offline=offline,
+            )
+        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
+            self._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
+            return None
+
+    def _signed(self, result: Result) -> Result:
+        """The result with what made it."""
+        if self._step is None:
+            return result
+        try:
+            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
+            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
+            text = next_lineage(self.source, step).to_json()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
+            return result
+        return replace(result, picture=result.picture.with_lineage(text))
 
     def succeeded(self, results: tuple[Result, ...], note: str) -> None:
         """It has its results; `note` says which of them are missing, and why."""
-        self.results = results
+        self.results = tuple(map(self._signed, results))
         self._add_note(note)
         self._settle("done", note)
         if self.status == "cancelled":
