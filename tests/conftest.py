@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,12 +21,20 @@ from tests.server import Server
 TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
 
 
+def pytest_configure() -> None:
+    """Let SIGINT interrupt, as some tests do: where they run in the background, it is ignored from the start."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Runs are logged in a folder of the test's own, and there is no key whoever runs the tests."""
     folder = tmp_path / "ttapi-data"
     monkeypatch.setenv("TTAPI_DATA", str(folder))
     monkeypatch.delenv("TT_API_KEY", raising=False)
+    monkeypatch.setenv("TT_API_KEY_FILE", str(tmp_path / "config" / "key"))
+    # For the keyring package: whoever runs the tests may have a key there.
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.delenv("TTAPI_OFFLINE", raising=False)
     return folder
 

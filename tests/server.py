@@ -78,6 +78,7 @@ class Reply:
 
     `hold` is waited for before a byte leaves. `cut` sends only so many bytes of the body and drops the line. `drip`
     sends the body over and over, a byte at a time, until the client hangs up. `drop` answers nothing.
+    `said` are the words behind the status.
     """
 
     status: int = 200
@@ -88,6 +89,7 @@ class Reply:
     cut: int | None = None
     drip: bool = False
     drop: bool = False
+    said: str = "Said"
 
 
 Answer: TypeAlias = Reply | Callable[[Request], Reply]
@@ -242,7 +244,7 @@ class Server:
             "Connection": "close",
         } | dict(reply.headers)
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        connection.sendall(f"HTTP/1.1 {reply.status} Said\r\n{head}\r\n".encode("latin-1"))
+        connection.sendall(f"HTTP/1.1 {reply.status} {reply.said}\r\n{head}\r\n".encode("latin-1"))
         if reply.drip:
             while not self._closing.wait(0.02):
                 connection.sendall(b" ")

@@ -13,16 +13,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .budget import Budget, PriceTable
     from .client import AsyncClient, Client
     from .client.responses import ImagesResponse
+    from .client.secret import ask_key, forget_key, store_key
     from .editing import edit, start_edit
     from .errors import (
         AuthenticationError,
+        BudgetError,
         FitError,
         ImageError,
         InvalidRequestError,
         MaskError,
         MissingKeyError,
+        NotRecordedError,
         NotSentError,
         QuotaError,
         RateLimitError,
@@ -33,28 +37,34 @@ if TYPE_CHECKING:
         TTAPIError,
         UnknownOutcomeError,
     )
-    from .fit import Fit
+    from .fit import Fit, extend
     from .images import SourceImage, open_image, sample
+    from .lineage import Lineage, OpenedResult, open_result
     from .mask import Mask
     from .models import MODELS
     from .request import EditRequest
-    from .runs import Run, RunLog
+    from .runlog import RunLog
+    from .runs import Run
     from .service import Service
     from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
 
 __version__ = "0.1.0"
 
 _ROOMS = {
+    "budget": ("Budget", "PriceTable"),
     "client": ("AsyncClient", "Client"),
     "client.responses": ("ImagesResponse",),
+    "client.secret": ("ask_key", "forget_key", "store_key"),
     "editing": ("edit", "start_edit"),
     "errors": (
         "AuthenticationError",
+        "BudgetError",
         "FitError",
         "ImageError",
         "InvalidRequestError",
         "MaskError",
         "MissingKeyError",
+        "NotRecordedError",
         "NotSentError",
         "QuotaError",
         "RateLimitError",
@@ -65,12 +75,14 @@ _ROOMS = {
         "TTAPIError",
         "UnknownOutcomeError",
     ),
-    "fit": ("Fit",),
+    "fit": ("Fit", "extend"),
     "images": ("SourceImage", "open_image", "sample"),
+    "lineage": ("Lineage", "OpenedResult", "open_result"),
     "mask": ("Mask",),
     "models": ("MODELS",),
     "request": ("EditRequest",),
-    "runs": ("Run", "RunLog"),
+    "runlog": ("RunLog",),
+    "runs": ("Run",),
     "service": ("Service",),
     "widgets": ("ImageEditor", "MaskDrawer", "ModelPicker", "ResultViewer", "SizePicker"),
 }
@@ -81,6 +93,8 @@ __all__ = [
     "MODELS",
     "AsyncClient",
     "AuthenticationError",
+    "Budget",
+    "BudgetError",
     "Client",
     "EditRequest",
     "Fit",
@@ -89,12 +103,16 @@ __all__ = [
     "ImageError",
     "ImagesResponse",
     "InvalidRequestError",
+    "Lineage",
     "Mask",
     "MaskDrawer",
     "MaskError",
     "MissingKeyError",
     "ModelPicker",
+    "NotRecordedError",
     "NotSentError",
+    "OpenedResult",
+    "PriceTable",
     "QuotaError",
     "RateLimitError",
     "RefusedError",
@@ -109,10 +127,15 @@ __all__ = [
     "SourceImage",
     "TTAPIError",
     "UnknownOutcomeError",
+    "ask_key",
     "edit",
+    "extend",
+    "forget_key",
     "open_image",
+    "open_result",
     "sample",
     "start_edit",
+    "store_key",
 ]
 
 

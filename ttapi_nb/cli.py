@@ -1,4 +1,4 @@
-"""`ttapi-nb lab` opens a notebook in JupyterLab, `ttapi-nb serve` runs the embedded service for other clients."""
+"""`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key."""
 
 from __future__ import annotations
 
@@ -34,12 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
     )
+    key = commands.add_parser("key", help="ask for the API key, without showing it, and keep it for later")
+    what = key.add_mutually_exclusive_group()
+    what.add_argument("--file", action="store_true", help="keep it in a file of yours, not in the keyring")
+    what.add_argument("--where", action="store_true", help="only say where a key is found")
+    what.add_argument("--forget", action="store_true", help="remove the key that was kept")
     given, rest = parser.parse_known_args(arguments)
     if given.command == "lab":
         return _lab(given, rest)
     if rest:
-        parser.error(f"serve does not know {' '.join(rest)}. See ttapi-nb serve --help.")
-    return _serve(given)
+        # What does not belong here may be a key: it is not repeated.
+        unknown = "that; it asks for the key" if given.command == "key" else " ".join(rest)
+        parser.error(f"{given.command} does not know {unknown}. See ttapi-nb {given.command} --help.")
+    return _key(given) if given.command == "key" else _serve(given)
 
 
 def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -81,6 +88,30 @@ def _serve(given: argparse.Namespace) -> int:
         print(f"The embedded service answers at {server.url}/images/edits and takes any key.")
         print("It reads nothing of the prompt but colour words. Stop it with Ctrl+C.", flush=True)
         server.serve_forever()
+    return 0
+
+
+def _key(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .client.secret import Secret, ask_key, forget_key, key_place, store_key
+    from .errors import SettingsError
+
+    try:
+        if given.where:
+            place = key_place()
+            print(
+                f"The key comes from the {place}." if place else "There is no key: ttapi-nb key asks for one."
+            )
+        elif given.forget:
+            print(forget_key())
+        else:
+            # From another program, a password manager say, or from whoever sits there.
+            key = ask_key() if sys.stdin.isatty() else Secret(sys.stdin.readline())
+            print(store_key(key, "file" if given.file else None))
+    except SettingsError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Nothing was changed.")
     return 0
 
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+import logging
 import os
 import pickle
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,6 +33,7 @@ from ttapi_nb import (
     Mask,
     MissingKeyError,
     NotSentError,
+    RateLimitError,
     RefusedError,
     SettingsError,
     TTAPIError,
@@ -35,7 +41,7 @@ from ttapi_nb import (
     loop,
     open_image,
 )
-from ttapi_nb.client import default_client
+from ttapi_nb.client import default_client, sending
 from ttapi_nb.client.client import DEFAULT_BASE_URL
 from ttapi_nb.request import Options
 from ttapi_nb.service import Service
@@ -82,6 +88,149 @@ def test_nobody_listens(photo: Image.Image, asynchronous: bool) -> None:
         port = free.getsockname()[1]
     with pytest.raises(NotSentError, match="nothing was sent or billed"):
         _edit(asynchronous, f"http://127.0.0.1:{port}", photo)
+
+
+@either
+def test_a_connection_is_tried_again(photo: Image.Image, asynchronous: bool) -> None:
+    """A connection that is refused is tried once more, as nothing has left; then there is one POST."""
+    with Server() as server, socket.socket() as late:
+        late.bind(("127.0.0.1", 0))
+        refused = logging.getLogger("httpcore.connection")
+        before = refused.level
+
+        class Listen(logging.Handler):
+            def emit(self, record: logging.LogRecord) -> None:
+                # httpcore's word that a first try has failed.
+                if "retry.started" in record.getMessage():
+                    late.listen()
+                    threading.Thread(target=forward, args=(late, server.port), daemon=True).start()
+
+        handler = Listen()
+        refused.addHandler(handler)
+        refused.setLevel(logging.DEBUG)
+        try:
+            assert len(_edit(asynchronous, f"http://127.0.0.1:{late.getsockname()[1]}/v1", photo).data) == 1
+        finally:
+            refused.removeHandler(handler)
+            refused.setLevel(before)
+        assert len(server.posts) == 1
+
+
+def forward(listener: socket.socket, port: int) -> None:
+    """Pass one connection on to another port, both ways."""
+    there, _ = listener.accept()
+    with there, socket.create_connection(("127.0.0.1", port)) as here:
+        back = threading.Thread(target=pour, args=(here, there), daemon=True)
+        back.start()
+        pour(there, here)
+        back.join(PATIENCE)
+
+
+def pour(source: socket.socket, target: socket.socket) -> None:
+    """Copy what comes until there is no more."""
+    with contextlib.suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+
+def busy(status: int = 429, wait: str | None = None) -> Reply:
+    """What a service says that is too busy."""
+    return json_reply(
+        {"error": {"message": "slow down"}}, status, headers={} if wait is None else {"Retry-After": wait}
+    )
+
+
+@either
+@pytest.mark.parametrize("status", [429, 499])
+def test_busy_is_not_waited_for_unasked(
+    server: Server, photo: Image.Image, asynchronous: bool, status: int
+) -> None:
+    """Unless it is asked to, a client does not wait: a refusal for being too much is one POST and an error."""
+    server.answer = busy(status, "7")
+    with pytest.raises(RateLimitError) as caught:
+        _edit(asynchronous, server.url, photo)
+    assert (caught.value.status, caught.value.retry_after) == (status, 7)
+    assert len(server.posts) == 1
+
+
+@either
+@pytest.mark.parametrize("status", [429, 499])
+def test_busy_is_waited_for(
+    server: Server,
+    photo: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+    asynchronous: bool,
+    status: int,
+) -> None:
+    """Where it may wait, a client sends a refused request again until it is taken, and then never more."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.05)
+    replies = [busy(status), busy(status, "nonsense"), json_reply(pictures(photo)), busy(status)]
+    server.answer = lambda request: replies.pop(0)
+    assert len(_edit(asynchronous, server.url, photo, wait_when_busy=10).data) == 1
+    assert len(server.posts) == 3
+    assert len({post.body for post in server.posts}) == 1
+
+
+@pytest.mark.parametrize("how", ["seconds", "date"])
+def test_as_long_as_it_asks(
+    server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """A busy service is left alone for as long as it asks, said in seconds or as a date."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.01)
+    # A date has whole seconds, so it is between one and two of them away.
+    wait = "1" if how == "seconds" else format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    times: list[float] = []
+
+    def answer(request: object) -> Reply:
+        times.append(time.monotonic())
+        return busy(wait=wait) if len(times) == 1 else json_reply(pictures(photo))
+
+    server.answer = answer
+    Client(KEY, base_url=server.url, wait_when_busy=30).images.edit(image=photo, prompt="x")
+    first, second = times
+    assert 0.95 <= second - first < 5
+
+
+@pytest.mark.parametrize("wait", ["60", "9" * 5000, "Thu, 01 Jan 2099 00:00:00 GMT"])
+def test_longer_than_it_may_wait(server: Server, photo: Image.Image, wait: str) -> None:
+    """Where the service asks for more time than the client may wait, it does not wait at all, nor ask sooner."""
+    server.answer = busy(wait=wait)
+    start = time.monotonic()
+    with pytest.raises(RateLimitError) as caught:
+        Client(KEY, base_url=server.url, wait_when_busy=20).images.edit(image=photo, prompt="x")
+    assert time.monotonic() - start < 10
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after >= 60
+    assert len(server.posts) == 1
+
+
+def test_busy_for_ever(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that stays busy is asked less and less often, and not after the time is up."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.1)
+    server.answer = busy(wait="Thu, 01 Jan 1970 00:00:00 GMT")
+    with pytest.raises(RateLimitError) as caught:
+        Client(KEY, base_url=server.url, wait_when_busy=1).images.edit(image=photo, prompt="x")
+    assert caught.value.retry_after == 0
+    # After 0.1, 0.3 and 0.7 seconds; the next would be after 1.5.
+    assert 2 <= len(server.posts) <= 4
+
+
+def test_a_failure_after_waiting(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only refusals for being too much are waited out: after one, a failure of unknown outcome is the end."""
+    monkeypatch.setattr(sending, "FIRST_PAUSE", 0.01)
+    replies = [busy(), Reply(504), json_reply(pictures(photo))]
+    server.answer = lambda request: replies.pop(0)
+    with pytest.raises(UnknownOutcomeError):
+        Client(KEY, base_url=server.url, wait_when_busy=10).images.edit(image=photo, prompt="x")
+    assert len(server.posts) == 2
+
+
+@pytest.mark.parametrize("seconds", [-1, 3601, float("nan")])
+def test_a_wait_that_can_not_be(seconds: float) -> None:
+    """A wait out of range is refused when the client is made."""
+    with pytest.raises(SettingsError, match="from 0 to 3600"):
+        Client(KEY, wait_when_busy=seconds)
 
 
 @either

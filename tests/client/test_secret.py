@@ -8,7 +8,7 @@ import json
 import logging
 import pickle
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import tests
+from tests.canary import chain, shown_as
 from tests.server import Failure, Reply, Server, fail, html_reply, json_reply, pictures
 from ttapi_nb import Client, RefusedError, Run, RunLog, SettingsError, TTAPIError, start_edit
 from ttapi_nb.client.secret import Secret
@@ -25,28 +26,14 @@ KEY = "sk-very-secret-0123456789"
 TESTS = str(Path(tests.__file__).parent)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        yield from _chain(error.__cause__)
-        error = error.__context__
-
-
-def _repr(value: object) -> str:
-    try:
-        return repr(value)
-    except Exception as error:  # noqa: BLE001 - half-made objects, as pickle and copy have them, can't show themselves
-        return f"<{type(error).__name__}>"
-
-
 def shown(error: BaseException) -> str:
     """All that a traceback with every frame's variables could show of an error, but for the test's own frames."""
     words = []
-    for link in _chain(error):
+    for link in chain(error):
         words += [str(link), repr(link), repr(vars(link)), repr(getattr(link, "__notes__", ""))]
         for frame, _ in traceback.walk_tb(link.__traceback__):
             if not frame.f_code.co_filename.startswith(TESTS):
-                words += [f"{name} = {_repr(value)}" for name, value in frame.f_locals.items()]
+                words += [f"{name} = {shown_as(value)}" for name, value in frame.f_locals.items()]
         with contextlib.suppress(TypeError, AttributeError, pickle.PicklingError):
             words.append(repr(pickle.dumps(link)))
     return "\n".join(words)

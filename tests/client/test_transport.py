@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.server import Reply, Server
-from ttapi_nb import Client, NotSentError, SettingsError, loop
+from ttapi_nb import Client, EditRequest, NotSentError, SettingsError, loop
 from ttapi_nb.client.secret import Secret
 from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
 from ttapi_nb.service import Service
@@ -103,6 +103,24 @@ def test_through_a_proxy(server: Server, photo: Image.Image, monkeypatch: pytest
         near = Client(KEY, base_url=server.url).images.edit(image=photo, prompt="x")
         assert near.data[0].data == b"picture"
         assert len(proxy.requests) == 1
+
+
+def test_a_proxy_that_makes_no_line(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that won't connect to the service has seen nothing of the request, so nothing was sent or billed."""
+    with Server() as proxy:
+        proxy.answer = Reply(503)
+        monkeypatch.setenv("https_proxy", proxy.origin)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        left: list[bool] = []
+        far = Client(KEY, base_url="https://api.example.com/v1")
+        with pytest.raises(NotSentError, match="nothing was sent or billed"):
+            loop.call(
+                far.core.send(EditRequest.make(image=photo, prompt="x"), on_sent=lambda: left.append(True))
+            )
+        assert [request.method for request in proxy.requests] == ["CONNECT"]
+        assert left == []
+        assert KEY.encode() not in proxy.requests[0].head
 
 
 def test_a_port_that_nobody_listens_on(photo: Image.Image) -> None:

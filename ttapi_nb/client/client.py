@@ -6,17 +6,18 @@ import functools
 import inspect
 import os
 import re
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from ..errors import SettingsError
 from ..request import EditFields, EditRequest
 from .core import Core
-from .secret import KEY_VARIABLE, Secret, find_key
+from .secret import Secret, find_key, held, look_for_key
 from .wire import WIRES, Wire
 
 if TYPE_CHECKING:
     from ..service import Fill, Service
+    from .cassette import Recorded
     from .responses import ImagesResponse
 
 __all__ = ["DEFAULT_BASE_URL", "OFFLINE_VARIABLE", "AsyncClient", "Client", "default_client"]
@@ -25,6 +26,21 @@ DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
 # A name that can't exist, so that nothing meant for the embedded service can ever reach a network.
 EMBEDDED_BASE_URL = "http://embedded.invalid/v1"
 OFFLINE_VARIABLE = "TTAPI_OFFLINE"
+LONGEST_WAIT = 3600.0
+
+
+class ClientOptions(TypedDict, total=False):
+    """What `Client` takes, for the signatures that pass it on."""
+
+    api_key: str | Secret | None
+    base_url: str
+    wire: Wire
+    auth_header: str
+    auth_scheme: str
+    timeout: float
+    plain_base64: bool
+    allow_http: bool
+    wait_when_busy: float
 
 
 class _Base:
@@ -32,7 +48,7 @@ class _Base:
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | Secret | None = None,
         *,
         base_url: str = DEFAULT_BASE_URL,
         wire: Wire = "json",
@@ -41,23 +57,32 @@ class _Base:
         timeout: float = 300.0,
         plain_base64: bool = False,
         allow_http: bool = False,
+        wait_when_busy: float = 0.0,
     ) -> None:
-        if os.environ.get(OFFLINE_VARIABLE) == "1":
-            api_key = None
+        # A traceback shows this frame: it must not hold the key when something below raises.
+        given, api_key = held(api_key), None
+        if _is_offline_forced():
             self._embed(None, {}, wire=wire, timeout=timeout, plain_base64=plain_base64)
             return
-        given = Secret(api_key) if api_key is not None else None
-        # A traceback shows this frame: it must not hold the key when something below raises.
-        api_key = None
         secret = find_key(given)
         if not _is_private_way(base_url) and not allow_http:
             raise SettingsError(
-                f"base_url={base_url!r} is plain http, where anyone on the way can read the key. "
+                f"base_url={_shown(base_url)!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
         _check_settings(wire, timeout)
+        _check_wait(wait_when_busy)
         _check_header(auth_header, auth_scheme)
-        self._core = Core(base_url, wire, plain_base64, timeout, secret, auth_header, auth_scheme)
+        self._core = Core(
+            base_url,
+            wire,
+            plain_base64,
+            timeout,
+            secret,
+            auth_header,
+            auth_scheme,
+            wait_when_busy=wait_when_busy,
+        )
 
     @classmethod
     def offline(
@@ -74,13 +99,46 @@ class _Base:
         """A client of the embedded service in this process: no key, no socket, the same calls and errors.
 
         The service does not read the prompt, but for colour words, which tint what it fills in. `seed` makes its
-        results repeatable; `leaky` lets it repaint a little everywhere, as hosted models do; `fill(image, mask,
+        results repeatable; `leaky` lets it repaint outside the mask too, as hosted models do; `fill(image, mask,
         prompt, seed)` replaces its fill with your own function, for a diffusion model on your own machine, say.
         `service` is a `Service` made elsewhere, instead of these three.
         """
         made = cls.__new__(cls)
         settings = {"seed": seed, "leaky": leaky, "fill": fill}
         made._embed(service, settings, wire=wire, timeout=timeout, plain_base64=plain_base64)
+        return made
+
+    @classmethod
+    def record(cls, path: str | os.PathLike[str], **options: Unpack[ClientOptions]) -> Self:
+        """A client that keeps each exchange in the zip file at `path`, for `replay`; `options` are those of the client.
+
+        The file is made where there is none, and added to where there is. It holds models, prompts, options, digests
+        of the pictures and the results: no key, no address, no picture that was sent. It can be shared.
+
+        Raises `SettingsError` where the file can't be written, besides what making a client raises.
+        """
+        # A traceback shows this frame: it must not hold the key.
+        options["api_key"] = held(options.get("api_key"))
+        # Here, not above: few clients record.
+        from .cassette import Recorder
+
+        made = cls(**options)
+        made._core = replace(made._core, recorder=Recorder(path, made._core.secret))
+        return made
+
+    @classmethod
+    def replay(cls, path: str | os.PathLike[str], *, wire: Wire = "json") -> Self:
+        """A client that answers from the zip file at `path`, which `record` made: no key, no network, nothing billed.
+
+        The same request (model, prompt, options, pixels of pictures and mask) gets the same answer, a refusal too;
+        asked again, the next one that was recorded for it. Anything else is a `NotRecordedError` that names what there
+        is; `recorded` lists it. Raises `SettingsError` where the file is none that `record` made.
+        """
+        from .cassette import Player
+
+        _check_settings(wire, 1)
+        made = cls.__new__(cls)
+        made._core = Core(EMBEDDED_BASE_URL, wire, False, 300.0, player=Player(path))
         return made
 
     def _embed(
@@ -107,8 +165,33 @@ class _Base:
 
     @property
     def is_offline(self) -> bool:
-        """Whether the embedded service in this process answers."""
+        """Whether the embedded service in this process answers, or a recording: no key, no network, no bill."""
         return self._core.offline
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether a recording answers."""
+        return self._core.player is not None
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        """What a client of `replay` can be asked, in the order of recording; empty for all others."""
+        return self._core.player.recorded if self._core.player is not None else ()
+
+    @property
+    def words(self) -> str:
+        """What answers, in a sentence or two, for whoever is about to run an edit."""
+        core = self._core
+        if core.player is not None:
+            return f"Replays {core.player.path.name}: no key, nothing is sent or billed. It answers only what it holds."
+        said = (
+            "Embedded service: no key, nothing is billed. It reads nothing of the prompt but colour words."
+            if core.service is not None
+            else f"Sends to {core.host}. Each run may cost quota."
+        )
+        if core.recorder is not None:
+            said += f" Each exchange is recorded in {core.recorder.path.name}."
+        return said
 
     @property
     def core(self) -> Core:
@@ -120,11 +203,23 @@ class _Base:
         if not hasattr(self, "_core"):
             # A traceback shows a client that could not be made.
             return f"<{name}, not made>"
-        return (
-            f"{name}.offline()"
-            if self.is_offline
-            else f"{name}({self._core.base_url!r}, wire={self._core.wire!r})"
-        )
+        core = self._core
+        if core.player is not None:
+            return f"{name}.replay({core.player.path.name!r})"
+        where = "offline=True" if self.is_offline else f"{_shown(core.base_url)!r}, wire={core.wire!r}"
+        if core.recorder is not None:
+            return f"{name}.record({core.recorder.path.name!r}, {where})"
+        return f"{name}.offline()" if self.is_offline else f"{name}({where})"
+
+
+def _shown(url: object) -> str:
+    """An address without the password that may stand before its host."""
+    return re.sub(r"//[^/@]*@", "//…@", str(url))
+
+
+def _is_offline_forced() -> bool:
+    # Alone in here: where a statement with os.environ in it raises, a traceback shows the environment with the key.
+    return os.environ.get(OFFLINE_VARIABLE) == "1"
 
 
 def _is_private_way(base_url: str) -> bool:
@@ -137,10 +232,12 @@ def _is_private_way(base_url: str) -> bool:
 
     try:
         url = httpx.URL(base_url)
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, TypeError):
         url = httpx.URL()
     if url.scheme not in ("http", "https") or not url.host or origin(url)[2] > LAST_PORT:
-        raise SettingsError(f"base_url={base_url!r} is not a web address. It looks like {DEFAULT_BASE_URL}.")
+        raise SettingsError(
+            f"base_url={_shown(base_url)!r} is not a web address. It looks like {DEFAULT_BASE_URL}."
+        )
     return url.scheme == "https" or is_loopback(url)
 
 
@@ -157,6 +254,13 @@ def _check_settings(wire: str, timeout: float) -> None:
         raise SettingsError(f"wire={wire!r} is not known. Use one of {', '.join(WIRES)}.")
     if not timeout > 0:
         raise SettingsError(f"timeout={timeout!r} is not a number of seconds over 0. Leave it out for 300.")
+
+
+def _check_wait(seconds: float) -> None:
+    if not 0 <= seconds <= LONGEST_WAIT:
+        raise SettingsError(
+            f"wait_when_busy={seconds!r} is not a number of seconds from 0 to {LONGEST_WAIT:g}. Leave it out for 0."
+        )
 
 
 class _Images:
@@ -211,13 +315,16 @@ _show_fields(_Images.edit, _AsyncImages.edit)
 class Client(_Base):
     """A client of TTAPI's image-editing endpoint: `client.images.edit(image=…, prompt=…)`.
 
-    * `api_key`: left out, the environment's `TT_API_KEY`. It is never shown, logged, pickled or sent elsewhere.
+    * `api_key`: left out, the first of: the environment's `TT_API_KEY`, the keyring, the user's key file. `ask_key()`
+      asks for one. It is never shown, logged, pickled or sent elsewhere.
     * `base_url`: the API's address, or a gateway's.
     * `wire`: how the body is written: `"json"`, `"multipart"` or `"references"`.
     * `auth_header`, `auth_scheme`: how the key is sent; `("Authorization", "Bearer")` for OpenAI's way.
     * `timeout`: seconds for the whole of a request, from connecting to the answer's last byte.
     * `plain_base64`: in the json form, send pictures without the `data:…;base64,` before them.
     * `allow_http`: send the key over plain http to another machine.
+    * `wait_when_busy`: for how many seconds in all, up to 3600, to wait and send a request again that the service was
+      too busy for (HTTP 429 or 499), which bills nothing. It is left alone for as long as it asks to be.
 
     The environment's `TTAPI_OFFLINE=1` makes every client one of the embedded service, so that nothing is spent.
     Raises `MissingKeyError` or `SettingsError`. A request is never sent a second time once a byte of it has left.
@@ -239,5 +346,11 @@ class AsyncClient(_Base):
 
 
 def default_client() -> Client:
-    """A client with the environment's key, or where there is none one of the embedded service."""
-    return Client() if os.environ.get(KEY_VARIABLE, "").strip() else Client.offline()
+    """A client with the key that `look_for_key` finds, or where there is none one of the embedded service.
+
+    Raises `SettingsError` where the key that is found can't be used.
+    """
+    if _is_offline_forced():
+        return Client.offline()
+    secret = look_for_key()
+    return Client(secret) if secret is not None else Client.offline()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from ..errors import InvalidRequestError
+from ..errors import DownloadError, InvalidRequestError, RefusedError
 from ..request import EditRequest
 from .secret import Secret
 from .wire import Wire, problems
 
 if TYPE_CHECKING:
     from ..service import Service
+    from .cassette import Player, Recorder
     from .responses import ImageData, ImagesResponse
 
 __all__ = ["Core"]
@@ -21,9 +23,12 @@ __all__ = ["Core"]
 
 @dataclass(frozen=True, eq=False)
 class Core:
-    """Where requests go and how they are written. Where `service` is set, that answers, in this process."""
+    """Where requests go and how they are written. Where `service` or `player` is set, that answers, in this process;
+    `recorder` keeps what is asked and answered.
+    """
 
-    base_url: str
+    # A gateway's address may hold a password.
+    base_url: str = field(repr=False)
     wire: Wire
     plain_base64: bool
     timeout: float
@@ -31,16 +36,25 @@ class Core:
     auth_header: str = ""
     auth_scheme: str = ""
     service: Callable[[], Service] | None = None
+    recorder: Recorder | None = None
+    player: Player | None = None
+    wait_when_busy: float = 0.0
 
     @property
     def offline(self) -> bool:
-        """Whether the embedded service in this process answers."""
-        return self.service is not None
+        """Whether the answer comes from this process: from the embedded service, or from a recording."""
+        return self.service is not None or self.player is not None
 
     @property
     def host(self) -> str:
         """The name of the machine that requests go to."""
         return urlsplit(self.base_url).hostname or self.base_url
+
+    @property
+    def address(self) -> str:
+        """Where requests go, without path and without a password that may stand before the host."""
+        scheme, place = urlsplit(self.base_url)[:2]
+        return f"{scheme}://{place.rpartition('@')[2]}"
 
     def problems(self, request: EditRequest) -> tuple[str, ...]:
         """What the service would refuse, or this client's body form can't carry."""
@@ -54,9 +68,18 @@ class Core:
         return await self.send(request, check=check)
 
     async def send(
-        self, request: EditRequest, *, check: bool = True, on_sent: Callable[[], None] = lambda: None
+        self,
+        request: EditRequest,
+        *,
+        check: bool = True,
+        on_sent: Callable[[], None] = lambda: None,
+        on_busy: Callable[[float], None] = lambda seconds: None,
+        on_answer: Callable[[ImagesResponse], None] = lambda response: None,
     ) -> ImagesResponse:
         """Send `request` once and read the reply; `on_sent` is called as the first byte leaves.
+
+        Where the service is too busy for it, and `wait_when_busy` allows, `on_busy` is called with the seconds until it
+        is sent again. `on_answer` is called, on a thread, with an answer whose results are yet to be fetched.
 
         Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
@@ -64,16 +87,42 @@ class Core:
         import asyncio
 
         from . import sending
+        from .responses import counted
 
         found = await asyncio.to_thread(self.problems, request) if check else ()
         if found:
             raise InvalidRequestError(found)
-        return await sending.send(self, request, on_sent)
+        if self.player is not None:
+            played = await asyncio.to_thread(self.player.answer, request)
+            on_sent()
+            return counted(await asyncio.to_thread(played), request.n)
+        send = partial(sending.send, self, request, on_sent, on_busy, on_answer)
+        sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)
+        return counted(await sent, request.n)
+
+    async def _recorded(
+        self, recorder: Recorder, request: EditRequest, send: Callable[[], Awaitable[ImagesResponse]]
+    ) -> ImagesResponse:
+        import asyncio
+
+        refused: RefusedError
+        try:
+            response = await send()
+        except RefusedError as error:
+            refused = error
+        else:
+            # An answer that was paid for comes back even where it could not be kept.
+            note = await asyncio.to_thread(recorder.keep, request, response)
+            return replace(response, note=f"{response.note} {note}".strip())
+        await asyncio.to_thread(recorder.keep, request, refused)
+        raise refused
 
     async def fetch(self, url: str) -> bytes:
         """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
         from . import sending
 
+        if self.player is not None:
+            raise DownloadError("Results of a recording are in its file, and nothing is fetched.")
         return await sending.fetch(self, url)
 
     async def fetch_again(self, item: ImageData) -> ImageData:

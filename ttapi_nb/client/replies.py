@@ -11,11 +11,15 @@ from ..errors import (
     QuotaError,
     RateLimitError,
     RefusedError,
-    TTAPIError,
     UnknownOutcomeError,
 )
 
-__all__ = ["interpret", "parse"]
+__all__ = ["interpret", "parse", "refusal"]
+
+# An answer has a dozen of these, and a million of them take fifty times their size in memory.
+MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
+
+LONGEST_MESSAGE = 10_000
 
 MAY_BE_BILLED = (
     "It may have been carried out and billed: "
@@ -51,7 +55,7 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
     if reply is not None:
         error = _error_in(reply)
         if error is not None and status < 500:
-            raise _refusal(status, **error)
+            raise refusal(status, **error)
         if status == 200:
             plain = reply.get("data") if reply.get("status") == "SUCCESS" else reply
             # A bare list in the envelope: what else there is, usage say, stands beside it.
@@ -70,7 +74,7 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
             status=status,
         )
     if 400 <= status < 500:
-        raise _refusal(status, said, None, None)
+        raise refusal(status, said, None, None)
     what = (
         "with something that is not its JSON, a web page perhaps" if status == 200 else f"with HTTP {status}"
     )
@@ -89,11 +93,14 @@ def parse(body: bytes, scrub: Callable[[str], str]) -> dict[str, Any] | None:
     def scrubbed(given: Any) -> Any:
         if isinstance(given, list):
             return [scrubbed(item) for item in given]
-        return scrub(given) if isinstance(given, str) else given
+        # Half a character can be neither shown nor stored.
+        return scrub(given.encode(errors="replace").decode()) if isinstance(given, str) else given
 
     def keep(found: dict[str, Any]) -> dict[str, Any]:
         return {name: value if name == "b64_json" else scrubbed(value) for name, value in found.items()}
 
+    if sum(map(body.count, MARKS)) > MOST_MARKS:
+        return None
     try:
         reply = json.loads(body.decode("utf-8", "replace"), object_hook=keep)
     except (ValueError, RecursionError):
@@ -117,7 +124,9 @@ def _error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _refusal(status: int, message: str, code: str | None, param: str | None) -> TTAPIError:
+def refusal(status: int, message: str, code: str | None, param: str | None) -> RefusedError:
+    """The error for what the service said, with what to do next."""
+    message = message[:LONGEST_MESSAGE]
     next_step = MODERATED if code == "moderation_blocked" else NEXT_STEP.get(status, NEXT_STEP[400])
     said = f": {_short(message)}" if message.strip() else "."
     said = said if said.endswith((".", "!", "?")) else said + "."
@@ -136,5 +145,6 @@ def _name(value: object) -> str | None:
 
 def _short(message: str) -> str:
     # A gateway's page, or a message with terminal codes in it, must not take over the screen.
+    message = message[:LONGEST_MESSAGE]
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in message).split())
     return plain if len(plain) <= 300 else plain[:297] + "..."

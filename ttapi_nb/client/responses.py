@@ -15,9 +15,12 @@ from PIL import Image
 
 from ..errors import DownloadError, ImageError, ResultError
 from ..images import SourceImage, open_image, thumbnail_html
-from ..models import OFFLINE_NOTICE
+from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 
-__all__ = ["ImageData", "ImagesResponse", "Usage", "read_response"]
+__all__ = ["ImageData", "ImagesResponse", "Usage", "counted", "read_response"]
+
+MOST_TOKENS = 10**12
+LONGEST_PROMPT = 32_000
 
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -80,13 +83,16 @@ class ImagesResponse:
     """The reply to one edit.
 
     `created` is when the service made it (seconds since 1970, None if it did not say), `data` the results in order,
-    `usage` what it counted. `offline` is true where the embedded service answered.
+    `usage` what it counted. `offline` is true where the embedded service made the results, `replayed` where they come
+    from a recording. `note` says what else there is to know.
     """
 
     created: int | None
     data: tuple[ImageData, ...]
     usage: Usage | None = None
     offline: bool = False
+    replayed: bool = False
+    note: str = ""
 
     @property
     def images(self) -> list[Image.Image]:
@@ -96,7 +102,8 @@ class ImagesResponse:
     @property
     def notice(self) -> str:
         """What a reader of these results should know, or nothing."""
-        return OFFLINE_NOTICE if self.offline else ""
+        said = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else "", self.note]
+        return " ".join(words for words in said if words)
 
     def __repr__(self) -> str:
         tokens = (
@@ -105,7 +112,7 @@ class ImagesResponse:
             else ""
         )
         count = f"{len(self.data)} result{'' if len(self.data) == 1 else 's'}"
-        return f"ImagesResponse({count}{tokens}{', offline' * self.offline})"
+        return f"ImagesResponse({count}{tokens}{', replayed' * self.replayed}{', offline' * self.offline})"
 
     def _repr_html_(self) -> str:
         cells = []
@@ -127,11 +134,20 @@ async def read_response(reply: dict[str, Any], *, offline: bool, fetch: Fetch) -
     return ImagesResponse(_count(created), tuple(items), _read_usage(reply.get("usage")), offline)
 
 
+def counted(response: ImagesResponse, asked: int) -> ImagesResponse:
+    """`response`, saying so where it has another number of results than were asked for."""
+    came = len(response.data)
+    if came == asked:
+        return response
+    note = f"You asked for {asked} result{'' if asked == 1 else 's'}, and the service sent {came}."
+    return replace(response, note=f"{response.note} {note}".strip())
+
+
 async def _read_item(item: Any, fetch: Fetch) -> ImageData:
     if not isinstance(item, dict):
         return ImageData(problem="The service sent something else in its place.")
     revised = item.get("revised_prompt")
-    blank = ImageData(revised_prompt=revised if isinstance(revised, str) else None)
+    blank = ImageData(revised_prompt=revised[:LONGEST_PROMPT] if isinstance(revised, str) else None)
     encoded, url = item.get("b64_json"), item.get("url")
     if isinstance(encoded, str) and encoded:
         try:
@@ -166,4 +182,5 @@ def _read_usage(usage: Any) -> Usage | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    sound = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS
+    return value if sound else None

@@ -1,16 +1,46 @@
-"""The key: held so that it is never shown, and found where people keep it."""
+"""The key: held so that it is never shown, and found, asked for and stored where people keep it.
+
+It is looked for in this order: the argument, the environment's `TT_API_KEY`, the keyring (where the `keyring` package
+is installed), and a file that only its owner can read: the one that the environment's `TT_API_KEY_FILE` names, or
+`key` in the user's own configuration folder.
+
+A traceback may show every name of every frame, and what expressions like `os.environ` stand for. So nothing in here
+raises from a statement, or in a function, that has the key at hand.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, Literal, NoReturn, TypeAlias
 
 from ..errors import MissingKeyError, SettingsError
 
-__all__ = ["KEY_VARIABLE", "Secret", "find_key"]
+__all__ = [
+    "FILE_VARIABLE",
+    "KEY_VARIABLE",
+    "Place",
+    "Secret",
+    "ask_key",
+    "find_key",
+    "forget_key",
+    "key_file",
+    "key_place",
+    "look_for_key",
+    "store_key",
+]
 
 KEY_VARIABLE = "TT_API_KEY"
+FILE_VARIABLE = "TT_API_KEY_FILE"
+Place: TypeAlias = Literal["environment", "keyring", "file"]
+"""Where a key was found, or is stored."""
+
+FILE_CAP = 4096
+KEYRING_ENTRY = ("ttapi_nb", KEY_VARIABLE)
+COPY_AGAIN = "The API key holds a space, a line break or a letter that no key has. Copy it again, alone."
 
 
 class Secret:
@@ -37,22 +67,284 @@ class Secret:
         return text.replace(self._reveal(), "[key]")
 
 
-def find_key(given: Secret | None) -> Secret:
-    """The key from the argument or from the environment's `TT_API_KEY`.
+def held(key: Secret | str | None) -> Secret | None:
+    """`key` as a `Secret`. What is neither that nor text becomes one that `find_key` refuses, unseen."""
+    if key is None or isinstance(key, Secret):
+        return key
+    return Secret(key if isinstance(key, str) else "\0")
+
+
+def find_key(given: Secret | None = None) -> Secret:
+    """The key that was given, or the one that `look_for_key` finds.
 
     Raises `MissingKeyError` where there is none, `SettingsError` where it can't be one.
     """
-    value = (given.reveal() if given is not None else os.environ.get(KEY_VARIABLE, "")).strip()
-    missing, sound = not value, value.isascii() and value.isprintable() and " " not in value
-    # The frames below are shown in a traceback: they must not hold the key.
-    secret, value = Secret(value), ""
-    if missing:
+    secret = given if given is not None else look_for_key()
+    state = "missing" if secret is None else _state(secret)
+    if secret is None or state == "missing":
         raise MissingKeyError(
             "There is no API key. Copy one from the TTAPI Dashboard and set it as the environment variable "
-            f"{KEY_VARIABLE} before you start Jupyter; or work without a key and network with Client.offline()."
+            f"{KEY_VARIABLE} before you start Jupyter, or store it once with the command ttapi-nb key; "
+            "or work without a key and network with Client.offline()."
         )
-    if not sound:
+    if state == "unsound":
+        raise SettingsError(COPY_AGAIN)
+    return _stripped(secret)
+
+
+def look_for_key() -> Secret | None:
+    """The key from the environment, the keyring or the user's file, whichever has one first; None where none has.
+
+    Raises `SettingsError` where the file can be read by others, or can't be read at all.
+    """
+    return _search()[0]
+
+
+def key_place() -> Place | None:
+    """Where `look_for_key` finds a key, or None. Raises what that raises."""
+    return _search()[1]
+
+
+def key_file() -> Path:
+    """Where a key is kept as a file: in the user's configuration folder, or where `TT_API_KEY_FILE` says."""
+    named = _named_file()
+    if named:
+        return Path(named)
+    # Here, not above: it is slow to load, and only asked for when nobody names a file.
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("ttapi_nb", appauthor=False)) / "key"
+
+
+def ask_key(prompt: str = "TTAPI key (it is not shown): ") -> Secret:
+    """Ask for the key without showing or keeping what is typed: `Client(api_key=ask_key())`.
+
+    Raises `SettingsError` where what is typed would be shown or nobody can be asked, and `MissingKeyError` where
+    nothing was typed.
+    """
+    # Here, not above: few ask. As an attribute, since Jupyter's kernel puts its own in its place.
+    import getpass
+    import warnings
+
+    secret: Secret | None = None
+    with warnings.catch_warnings():
+        # It would go on, showing what is typed.
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        with contextlib.suppress(getpass.GetPassWarning, EOFError, NotImplementedError, OSError):
+            secret = Secret(getpass.getpass(prompt))
+    if secret is None:
         raise SettingsError(
-            "The API key holds a space, a line break or a letter that no key has. Copy it again, alone."
+            f"Nobody can be asked for the key here without showing it. Set the environment variable {KEY_VARIABLE}, or "
+            "store the key with the command ttapi-nb key in a terminal."
         )
-    return secret
+    return find_key(secret)
+
+
+def store_key(key: Secret | str, where: Literal["keyring", "file"] | None = None) -> str:
+    """Keep the key for later sessions, and say where it is in a sentence.
+
+    `where` left out is the keyring, where there is one that works, and else a file that only you can read. A copy in
+    the other place is removed, so that the newest key is the one that is found. Raises `MissingKeyError` for an empty
+    key, `SettingsError` for one that can't be one, or where it could not be stored.
+    """
+    given, key = held(key), ""
+    secret = find_key(given or Secret(""))
+    if where not in (None, "keyring", "file"):
+        raise SettingsError(f'where={where!r} is not known. Use "keyring" or "file", or leave it out.')
+    in_keyring = where != "file" and _into_keyring(secret)
+    if not in_keyring:
+        if where == "keyring":
+            raise SettingsError(
+                'There is no keyring here that takes the key. Install the keyring package, or use where="file".'
+            )
+        _into_file(secret)
+        _out_of_keyring()
+        said = f"The key is in {key_file()}, which only you can read."
+    else:
+        said = "The key is in your keyring."
+        said += _out_of_file()
+    if _in_environment():
+        said += f" The environment's {KEY_VARIABLE} goes before it: unset that to use it."
+    return said
+
+
+def forget_key() -> str:
+    """Remove the key from keyring and file, and say in a sentence what was removed. Raises `SettingsError`."""
+    found = [*(["your keyring"] if _out_of_keyring() else [])]
+    path = key_file()
+    problem = ""
+    try:
+        path.unlink()
+        found.append(str(path))
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        problem = f"{path} could not be removed ({error.strerror}). Remove it yourself."
+    if problem:
+        raise SettingsError(problem)
+    said = f"The key was removed from {' and '.join(found)}." if found else "There was no stored key."
+    return said + (f" The environment's {KEY_VARIABLE} is still set." if _in_environment() else "")
+
+
+def _search() -> tuple[Secret | None, Place | None]:
+    secret = _from_environment()
+    if secret is not None:
+        return secret, "environment"
+    secret = _from_keyring()
+    if secret is not None:
+        return secret, "keyring"
+    secret = _from_file(key_file())
+    return secret, None if secret is None else "file"
+
+
+def _state(secret: Secret) -> Literal["missing", "unsound", "sound"]:
+    value = secret.reveal().strip()
+    if not value:
+        return "missing"
+    return "sound" if value.isascii() and value.isprintable() and " " not in value else "unsound"
+
+
+def _stripped(secret: Secret) -> Secret:
+    return Secret(secret.reveal().strip())
+
+
+def _from_environment() -> Secret | None:
+    value = os.environ.get(KEY_VARIABLE, "")
+    return Secret(value) if value.strip() else None
+
+
+def _in_environment() -> bool:
+    return _from_environment() is not None
+
+
+def _named_file() -> str:
+    # Alone in here: a traceback would show the environment, and the key may be in it.
+    return os.environ.get(FILE_VARIABLE, "")
+
+
+# The keyring. Its back ends fail with errors of all kinds, whose frames hold the key: none gets out of here.
+
+
+def _keyring() -> Any:
+    import importlib.util
+
+    if importlib.util.find_spec("keyring") is None:
+        return None
+    with contextlib.suppress(Exception):
+        return importlib.import_module("keyring")
+    return None
+
+
+def _from_keyring() -> Secret | None:
+    keyring = _keyring()
+    if keyring is None:
+        return None
+    with contextlib.suppress(Exception):
+        value = keyring.get_password(*KEYRING_ENTRY)
+        return Secret(value) if isinstance(value, str) and value.strip() else None
+    return None
+
+
+def _into_keyring(secret: Secret) -> bool:
+    keyring = _keyring()
+    if keyring is None:
+        return False
+    with contextlib.suppress(Exception):
+        keyring.set_password(*KEYRING_ENTRY, secret.reveal())
+        # A back end that keeps nothing takes everything.
+        return bool(keyring.get_password(*KEYRING_ENTRY) == secret.reveal())
+    return False
+
+
+def _out_of_keyring() -> bool:
+    if _from_keyring() is None:
+        return False
+    with contextlib.suppress(Exception):
+        _keyring().delete_password(*KEYRING_ENTRY)
+    return _from_keyring() is None
+
+
+# The file
+
+
+def _from_file(path: Path) -> Secret | None:
+    found, problem = _read_file(path)
+    if problem:
+        raise SettingsError(problem)
+    return found
+
+
+def _read_file(path: Path) -> tuple[Secret | None, str]:
+    try:
+        # Not blocking: a pipe in its place would wait for ever.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except (FileNotFoundError, NotADirectoryError):
+        return None, ""
+    except (OSError, ValueError) as error:
+        return (
+            None,
+            f"The key's file {path} can't be read ({type(error).__name__}). Remove it, or change who may.",
+        )
+    try:
+        facts = os.fstat(handle)
+        if not stat.S_ISREG(facts.st_mode):
+            return (
+                None,
+                f"The key's file {path} is no plain file. Remove it and store the key again: ttapi-nb key.",
+            )
+        # On Windows these bits say nothing; the folder is the user's own.
+        if os.name == "posix" and facts.st_mode & 0o077:
+            return None, (
+                f"Others on this machine can read the key's file {path}, so it was not used. "
+                f"Close it with: chmod 600 {path}"
+            )
+        data = os.read(handle, FILE_CAP + 1)
+    except OSError as error:
+        return (
+            None,
+            f"The key's file {path} can't be read ({error.strerror}). Remove it and store the key again.",
+        )
+    finally:
+        os.close(handle)
+    if len(data) > FILE_CAP:
+        return None, f"The key's file {path} is too long for a key. Store the key again: ttapi-nb key."
+    text = data.decode("utf-8", "replace")
+    return (Secret(text) if text.strip() else None), ""
+
+
+def _into_file(secret: Secret) -> None:
+    import uuid
+
+    path = key_file()
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    problem = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Never open to others, not even for a moment.
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            _write(handle, secret)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        part.replace(path)
+    except OSError as error:
+        problem = f"The key could not be written to {path} ({error.strerror or type(error).__name__})."
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+    if problem:
+        raise SettingsError(f"{problem} Name another file with the environment variable {FILE_VARIABLE}.")
+
+
+def _write(handle: int, secret: Secret) -> None:
+    os.write(handle, secret.reveal().encode() + b"\n")
+
+
+def _out_of_file() -> str:
+    path = key_file()
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        return f" An older one is still in {path}: remove it."
+    return ""

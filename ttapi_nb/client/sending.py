@@ -6,18 +6,23 @@ What needs httpx is here and in the transports, so that a client can be made, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from ..budget import asked_images
 from ..download import download
-from ..errors import NotSentError, TTAPIError, UnknownOutcomeError
+from ..errors import DownloadError, NotSentError, RateLimitError, TTAPIError, UnknownOutcomeError
 from ..request import EditRequest
 from .replies import MAY_BE_BILLED, interpret, parse
-from .responses import ImagesResponse, read_response
+from .responses import ImagesResponse, fetched, read_response
 from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
-from .wire import encode
+from .wire import Body, encode
 
 if TYPE_CHECKING:
     from .core import Core
@@ -25,20 +30,75 @@ if TYPE_CHECKING:
 __all__ = ["fetch", "send"]
 
 EMBEDDED_HEADER = "TTAPI-NB-Service"
-REPLY_CAP = 500 * 10**6
+# In bytes: the largest picture there is takes 45 million as base64.
+REPLY_CAP, CAP_PER_RESULT = 500 * 10**6, 50 * 10**6
 # httpx limits each read alone; one deadline over all of them is what people mean.
 NO_LIMIT = httpx.Timeout(None)
+# In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
-async def send(core: Core, request: EditRequest, on_sent: Callable[[], None]) -> ImagesResponse:
-    """Send `request` once and read the reply; see `Core.send`."""
+async def send(
+    core: Core,
+    request: EditRequest,
+    on_sent: Callable[[], None],
+    on_busy: Callable[[float], None],
+    on_answer: Callable[[ImagesResponse], None],
+) -> ImagesResponse:
+    """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
     body = await asyncio.to_thread(encode, request, core.wire, plain_base64=core.plain_base64)
-    reply = await _post(core, body.content_type, body.data, on_sent)
+    cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
+    end = time.monotonic() + core.wait_when_busy
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            plain, embedded = await _ask(core, body, cap, on_sent)
+            break
+        except RateLimitError as error:
+            seconds = max(pause, error.retry_after or 0)
+            # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
+            if time.monotonic() + seconds > end:
+                raise
+        on_busy(seconds)
+        await asyncio.sleep(seconds)
+        pause = min(2 * pause, LONGEST_PAUSE)
+    response = await read_response(plain, offline=embedded, fetch=_not_yet)
+    if all(item.url is None for item in response.data):
+        return response
+    # Told first: the addresses are paid for, and fetching takes a while.
+    await asyncio.to_thread(on_answer, response)
+    items = await asyncio.gather(*(fetched(item, core.fetch) for item in response.data))
+    return replace(response, data=tuple(items))
+
+
+async def _ask(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -> tuple[dict[str, Any], bool]:
+    """The plain reply to one POST, and whether the embedded service gave it."""
+    reply = await _post(core, body, cap, on_sent)
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
     # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
     scrub = core.secret.scrub if core.secret else str
     parsed = await asyncio.to_thread(parse, reply.content, scrub)
-    return await read_response(interpret(reply.status_code, parsed), offline=embedded, fetch=core.fetch)
+    try:
+        return interpret(reply.status_code, parsed), embedded
+    except RateLimitError as error:
+        error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
+        raise
+
+
+async def _not_yet(url: str) -> bytes:
+    raise DownloadError("It has not been fetched yet.")
+
+
+def _retry_after(said: str) -> float | None:
+    """The seconds that a Retry-After header asks for, as a number or as a date; None where it can't be read."""
+    said = said.strip()
+    try:
+        if said.isascii() and said.isdecimal():
+            return float(said)
+        # The tolerance is for clocks that differ: a date in the past is now.
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return None
 
 
 async def fetch(core: Core, url: str) -> bytes:
@@ -56,15 +116,17 @@ def _transport(core: Core) -> httpx.AsyncBaseTransport:
     return KeyTransport(network_transport(url), url, core.secret, core.auth_header, core.auth_scheme)
 
 
-async def _post(core: Core, content_type: str, data: bytes, on_sent: Callable[[], None]) -> httpx.Response:
+async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -> httpx.Response:
     transport = _transport(core)
     failure: Exception
     sent = False
     stopped: Exception | None = None
 
-    async def trace(event: str, info: object) -> None:
+    async def trace(event: str, info: Mapping[str, Any]) -> None:
         nonlocal sent, stopped
-        if event.endswith(SENT_EVENT) and not sent:
+        # A proxy is asked for a line to the service first, and has seen nothing of the request then.
+        tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if event.endswith(SENT_EVENT) and not sent and not tunnel:
             try:
                 on_sent()
             except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
@@ -72,15 +134,17 @@ async def _post(core: Core, content_type: str, data: bytes, on_sent: Callable[[]
                 raise _StoppedError from None
             sent = True
 
-    headers = {"Content-Type": content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
+    headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
     url = f"{core.base_url.rstrip('/')}/images/edits"
     try:
         async with (
             asyncio.timeout(core.timeout),
             httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
-            client.stream("POST", url, content=data, headers=headers, extensions={"trace": trace}) as reply,
+            client.stream(
+                "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
+            ) as reply,
         ):
-            content = await _read(reply)
+            content = await _read(reply, cap)
             # It is decoded by now, though a gateway may have compressed it against our wish.
             kept = {name: reply.headers[name] for name in reply.headers if name != "content-encoding"}
             return httpx.Response(reply.status_code, headers=kept, content=content)
@@ -91,7 +155,7 @@ async def _post(core: Core, content_type: str, data: bytes, on_sent: Callable[[]
             f"{core.host} can't be reached, so nothing was sent or billed. "
             "Check the network (and base_url), then run again; without a network use Client.offline()."
         )
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, TimeoutError) as error:
+    except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(core, error, sent)
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
@@ -111,6 +175,8 @@ def _broken(core: Core, error: Exception, sent: bool) -> TTAPIError:
     what = (
         f"No answer came within {core.timeout:g} seconds"
         if late
+        else "The answer is larger than any answer is, and was not read to its end"
+        if isinstance(error, _TooLargeError)
         else "The line broke before the whole answer was here"
     )
     return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
@@ -120,10 +186,20 @@ class _StoppedError(Exception):
     """Ends a request before its first byte leaves."""
 
 
-async def _read(reply: httpx.Response) -> bytes:
+class _TooLargeError(Exception):
+    """An answer, or what it unpacks to, is over the cap."""
+
+
+async def _read(reply: httpx.Response, cap: int) -> bytes:
+    """The body, of which no more than `cap` bytes are unpacked at a time or kept."""
+    packed = reply.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
+    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packed else None
     parts = bytearray()
-    async for part in reply.aiter_bytes():
-        parts += part
-        if len(parts) > REPLY_CAP:
-            raise httpx.StreamError(f"a reply of over {REPLY_CAP} bytes")
+    async for part in reply.aiter_raw():
+        # One more than fits, to see that it does not fit.
+        parts += part if unpack is None else unpack.decompress(part, cap + 1 - len(parts))
+        if len(parts) > cap:
+            raise _TooLargeError
+    if unpack is not None and not unpack.eof:
+        raise EOFError
     return bytes(parts)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import urllib.request
 from typing import TYPE_CHECKING
 
 import httpx
 
+from .. import loop
 from ..download import origin
 from .secret import Secret
 
@@ -19,6 +21,24 @@ __all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "ne
 
 SENT_EVENT = "send_request_headers.started"
 """How the trace event ends with which a request's first byte leaves (httpcore's name)."""
+
+
+def _without_answer(record: logging.LogRecord) -> bool:
+    """Take what a service wrote into its answer's head out of a log's line: it may quote the key there."""
+    if not loop.is_here():
+        return True
+    if record.name == "httpx":
+        # Method, URL, version, status, and the service's own words for the status.
+        if isinstance(record.args, tuple) and len(record.args) == 5:
+            record.args = (*record.args[:4], "")
+    elif str(record.msg).startswith("receive_response"):
+        record.msg = str(record.msg).split(" ", 1)[0]
+    return True
+
+
+# Of our own requests only, which all run on the package's thread.
+for _name in ("httpx", "httpcore.http11", "httpcore.http2"):
+    logging.getLogger(_name).addFilter(_without_answer)
 
 
 class KeyTransport(httpx.AsyncBaseTransport):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
+from ..errors import InvalidRequestError
 from ..images import ImageFile
 from ..request import EditRequest
 
@@ -25,6 +26,12 @@ DATA_URL_LIMIT = 20_971_520
 """The most characters of a data URL in the `references` form."""
 
 
+UNWRITABLE = (
+    "A field can't be written down: it holds half of a character, or something else than text, numbers, lists and "
+    "dicts. Look at user, model and extra_body."
+)
+
+
 @dataclass(frozen=True)
 class Body:
     """A request's body and the content type that goes with it."""
@@ -34,7 +41,18 @@ class Body:
 
 
 def encode(request: EditRequest, wire: Wire, *, plain_base64: bool = False) -> Body:
-    """Write `request` in one of the body forms; `plain_base64` leaves the `data:` prefix of the `json` form out."""
+    """Write `request` in one of the body forms; `plain_base64` leaves the `data:` prefix of the `json` form out.
+
+    Raises `InvalidRequestError` where a field can't be written.
+    """
+    try:
+        return _encoded(request, wire, plain_base64)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    raise InvalidRequestError([UNWRITABLE])
+
+
+def _encoded(request: EditRequest, wire: Wire, plain_base64: bool) -> Body:
     if wire == "multipart":
         return _multipart(request)
     fields: dict[str, Any] = {"prompt": request.prompt}
@@ -50,11 +68,21 @@ def encode(request: EditRequest, wire: Wire, *, plain_base64: bool = False) -> B
         if mask is not None:
             fields["mask"] = text(mask)
         fields["mode"] = request.model
-    return Body("application/json", json.dumps(fields | request.body()).encode())
+    return Body("application/json", json.dumps(fields | request.body(), allow_nan=False).encode())
 
 
 def problems(request: EditRequest, wire: Wire) -> Iterator[str]:
     """What this body form can't carry, as sentences."""
+    try:
+        # As it is read again: half a character can be written in JSON, and not in a form or a log.
+        written = json.dumps(request.body() | {"model": request.model}, allow_nan=False, ensure_ascii=False)
+        written.encode()
+        plain = all(isinstance(name, str) for name in request.extra_body)
+    except (TypeError, ValueError, RecursionError):
+        plain = False
+    # A broken prompt has a sentence of its own.
+    if not plain and _is_whole_text(request.prompt):
+        yield UNWRITABLE
     if wire != "references":
         return
     for file in request.image_files:
@@ -81,8 +109,12 @@ def _multipart(request: EditRequest) -> Body:
     return Body(form.headers["Content-Type"], form.read())
 
 
+def _is_whole_text(prompt: object) -> bool:
+    return isinstance(prompt, str) and not any("\ud800" <= letter <= "\udfff" for letter in prompt)
+
+
 def _form_value(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, allow_nan=False)
 
 
 def _base64(file: ImageFile) -> str:
