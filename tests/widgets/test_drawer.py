@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import traitlets
+from ipycanvas.canvas import COMMANDS
 from PIL import Image
 
 from ttapi_nb import Mask, MaskDrawer
@@ -19,14 +22,13 @@ def drawer() -> MaskDrawer:
 def stroke(drawer: MaskDrawer, *points: tuple[float, float]) -> None:
     """Hand the drawer a finished stroke as the browser does, in pixels of the picture on the screen."""
     stage = drawer._surface.stage
-    message = {
-        "type": "mark",
-        "id": "view:1",
-        "tool": stage.tool,
-        "radius": stage.radius,
-        "erase": stage.erase,
-    }
-    stage._handle_custom_msg(message, [memoryview(np.array(points, np.float32).tobytes())])
+    number = drawer._surface._taken.get("view", 0) + 1
+    erase = stage.tool == "eraser"
+    tool = "brush" if erase else stage.tool
+    message = {"type": "mark", "view": "view", "number": number, "tool": tool, "erase": erase}
+    radius = stage.brush_size / 2 * stage.scale
+    triples = np.array([(x, y, radius) for x, y in points], np.float32)
+    stage._handle_custom_msg(message, [memoryview(triples.tobytes())])
 
 
 def test_stroke_becomes_the_same_mask_as_painting_in_python(drawer):
@@ -121,15 +123,90 @@ def test_mask_is_observed(drawer):
 
 
 def test_photo_of_the_same_size_keeps_the_mask(drawer):
-    """Another photo of the same size keeps mask and history; one of another size starts anew."""
+    """Another photo of the same size keeps the mask; one of another size starts anew, and undo brings both back."""
     stroke(drawer, (100, 100))
-    mask = drawer.mask
+    first, mask = drawer.image, drawer.mask
     drawer.image = Image.new("RGB", (400, 300), "red")
-    assert drawer.mask is mask
+    assert drawer.mask == mask
     drawer.image = Image.new("RGB", (100, 50))
     assert drawer.mask == Mask((100, 50))
     drawer.undo()
-    assert drawer.mask == Mask((100, 50))
+    assert (drawer.image.pixels.getpixel((0, 0)), drawer.mask) == ((255, 0, 0), mask)
+    drawer.undo()
+    assert (drawer.image, drawer.mask) == (first, mask)
+    drawer.redo()
+    drawer.redo()
+    assert (drawer.image.size, drawer.mask) == ((100, 50), Mask((100, 50)))
+
+
+def test_undo_keeps_a_few_photos_in_memory(drawer):
+    """Undo goes back over the last photos, and not over all that were ever opened."""
+    for number in range(10):
+        drawer.image = Image.new("RGB", (40 + number, 30))
+    sizes = []
+    while not drawer._undo.disabled:
+        drawer.undo()
+        sizes.append(drawer.image.size[0])
+    assert sizes == [48, 47, 46, 45]
+
+
+def test_extend_masks_the_new_room_and_keeps_the_old_mask(drawer):
+    """The margins are masked, what was painted moves along, and one undo takes all of it back."""
+    stroke(drawer, (100, 100))
+    before, photo = drawer.mask, drawer.image
+    drawer.extend(left=50, bottom=20)
+    assert drawer.image.size == drawer.mask.size == (450, 320)
+    inside = drawer.mask.coverage()[:300, 50:]
+    assert (inside == before.coverage()).all()
+    assert drawer.mask.area == before.area + 450 * 320 - 400 * 300
+    assert drawer.image.pixels.getpixel((49, 0))[3] == 0
+    assert drawer.image.pixels.crop((50, 0, 450, 300)).convert("RGB").tobytes() == photo.pixels.tobytes()
+    drawer.undo()
+    assert (drawer.image, drawer.mask) == (photo, before)
+
+
+def test_extend_row_says_what_is_wrong(drawer):
+    """Margins of nothing are told where the user looks; an aspect extends the photo and closes the row."""
+    drawer._extend.opener.value = True
+    drawer._extend.extend()
+    assert "at least one margin" in drawer._problem.words[0]
+    drawer._extend._aspect.value = "1:1"
+    drawer._extend.extend()
+    assert drawer.image.size == (400, 400)
+    assert drawer._problem.words == ()
+    assert not drawer._extend.opener.value
+
+
+def test_margins_that_were_dragged_are_the_fields(drawer):
+    """What the browser drags is in the fields, and what is typed goes to the browser."""
+    stage = drawer._surface.stage
+    drawer._extend.opener.value = True
+    stage.set_state({"margins": [10, 0, 20, 5]})
+    assert [field.value for field in drawer._extend._fields] == [10, 0, 20, 5]
+    drawer._extend._fields[0].value = 44
+    assert stage.margins == (44, 0, 20, 5)
+    drawer._extend.extend()
+    assert drawer.image.size == (400 + 64, 305)
+    assert stage.margins == (0, 0, 0, 0)
+
+
+def test_mask_shows_itself_over_the_photo(drawer):
+    """What a notebook shows of the drawer's mask is the photo with a tint, also after strokes and on another photo."""
+
+    def seen(place: tuple[int, int]) -> object:
+        with Image.open(io.BytesIO(drawer.mask._repr_png_())) as shown:
+            return shown.convert("RGB").getpixel(place)
+
+    stroke(drawer, (100, 100))
+    assert seen((300, 200)) == (128, 128, 128)
+    assert seen((100, 100)) == pytest.approx((51, 165, 204), abs=2)
+    drawer.image = Image.new("RGB", (400, 300), "red")
+    assert seen((300, 200)) == (255, 0, 0)
+    drawer.mask = Mask((400, 300)).rectangle((0, 0, 10, 10))
+    assert seen((300, 200)) == (255, 0, 0)
+    drawer.undo()
+    drawer.undo()
+    assert seen((300, 200)) == (128, 128, 128)
 
 
 def test_mask_of_another_size_is_refused(drawer):
@@ -153,6 +230,16 @@ def test_reload_draws_everything_again(drawer, monkeypatch):
         before = len(sent)
         canvas._handle_custom_msg({"event": "client_ready"}, [])
         assert len(sent) > before
+
+
+def test_every_drawing_says_where_it_belongs(drawer, monkeypatch):
+    """A page that was opened after the last drawing is told for which canvas the next one is."""
+    stroke(drawer, (100, 100))
+    sent: list[object] = []
+    manager = drawer._surface.stage.ink._canvas_manager
+    monkeypatch.setattr(manager, "_send_custom", lambda command, buffers=(): sent.append(command))
+    stroke(drawer, (200, 200))
+    assert sent[0] == [COMMANDS["switchCanvas"], [f"IPY_MODEL_{drawer._surface.stage.ink.model_id}"]]
 
 
 def test_without_a_photo_nothing_can_be_painted():

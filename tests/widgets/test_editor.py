@@ -75,11 +75,12 @@ def test_disabled_run_says_why(editor):
 
 
 def test_problems_are_those_of_the_chosen_model():
-    """A picture that gpt-image-1 takes and dall-e-2 does not is a problem only for the latter."""
-    editor = tt.ImageEditor(Image.new("RGB", (60, 40)), prompt="x", client=tt.Client.offline())
+    """A prompt that is too long for dall-e-2 is a problem for that alone, and the photo's shape is none."""
+    editor = tt.ImageEditor(Image.new("RGB", (60, 40)), prompt="x" * 1001, client=tt.Client.offline())
     assert not editor.problems
     editor.model = "dall-e-2"
-    assert any("square" in problem for problem in editor.problems)
+    (problem,) = editor.problems
+    assert "Shorten it by 1" in problem
 
 
 def test_nothing_painted_sends_no_mask(editor):
@@ -176,7 +177,7 @@ def test_result_of_another_size_brings_the_mask_along(editor):
     editor.use_as_input(larger)
     assert editor.mask.bounds == (32, 32, 64, 64)
     editor.drawer.undo()
-    assert editor.mask.area == 0
+    assert (editor.image.size, editor.mask.bounds) == ((64, 64), (16, 16, 32, 32))
 
 
 def test_upload_opens_and_a_bad_one_changes_nothing(editor, photo):
@@ -232,3 +233,116 @@ def test_misspelt_keywords_are_refused(photo):
 def test_repr_is_short_and_holds_no_prompt(editor):
     """The repr names photo, model and size."""
     assert repr(editor) == "ImageEditor(SourceImage('image', 64x64, PNG), model='gpt-image-1', size='auto')"
+
+
+@pytest.fixture
+def large() -> Image.Image:
+    """A picture of 1200 x 800 pixels, no two columns alike."""
+    across = np.tile(np.arange(1200) % 256, (800, 1)).astype(np.uint8)
+    return Image.fromarray(np.dstack([across, across[::-1], np.full_like(across, 90)]))
+
+
+def test_the_part_that_is_sent_is_framed_and_told(large):
+    """With a small mask on a large photo, the plan is drawn on the photo and said in words; scaling it shows none."""
+    editor = tt.ImageEditor(large, prompt="red", client=tt.Client.offline())
+    frame = editor.drawer._surface.stage
+    editor.size = "1024x1024"
+    editor.fit = "crop"
+    assert "mask" in editor.problems[0]
+    assert editor._run_button.disabled
+    editor.mask = editor.mask.rectangle((100, 100, 160, 160))
+    assert editor.problems == ()
+    left, top, right, bottom = frame.frame
+    assert right - left == bottom - top == 800
+    assert "around the mask" in editor._plan.words[0]
+    editor.fit, editor.size = "scale", "1536x1024"
+    assert frame.frame == []
+
+
+def test_a_run_uses_fit_strict_and_references(large):
+    """What the panel says is what runs: the way to fit, whether the outside is kept, and the pictures that go along."""
+    editor = tt.ImageEditor(
+        large,
+        prompt="red",
+        client=tt.Client.offline(leaky=True),
+        references=[Image.new("RGB", (50, 40), "green")],
+    )
+    editor.mask = editor.mask.rectangle((100, 100, 160, 160))
+    editor.fit, editor.strict = "scale", False
+    run = editor.run().wait(60)
+    assert (run.how, run.strict, len(run.request.image)) == ("scale", False, 2)
+    assert run.results[0].image.getpixel((1000, 700)) != large.getpixel((1000, 700))
+    editor._fit._strict.value = True
+    kept = editor.run().wait(60).results[0]
+    assert kept.kept
+    assert kept.image.getpixel((1000, 700)) == large.getpixel((1000, 700))
+
+
+def test_too_many_references_are_a_problem(editor):
+    """A model that takes one picture says so while there are references, and nothing can be run."""
+    editor.references = [Image.new("RGB", (8, 8))]
+    editor.model = "dall-e-2"
+    assert any("at most one picture" in problem for problem in editor.problems)
+    assert editor._run_button.disabled
+    editor.references = ()
+    assert editor.problems == ()
+
+
+def test_code_does_the_same_edit(editor, tmp_path, monkeypatch):
+    """What to_code gives, run as a script, makes the pixels that the editor made."""
+    editor.image = tt.sample()
+    editor.mask = editor.mask.ellipse((300, 300, 500, 520))
+    editor.size = "1024x1024"
+    run = editor.run().wait(60)
+    monkeypatch.chdir(tmp_path)
+    made: dict[str, Any] = {}
+    exec(editor.to_code(), made)
+    assert made["run"].results[0].image.tobytes() == run.results[0].image.tobytes()
+
+
+def upload(editor: tt.ImageEditor, name: str, data: bytes) -> None:
+    """Drop a file on the editor, in one piece."""
+    message = {"type": "piece", "id": name, "name": name, "size": len(data), "start": 0, "last": True}
+    editor._input._handle_custom_msg(message, [memoryview(data)])
+
+
+def test_a_saved_result_brings_back_what_made_it(editor, tmp_path, monkeypatch):
+    """Dropped on an editor, a saved result restores prompt, model, options, photo and mask; undo shows the result."""
+    photo = editor.image
+    photo.save(tmp_path / "photo.png")
+    editor.mask = editor.mask.rectangle((8, 8, 40, 40))
+    editor.options, editor.size, editor.fit = {"n": 2}, "1024x1024", "scale"
+    mask, run = editor.mask, editor.run().wait(60)
+    data = run.results[1].save(tmp_path / "result.png").read_bytes()
+    monkeypatch.chdir(tmp_path)
+    other = tt.ImageEditor(client=tt.Client.offline())
+    upload(other, "result.png", data)
+    assert (other.prompt, other.model, other.size) == ("something red", "gpt-image-1", "1024x1024")
+    assert (other.options, other.fit) == ({"n": 2}, "scale")
+    assert other.image.digest == photo.digest
+    assert other.mask == mask
+    assert "Undo" in other._restored.words[0]
+    other.drawer.undo()
+    assert other.image.pixels.tobytes() == run.results[1].image.tobytes()
+
+
+def test_a_saved_result_without_its_photo_opens_itself(editor, tmp_path, monkeypatch):
+    """Where the photo is not at hand, the result itself is opened, and the editor says so."""
+    editor.mask = editor.mask.rectangle((8, 8, 40, 40))
+    run = editor.run().wait(60)
+    data = run.results[0].save(tmp_path / "result.webp").read_bytes()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    other = tt.ImageEditor(client=tt.Client.offline())
+    upload(other, "result.webp", data)
+    assert other.prompt == "something red"
+    assert other.image.pixels.tobytes() == run.results[0].image.tobytes()
+    assert "not at hand" in other._restored.words[0]
+
+
+def test_the_viewer_gives_its_prompt_back(editor):
+    """The prompt of the run that is shown comes back into the editor."""
+    editor.run().wait(60)
+    editor.prompt = "something else"
+    editor.viewer.use_prompt()
+    assert editor.prompt == "something red"

@@ -60,34 +60,103 @@ def test_only_what_changed_is_sent(drawer, monkeypatch):
     assert sent[-1] == (10, 20, 40, 30)
 
 
-def test_taken_strokes_are_acknowledged(drawer, monkeypatch):
-    """After its ink has been sent, the browser is told that a stroke is in the mask."""
-    told: list[Any] = []
-    stage = drawer._surface.stage
-    monkeypatch.setattr(stage, "send", lambda content, buffers=None: told.append((content, drawer.mask.area)))
-    points = memoryview(np.array([[100, 100], [120, 110]], np.float32).tobytes())
-    stage._handle_custom_msg(
-        {"type": "mark", "id": "a:1", "tool": "brush", "radius": 10.0, "erase": False}, [points]
+def mark(drawer: MaskDrawer, number: int, *points: tuple[float, float, float], **rest: Any) -> None:
+    """Send a mark as the stage does: x, y and radius of each point, in pixels of the preview."""
+    message = {"type": "mark", "view": "a", "number": number, "tool": "brush", "erase": False} | rest
+    buffer = memoryview(np.array(points, np.float32).tobytes())
+    drawer._surface.stage._handle_custom_msg(message, [buffer])
+
+
+@pytest.fixture
+def told(drawer: MaskDrawer, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The numbers of the marks that the browser is told are in the mask, with the mask's area at that moment."""
+    said: list[tuple[int, int]] = []
+    monkeypatch.setattr(
+        drawer._surface.stage,
+        "send",
+        lambda content, buffers=None: said.append((content["number"], drawer.mask.area)),
     )
-    assert told == [({"type": "taken", "id": "a:1"}, drawer.mask.area)]
+    return said
+
+
+def test_taken_strokes_are_acknowledged(drawer, told):
+    """After its ink has been sent, the browser is told that a stroke is in the mask."""
+    mark(drawer, 1, (100, 100, 10), (120, 110, 10))
     assert drawer.mask.area > 0
+    assert told == [(1, drawer.mask.area)]
 
 
-def test_brush_reaches_the_stage_in_pixels_of_the_preview():
-    """On a photo that is shown at half its size, the ring and the ink are half as wide."""
+def test_a_mark_that_comes_twice_is_taken_once(drawer, told):
+    """A mark that is sent again, because its answer was lost, is answered again and changes nothing."""
+    mark(drawer, 1, (100, 100, 10))
+    mark(drawer, 1, (100, 100, 10))
+    assert len(drawer.mask.marks) == 1
+    assert [number for number, _ in told] == [1, 1]
+
+
+def test_marks_are_taken_in_order_where_one_was_lost(drawer, told):
+    """A mark that overtook a lost one is left for later, and both are taken in order when they are sent again."""
+    mark(drawer, 2, (200, 100, 10))
+    assert drawer.mask.marks == ()
+    assert told == []
+    mark(drawer, 1, (100, 100, 10))
+    mark(drawer, 2, (200, 100, 10))
+    assert [stroke.points[0][0] for stroke in drawer.mask.marks] == [100, 200]
+
+
+def test_two_views_are_counted_apart(drawer, told):
+    """A second view of the same drawer begins with its own first mark."""
+    mark(drawer, 1, (100, 100, 10))
+    mark(drawer, 1, (200, 100, 10), view="b")
+    assert len(drawer.mask.marks) == 2
+
+
+def test_pressure_makes_a_line_of_changing_width(drawer):
+    """Each point has its own radius, and the mask keeps them."""
+    mark(drawer, 1, (100, 100, 4), (200, 100, 20))
+    (stroke,) = drawer.mask.marks
+    assert stroke.points == ((100, 100, 4), (200, 100, 20))
+    assert drawer.mask.bounds == (96, 80, 220, 120)
+
+
+def test_bucket_fills_similar_colours_of_the_photo():
+    """A click with the bucket masks the region of like colour, and the right button takes it away."""
+    photo = np.zeros((300, 400, 3), np.uint8)
+    photo[:, 200:] = (0, 90, 200)
+    photo[10:40, 10:40] = 20
+    drawer = MaskDrawer(photo)
+    drawer.tolerance = 8
+    mark(drawer, 1, (300, 100, 0), tool="bucket")
+    assert drawer.mask.area == 300 * 200
+    mark(drawer, 2, (20, 20, 0), tool="bucket")
+    assert drawer.mask.area == 300 * 200 + 30 * 30
+    mark(drawer, 3, (300, 100, 0), tool="bucket", erase=True)
+    assert drawer.mask.area == 30 * 30
+
+
+def test_polygon_by_its_corners(drawer):
+    """Corners become a polygon; fewer than three cover nothing and are answered all the same."""
+    mark(drawer, 1, (10, 10, 5), (50, 10, 5), tool="polygon")
+    assert drawer.mask.marks == ()
+    mark(drawer, 2, (10, 10, 5), (50, 10, 5), (50, 50, 5), (10, 50, 5), tool="polygon")
+    assert drawer.mask.area == 1600
+
+
+def test_brush_reaches_the_stage_with_the_scale_of_the_preview():
+    """On a photo that is shown at half its size, the browser knows brush and scale, and what it changes comes back."""
     drawer = MaskDrawer(Image.new("RGB", (3200, 1600)))
     drawer.brush_size = 100
     drawer.tool = "eraser"
-    assert (drawer._surface.stage.radius, drawer._surface.stage.erase) == (25.0, True)
+    stage = drawer._surface.stage
+    assert (stage.brush_size, stage.scale, stage.tool) == (100, 0.5, "eraser")
+    stage.set_state({"tool": "lasso", "brush_size": 50})
+    assert (drawer.tool, drawer.brush_size) == ("lasso", 50)
 
 
 def test_a_stroke_keeps_the_brush_it_was_drawn_with(drawer):
     """A brush that changed while a stroke was on its way doesn't change that stroke."""
     drawer.tool, drawer.brush_size = "eraser", 2
-    points = memoryview(np.array([[100, 100]], np.float32).tobytes())
-    drawer._surface.stage._handle_custom_msg(
-        {"type": "mark", "id": "a:1", "tool": "brush", "radius": 30.0, "erase": False}, [points]
-    )
+    mark(drawer, 1, (100, 100, 30))
     assert drawer.mask.bounds == (70, 70, 130, 130)
 
 
@@ -100,12 +169,16 @@ def test_without_a_photo_the_stage_is_not_ready():
 
 
 def test_fall_back_says_so_and_shows_what_was_there(drawer):
-    """Where the stage can't be, ipycanvas shows photo and mask, and the drawer says that painting is slower."""
+    """Without the stage, ipycanvas shows photo and mask, and the drawer says what is slower and what is missing."""
     drawer.mask = drawer.mask.rectangle((10, 10, 50, 50))
+    drawer.tool = "lasso"
     drawer._surface.stage._handle_custom_msg({"type": "no_ink", "reason": "no canvas"}, [])
     assert isinstance(drawer._surface.children[0], PlainCanvas)
     assert (drawer._surface.plain.sheet.shown == drawer.mask.coverage()).all()
-    assert "through the kernel" in " ".join(drawer._words.words)
+    said = " ".join(drawer._words.words)
+    assert "through the kernel" in said
+    assert "only brush and eraser" in said
+    assert drawer._tools._buttons.options == (("Brush", "brush"), ("Eraser", "eraser"))
 
 
 def test_plain_stroke_is_the_same_mask_as_painting_in_python(drawer, plain):

@@ -14,24 +14,29 @@ from ..images import FILE_CAP, ImageFile
 
 __all__ = ["Download", "PhotoInput", "RunKeys", "Style"]
 
-STATIC = Path(__file__).parent / "static"
-STYLE = STATIC / "style.css"
+
+def static(name: str) -> str:
+    """The text of a file in `static/`: given its path, anywidget would hold every widget for good."""
+    return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")
 
 
 class PhotoInput(anywidget.AnyWidget):
     """A row to choose, drop or paste a photo, or to take the sample; anywhere in the editor around it counts.
 
+    With `several` it takes any number at a time, in the tray around it, and offers no sample.
     `photo_name` is shown at its end. `on_photo(callback)` is called with a file's name and bytes, `on_sample(callback)`
     with nothing, and `on_refused(callback)` with a sentence where a file is too large to be read.
     """
 
-    _esm = STATIC / "photo_input.js"
-    _css = STYLE
+    _esm = static("photo_input.js")
+    _css = static("style.css")
 
     photo_name = traitlets.Unicode().tag(sync=True)
+    label = traitlets.Unicode("Choose a photo").tag(sync=True)
+    several = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, label: str = "Choose a photo", *, several: bool = False) -> None:
+        super().__init__(label=label, several=several)
         self._pieces = bytearray()
         self._upload = ""
         self._photo_callbacks = ipywidgets.CallbackDispatcher()
@@ -77,8 +82,8 @@ class PhotoInput(anywidget.AnyWidget):
 class RunKeys(anywidget.AnyWidget):
     """Calls back when Ctrl+Enter or Cmd+Enter is pressed inside the editor around it."""
 
-    _esm = STATIC / "run_keys.js"
-    _css = STYLE
+    _esm = static("run_keys.js")
+    _css = static("style.css")
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})
@@ -93,8 +98,8 @@ class RunKeys(anywidget.AnyWidget):
 class Download(anywidget.AnyWidget):
     """Saves files through the browser: `download(file)`."""
 
-    _esm = STATIC / "download.js"
-    _css = STYLE
+    _esm = static("download.js")
+    _css = static("style.css")
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})
@@ -105,10 +110,10 @@ class Download(anywidget.AnyWidget):
 
 
 class Style(anywidget.AnyWidget):
-    """Brings the style sheet to widgets that need nothing else of the browser."""
+    """Brings the style sheet, and names for what ipywidgets leaves without one (see `static/names.js`)."""
 
-    _esm = "export default { render() {} };"
-    _css = STYLE
+    _esm = static("names.js")
+    _css = static("style.css")
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})

@@ -2,84 +2,96 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import ipywidgets
+import numpy as np
 import traitlets
 
+from ..errors import TTAPIError
+from ..fit import extend
 from ..images import ImageSource, SourceImage, open_image
-from ..mask import Mark, Mask
+from ..mask import Bitmap, Mark, Mask
 from .browser import Style
-from .surface import Surface
+from .closing import Closing
+from .surface import LARGEST_BRUSH, PLAIN_TOOLS, TOOLS, Surface
 from .text import Words
+from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
 
 __all__ = ["MaskDrawer"]
 
-TOOLS = {
-    "brush": ("paint-brush", "Paint what should change (B)"),
-    "eraser": ("eraser", "Take paint away (E)"),
-    "line": ("minus", "Paint a straight line (L)"),
-    "rectangle": ("square", "Fill a rectangle (R)"),
-    "ellipse": ("circle", "Fill an ellipse (O)"),
-    "lasso": ("draw-polygon", "Fill what you draw around (P)"),
-}
+State: TypeAlias = tuple[SourceImage | None, Mask | None]
+
+# Photos that undo can go back to: each stays in memory.
+PHOTOS_KEPT = 4
 
 
-# How much of its size a brush gains or loses with ] and [.
-BRUSH_STEP = 0.15
-
-
-class MaskDrawer(ipywidgets.VBox):
+class MaskDrawer(Closing, ipywidgets.VBox):
     """A photo with tools to paint a mask over it.
 
     * `image`: the photo, a `SourceImage`; assign anything that `open_image` takes. A photo of another size starts a
-      new mask.
+      new mask, and undo brings back the one before it.
     * `mask`: a `Mask` of the photo's size, None without a photo; read it, assign it, observe it.
-    * `tool`: `"brush"`, `"eraser"`, `"line"`, `"rectangle"`, `"ellipse"` or `"lasso"`. The right button or Alt erases
-      with any of them, and Shift draws straight.
+    * `tool`: `"brush"`, `"eraser"`, `"line"`, `"rectangle"`, `"ellipse"`, `"polygon"`, `"lasso"` or `"bucket"`. The
+      right button or Alt erases with any of them, and Shift draws straight.
     * `brush_size`: the brush's diameter in image pixels, 1 to 1000.
+    * `pressure`: whether a pen that is pressed less paints a finer line.
+    * `tolerance`: how far a colour may differ, 0 to 255 in each channel, for the bucket to fill it too.
+    * `tint`, `opacity`: how the mask is laid over the photo, a colour of HTML (`"#00beff"`, `"red"`) and 0 to 1.
+    * `show`: `"tint"`, or `"edges"` for a moving outline.
 
     Raises what `open_image` raises, and `MaskError` where a mask of another size is assigned.
     """
 
     image = traitlets.Any(allow_none=True)
     mask = traitlets.Any(allow_none=True)
-    tool = traitlets.Enum(tuple(TOOLS), "brush")
-    brush_size = traitlets.Int(60, min=1, max=1000)
+    tool = traitlets.Enum(TOOLS, "brush")
+    brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH)
+    pressure = traitlets.Bool(False)
+    tolerance = traitlets.Int(32, min=0, max=255)
+    tint = ipywidgets.Color("#00beff")
+    opacity = traitlets.Float(0.6, min=0.0, max=1.0)
+    show = traitlets.Enum(("tint", "edges"), "tint")
 
     def __init__(self, image: ImageSource | None = None, *, mask: Mask | None = None) -> None:
-        self._past: list[Mask] = []
-        self._future: list[Mask] = []
-        self._travelling = False
+        self._past: list[State] = []
+        self._future: list[State] = []
+        self._recording = True
         # One lock for a drawer and all around it: two could wait for each other.
         self.lock = threading.RLock()
-        self._surface = Surface(self._marked, self._key, self.lock)
-        self._tools = ipywidgets.ToggleButtons(
-            options=[(tool.capitalize(), tool) for tool in TOOLS],
-            icons=[icon for icon, _ in TOOLS.values()],
-            tooltips=[hint for _, hint in TOOLS.values()],
+        self._surface = Surface(self._marked, self._filled, self._key, self.lock)
+        self._tools = ToolRow()
+        self._numbers = NumbersRow(self._marked)
+        self._edge = EdgeRow(self._changed_edge)
+        self._appearance = AppearanceRow()
+        self._extend = ExtendRow(self._extended)
+        self._undo = button("Undo", "undo", self.undo)
+        self._redo = button("Redo", "repeat", self.redo)
+        self._invert = button("Invert", "adjust", self.invert)
+        self._clear = button("Clear", "trash", self.clear)
+        extras = [self._numbers, self._edge, self._extend, self._appearance]
+        changing = row(
+            [self._undo, self._redo, self._invert, self._clear, *(extra.opener for extra in extras)]
         )
-        self._size = ipywidgets.IntSlider(
-            60, 1, 300, description="Size", layout={"width": "190px"}, style={"description_width": "36px"}
-        )
-        self._undo = self._button("Undo", "undo", self.undo)
-        self._redo = self._button("Redo", "repeat", self.redo)
-        self._invert = self._button("Invert", "adjust", self.invert)
-        self._clear = self._button("Clear", "trash", self.clear)
-        drawing = ipywidgets.Box([self._tools, self._size])
-        changing = ipywidgets.Box([self._undo, self._redo, self._invert, self._clear])
-        tools = ipywidgets.Box([drawing, changing])
-        for row in (drawing, changing, tools):
-            row.add_class("ttapi-tools")
+        tools = row([self._tools, changing, *extras])
         self._words = Words("Open a photo to paint on it.")
+        self._problem = Words()
         self._style = Style()
-        super().__init__([tools, self._surface, self._words, self._style])
+        super().__init__([tools, self._surface, self._words, self._problem, self._style])
         self.add_class("ttapi-drawer")
-        traitlets.link((self, "tool"), (self._tools, "value"))
-        traitlets.link((self, "brush_size"), (self._size, "value"))
+        stage = self._surface.stage
+        for name in ("tool", "brush_size", "pressure", "tint", "opacity", "show"):
+            traitlets.link((self, name), (stage, name))
+        for name in ("tool", "brush_size", "pressure", "tolerance"):
+            traitlets.link((self, name), (self._tools, name))
+        for name in ("tint", "opacity", "show"):
+            traitlets.link((self, name), (self._appearance, name))
+        traitlets.link((self._extend, "margins"), (stage, "margins"))
+        traitlets.dlink((self._extend.opener, "value"), (stage, "extending"))
         self._surface.observe(self._enable, "problem")
-        self._brush_changed()
         self._enable()
         self.image = image
         if mask is not None:
@@ -87,11 +99,6 @@ class MaskDrawer(ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"MaskDrawer({self.image!r}, {self.mask!r})"
-
-    def _button(self, description: str, icon: str, act: Any) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=description, icon=icon, tooltip=description)
-        button.on_click(lambda _: act())
-        return button
 
     def undo(self) -> None:
         """Go back to the mask before the last change; nothing happens where there is none."""
@@ -109,6 +116,47 @@ class MaskDrawer(ipywidgets.VBox):
         """Mask what was not masked, and the other way round; it can be undone."""
         self._change(lambda mask: mask.invert())
 
+    def extend(
+        self,
+        *,
+        left: int = 0,
+        top: int = 0,
+        right: int = 0,
+        bottom: int = 0,
+        aspect: str | tuple[float, float] | None = None,
+    ) -> None:
+        """Put transparent room around the photo and mask it, beside what is masked already; it can be undone.
+
+        Margins are in image pixels; or give the `aspect` that the whole is to have. Raises `FitError`, as
+        `ttapi_nb.extend` does.
+        """
+        with self.lock:
+            if self.image is None or self.mask is None:
+                return
+            image, mask = extend(self.image, left=left, top=top, right=right, bottom=bottom, aspect=aspect)
+            if self.mask.marks:
+                spare = (image.size[0] - self.image.size[0], image.size[1] - self.image.size[1])
+                before = (spare[0] // 2, spare[1] // 2) if aspect is not None else (left, top)
+                width, height = self.image.size
+                whole = np.zeros(image.size[::-1], np.uint8)
+                whole[before[1] : before[1] + height, before[0] : before[0] + width] = self.mask.coverage()
+                mask = mask.add(Bitmap.of(whole))
+            self.show_both(image, mask)
+
+    def show_both(self, image: ImageSource, mask: Mask | None = None) -> None:
+        """Another photo together with its mask, as one change to undo. Raises what `open_image` raises."""
+        with self.lock:
+            before = (self.image, self.mask)
+            with self._unrecorded():
+                self.image = image
+                if mask is not None:
+                    self.mask = mask
+            self._remember(before)
+
+    def show_frame(self, box: tuple[int, int, int, int] | None) -> None:
+        """Show which part of the photo is sent, (left, top, right, bottom) in image pixels; None for no frame."""
+        self._surface.show_frame(box)
+
     @traitlets.validate("image")
     def _open(self, proposal: Any) -> SourceImage | None:
         return None if proposal.value is None else open_image(proposal.value)
@@ -125,81 +173,124 @@ class MaskDrawer(ipywidgets.VBox):
             raise traitlets.TraitError(
                 f"The mask is {mask.size} and the photo {shown}. Use mask.resize(drawer.image.size)."
             )
-        return mask
+        # So that the mask shows itself over the photo.
+        return mask if mask is None else mask.on(self.image)
 
     @traitlets.observe("image")
     def _image_changed(self, change: Any) -> None:
         with self.lock:
-            if change.new is None:
-                self._past, self._future, self.mask = [], [], None
-                return
-            self._surface.show_photo(change.new)
-            if self.mask is not None and self.mask.size == change.new.size:
-                self._surface.show_mask(self.mask)
-                return
-            self.mask = Mask(change.new.size)
-            self._past, self._future = [], []
-            self._size.max = max(100, max(change.new.size) // 4)
-            self._enable()
+            before = (change.old or None, self.mask)
+            with self._unrecorded():
+                self._show_image(change.new)
+            self._remember(before)
+
+    def _show_image(self, image: SourceImage | None) -> None:
+        if image is None:
+            self.mask = None
+            return
+        self._surface.show_photo(image)
+        self._numbers.picture_size = image.size
+        self._extend.margins = (0, 0, 0, 0)
+        if self.mask is not None and self.mask.size == image.size:
+            # The same mask to whoever compares it, and now over this photo.
+            self.mask = self.mask.on(image)
+            self._surface.show_mask(self.mask)
+            return
+        self.mask = Mask(image.size)
+        largest = min(LARGEST_BRUSH, max(100, max(image.size) // 4))
+        self._tools.largest = self._surface.stage.largest = largest
 
     @traitlets.observe("mask")
     def _mask_changed(self, change: Any) -> None:
         with self.lock:
-            if not self._travelling and isinstance(change.old, Mask):
-                self._past.append(change.old)
-                self._future.clear()
             if change.new is not None:
                 self._surface.show_mask(change.new)
-            self._enable()
+            self._remember((self.image, change.old))
 
-    @traitlets.observe("tool", "brush_size")
-    def _brush_changed(self, _: Any = None) -> None:
-        self._surface.set_brush(self.tool, self.brush_size / 2)
+    def _remember(self, state: State) -> None:
+        if self._recording and state[1] is not None:
+            self._past.append(state)
+            self._future.clear()
+            photos = [id(image) for image, _ in self._past]
+            kept = list(dict.fromkeys(reversed(photos)))[:PHOTOS_KEPT]
+            self._past = [one for one, photo in zip(self._past, photos, strict=True) if photo in kept]
+        self._enable()
+
+    @contextlib.contextmanager
+    def _unrecorded(self) -> Iterator[None]:
+        before, self._recording = self._recording, False
+        try:
+            yield
+        finally:
+            self._recording = before
 
     def _marked(self, mark: Mark) -> None:
         self._change(lambda mask: mask.add(mark))
 
+    def _filled(self, seed: tuple[float, float], erase: bool) -> None:
+        self._change(lambda mask: mask.fill_similar(self.image, seed, tolerance=self.tolerance, erase=erase))
+
+    def _changed_edge(self, what: str, pixels: float) -> None:
+        self._change(lambda mask: getattr(mask, what)(pixels))
+
     def _key(self, action: str) -> None:
-        with self.lock:
-            if action in TOOLS:
-                self.tool = action
-            elif action == "swap":
-                self.tool = "brush" if self.tool == "eraser" else "eraser"
-            elif action in ("smaller", "larger"):
-                step = max(1, round(self.brush_size * BRUSH_STEP))
-                wanted = self.brush_size + (step if action == "larger" else -step)
-                self.brush_size = min(self._size.max, max(1, wanted))
-            elif action == "undo":
-                self.undo()
-            elif action == "redo":
-                self.redo()
+        if action == "undo":
+            self.undo()
+        elif action == "redo":
+            self.redo()
 
-    def _change(self, changed: Any) -> None:
+    def _change(self, changed: Callable[[Mask], Mask]) -> None:
         with self.lock:
-            if self.mask is not None:
+            if self.mask is None:
+                return
+            try:
                 self.mask = changed(self.mask)
+            except TTAPIError as error:
+                self._problem.say(str(error), "alert")
+            else:
+                self._problem.say("")
 
-    def _travel(self, here: list[Mask], there: list[Mask]) -> None:
+    def _extended(self, margins: tuple[int, int, int, int], aspect: str | None) -> None:
+        left, top, right, bottom = margins
+        try:
+            if aspect is None:
+                self.extend(left=left, top=top, right=right, bottom=bottom)
+            else:
+                self.extend(aspect=aspect)
+        except TTAPIError as error:
+            self._problem.say(str(error), "alert")
+        else:
+            self._problem.say("")
+            self._extend.opener.value = False
+
+    def _travel(self, here: list[State], there: list[State]) -> None:
         with self.lock:
             if not here or self.mask is None:
                 return
-            there.append(self.mask)
-            self._travelling = True
-            try:
-                self.mask = here.pop()
-            finally:
-                self._travelling = False
+            there.append((self.image, self.mask))
+            image, mask = here.pop()
+            with self._unrecorded():
+                if image is not self.image:
+                    self.image = image
+                self.mask = mask
             self._enable()
 
     def _enable(self, _: Any = None) -> None:
         marked = self.mask is not None and bool(self.mask.marks)
         self._undo.disabled, self._redo.disabled = not self._past, not self._future
         self._clear.disabled, self._invert.disabled = not marked, self.mask is None
+        self._numbers.disabled = self._extend.disabled = self.mask is None
+        self._edge.disabled = not marked
+        if self._surface.problem:
+            self._tools.tools = PLAIN_TOOLS
         if self.mask is None:
             return
         said = (
             [] if marked else ["Paint over what should change. Without paint the whole picture may change."]
         )
         if self._surface.problem:
-            said.append("Painting goes through the kernel here, which is slower: draw slowly.")
+            said.append(
+                "Painting goes through the kernel here, which is slower: draw slowly. There are only brush and eraser; "
+                "add shapes by their numbers."
+            )
         self._words.say(said)

@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
 import traitlets
 
 from ..client import Client, default_client
-from ..errors import TTAPIError
+from ..errors import FitError, TTAPIError
+from ..fit import HOWS, Fit
 from ..images import ImageSource, SourceImage, open_image, sample
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
 from ..request import EditRequest
 from .browser import PhotoInput, RunKeys
+from .closing import Closing
 from .drawer import MaskDrawer
-from .pickers import ModelPicker, OptionsPanel, PromptBox, SizePicker
+from .history import HistoryPanel
+from .pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
 from .text import StatusLine, Words
+from .tray import ReferenceTray
 from .viewer import ResultViewer
 
 if TYPE_CHECKING:
-    from ..runs import Result, Run, RunLog
+    from ..budget import Budget
+    from ..lineage import Origin, Step
+    from ..runlog import RunLog
+    from ..runs import Result, Run
 
 __all__ = ["ImageEditor"]
 
 
-class ImageEditor(ipywidgets.VBox):
+class ImageEditor(Closing, ipywidgets.VBox):
     """An editor for one photo.
 
     * `image`: the photo, a `SourceImage` or None; assign anything that `open_image` takes.
     * `mask`: what was painted, a `Mask` of the photo's size; read it, assign it, observe it.
+    * `references`: a tuple of pictures that go along, for models that take several; the mask is not theirs.
     * `model`, `size`, `prompt`: strings; `options`: a dict of the other fields of `EditRequest`.
+    * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"pad"`, `"scale"` or
+      `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is.
-    * `log`: where runs are recorded; False for nowhere.
+    * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
 
-    `run()` is what the Run button does; `results` are those of the last run that had any.
+    `run()` is what the Run button does; `results` are those of the last run that had any. A saved result that is opened
+    here brings back what made it: see `restore`.
     """
 
     image = traitlets.Any(allow_none=True)
@@ -44,6 +57,9 @@ class ImageEditor(ipywidgets.VBox):
     size = traitlets.Unicode("auto")
     prompt = traitlets.Unicode()
     options = traitlets.Dict()
+    references = traitlets.Tuple()
+    fit = traitlets.Enum(HOWS, "auto")
+    strict = traitlets.Bool(True)
 
     def __init__(
         self,
@@ -54,10 +70,15 @@ class ImageEditor(ipywidgets.VBox):
         prompt: str = "",
         model: str = DEFAULT_MODEL,
         size: str = "auto",
+        fit: str = "auto",
+        strict: bool = True,
+        references: Sequence[ImageSource] = (),
         log: RunLog | Literal[False] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.client = client or default_client()
         self.run_log = log
+        self.budget = budget
         self.current: Run | None = None
         self._input = PhotoInput()
         self._keys = RunKeys()
@@ -67,15 +88,20 @@ class ImageEditor(ipywidgets.VBox):
         self._size = SizePicker()
         self._prompt = PromptBox()
         self._options = OptionsPanel()
+        self._fit = FitPicker()
+        self._tray = ReferenceTray()
         self._run_button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
         self._cancel_button = ipywidgets.Button(description="Cancel", icon="stop", disabled=True)
         self._plan = Words()
+        self._restored = Words()
         self.status = StatusLine()
         self.viewer = ResultViewer()
+        self.history = HistoryPanel(self._log, self.restore_run)
         super().__init__(self._arranged())
         self.add_class("ttapi-editor")
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
+        self.fit, self.strict, self.references = fit, strict, tuple(references)
         self.image = image
         if mask is not None:
             self.mask = mask
@@ -85,33 +111,52 @@ class ImageEditor(ipywidgets.VBox):
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
     def _arranged(self) -> list[ipywidgets.Widget]:
-        if self.client.is_offline:
-            service = Words(
-                "Embedded service: no key, nothing is billed. It reads nothing of the prompt but colour words.",
-                "notice",
-            )
-        else:
-            service = Words(f"Sends to {self.client.core.host}. Each run may cost quota.")
+        service = Words(self.client.words, "notice" if self.client.is_offline else "quiet")
         buttons = ipywidgets.HBox([self._run_button, self._cancel_button])
         self._panel = ipywidgets.VBox(
-            [self._model, self._size, self._prompt, self._options, service, self._plan, buttons, self.status]
+            [
+                self._model,
+                self._size,
+                self._prompt,
+                self._fit,
+                self._options,
+                self._tray,
+                service,
+                self._restored,
+                self._plan,
+                buttons,
+                self.status,
+            ]
         )
         self._panel.add_class("ttapi-panel")
         self.drawer.add_class("ttapi-stage")
         body = ipywidgets.Box([self.drawer, self._panel])
         body.add_class("ttapi-body")
-        return [self._input, body, self.viewer, self._keys]
+        history = [] if self.run_log is False else [self.history]
+        return [self._input, body, self.viewer, *history, self._keys]
+
+    def _log(self) -> RunLog:
+        # Here, not above: an editor is shown sooner without it.
+        from ..runlog import RunLog
+
+        return self.run_log or RunLog()
 
     def _link(self) -> None:
         traitlets.link((self, "model"), (self._model, "value"))
-        for follower in (self._size, self._prompt, self._options):
+        for follower in (self._size, self._prompt, self._options, self._tray):
             traitlets.dlink((self, "model"), (follower, "model"))
         traitlets.link((self, "size"), (self._size, "value"))
         traitlets.link((self, "prompt"), (self._prompt, "value"))
         traitlets.link((self, "options"), (self._options, "value"))
+        traitlets.link((self, "fit"), (self._fit, "value"))
+        traitlets.link((self, "strict"), (self._fit, "strict"))
+        traitlets.link((self._tray, "value"), (self, "references"))
         traitlets.link((self.drawer, "image"), (self, "image"))
         traitlets.link((self.drawer, "mask"), (self, "mask"))
-        self.observe(self._check, ["image", "mask", "model", "size", "prompt", "options"])
+        self.observe(
+            self._check,
+            ["image", "mask", "model", "size", "prompt", "options", "references", "fit", "strict"],
+        )
         self._input.on_photo(self._open_upload)
         self._input.on_sample(self._open_sample)
         self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
@@ -119,12 +164,16 @@ class ImageEditor(ipywidgets.VBox):
         self._cancel_button.on_click(lambda _: self.cancel())
         self._keys.on_run(self._try_run)
         self.viewer.on_use(self.use_as_input)
+        self.viewer.on_use_prompt(self._use_prompt)
+
+    def _ipython_display_(self) -> None:
+        self.viewer.show_in_cell(self)
 
     @property
     def request(self) -> EditRequest:
         """What a run would ask for now. A mask on which nothing is painted is left out."""
         mask = self.mask if self.mask is not None and self.mask.marks and self.mask.area else None
-        pictures = () if self.image is None else (self.image,)
+        pictures = () if self.image is None else (self.image, *self.references)
         return EditRequest(
             image=pictures, prompt=self.prompt, mask=mask, model=self.model, size=self.size, **self.options
         )
@@ -132,7 +181,19 @@ class ImageEditor(ipywidgets.VBox):
     @property
     def problems(self) -> tuple[str, ...]:
         """Why a run can't start now, as sentences; empty where it can."""
-        return self.client.core.problems(self.request.fitted()[0])
+        return self._fitted()[2]
+
+    def _fitted(self) -> tuple[EditRequest, Fit | None, tuple[str, ...]]:
+        """The request as it would be sent, the plan for the photo, and what is wrong with them."""
+        asked = self.request
+        try:
+            sent, plan = asked.fitted(self.fit)
+        except FitError as error:
+            return asked, None, (str(error),)
+        found = self.client.core.problems(sent)
+        if self.budget is not None and not found and not self.client.is_offline:
+            found = self._log().problems(self.budget, sent)
+        return sent, plan, found
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -153,11 +214,14 @@ class ImageEditor(ipywidgets.VBox):
                 return self.current
             asked = self.request
             run = start_edit(
-                self.image if self.image is not None else (),
+                asked.image,
                 self.prompt,
                 mask=asked.mask,
                 client=self.client,
+                fit=self.fit,
+                strict=self.strict,
                 log=self.run_log,
+                budget=self.budget,
                 model=self.model,
                 size=self.size,
                 **self.options,
@@ -175,20 +239,117 @@ class ImageEditor(ipywidgets.VBox):
             self.current.cancel()
 
     def use_as_input(self, result: Result) -> None:
-        """Make a result the photo of the next run. The mask stays, and can be undone."""
+        """Make a result the photo of the next run. The mask stays; one undo brings back both."""
         with self._lock:
-            before = self.mask
-            self.image = result.picture
-            if before is not None and self.mask is not None and before.size != self.mask.size:
-                self.mask = before.resize(self.mask.size)
+            mask = self.mask.resize(result.picture.size) if self.mask is not None else None
+            self.drawer.show_both(result.picture, mask)
+
+    def restore(self, picture: ImageSource) -> None:
+        """Bring back what made a saved result: prompt, model, options, and photo and mask where they are at hand.
+
+        The photo is at hand where it is open here, or among the files beside the result or in the working directory.
+        Where it is not, the result itself is opened. Raises what `ttapi_nb.open_result` raises.
+        """
+        # Here, not above: few editors are given a saved result.
+        from ..lineage import open_result
+
+        opened = open_result(picture)
+        step, source = opened.step, opened.source or self._at_hand(opened.step.source)
+        with self._lock:
+            self.model, self.prompt = step.model, step.prompt
+            options = dict(step.options)
+            self.size = str(options.pop("size", "auto"))
+            self.options = options
+            self.fit, self.strict = step.fit if step.fit in HOWS else "auto", step.strict
+            self.drawer.show_both(opened.picture)
+            if source is not None:
+                self.drawer.show_both(source, step.mask)
+            self._say_restored(step, source is not None)
+
+    def restore_run(self, run_id: str) -> None:
+        """Fill in prompt, model, options and mask as they were before a run of the log, and its photo if it is at hand.
+
+        Raises `ResultError` where the log has no such run.
+        """
+        from ..lineage import Origin
+
+        kept = self._log().restore(run_id)
+        with self._lock:
+            size = (
+                kept.mask.size
+                if kept.mask is not None
+                else self.image.size
+                if self.image is not None
+                else (1, 1)
+            )
+            source = self._at_hand(Origin(kept.name, size, kept.source))
+            self.model, self.prompt = kept.model, kept.prompt
+            self.size, self.options = (
+                kept.size,
+                {name: value for name, value in kept.options.items() if value is not None},
+            )
+            self.fit, self.strict = kept.fit if kept.fit in HOWS else "auto", kept.strict
+            if source is not None:
+                self.drawer.show_both(source, kept.mask)
+            said = ["Prompt and options are those of that run."]
+            if source is None:
+                said.append(
+                    f"Its photo, {kept.name!r}, is not at hand: open it, and fill in again for the mask."
+                )
+            elif kept.had_mask and kept.mask is None:
+                said.append("Its mask was too large to be kept.")
+            self._restored.say(" ".join(said), "notice")
+
+    def _say_restored(self, step: Step, found: bool) -> None:
+        said = ["Prompt and options are those that made this picture."]
+        if not found:
+            said.append(
+                f"The photo it was made from, {step.source.name!r}, is not at hand, so the result itself is open."
+            )
+        elif step.mask is not None:
+            said.append("Photo and mask are back too; Undo opens the result itself.")
+        elif step.mask_digest:
+            said.append("The photo is back too, but not its mask, which was too large for the file.")
+        else:
+            said.append("The photo is back too; Undo opens the result itself.")
+        self._restored.say(" ".join(said), "notice")
+
+    def _at_hand(self, origin: Origin) -> SourceImage | None:
+        open_here: SourceImage | None = self.image
+        if open_here is not None and open_here.size == origin.size and open_here.digest == origin.digest:
+            return open_here
+        from ..lineage import find_source
+
+        return find_source(origin, Path.cwd())
+
+    def to_code(self) -> str:
+        """Python that does the same edit without a widget, for a script or another cell; it holds no key."""
+        # Here, not above: only asked for by a few.
+        from ..script import to_code
+
+        return to_code(self.request, client=self.client, fit=self.fit, strict=self.strict)
+
+    def _use_prompt(self, prompt: str) -> None:
+        self.prompt = prompt
 
     @traitlets.validate("image")
     def _open(self, proposal: Any) -> SourceImage | None:
         return None if proposal.value is None else open_image(proposal.value)
 
+    @traitlets.validate("references")
+    def _open_references(self, proposal: Any) -> tuple[SourceImage, ...]:
+        return tuple(open_image(source) for source in proposal.value)
+
     def _open_upload(self, name: str, data: bytes) -> None:
         try:
-            self.image = open_image(data, name=name)
+            # Here, not above: most editors are given no file.
+            from ..lineage import lineage_of
+
+            picture = open_image(data, name=name)
+            if lineage_of(picture) is None:
+                self.image = picture
+            else:
+                self.restore(picture)
         except TTAPIError as error:
             self.status.error(error)
 
@@ -210,11 +371,17 @@ class ImageEditor(ipywidgets.VBox):
             )
             if self.current is not None and not self.current.done:
                 return
-            asked, plan = self.request.fitted()
-            found = self.client.core.problems(asked)
+            sent, plan, found = self._fitted()
             self._run_button.disabled = bool(found)
             self._run_button.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
-            self._plan.say(plan.words if plan is not None else "")
+            said = [] if plan is None else [plan.words]
+            if self.budget is not None and not self.client.is_offline:
+                said.append(f"Estimated cost: {self.budget.estimate(sent).words}.")
+            self._plan.say(" ".join(said))
+            whole = plan is None or plan.box == (0, 0, *plan.source_size)
+            self.drawer.show_frame(None if whole or plan is None else plan.box)
+            if change is not None and change.name == "image":
+                self._restored.say("")
             self.status.say(found or ("Ready.",), "notice" if found else "quiet")
 
     def _run_changed(self, run: Run) -> None:
@@ -225,6 +392,8 @@ class ImageEditor(ipywidgets.VBox):
             self._cancel_button.disabled = run.done
             if run.results:
                 self.viewer.run = run
+            if run.done:
+                self.history.show()
             if not run.done:
                 self._say_time(run)
             elif run.status == "done":
@@ -237,6 +406,10 @@ class ImageEditor(ipywidgets.VBox):
                 self.status.error(run.error)
 
     def _say_time(self, run: Run) -> None:
+        if run.status == "sending" and run.note:
+            # The service is busy, and waited for.
+            self.status.say(run.note, "busy")
+            return
         doing = "Sending" if run.status == "sending" else "Waiting for the result"
         self.status.say(f"{doing} … {run.seconds:.0f} s", "busy")
 

@@ -8,12 +8,20 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from ..fit import HOWS
 from ..models import DEFAULT_MODEL, MODELS, Model, model_for
 from .text import Words
 
-__all__ = ["ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
+__all__ = ["FitPicker", "ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
 
 OTHER = "other …"
+FIT_WORDS = {
+    "auto": "what suits best",
+    "crop": "the mask and its surroundings",
+    "pad": "all of it, padded to the shape",
+    "scale": "all of it, scaled",
+    "none": "the photo as it is",
+}
 # What is sent when a control is not touched: nothing.
 DEFAULTS = {"n": 1, "output_compression": 100}
 WIDE = {"width": "auto"}
@@ -126,6 +134,30 @@ class SizePicker(_ChoiceOrText):
             # Assigned from Python: shown as it is, and refused by the checks.
             self._choices.options = [*self._choices.options, (OTHER, OTHER)]
         super()._show()
+
+
+class FitPicker(ipywidgets.VBox):
+    """How the photo is brought to the model, and whether what lies outside the mask stays.
+
+    `value` is one of `ttapi_nb.fit.HOWS`, and `strict` true where what is outside the mask is kept exactly.
+    """
+
+    value = traitlets.Enum(HOWS, "auto")
+    strict = traitlets.Bool(True)
+
+    def __init__(self) -> None:
+        self._choices = ipywidgets.Dropdown(
+            description="Send", options=[(FIT_WORDS[how], how) for how in HOWS], layout=WIDE, style=LABELS
+        )
+        self._strict = ipywidgets.Checkbox(
+            description="Keep what is outside the mask exactly", indent=False, layout=WIDE
+        )
+        super().__init__([self._choices, self._strict])
+        traitlets.link((self, "value"), (self._choices, "value"))
+        traitlets.link((self, "strict"), (self._strict, "value"))
+
+    def __repr__(self) -> str:
+        return f"FitPicker({self.value!r}, strict={self.strict})"
 
 
 class OptionsPanel(ipywidgets.Accordion):

@@ -15,22 +15,32 @@ import ipycanvas
 import ipywidgets
 import numpy as np
 import traitlets
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..images import SourceImage, encode
 from ..mask import Coverage, Mark, Mask, Shape, Stroke
-from .browser import STATIC, STYLE
+from .browser import static
+from .closing import Closing, close_tree
 
 __all__ = ["PREVIEW_EDGE", "Surface"]
 
 PREVIEW_EDGE = 1600
 """The longest edge of the picture sent to the browser, in pixels."""
 
+TOOLS = ("brush", "eraser", "line", "rectangle", "ellipse", "polygon", "lasso", "bucket")
+PLAIN_TOOLS = ("brush", "eraser")
+"""The tools that work where the browser does not paint by itself."""
+
 TINT = (0, 190, 255)
 OPACITY = 0.6
+LARGEST_BRUSH = 1000
+# Views of a drawer whose marks are counted; a browser that comes back after so many others starts anew.
+VIEWS = 64
 
 Point: TypeAlias = tuple[float, float]
 OnMark: TypeAlias = Callable[[Mark], None]
+OnFill: TypeAlias = Callable[[Point, bool], None]
 OnKey: TypeAlias = Callable[[str], None]
 
 
@@ -50,6 +60,7 @@ class Sheet:
 
     def show_photo(self, source: SourceImage) -> tuple[int, int]:
         """Show another picture, without ink; returns the size it is shown at."""
+        self.forget_photo()
         preview = source.preview(PREVIEW_EDGE)
         format = "JPEG" if preview.mode == "RGB" else "PNG"
         self._preview = ipywidgets.Image(value=encode(preview, format), format=format.lower())
@@ -57,9 +68,16 @@ class Sheet:
         self.shown = np.zeros((preview.height, preview.width), np.uint8)
         return preview.size
 
+    def forget_photo(self) -> None:
+        """Close what the picture was sent in."""
+        if self._preview is not None:
+            close_tree(self._preview)
+        self._preview = None
+
     def draw_photo(self) -> None:
         """Draw the picture: ipycanvas shows nothing that it was told before a reload."""
         if self._preview is not None:
+            _name_again(self._photo)
             self._photo.clear()
             self._photo.draw_image(self._preview, 0, 0)
 
@@ -82,6 +100,7 @@ class Sheet:
         pixels = np.empty((*part.shape, 4), np.uint8)
         pixels[..., :3] = TINT
         pixels[..., 3] = (part * self._opacity).astype(np.uint8)
+        _name_again(self._ink)
         # ipycanvas lays image data over what is there; a mask's pixels replace it.
         self._ink.clear_rect(left, top, right - left, bottom - top)
         self._ink.put_image_data(pixels, left, top)
@@ -93,20 +112,33 @@ class Sheet:
         return np.array(mask.to_image().resize(size, Image.Resampling.BOX))
 
 
+def _name_again(canvas: ipycanvas.Canvas) -> None:
+    """Let ipycanvas say which canvas its next drawing is for: a page that was just opened was never told."""
+    canvas._canvas_manager._current_canvas = None
+
+
 class Stage(anywidget.AnyWidget):
     """The browser's half: shows the two canvases and paints a stroke as it is drawn (see `static/stage.js`)."""
 
-    _esm = STATIC / "stage.js"
-    _css = STYLE
+    _esm = static("stage.js")
+    _css = static("style.css")
 
     photo = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ready = traitlets.Bool(False).tag(sync=True)
-    tool = traitlets.Unicode("brush").tag(sync=True)
-    radius = traitlets.Float(1.0).tag(sync=True)
-    erase = traitlets.Bool(False).tag(sync=True)
-    tint = traitlets.Unicode("rgb({}, {}, {})".format(*TINT)).tag(sync=True)
-    opacity = traitlets.Float(OPACITY).tag(sync=True)
+    tool = traitlets.Enum(TOOLS, "brush").tag(sync=True)
+    brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH).tag(sync=True)
+    largest = traitlets.Int(LARGEST_BRUSH).tag(sync=True)
+    scale = traitlets.Float(1.0).tag(sync=True)
+    pressure = traitlets.Bool(False).tag(sync=True)
+    tint = traitlets.Unicode("#{:02x}{:02x}{:02x}".format(*TINT)).tag(sync=True)
+    opacity = traitlets.Float(OPACITY, min=0.0, max=1.0).tag(sync=True)
+    show = traitlets.Enum(("tint", "edges"), "tint").tag(sync=True)
+    frame = traitlets.List(traitlets.Float()).tag(sync=True)
+    extending = traitlets.Bool(False).tag(sync=True)
+    margins = traitlets.Tuple(*(traitlets.Int(0, min=0) for _ in range(4)), default_value=(0, 0, 0, 0)).tag(
+        sync=True
+    )
 
 
 class PlainCanvas(ipycanvas.MultiCanvas):
@@ -166,8 +198,8 @@ class PlainCanvas(ipycanvas.MultiCanvas):
     def _extend(self, point: Point) -> None:
         before = self._points[-1] if self._points else point
         self._points.append(point)
-        reach = self._surface.radius * self.sheet.scale
-        Stroke(((*before, reach), (*point, reach)), self._surface.erase).draw(self.sheet.shown)
+        reach = self._reach
+        Stroke(((*before, reach), (*point, reach)), self._erases).draw(self.sheet.shown)
         height, width = self.sheet.shown.shape
         self.sheet.draw_ink(
             max(0, int(min(before[0], point[0]) - reach) - 2),
@@ -180,26 +212,37 @@ class PlainCanvas(ipycanvas.MultiCanvas):
         with self._surface.events:
             points, self._points = self._points, []
             if points:
-                reach = self._surface.radius * self.sheet.scale
-                mark = Stroke(tuple((x, y, reach) for x, y in points), self._surface.erase)
+                mark = Stroke(tuple((x, y, self._reach) for x, y in points), self._erases)
                 self._surface.finished(mark, self.sheet.scale)
 
+    @property
+    def _reach(self) -> float:
+        return self._surface.stage.brush_size / 2 * self.sheet.scale
 
-class Surface(ipywidgets.Box):
-    """Shows a photo and a mask; calls `on_mark(mark)` with each finished mark, in image pixels, and `on_key(action)`.
+    @property
+    def _erases(self) -> bool:
+        return self._surface.stage.tool == "eraser"
 
-    `set_brush` says what the next stroke is. `problem` is why the browser does not paint by itself, or nothing.
+
+class Surface(Closing, ipywidgets.Box):
+    """Shows a photo and a mask, and hands on what people do, in image pixels.
+
+    * `on_mark(mark)` is called with each finished mark, `on_fill(point, erase)` where a region of similar colours is
+      asked for, and `on_key(action)` with `"undo"` or `"redo"`.
+    * `stage` holds what the next mark is made with and how the mask is shown: `tool`, `brush_size`, `pressure`, `tint`,
+      `opacity`, `show`.
+    * `problem` is why the browser does not paint by itself, or nothing.
     """
 
     problem = traitlets.Unicode()
 
-    def __init__(self, on_mark: OnMark, on_key: OnKey, lock: threading.RLock) -> None:
-        self._on_mark, self._on_key = on_mark, on_key
-        self.radius, self.erase, self._tool = 1.0, False, "brush"
+    def __init__(self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, lock: threading.RLock) -> None:
+        self._on_mark, self._on_fill, self._on_key = on_mark, on_fill, on_key
         self._source: SourceImage | None = None
         self._mask: Mask | None = None
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
         self.events = lock
+        self._taken: dict[str, int] = {}
         self.stage = Stage(
             photo=ipycanvas.Canvas(width=320, height=240), ink=ipycanvas.Canvas(width=320, height=240)
         )
@@ -211,12 +254,6 @@ class Surface(ipywidgets.Box):
         super().__init__([self.stage])
         self.add_class("ttapi-surface")
 
-    def set_brush(self, tool: str, radius: float) -> None:
-        """What the next mark is made with, and the brush's radius in image pixels."""
-        self.radius, self.erase, self._tool = radius, tool == "eraser", tool
-        self.stage.radius, self.stage.erase = max(0.5, radius * self._sheet.scale), self.erase
-        self.stage.tool = "brush" if self.erase else tool
-
     def show_photo(self, source: SourceImage) -> None:
         """Show another picture, without a mask."""
         with self.events:
@@ -227,8 +264,7 @@ class Surface(ipywidgets.Box):
             width, height = self._sheet.show_photo(source)
             for canvas in (self.stage.photo, self.stage.ink):
                 canvas.width, canvas.height = width, height
-            self.stage.ready = True
-            self.set_brush(self._tool, self.radius)
+            self.stage.scale, self.stage.ready = self._sheet.scale, True
             self._draw_photo()
 
     def show_mask(self, mask: Mask) -> None:
@@ -239,6 +275,16 @@ class Surface(ipywidgets.Box):
                 self.plain.show_mask(mask)
             else:
                 self._sheet.show_mask(mask)
+
+    def let_go(self) -> None:
+        """Close what is no child, and let ipycanvas forget its last canvas."""
+        for sheet in (self._sheet, *([self.plain.sheet] if self.plain is not None else [])):
+            sheet.forget_photo()
+        _name_again(self.stage.ink)
+
+    def show_frame(self, box: tuple[int, int, int, int] | None) -> None:
+        """Show which part of the picture is sent, in image pixels; None where that is all of it."""
+        self.stage.frame = [side * self._sheet.scale for side in box] if box else []
 
     def finished(self, mark: Stroke | Shape, scale: float) -> None:
         """Hand on a mark that was made in pixels of the preview."""
@@ -258,14 +304,39 @@ class Surface(ipywidgets.Box):
                 self._fall_back(str(message.get("reason")))
             elif message.get("type") == "key":
                 self._on_key(str(message.get("action")))
-            elif message.get("type") == "mark" and buffers and self._source is not None:
-                mark = _mark(message, np.frombuffer(buffers[0], np.float32).reshape(-1, 2).tolist())
-                if mark is not None:
-                    self.finished(mark, self._sheet.scale)
-                # The ink is on its way: from its next frame on, the browser need not paint this mark itself.
-                self.stage.send({"type": "taken", "id": message["id"]})
-                if mark is None:
-                    self._sheet.draw_all_ink()
+            elif message.get("type") == "mark" and buffers:
+                self._receive_mark(message, np.frombuffer(buffers[0], np.float32).reshape(-1, 3))
+
+    def _receive_mark(self, message: dict[str, Any], points: NDArray[np.float32]) -> None:
+        view, number = str(message["view"]), int(message["number"])
+        taken = self._taken.setdefault(view, 0)
+        if number > taken + 1:
+            # One before it was lost on the way. The browser sends both again, in order.
+            return
+        if number <= taken:
+            # The answer was lost, and perhaps the ink with it.
+            self._sheet.draw_all_ink()
+        else:
+            self._taken[view] = number
+            if len(self._taken) > VIEWS:
+                del self._taken[next(iter(self._taken))]
+            if not self._take(message, points.tolist()):
+                self._sheet.draw_all_ink()
+        # The ink is on its way: from its next frame on, the browser need not paint this mark itself.
+        self.stage.send({"type": "taken", "view": view, "number": number})
+
+    def _take(self, message: dict[str, Any], points: list[list[float]]) -> bool:
+        """Hand on what the browser made; whether it covers anything."""
+        if self._source is None:
+            return False
+        if message["tool"] == "bucket":
+            x, y, _ = points[0]
+            self._on_fill((x / self._sheet.scale, y / self._sheet.scale), bool(message["erase"]))
+            return True
+        mark = _mark(message["tool"], points, bool(message["erase"]))
+        if mark is not None:
+            self.finished(mark, self._sheet.scale)
+        return mark is not None
 
     def _fall_back(self, reason: str) -> None:
         self.plain = PlainCanvas(self)
@@ -277,12 +348,11 @@ class Surface(ipywidgets.Box):
         self.problem = reason
 
 
-def _mark(message: dict[str, Any], points: list[list[float]]) -> Stroke | Shape | None:
+def _mark(tool: Any, points: list[list[float]], erase: bool) -> Stroke | Shape | None:
     """The mark that the browser made, in pixels of the preview; None where it covers nothing."""
-    tool, erase = message["tool"], bool(message["erase"])
-    corners = tuple((x, y) for x, y in points)
+    corners = tuple((x, y) for x, y, _ in points)
     if tool in ("rectangle", "ellipse"):
         return Shape(tool, (corners[0], corners[-1]), erase) if len(corners) > 1 else None
-    if tool == "lasso":
+    if tool in ("lasso", "polygon"):
         return Shape("polygon", corners, erase) if len(corners) > 2 else None
-    return Stroke(tuple((x, y, float(message["radius"])) for x, y in corners), erase)
+    return Stroke(tuple((x, y, radius) for x, y, radius in points), erase)

@@ -1,45 +1,106 @@
-"""`ResultViewer`: the results beside the original, with what to do next."""
+"""`ResultViewer`: the results laid over the photo they were made from, with what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+import uuid
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anywidget
 import ipywidgets
 import traitlets
 from PIL import Image
 
 from ..errors import ResultError
-from ..images import ImageFile, SourceImage, encode, thumbnail_html
-from ..models import OFFLINE_NOTICE
-from .browser import Download
+from ..images import ImageFile, SourceImage, preview
+from .browser import Download, static
+from .closing import Closing
 from .text import StatusLine, Words
 
 if TYPE_CHECKING:
     from ..runs import Result, Run
 
-__all__ = ["ResultViewer"]
+__all__ = ["MODES", "ResultViewer"]
 
-SHOWN_EDGE = 640
+MODES = ("slider", "side", "blink", "heat")
+"""How a result can be compared: a slider over both pictures, side by side, blinking, or as a map of what leaked."""
+
+SHOWN_EDGE = 1600
+"""The longest side of a picture that goes to the browser, in pixels; the full one stays here."""
+
+THUMBNAIL_EDGE = 256
+THUMBNAIL_BYTES = 14_000
+"""What a thumbnail may weigh. Ten of them and the photo's, saved twice as base64, stay under 0.5 MB of a notebook."""
+
+NO_MASK = "There was no mask, so nothing was protected and there is no map."
+HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
 
 
-class ResultViewer(ipywidgets.VBox):
-    """Shows a run's results beside the picture they were made from.
+class Compare(anywidget.AnyWidget):
+    """The pictures in the browser: two panes to compare, and a strip of thumbnails where there are several results.
+
+    `shown` describes a run: its id, the photo's size, a line for each result, and the thumbnails (WEBP; the photo's
+    first). The previews are not in the widget's state, which notebooks may save: `on_want(callback)` is called with a
+    run's id and a picture's name, and `give` answers.
+    """
+
+    _esm = static("compare.js")
+    _css = static("compare.css")
+
+    shown = traitlets.Dict({"run": "", "size": (1, 1), "items": [], "thumbs": []}).tag(sync=True)
+    starred: traitlets.List[int] = traitlets.List().tag(sync=True)
+    index = traitlets.Int(0).tag(sync=True)
+    mode = traitlets.Enum(MODES, "slider").tag(sync=True)
+    raw = traitlets.Bool(False).tag(sync=True)
+
+    def on_want(self, callback: Callable[[str, str], None]) -> None:
+        """Call `callback(run_id, name)` when the browser first needs a picture."""
+
+        def receive(_: object, message: Mapping[str, Any], __: object) -> None:
+            if message.get("type") == "want":
+                callback(str(message.get("run")), str(message.get("name")))
+
+        self.on_msg(receive)
+
+    def give(self, run_id: str, picture: ImageFile) -> None:
+        """Send a picture to every browser that shows this widget."""
+        head = {"type": "picture", "run": run_id, "name": picture.name, "mime": picture.mime}
+        self.send(head, [picture.data])
+
+
+class ResultViewer(Closing, ipywidgets.VBox):
+    """Shows a run's results against the picture they were made from.
 
     * `run`: the `Run` shown; assign one that is done.
     * `index`: which of its results, from 0.
-    * `raw`: whether the model's own answer is shown, as it came, in place of the result.
+    * `mode`: how it is compared, one of `MODES`.
+    * `raw`: whether the model's own answer is shown, and saved, in place of the result.
+    * `starred`: the results to keep in mind, a tuple of indices in rising order.
+    * `notes`: what you wrote about results, a dict from index to text.
 
-    `on_use(callback)` is called with the `Result` that is to be the next input.
+    Stars and notes belong to their run and are there again when it is shown again. Assign new values; changing a dict
+    in place tells nobody. `on_use(callback)` is called with the `Result` that is to be the next input, and
+    `on_use_prompt(callback)` with the prompt that is to be written again.
+
+    Displayed in a cell, it also writes thumbnails into the cell's output, hidden while the widget is alive: a notebook
+    that is opened without a kernel shows these.
     """
 
     run = traitlets.Any(allow_none=True)
     index = traitlets.Int(0)
+    mode = traitlets.Enum(MODES, "slider")
     raw = traitlets.Bool(False)
+    starred = traitlets.Tuple()
+    notes: traitlets.Dict[int, str] = traitlets.Dict()
 
     def __init__(self, run: Run | None = None) -> None:
         self._use_callbacks = ipywidgets.CallbackDispatcher()
+        self._prompt_callbacks = ipywidgets.CallbackDispatcher()
+        self._thumbnails: list[bytes] = []
+        self._remembered: dict[str, tuple[tuple[int, ...], dict[int, str]]] = {}
+        self._kept_id = ""
         super().__init__()
         self.add_class("ttapi-results")
         self.layout.display = "none"
@@ -47,34 +108,63 @@ class ResultViewer(ipywidgets.VBox):
 
     def _build(self) -> None:
         # Only when there is something to show: an editor appears sooner without it.
-        self._before, self._after = ipywidgets.HTML(), ipywidgets.HTML()
-        for figure in (self._before, self._after):
-            figure.add_class("ttapi-figure")
-        pair = ipywidgets.Box([self._before, self._after])
-        pair.add_class("ttapi-pair")
-        self._number = ipywidgets.ToggleButtons(description="Result", style={"button_width": "40px"})
-        self._raw = ipywidgets.ToggleButton(
-            description="Raw answer", icon="eye", tooltip="Show the model's own answer"
+        self._compare = Compare()
+        self._compare.on_want(self._give)
+        self._caption, self._leak, self._notice = Words(), Words(), Words()
+        self._leak.add_class("ttapi-leak")
+        self._star = ipywidgets.ToggleButton(description="Star", icon="star", tooltip="Mark this result")
+        self._note = ipywidgets.Text(
+            description="Note", placeholder="What you think of it", continuous_update=False
         )
-        self._use = self._button("Use as input", "share", self.use_as_input)
-        self._download_button = self._button("Download", "download", self.download)
-        self._save_button = self._button("Save to folder", "save", self.save)
+        self._note.add_class("ttapi-note")
+        marks = ipywidgets.Box([self._star, self._note])
+        self._use = self._button(
+            "Use as input", "share", self.use_as_input, "Make it the photo of the next edit"
+        )
+        self._use_prompt = self._button(
+            "Copy the prompt back", "pencil", self.use_prompt, "Write this result's prompt into the editor"
+        )
+        self._download_button = self._button(
+            "Download", "download", self.download, "Save through the browser"
+        )
+        self._save_button = self._button(
+            "Save to folder", "save", self.save, "Write a PNG where the notebook is"
+        )
+        self._save_all_button = self._button(
+            "Save all", "save", self.save_all, "Write every result where the notebook is"
+        )
         actions = ipywidgets.Box(
-            [self._number, self._use, self._download_button, self._save_button, self._raw]
+            [self._use, self._use_prompt, self._download_button, self._save_button, self._save_all_button]
         )
-        actions.add_class("ttapi-actions")
-        self._notice = Words()
+        for row in (marks, actions):
+            row.add_class("ttapi-actions")
         self._status = StatusLine()
         self._browser = Download()
-        self.children = (self._notice, pair, actions, self._status, self._browser)
-        self._number.observe(lambda change: self.set_trait("index", change.new or 0), "value")
-        traitlets.link((self, "raw"), (self._raw, "value"))
+        self._prompt_wanted()
+        self.children = (
+            *(
+                self._compare,
+                self._caption,
+                self._leak,
+                self._notice,
+                marks,
+                actions,
+                self._status,
+                self._browser,
+            ),
+        )
+        for name in ("index", "mode", "raw"):
+            traitlets.link((self, name), (self._compare, name))
+        self._star.observe(lambda change: self._set_star(change.new), "value")
+        self._note.observe(lambda change: self._set_note(change.new), "value")
 
     def __repr__(self) -> str:
         return f"ResultViewer({self.run!r})"
 
-    def _button(self, description: str, icon: str, act: Callable[[], object]) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=description, icon=icon)
+    def _button(
+        self, description: str, icon: str, act: Callable[[], object], tooltip: str
+    ) -> ipywidgets.Button:
+        button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
         button.on_click(lambda _: act())
         return button
 
@@ -86,36 +176,127 @@ class ResultViewer(ipywidgets.VBox):
         result: Result = self.run.results[self.index]
         return result
 
+    @property
+    def caption(self) -> str:
+        """What is said under the pictures: size, model, seconds, tokens, and what became of the protected part."""
+        return " ".join((*self._caption.words, *self._leak.words)) if self.children else ""
+
     def on_use(self, callback: Callable[[Result], None], remove: bool = False) -> None:
         """Call `callback(result)` when a result is to be used as the next input."""
         self._use_callbacks.register_callback(callback, remove=remove)
+
+    def on_use_prompt(self, callback: Callable[[str], None], remove: bool = False) -> None:
+        """Call `callback(prompt)` when the run's prompt is to be used again; without a callback there is no button."""
+        self._prompt_callbacks.register_callback(callback, remove=remove)
+        if self.children:
+            self._prompt_wanted()
 
     def use_as_input(self) -> None:
         """Hand the result that is shown on as the next input."""
         if self.result is not None:
             self._use_callbacks(self.result)
 
+    def use_prompt(self) -> None:
+        """Hand the prompt of the run that is shown back, to be written again."""
+        if self.run is not None:
+            self._prompt_callbacks(self.run.request.prompt)
+
     def download(self) -> None:
-        """Let the browser download the picture that is shown, as a PNG or as the file that came."""
+        """Let the browser download the picture that is shown as a PNG."""
         if self.result is None:
             return
-        shown = self._shown(self.result)
-        self._browser.download(
-            ImageFile(f"{self.result.picture.name}.png", "image/png", encode(shown, "PNG"))
-        )
+        if self.raw:
+            name = f"{self.result.picture.name}-raw"
+            self._browser.download(SourceImage(self.result.raw, "PNG", name).file())
+        else:
+            self._browser.download(self.result.file("PNG"))
 
     def save(self, folder: str | Path = ".") -> Path | None:
-        """Write the picture that is shown as a PNG into `folder`, under a name that is free; returns where it is."""
+        """Write the picture that is shown as a PNG into `folder`, under a name that is free.
+
+        Returns where it is, or None where it could not be written, which the status says.
+        """
         if self.result is None:
             return None
-        picture = SourceImage(self._shown(self.result), "PNG", self.result.picture.name)
-        try:
-            where = picture.save(_free(Path(folder).resolve(), picture.name, ".png"))
-        except ResultError as error:
-            self._status.error(error)
-            return None
-        self._status.say(f"Saved as {where}", "good")
-        return where
+        written = self._write([self.result], folder)
+        return written[0] if written else None
+
+    def save_all(self, folder: str | Path = ".", *, starred: bool = False) -> tuple[Path, ...]:
+        """Write every result, or every starred one, as a PNG into `folder`, under names that are free, and say where.
+
+        Where `raw` is set, the model's own answers are written. Returns where those are that could be written.
+        """
+        if self.run is None:
+            return ()
+        chosen = [result for at, result in enumerate(self.run.results) if not starred or at in self.starred]
+        return self._write(chosen, folder)
+
+    def _write(self, results: list[Result], folder: str | Path) -> tuple[Path, ...]:
+        where = Path(folder).expanduser().resolve()
+        written: list[Path] = []
+        for result in results:
+            try:
+                if self.raw:
+                    name = f"{result.picture.name}-raw"
+                    written.append(SourceImage(result.raw, "PNG", name).save(_free(where, name)))
+                else:
+                    written.append(result.save(_free(where, result.picture.name)))
+            except ResultError as error:
+                before = f"{len(written)} of {len(results)} were saved. " if written else ""
+                self._status.say(f"{before}{error}", "alert")
+                return tuple(written)
+        if len(written) == 1:
+            self._status.say(f"Saved as {written[0]}", "good")
+        elif written:
+            names = ", ".join(path.name for path in written)
+            self._status.say(f"Saved {len(written)} results in {where}: {names}", "good")
+        else:
+            self._status.say("Nothing was saved: no result is starred.", "notice")
+        return tuple(written)
+
+    def show_in_cell(self, widget: ipywidgets.Widget | None = None) -> None:
+        """Display `widget` (left out: this one), and after it an output with the results' thumbnails.
+
+        The second is plain HTML that a notebook keeps without a kernel and without widget state, and it follows what
+        is shown here, also after the cell has ended. A widget around the viewer calls this in `_ipython_display_`.
+        """
+        from IPython.display import display
+
+        shown = self if widget is None else widget
+        # A closed widget has no view any more.
+        view = shown._repr_mimebundle_() if shown._repr_mimebundle_ else {"text/plain": repr(shown)}
+        display(view, raw=True)  # type: ignore[no-untyped-call] # IPython has no types here
+        # One id for all the places it is displayed in: one update reaches them all.
+        self._kept_id = self._kept_id or uuid.uuid4().hex
+        self._keep()
+
+    def _ipython_display_(self) -> None:
+        self.show_in_cell()
+
+    def _keep(self, update: bool = False) -> None:
+        from IPython.display import display
+
+        bundle = {"text/plain": f"Thumbnails of {self!r}", "text/html": self._kept_html()}
+        display(bundle, raw=True, display_id=self._kept_id, update=update)  # type: ignore[no-untyped-call] # as above
+
+    def _kept_html(self) -> str:
+        if self.run is None or not self.run.results:
+            return '<div class="ttapi-kept"></div>'
+        import html
+
+        source = self.run.source.pixels
+        figures = [_figure(self._thumbnails[0], "Before the edit", f"Before: {_by(source)}")]
+        for at, result in enumerate(self.run.results):
+            star = "★ " if at in self.starred else ""
+            note = f"Note: {self.notes[at]}" if at in self.notes else ""
+            caption = " ".join(filter(None, (_figures(self.run, at, result.image), _leaked(result), note)))
+            figures.append(_figure(self._thumbnails[at + 1], self._alt(at), star + caption))
+        said = dict.fromkeys(words for result in self.run.results for words in _said(result))
+        paragraphs = "".join(f"<p>{html.escape(words)}</p>" for words in said)
+        return (
+            f'<div class="ttapi-kept"><p>Prompt: {html.escape(_shortened(self.run.request.prompt, 600))}</p>'
+            f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>{paragraphs}</div>'
+        )
 
     def _shown(self, result: Result) -> Image.Image:
         return result.raw if self.raw else result.image
@@ -132,65 +313,227 @@ class ResultViewer(ipywidgets.VBox):
             raise traitlets.TraitError("run takes a Run, which ttapi_nb.edit() and ImageEditor.run() return.")
         return run
 
-    @traitlets.observe("run")
-    def _run_changed(self, _: Any) -> None:
+    @traitlets.validate("mode")
+    def _can_compare(self, proposal: Any) -> str:
+        mode: str = proposal.value
+        if mode == "heat" and self.result is not None and _no_heat(self.result):
+            raise traitlets.TraitError(_no_heat(self.result))
+        return mode
+
+    @traitlets.validate("starred")
+    def _in_order(self, proposal: Any) -> tuple[int, ...]:
+        return tuple(sorted({self._checked(index) for index in proposal.value}))
+
+    @traitlets.validate("notes")
+    def _with_text(self, proposal: Any) -> dict[int, str]:
+        return {
+            self._checked(index): str(text) for index, text in sorted(proposal.value.items()) if str(text)
+        }
+
+    def _checked(self, index: object) -> int:
         count = len(self.run.results) if self.run is not None else 0
-        self.layout.display = None if count else "none"
-        if not count:
+        if not isinstance(index, int) or not 0 <= index < count:
+            raise traitlets.TraitError(f"There is no result {index!r}: there are {count}, counted from 0.")
+        return index
+
+    @traitlets.observe("run")
+    def _run_changed(self, change: Any) -> None:
+        if change.old is not None and change.old is not traitlets.Undefined:
+            self._remembered[change.old.id] = (self.starred, self.notes)
+        results = self.run.results if self.run is not None else ()
+        pictures = [self.run.source.pixels, *(result.image for result in results)] if results else []
+        self._thumbnails = [_thumbnail(picture) for picture in pictures]
+        self.starred, self.notes = (), {}
+        self.layout.display = None if results else "none"
+        if self.run is None or not results:
+            self._refresh_kept()
             return
         if not self.children:
             self._build()
         self._status.say("")
-        self._number.options = [(str(number + 1), number) for number in range(count)]
-        self._number.value = 0
-        self._number.layout.display = None if count > 1 else "none"
         self.index, self.raw = 0, False
+        self._compare.shown = {
+            "run": self.run.id,
+            "size": self.run.source.size,
+            "items": [self._item(at, result) for at, result in enumerate(results)],
+            "thumbs": self._thumbnails,
+        }
+        self._save_all_button.layout.display = None if len(results) > 1 else "none"
+        self.starred, self.notes = self._remembered.get(self.run.id, ((), {}))
+        self._show()
+        self._refresh_kept()
+
+    def _item(self, at: int, result: Result) -> dict[str, object]:
+        return {"alt": self._alt(at), "has_raw": result.kept, "no_heat": _no_heat(result)}
+
+    def _alt(self, at: int) -> str:
+        prompt = self.run.request.prompt if self.run is not None else ""
+        return f"Result {at + 1}: {_shortened(prompt, 300)}"
+
+    @traitlets.observe("index", "raw", "mode")
+    def _choice_changed(self, _: Any) -> None:
         self._show()
 
-    @traitlets.observe("index", "raw")
-    def _choice_changed(self, _: Any) -> None:
-        if self._number.value != self.index and 0 <= self.index < len(self._number.options):
-            self._number.value = self.index
-        self._show()
+    @traitlets.observe("starred", "notes")
+    def _marks_changed(self, _: Any) -> None:
+        if self.children and self.result is not None:
+            self._show_marks()
+            self._refresh_kept()
 
     def _show(self) -> None:
         result = self.result
-        if self.run is None or result is None:
+        if self.run is None or result is None or not self.children:
             return
-        shown = self._shown(result)
-        self._raw.layout.display = None if result.kept else "none"
-        self._before.value = thumbnail_html(
-            self.run.source.pixels, f"Before: {_by(self.run.source.pixels)}", SHOWN_EDGE
+        if self.mode == "heat" and _no_heat(result):
+            self.mode = "slider"
+        self._caption.say(
+            _figures(self.run, self.index, self._shown(result), "Raw answer" if self.raw else "Result")
         )
-        self._after.value = thumbnail_html(shown, self._caption(result, shown), SHOWN_EDGE)
-        said = (OFFLINE_NOTICE if result.offline else "", result.note)
-        self._notice.say([words for words in said if words], "notice")
+        legend = HEAT_LEGEND if self.mode == "heat" else ""
+        self._leak.say(" ".join(filter(None, (_leaked(result), legend))))
+        self._notice.say(_said(result), "notice")
+        self._show_marks()
 
-    def _caption(self, result: Result, shown: Image.Image) -> str:
-        if self.run is None or self.run.response is None:
-            return ""
-        usage = self.run.response.usage
-        parts = [
-            "Raw answer" if self.raw else "After",
-            _by(shown),
-            self.run.request.model,
-            f"{self.run.seconds:.1f} s",
-        ]
-        if usage is not None and usage.total_tokens is not None:
-            parts.append(f"{usage.total_tokens:,} tokens in all")
-        if result.kept and not self.raw:
-            parts.append("outside the mask nothing changed")
-        if result.leak is not None:
-            parts.append(f"the model's own answer: {result.leak}")
-        return f"{parts[0]}: {', '.join(parts[1:])}"
+    def _show_marks(self) -> None:
+        self._compare.starred = list(self.starred)
+        self._star.value = self.index in self.starred
+        self._note.value = self.notes.get(self.index, "")
+
+    def _set_star(self, on: bool) -> None:
+        others = set(self.starred) - {self.index}
+        self.starred = tuple(others | {self.index} if on else others)
+
+    def _set_note(self, text: str) -> None:
+        self.notes = {**self.notes, self.index: text}
+
+    def _prompt_wanted(self) -> None:
+        self._use_prompt.layout.display = None if self._prompt_callbacks.callbacks else "none"
+
+    def _refresh_kept(self) -> None:
+        if self._kept_id:
+            self._keep(update=True)
+
+    def _give(self, run_id: str, name: str) -> None:
+        run = self.run
+        # The browser asks for what it showed a moment ago; by now that may be another run.
+        if run is None or run.id != run_id:
+            return
+        picture = _picture(run, name)
+        if picture is not None:
+            self._compare.give(run_id, _as_file(picture, name))
+
+
+def _picture(run: Run, name: str) -> Image.Image | None:
+    """The picture of that name: `before`, or `result`, `raw` or `heat` and an index; None where there is none."""
+    # Here, not above: an editor appears sooner without it.
+    from ..fit import mask_for
+
+    kind, _, index = name.partition(" ")
+    source = run.source.pixels
+    if kind == "before":
+        return preview(source, SHOWN_EDGE)
+    if not index.isdecimal() or int(index) >= len(run.results):
+        return None
+    result = run.results[int(index)]
+    if kind == "result":
+        return preview(result.image, SHOWN_EDGE)
+    if kind == "raw":
+        # Laid over the photo, so that both panes show the same place at the same point.
+        mask = mask_for(run.source, run.asked.mask)
+        return preview(run.fit.back(result.raw, run.source, mask), SHOWN_EDGE)
+    if kind == "heat" and result.leak is not None:
+        return result.leak.heat_map(over=run.request.image[0].pixels, longest=SHOWN_EDGE)
+    return None
+
+
+def _figures(run: Run, at: int, shown: Image.Image, name: str = "Result") -> str:
+    """Size, model, time and tokens of a result, and what became of its colours, in a line."""
+    usage = run.response.usage if run.response is not None else None
+    total = usage.total_tokens if usage is not None else None
+    several = f" for all {len(run.results)} results" if len(run.results) > 1 else ""
+    tokens = "tokens unknown" if total is None else f"{total:,} tokens{several}"
+    figures = f"{_by(shown)} · {run.request.model} · {run.seconds:.1f} s · {tokens}"
+    return f"{name} {at + 1}: {figures}.{_evened_out(run.results[at])}"
+
+
+def _no_heat(result: Result) -> str:
+    """Why a result has no heat map, or nothing."""
+    return "" if result.leak is not None else NO_MASK
+
+
+def _leaked(result: Result) -> str:
+    if result.leak is None:
+        return ""
+    share = result.leak.share
+    if share == 0:
+        # Left as it came, it may differ by a level or two, or by a resampling.
+        return f"Nothing outside the mask changed{'' if result.kept else ' visibly'}."
+    much = "less than 1%" if share < 0.01 else f"{share:.0%}"
+    then = "; that was put back." if result.kept else ", and that was left as it came."
+    return f"The model repainted {much} of what you protected{then}"
+
+
+def _evened_out(result: Result) -> str:
+    shift = result.shift
+    if shift is None or max(map(abs, (shift.red, shift.green, shift.blue))) < 1:
+        return ""
+    return f" Inside, {shift}."
+
+
+def _said(result: Result) -> list[str]:
+    """What a reader of this result should know."""
+    revised = result.data.revised_prompt
+    read = f"The model read the prompt as: {_shortened(revised, 600)}" if revised else ""
+    return [words for words in (result.notice, result.note, read) if words]
+
+
+def _thumbnail(image: Image.Image) -> bytes:
+    """A WEBP of `image`, no side over `THUMBNAIL_EDGE` pixels, in about `THUMBNAIL_BYTES` at most."""
+    small = preview(image, THUMBNAIL_EDGE)
+    data = b""
+    # Few pictures need a second try: grain, mostly.
+    for quality in (80, 60, 40, 20, 5):
+        out = io.BytesIO()
+        small.save(out, "WEBP", quality=quality)
+        data = out.getvalue()
+        if len(data) <= THUMBNAIL_BYTES:
+            break
+    return data
+
+
+def _as_file(image: Image.Image, name: str) -> ImageFile:
+    out = io.BytesIO()
+    if image.has_transparency_data:
+        image.save(out, "WEBP", quality=88)
+        return ImageFile(name, "image/webp", out.getvalue())
+    # JPEG works in blocks that know nothing of each other: where two pictures are alike, their previews are too.
+    image.convert("RGB").save(out, "JPEG", quality=88, subsampling=0)
+    return ImageFile(name, "image/jpeg", out.getvalue())
+
+
+def _figure(thumbnail: bytes, alt: str, caption: str) -> str:
+    # Here, not above: only what is displayed needs them.
+    import base64
+    import html
+
+    source = base64.b64encode(thumbnail).decode()
+    return (
+        f'<figure style="margin:0;max-width:{THUMBNAIL_EDGE}px"><img alt="{html.escape(alt)}" '
+        f'src="data:image/webp;base64,{source}"><figcaption>{html.escape(caption)}</figcaption></figure>'
+    )
+
+
+def _shortened(text: str, most: int) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
 
 
 def _by(image: Image.Image) -> str:
-    return f"{image.width}x{image.height}"
+    return f"{image.width} × {image.height}"
 
 
-def _free(folder: Path, stem: str, suffix: str) -> Path:
-    candidate, number = folder / f"{stem}{suffix}", 2
+def _free(folder: Path, stem: str) -> Path:
+    candidate, number = folder / f"{stem}.png", 2
     while candidate.exists():
-        candidate, number = folder / f"{stem}-{number}{suffix}", number + 1
+        candidate, number = folder / f"{stem}-{number}.png", number + 1
     return candidate

@@ -3,17 +3,23 @@ const PIECE = 4 * 1024 * 1024;
 
 function render({ model, el }) {
   el.classList.add("ttapi-photo-input");
-  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*", hidden: true });
-  const choose = Object.assign(document.createElement("button"), { type: "button", textContent: "Choose a photo" });
+  const several = model.get("several");
+  const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*", hidden: true, multiple: several });
+  const choose = Object.assign(document.createElement("button"), { type: "button", textContent: model.get("label") });
   const sample = Object.assign(document.createElement("button"), { type: "button", textContent: "Use the sample" });
-  const hint = Object.assign(document.createElement("span"), { textContent: "or drop or paste one here" });
+  const hint = Object.assign(document.createElement("span"), { textContent: several ? "or drop some here" : "or drop or paste one here" });
   const file = Object.assign(document.createElement("span"), { className: "ttapi-file" });
-  el.append(choose, sample, hint, input, file);
+  el.append(choose, ...(several ? [] : [sample]), hint, input, file);
 
-  const area = () => el.closest(".ttapi-editor") ?? el;
-  const inside = (event) => area().contains(event.target);
-  const picture = (transfer) => [...(transfer?.files ?? [])][0];
+  // Several pictures are dropped on their tray, and one anywhere else in the editor.
+  const tray = () => el.closest(".ttapi-tray");
+  const area = () => tray() ?? el.closest(".ttapi-editor") ?? el;
+  const inside = (event) => area().contains(event.target) && event.target.closest(".ttapi-tray") === tray();
+  const pictures = (transfer) => [...(transfer?.files ?? [])].slice(0, several ? undefined : 1);
 
+  async function sendAll(photos) {
+    for (const photo of photos) await send(photo);
+  }
   async function send(photo) {
     const id = `${Date.now()}-${Math.random()}`;
     for (let start = 0; start === 0 || start < photo.size; start += PIECE) {
@@ -27,23 +33,22 @@ function render({ model, el }) {
   model.on("change:photo_name", name);
   choose.onclick = () => input.click();
   sample.onclick = () => model.send({ type: "sample" });
-  input.onchange = () => { if (input.files[0]) send(input.files[0]); input.value = ""; };
+  input.onchange = () => { sendAll([...input.files]); input.value = ""; };
 
   const over = (event) => {
     if (!inside(event) || !event.dataTransfer?.types.includes("Files")) return;
     event.preventDefault();
     event.stopPropagation();
     el.classList.toggle("ttapi-over", event.type === "dragover");
-    const photo = event.type === "drop" && picture(event.dataTransfer);
-    if (photo) send(photo);
+    if (event.type === "drop") sendAll(pictures(event.dataTransfer));
   };
   const left = () => el.classList.remove("ttapi-over");
   const paste = (event) => {
-    const photo = picture(event.clipboardData);
-    if (!photo || !inside(event)) return;
+    const photos = pictures(event.clipboardData);
+    if (!photos.length || !inside(event)) return;
     event.preventDefault();
     event.stopPropagation();
-    send(photo);
+    sendAll(photos);
   };
   // In the capture phase on window: the notebook has drop and paste of its own.
   const listeners = [["dragover", over], ["drop", over], ["dragleave", left], ["paste", paste]];

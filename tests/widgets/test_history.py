@@ -1,0 +1,93 @@
+"""Earlier runs in the editor: found, filled in again, and settled."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+import ttapi_nb as tt
+from tests.server import Server, fail
+
+
+@pytest.fixture
+def editor(photo) -> tt.ImageEditor:
+    """An editor on a small photo that has run twice."""
+    editor = tt.ImageEditor(photo, prompt="something red", client=tt.Client.offline())
+    editor.mask = editor.mask.rectangle((8, 8, 30, 30))
+    editor.options = {"n": 2}
+    editor.run().wait(60)
+    editor.options, editor.prompt = {}, "a blue <b>door</b>"
+    editor.run().wait(60)
+    return editor
+
+
+def texts(editor: tt.ImageEditor) -> list[str]:
+    """What the cards of the panel say."""
+    return [" ".join(card.children[0].words) for card in editor.history._list.children]
+
+
+def press(card, name: str) -> None:
+    """Press a button of a card."""
+    buttons = {one.description: one for one in card.children[1].children if hasattr(one, "description")}
+    buttons[name]._handle_custom_msg({"event": "click"}, [])
+
+
+def test_runs_are_listed_and_searched(editor):
+    """Opened, the panel lists the latest runs, and finds those whose prompt has the words; markup is only text."""
+    editor.history.selected_index = 0
+    assert ["blue" in text for text in texts(editor)] == [True, False]
+    assert "&lt;b&gt;door" in editor.history._list.children[0].children[0].value
+    assert "2 that cost nothing" in editor.history._totals.words[0]
+    editor.history._search.value = "red"
+    assert len(texts(editor)) == 1
+    editor.history._search.value = "nothing like it"
+    assert editor.history._list.children[0].words == ("No run like that.",)
+
+
+def test_a_run_is_filled_in_again(editor):
+    """One click brings back prompt, options and mask; a new run is listed while the panel is open."""
+    editor.history.selected_index = 0
+    mask = editor.mask
+    editor.mask = editor.mask.clear()
+    press(editor.history._list.children[1], "Fill in again")
+    assert (editor.prompt, editor.options, editor.mask) == ("something red", {"n": 2}, mask)
+    assert "that run" in editor._restored.words[0]
+    editor.run().wait(60)
+    assert len(texts(editor)) == 3
+
+
+def test_without_the_photo_the_rest_is_filled_in(editor):
+    """Where another photo is open, prompt and options come back, and the panel says which photo is missing."""
+    editor.image = Image.new("RGB", (30, 20))
+    editor.history.selected_index = 0
+    press(editor.history._list.children[1], "Fill in again")
+    assert editor.prompt == "something red"
+    assert editor.image.size == (30, 20)
+    assert "not at hand" in editor._restored.words[0]
+
+
+def test_unknown_runs_are_settled_by_the_user(photo):
+    """A run whose answer was lost says that it may have been billed, until the user says what became of it."""
+    with Server() as server:
+        fail(server, "dropped")
+        client = tt.Client(api_key="sk-test-0123456789", base_url=server.url)
+        editor = tt.ImageEditor(photo, prompt="x", client=client)
+        with pytest.raises(tt.TTAPIError):
+            editor.run().wait(60)
+    editor.history.selected_index = 0
+    assert "may have been billed" in texts(editor)[0]
+    press(editor.history._list.children[0], "It was not")
+    assert "not billed, as you found" in texts(editor)[0]
+    assert tt.RunLog().totals().unknown == 0
+
+
+def test_a_budget_is_said_and_kept(photo, monkeypatch):
+    """The estimate stands in the plan, and a spent budget disables Run with a sentence; offline it counts nothing."""
+    budget = tt.Budget(runs=0, prices=tt.PriceTable({"gpt-image-1": 0.04}, "USD"))
+    client = tt.Client(api_key="sk-test-0123456789", base_url="http://127.0.0.1:9")
+    editor = tt.ImageEditor(photo, prompt="x", client=client, budget=budget)
+    assert "0.04 USD" in editor._plan.words[0]
+    assert editor._run_button.disabled
+    assert "budget" in editor.problems[0].lower()
+    offline = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), budget=budget)
+    assert offline.problems == ()

@@ -1,0 +1,123 @@
+"""`HistoryPanel`: earlier runs from the log, to look at, to fill in again, and to settle what nobody knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from .closing import close_tree
+from .text import Words
+from .toolbar import button, row
+
+if TYPE_CHECKING:
+    from ..runlog import RunLog, RunRow
+
+__all__ = ["HistoryPanel"]
+
+SHOWN = 12
+THUMBNAIL = 96
+
+
+class HistoryPanel(ipywidgets.Accordion):
+    """Earlier runs, folded until it is opened; `on_restore(run_id)` is called where one is to be filled in again.
+
+    `show()` reads the log again. A run of unknown outcome can be settled here, and a result that was not fetched can
+    be fetched while its address lives.
+    """
+
+    def __init__(self, log: Callable[[], RunLog], on_restore: Callable[[str], None]) -> None:
+        self._log, self._on_restore = log, on_restore
+        self._box = ipywidgets.VBox()
+        super().__init__(children=[self._box], titles=("Earlier runs",), selected_index=None)
+        self.add_class("ttapi-history")
+        self.observe(self._open, "selected_index")
+
+    def __repr__(self) -> str:
+        return "HistoryPanel()"
+
+    def _open(self, _: Any) -> None:
+        if self.selected_index is None:
+            return
+        if not self._box.children:
+            self._search = ipywidgets.Text(
+                description="Search",
+                placeholder="words of the prompt, a model, a file",
+                layout={"width": "auto"},
+            )
+            self._search.observe(lambda _: self.show(), "value")
+            self._list = ipywidgets.VBox()
+            self._totals = Words()
+            self._box.children = (self._search, self._list, self._totals)
+        self.show()
+
+    def show(self) -> None:
+        """Read the log again and show its latest runs; nothing happens while the panel is folded."""
+        from ..errors import ResultError
+
+        if self.selected_index is None or not self._box.children:
+            return
+        before = self._list.children
+        try:
+            log = self._log()
+            rows = log.rows(SHOWN, search=self._search.value)
+            totals = log.totals()
+        except ResultError as error:
+            self._totals.say(str(error), "alert")
+            return
+        self._list.children = tuple(self._card(found) for found in rows) or (
+            Words("No run like that." if self._search.value else "No runs yet."),
+        )
+        for card in before:
+            close_tree(card)
+        costs = ", ".join(f"{cost:g} {currency}".strip() for currency, cost in totals.costs.items())
+        said = [f"In this log: {totals.runs} billed runs, {totals.images} results, {totals.tokens:,} tokens"]
+        said += [f"{costs} by your own prices"] if costs else []
+        said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
+        said += [f"{totals.unknown} of unknown outcome"] if totals.unknown else []
+        self._totals.say(", ".join(said) + f"; and {totals.offline} that cost nothing.")
+
+    def _card(self, found: RunRow) -> ipywidgets.Box:
+        import time
+
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.started))
+        prompt = found.prompt if len(found.prompt) <= 120 else found.prompt[:119] + "…"
+        state: str = "unknown: may have been billed" if found.state == "unknown" else found.state
+        if found.billed is not None:
+            state = "billed, as you found" if found.billed else "not billed, as you found"
+        facts = f"{when} · {found.model} · {state}{' · offline' if found.offline else ''}"
+        actions = [button("Fill in again", "history", lambda: self._on_restore(found.id))]
+        if found.state == "unknown" and found.billed is None:
+            actions.append(button("It was billed", "check", lambda: self._settle(found.id, billed=True)))
+            actions.append(button("It was not", "times", lambda: self._settle(found.id, billed=False)))
+        if found.waiting:
+            actions.append(button("Fetch again", "download", lambda: self._fetch(found.id)))
+        said = Words([words for words in (prompt or "(no prompt)", facts, found.problem) if words])
+        card = ipywidgets.VBox([said, row([*map(_thumbnail, found.results[:4]), *actions])])
+        card.add_class("ttapi-run")
+        return card
+
+    def _settle(self, run_id: str, *, billed: bool) -> None:
+        self._log().found(run_id, billed=billed)
+        self.show()
+
+    def _fetch(self, run_id: str) -> None:
+        from ..errors import TTAPIError
+
+        try:
+            self._log().fetch_again(run_id)
+        except TTAPIError as error:
+            self._totals.say(str(error), "alert")
+        else:
+            self.show()
+
+
+def _thumbnail(path: Any) -> ipywidgets.Widget:
+    from ..errors import ImageError
+    from ..images import open_image, thumbnail_html
+
+    try:
+        return ipywidgets.HTML(thumbnail_html(open_image(path).pixels, "", THUMBNAIL))
+    except ImageError:
+        return Words("Its file is gone.")

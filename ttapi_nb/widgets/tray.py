@@ -1,0 +1,110 @@
+"""`ReferenceTray`: the pictures that go along with the photo, for models that take several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets
+import traitlets
+
+from ..errors import TTAPIError
+from ..images import SourceImage, open_image, thumbnail_html
+from ..models import DEFAULT_MODEL, model_for
+from .browser import PhotoInput
+from .closing import close_tree
+from .text import Words
+from .toolbar import row
+
+__all__ = ["ReferenceTray"]
+
+THUMBNAIL = 96
+
+
+class ReferenceTray(ipywidgets.VBox):
+    """Reference pictures in their order: added, moved and removed here, or by assigning `value`.
+
+    `value` is a tuple of `SourceImage`; assign anything that `open_image` takes. The tray is hidden where `model` takes
+    one picture and there is no reference; the photo that is edited counts as the first.
+    """
+
+    value = traitlets.Tuple()
+    model = traitlets.Unicode(DEFAULT_MODEL)
+
+    def __init__(self) -> None:
+        self._input = PhotoInput("Add reference pictures", several=True)
+        self._note = Words()
+        self._problem = Words()
+        self._cards = row(())
+        super().__init__([self._input, self._cards, self._note, self._problem])
+        self.add_class("ttapi-tray")
+        self._input.on_photo(self._add)
+        self._input.on_refused(lambda problem: self._problem.say(problem, "alert"))
+        self._show()
+
+    def __repr__(self) -> str:
+        return f"ReferenceTray({list(self.value)!r})"
+
+    @traitlets.validate("value")
+    def _open(self, proposal: Any) -> tuple[SourceImage, ...]:
+        return tuple(open_image(source) for source in proposal.value)
+
+    def _add(self, name: str, data: bytes) -> None:
+        try:
+            self.value = (*self.value, open_image(data, name=name))
+        except TTAPIError as error:
+            self._problem.say(str(error), "alert")
+        else:
+            self._problem.say("")
+
+    def remove(self, index: int) -> None:
+        """Take a picture out of the tray."""
+        self.value = self.value[:index] + self.value[index + 1 :]
+
+    def move(self, index: int, by: int) -> None:
+        """Move a picture `by` places, -1 towards the first; nothing happens where there is no such place."""
+        if 0 <= index + by < len(self.value):
+            pictures = list(self.value)
+            pictures.insert(index + by, pictures.pop(index))
+            self.value = tuple(pictures)
+
+    @traitlets.observe("value", "model")
+    def _show(self, change: Any = None) -> None:
+        most = model_for(self.model).images_max
+        self.layout.display = None if most > 1 or self.value else "none"
+        if change is None or change.name == "value":
+            before = self._cards.children
+            self._cards.children = tuple(self._card(at) for at in range(len(self.value)))
+            for card in before:
+                close_tree(card)
+        if self.value and most == 1:
+            self._note.say(
+                f"{self.model} takes one picture. Remove these, or choose another model.", "notice"
+            )
+        elif self.value:
+            self._note.say(
+                f"Sent after the photo, in this order; {self.model} takes {most} in all. The mask is for the photo."
+            )
+        else:
+            self._note.say("")
+
+    def _card(self, at: int) -> ipywidgets.Box:
+        picture = self.value[at]
+        name = picture.name if len(picture.name) <= 24 else picture.name[:23] + "…"
+        label = f"{at + 1}. {name}"
+        thumbnail = ipywidgets.HTML(thumbnail_html(picture.pixels, label, THUMBNAIL))
+        buttons = [
+            _act("Earlier", "arrow-left", label, lambda: self.move(at, -1), at == 0),
+            _act("Later", "arrow-right", label, lambda: self.move(at, 1), at == len(self.value) - 1),
+            _act("Remove", "times", label, lambda: self.remove(at), False),
+        ]
+        card = ipywidgets.VBox([thumbnail, ipywidgets.HBox(buttons)])
+        card.add_class("ttapi-card")
+        return card
+
+
+def _act(what: str, icon: str, label: str, act: Any, disabled: bool) -> ipywidgets.Button:
+    button = ipywidgets.Button(
+        icon=icon, tooltip=f"{what}: {label}", disabled=disabled, layout={"width": "34px"}
+    )
+    button.on_click(lambda _: act())
+    return button
