@@ -42,6 +42,11 @@ class Notebook:
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
         """Open in JupyterLab a copy of the example named by `cells`, or a new notebook with these code cells."""
         written(lab, name, cells)
+        # A cell that is run while JupyterLab is still finding its kernel asks for one, and runs when it has it.
+        asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
+        page.add_locator_handler(
+            asked, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
+        )
         page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         # The status bar says Idle when the kernel has answered.

@@ -33,7 +33,7 @@ def main(dark_copy: Path) -> None:
             running_lab(Path(folder), dark=dark) as lab,
             running_browser() as browser,
         ):
-            page = browser.new_page(viewport={"width": 1360, "height": 1500})
+            page = browser.new_page(viewport={"width": 1360, "height": 2080})
             book = Notebook.opened(page, lab, "editor.ipynb", ["01_first_edit.ipynb"])
             book.run(0)
             book.run(1)
@@ -44,7 +44,7 @@ def main(dark_copy: Path) -> None:
             book.wait_for_results()
             page.get_by_role("tab", name="File Browser").click()
             page.locator(".jp-Notebook .jp-CodeCell").nth(1).evaluate("cell => cell.scrollIntoView()")
-            page.screenshot(path=path, type="jpeg", quality=80)
+            page.screenshot(path=path, type="jpeg", quality=72)
 
 
 if __name__ == "__main__":

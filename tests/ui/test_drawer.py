@@ -2,77 +2,26 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
+from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, shown, taken, wait_for_ink
 from tests.ui.lab import Lab
-from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.notebook import Notebook
 from ttapi_nb import Mask
-from ttapi_nb.mask import Stroke
+from ttapi_nb.mask import Bitmap, Shape, Stroke
 
 Opened = Callable[..., Notebook]
-DRAWER = "import ttapi_nb as tt\ndrawer = tt.MaskDrawer(tt.sample())\ndrawer"
-SHOW = "print(drawer.mask.to_json())"
-INK = "(canvas) => Array.from(canvas.getContext('2d').getImageData(X, Y, 1, 1).data)[3]"
 # What the kernel has not been told: a message is counted as it enters the socket.
 COUNT_MESSAGES = """() => {
     window.sentToKernel = 0;
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (...message) { window.sentToKernel += 1; return send.apply(this, message); };
 }"""
-
-
-def alpha(page: Page, x: int, y: int, view: int = 0) -> int:
-    """How opaque the ink is at a pixel of the photo, 0 to 255."""
-    script = INK.replace("X", str(x)).replace("Y", str(y))
-    found: int = page.locator("canvas.ttapi-ink").nth(view).evaluate(script)
-    return found
-
-
-def wait_for_ink(page: Page, x: int, y: int, view: int = 0, *, there: bool = True) -> None:
-    """Wait until there is ink at a pixel, or none."""
-    page.locator("canvas.ttapi-ink").nth(view).wait_for(timeout=PATIENCE)
-    read = INK.replace("X", str(x)).replace("Y", str(y))
-    canvas = f"document.querySelectorAll('canvas.ttapi-ink')[{view}]"
-    page.wait_for_function(f"(({read})({canvas}) === 255) === {str(there).lower()}", timeout=PATIENCE)
-
-
-def on_screen(page: Page, x: float, y: float) -> tuple[float, float]:
-    """Where a pixel of the photo is on the screen."""
-    canvas = page.locator("canvas.ttapi-ink").first
-    canvas.scroll_into_view_if_needed()
-    box = canvas.bounding_box()
-    assert box is not None
-    return box["x"] + x * box["width"] / 1024, box["y"] + y * box["width"] / 1024
-
-
-def drag(page: Page, *points: tuple[float, float], button: str = "left") -> None:
-    """Drag over the photo along `points`."""
-    page.mouse.move(*on_screen(page, *points[0]))
-    page.mouse.down(button=button)  # type: ignore[arg-type] # one of Playwright's own names
-    for point in points[1:]:
-        page.mouse.move(*on_screen(page, *point), steps=5)
-    page.mouse.up(button=button)  # type: ignore[arg-type]
-
-
-def taken(book: Notebook) -> None:
-    """Wait until the first stroke is in the mask: strokes and cells go two ways to the kernel."""
-    expect(book.page.get_by_role("button", name="Undo").first).to_be_enabled()
-
-
-def shown(page: Page) -> NDArray[np.uint8]:
-    """The ink on the screen as an array."""
-    url = page.locator("canvas.ttapi-ink").first.evaluate("canvas => canvas.toDataURL()")
-    data = base64.b64decode(url.split(",")[1])
-    return np.asarray(Image.open(io.BytesIO(data)).getchannel("A"))
 
 
 def test_ink_appears_while_a_cell_is_running(notebook: Opened) -> None:
@@ -87,9 +36,14 @@ def test_ink_appears_while_a_cell_is_running(notebook: Opened) -> None:
     assert alpha(book.page, 300, 200) == 255
     drag(book.page, (200, 400), (400, 400))
     assert alpha(book.page, 300, 400) == 255
+    # Keys that choose are as quick.
+    book.page.keyboard.press("r")
+    drag(book.page, (600, 600), (800, 800))
+    assert alpha(book.page, 610, 790) == 255
     expect(busy.locator(".jp-InputPrompt").first).to_have_text("[*]:")
     mask = Mask.from_json(book.run(2))
-    assert [round(mark.points[0][1] / 100) for mark in mask.marks if isinstance(mark, Stroke)] == [2, 4]
+    drawn = [mark for mark in mask.marks if isinstance(mark, Stroke | Shape)]
+    assert [round(mark.points[0][1] / 100) for mark in drawn] == [2, 4, 6]
 
 
 def test_screen_shows_what_the_mask_says(notebook: Opened) -> None:
@@ -98,6 +52,7 @@ def test_screen_shows_what_the_mask_says(notebook: Opened) -> None:
     book.run(0)
     drag(book.page, (200, 200), (600, 300), (300, 500))
     drag(book.page, (250, 250), (500, 420), button="right")
+    expect(book.page.get_by_role("menu")).to_have_count(0)
     drag(book.page, (700, 700), (800, 800))
     book.page.get_by_role("button", name="Undo").click()
     wait_for_ink(book.page, 750, 750, there=False)
@@ -252,6 +207,80 @@ def test_each_tool_by_pixels_and_by_the_mask(
     assert alpha(page, *inside) == 0
 
 
+def test_polygon_by_its_corners(notebook: Opened) -> None:
+    """Clicks set corners, Backspace takes one back, Esc lets go of them, Enter or the first corner closes."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    page = book.page
+    page.get_by_role("button", name="Polygon").click()
+    corners = ((200, 200), (400, 200), (400, 400), (200, 400))
+    for corner in corners:
+        page.mouse.click(*on_screen(page, *corner))
+    assert alpha(page, 300, 300) == 255
+    page.keyboard.press("Escape")
+    assert alpha(page, 300, 300) == 0
+    for corner in (*corners, (900, 900)):
+        page.mouse.click(*on_screen(page, *corner))
+    page.keyboard.press("Backspace")
+    page.mouse.move(*on_screen(page, 300, 350))
+    page.mouse.click(*on_screen(page, *corners[0]))
+    taken(book)
+    for corner in ((600, 600), (700, 600), (700, 700)):
+        page.mouse.click(*on_screen(page, *corner))
+    page.keyboard.press("Enter")
+    wait_for_ink(page, 690, 610)
+    first, second = Mask.from_json(book.run(1)).marks
+    assert isinstance(first, Shape)
+    assert isinstance(second, Shape)
+    assert np.abs(np.array(first.points) - corners).max() < 2
+    assert len(second.points) == 3
+
+
+def test_bucket_fills_what_is_coloured_alike(notebook: Opened) -> None:
+    """A click with the bucket fills the region under it, and Ctrl+Z takes it back."""
+    book = notebook(
+        "import numpy, ttapi_nb as tt\nphoto = numpy.zeros((1024, 1024, 3), 'uint8')\nphoto[300:600, 300:600] = 250\n"
+        "drawer = tt.MaskDrawer(photo)\ndrawer",
+        SHOW,
+    )
+    book.run(0)
+    book.page.get_by_role("button", name="Bucket").click()
+    book.page.mouse.click(*on_screen(book.page, 450, 450))
+    wait_for_ink(book.page, 320, 580)
+    assert alpha(book.page, 200, 200) == 0
+    mask = Mask.from_json(book.run(1))
+    assert mask == Mask((1024, 1024), (Bitmap.of(mask.coverage()),))
+    assert mask.bounds == (300, 300, 600, 600)
+    book.page.locator(".ttapi-sheet").focus()
+    book.page.keyboard.press("Control+z")
+    wait_for_ink(book.page, 320, 580, there=False)
+
+
+def test_a_pen_paints_by_its_pressure(notebook: Opened) -> None:
+    """With pen pressure on, a pen that is pressed less paints a finer line; a mouse paints as before."""
+    book = notebook(DRAWER, SHOW)
+    book.run(0)
+    page = book.page
+    page.get_by_label("Pen pressure").check()
+    session = page.context.new_cdp_session(page)
+
+    def pen(kind: str, x: float, y: float, force: float) -> None:
+        x, y = on_screen(page, x, y)
+        given = {"type": kind, "x": x, "y": y, "button": "left", "buttons": 1, "force": force}
+        session.send("Input.dispatchMouseEvent", given | {"pointerType": "pen", "clickCount": 1})
+
+    pen("mousePressed", 200, 200, 0.2)
+    pen("mouseMoved", 300, 200, 0.2)
+    pen("mouseMoved", 600, 200, 1.0)
+    pen("mouseReleased", 600, 200, 1.0)
+    assert [alpha(page, 250, y) for y in (200, 212)] == [255, 0]
+    assert [alpha(page, 590, y) for y in (200, 220)] == [255, 255]
+    taken(book)
+    (mark,) = Mask.from_json(book.run(1)).marks
+    assert isinstance(mark, Stroke)
+    assert sorted({round(radius) for _, _, radius in mark.points}) == [6, 30]
+
+
 def test_keys_work_on_the_photo_and_stay_out_of_the_notebook(notebook: Opened) -> None:
     """The painter's keys act while the photo has the focus, none of them reaches the notebook, and Tab leaves."""
     book = notebook(DRAWER, SHOW)
@@ -266,7 +295,9 @@ def test_keys_work_on_the_photo_and_stay_out_of_the_notebook(notebook: Opened) -
         "l": "Line",
         "r": "Rectangle",
         "o": "Ellipse",
-        "p": "Lasso",
+        "p": "Polygon",
+        "f": "Lasso",
+        "g": "Bucket",
         "b": "Brush",
     }.items():
         page.keyboard.press(key)

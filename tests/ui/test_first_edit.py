@@ -48,7 +48,7 @@ def test_first_edit_from_photo_to_result_and_on(notebook: Opened, tmp_path: Path
     assert fill[2] > max(fill[0], fill[1])
 
     book.button("Use as input").click()
-    expect(book.editor.locator(".ttapi-file")).to_contain_text("sample-edit-1")
+    expect(book.editor.locator(".ttapi-file").first).to_contain_text("sample-edit-1")
     book.prompt.fill("an empty green bowl")
     book.button("Run").click()
     expect(book.status).to_contain_text("Waiting")

@@ -51,8 +51,10 @@ def test_chosen_photo_larger_than_a_message_arrives_whole(notebook: Opened, tmp_
         EDITOR, "import numpy as np\nprint(editor.image.size, int(np.asarray(editor.image.pixels).sum()))"
     )
     book.run(0)
-    book.editor.locator("input[type=file]").set_input_files(path)
-    expect(book.editor.locator(".ttapi-file")).to_contain_text("noise.png · 2100 × 1900", timeout=PATIENCE)
+    book.editor.locator("input[type=file]").first.set_input_files(path)
+    expect(book.editor.locator(".ttapi-file").first).to_contain_text(
+        "noise.png · 2100 × 1900", timeout=PATIENCE
+    )
     assert book.run(1) == f"(2100, 1900) {int(noise.sum())}"
 
 
@@ -62,9 +64,9 @@ def test_dropped_and_pasted_photos_are_opened(notebook: Opened) -> None:
     book.run(0)
     hand_over(book, "dragover", "over.png", png(40, 30))
     hand_over(book, "drop", "dropped.png", png(40, 30))
-    expect(book.editor.locator(".ttapi-file")).to_contain_text("dropped.png · 40 × 30")
+    expect(book.editor.locator(".ttapi-file").first).to_contain_text("dropped.png · 40 × 30")
     hand_over(book, "paste", "pasted.png", png(30, 20))
-    expect(book.editor.locator(".ttapi-file")).to_contain_text("pasted.png · 30 × 20")
+    expect(book.editor.locator(".ttapi-file").first).to_contain_text("pasted.png · 30 × 20")
 
 
 def test_sample_is_one_click_away(notebook: Opened) -> None:
@@ -73,7 +75,7 @@ def test_sample_is_one_click_away(notebook: Opened) -> None:
     book.run(0)
     expect(book.status).to_contain_text("There is no picture")
     book.button("Use the sample").click()
-    expect(book.editor.locator(".ttapi-file")).to_contain_text("sample.jpg · 1024 × 1024")
+    expect(book.editor.locator(".ttapi-file").first).to_contain_text("sample.jpg · 1024 × 1024")
 
 
 def test_heic_photo_gets_a_sentence_and_loses_nothing(notebook: Opened) -> None:
@@ -85,5 +87,5 @@ def test_heic_photo_gets_a_sentence_and_loses_nothing(notebook: Opened) -> None:
     hand_over(book, "drop", "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     expect(book.status.get_by_role("alert")).to_contain_text("HEIC photo")
     expect(book.status.get_by_role("alert")).to_contain_text("JPEG")
-    expect(book.editor.locator(".ttapi-file")).to_contain_text("sample.jpg")
+    expect(book.editor.locator(".ttapi-file").first).to_contain_text("sample.jpg")
     expect(book.prompt).to_have_value("keep this")
