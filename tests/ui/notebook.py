@@ -76,6 +76,14 @@ class Notebook:
         expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=PATIENCE)
         return "\n".join(cell.locator(".jp-OutputArea-output pre").all_inner_texts()).strip()
 
+    def save(self) -> None:
+        """Save the notebook, and wait until the server has it."""
+        with self.page.expect_response(
+            lambda answer: answer.request.method == "PUT" and "/api/contents/" in answer.url
+        ):
+            self.page.keyboard.press("Control+s")
+        self.page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+
     @property
     def editor(self) -> Locator:
         """The first editor."""

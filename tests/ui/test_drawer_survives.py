@@ -37,9 +37,7 @@ def test_closed_tab_is_opened_again(lab: Lab, context: BrowserContext) -> None:
     first.run(0)
     drag(first.page, (200, 200), (400, 200))
     taken(first)
-    first.page.locator("jp-button[data-command='docmanager:save']").click()
-    expect(first.page.locator(".jp-Notebook")).to_be_visible()
-    first.page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    first.save()
     first.page.close()
     page = context.new_page()
     page.goto(f"{lab.url}/lab/workspaces/again/tree/closed.ipynb?reset")
@@ -131,8 +129,7 @@ def test_drawer_in_notebook_7(page: Page, lab: Lab) -> None:
     for key in "dd":
         page.keyboard.press(key)
     assert page.locator(".jp-Notebook .jp-CodeCell").count() == 2
-    page.keyboard.press("Control+s")
-    page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+    book.save()
     page.reload()
     wait_for_ink(page, 300, 200)
     drag(page, (200, 500), (400, 500))
