@@ -1,0 +1,143 @@
+"""One click, at most one POST: whatever happens to the page or the kernel while a paid run is under way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from PIL import Image
+from playwright.sync_api import BrowserContext, expect
+
+from tests.server import Reply, Server, json_reply, pictures
+from tests.ui.lab import Lab
+from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.paid import paid_editor
+
+Opened = Callable[..., Notebook]
+STATES = "print([row.state for row in log.rows()])"
+
+
+class Held:
+    """A server that answers when it is let: until then, a run is under way."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self._go = server.event()
+        picture = pictures(Image.new("RGB", (1024, 1024), "teal"))
+        server.answer = Reply(body=json_reply(picture).body, hold=self._go)
+
+    def has_it(self) -> None:
+        """Wait until the request has come."""
+        self.server.wait_for(1)
+
+    def answer(self) -> None:
+        """Let the answer go."""
+        self._go.set()
+
+
+@pytest.fixture
+def held(server: Server) -> Held:
+    """The test's own server, holding its answer back."""
+    return Held(server)
+
+
+def tell_kernel(book: Notebook, what: Literal["interrupt", "restart"]) -> None:
+    """Interrupt or restart the notebook's kernel, as its menu does."""
+    name = re.sub(r".*/tree/", "", book.page.url).split("?")[0]
+    sessions = book.page.request.get(f"{book.lab.url}/api/sessions").json()
+    (kernel,) = [session["kernel"]["id"] for session in sessions if session["path"] == name]
+    # The server takes a request from elsewhere only with the token of its page.
+    token = {cookie["name"]: cookie["value"] for cookie in book.page.context.cookies()}["_xsrf"]
+    answer = book.page.request.post(
+        f"{book.lab.url}/api/kernels/{kernel}/{what}", headers={"X-XSRFToken": token}
+    )
+    assert answer.ok, answer.text()
+
+
+def test_double_click_and_key(notebook: Opened, held: Held, tmp_path: Path) -> None:
+    """A double click, and Ctrl+Enter after it, send one request."""
+    book = notebook(paid_editor(held.server, tmp_path), STATES)
+    book.run(0)
+    book.button("Run").dblclick()
+    book.prompt.click()
+    book.page.keyboard.press("Control+Enter")
+    book.page.keyboard.press("Control+Enter")
+    held.has_it()
+    held.answer()
+    book.wait_for_results()
+    assert book.run(1) == "['done']"
+    assert len(held.server.posts) == 1
+
+
+def test_two_tabs(context: BrowserContext, lab: Lab, held: Held, tmp_path: Path) -> None:
+    """The same editor in two tabs: Run is pressed in both, one request is sent, and both show the result."""
+    cells = [paid_editor(held.server, tmp_path), STATES]
+    first = Notebook.opened(context.new_page(), lab, "two_tabs.ipynb", cells)
+    first.run(0)
+    first.save()
+    second = Notebook(context.new_page(), lab)
+    second.page.goto(f"{lab.url}/lab/workspaces/second/tree/two_tabs.ipynb?reset")
+    expect(second.button("Run")).to_be_enabled(timeout=PATIENCE)
+    # Neither click waits for what the other has done.
+    for book in (first, second):
+        book.button("Run").evaluate("button => button.click()")
+    held.has_it()
+    for book in (first, second):
+        expect(book.button("Run")).to_be_disabled()
+    held.answer()
+    for book in (first, second):
+        book.wait_for_results()
+        expect(book.editor.get_by_role("slider", name="Before and after")).to_be_visible()
+    assert first.run(1) == "['done']"
+    assert len(held.server.posts) == 1
+
+
+def test_reload(notebook: Opened, held: Held, tmp_path: Path) -> None:
+    """After a reload while a run is under way the editor still waits for it, and shows its result."""
+    book = notebook(paid_editor(held.server, tmp_path), STATES)
+    book.run(0)
+    book.save()
+    book.button("Run").click()
+    held.has_it()
+    book.page.reload()
+    expect(book.button("Run")).to_be_disabled(timeout=PATIENCE)
+    expect(book.status).to_contain_text("Waiting")
+    held.answer()
+    book.wait_for_results()
+    assert book.run(1) == "['done']"
+    assert len(held.server.posts) == 1
+
+
+def test_interrupt(notebook: Opened, held: Held, tmp_path: Path) -> None:
+    """Interrupting the kernel stops the cell that waits, and not the run."""
+    book = notebook(paid_editor(held.server, tmp_path), "editor.current.wait()", STATES)
+    book.run(0)
+    book.button("Run").click()
+    held.has_it()
+    waiting = book.start(1)
+    tell_kernel(book, "interrupt")
+    expect(waiting.locator(".jp-OutputArea-output")).to_contain_text("KeyboardInterrupt", timeout=PATIENCE)
+    held.answer()
+    book.wait_for_results()
+    assert book.run(2) == "['done']"
+    assert len(held.server.posts) == 1
+
+
+def test_restart(notebook: Opened, held: Held, tmp_path: Path) -> None:
+    """A kernel that restarts while a run is under way sends nothing again, and says that it may have been billed."""
+    book = notebook(paid_editor(held.server, tmp_path), STATES)
+    book.run(0)
+    book.button("Run").click()
+    held.has_it()
+    tell_kernel(book, "restart")
+    held.answer()
+    book.run(0)
+    assert book.run(1) == "['unknown']"
+    history = book.editor.locator(".ttapi-history")
+    history.get_by_text("Earlier runs").click()
+    expect(history).to_contain_text("unknown: may have been billed")
+    expect(history.get_by_role("button", name="It was not")).to_be_visible()
+    assert len(held.server.posts) == 1
