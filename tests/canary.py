@@ -47,7 +47,8 @@ def _page(status: int) -> Reply:
     return Reply(status, f"<html>Your key {KEY} is wrong</html>".encode(), {"X-Key": KEY}, mime="text/html")
 
 
-def _answers(server: Server) -> dict[str, Callable[[], object]]:
+def answers(server: Server) -> dict[str, Callable[[], object]]:
+    """By the name of a fault, what lets the server answer with it, the key in whatever it can say."""
     good = json.dumps(pictures(PHOTO)).encode()
 
     def answer(reply: Reply | Callable[[Request], Reply]) -> Callable[[], object]:
@@ -93,7 +94,7 @@ def _answers(server: Server) -> dict[str, Callable[[], object]]:
 
 with Server() as _server:
     FAULTS: tuple[str, ...] = (
-        *_answers(_server),
+        *answers(_server),
         "nobody listens",
         "no connection",
         "disk full",
@@ -205,7 +206,7 @@ def _after(
     elif fault == "cancelled":
         server.answer = Reply(200, json_reply(pictures(PHOTO)).body, hold=server.event())
     else:
-        _answers(server)[fault]()
+        answers(server)[fault]()
     client = make(server, folder, **settings)
     errors: list[BaseException] = []
     if fault not in ("cancelled", "disk full"):

@@ -157,8 +157,7 @@ class Server:
 
     def __exit__(self, *error: object) -> None:
         self._closing.set()
-        for event in self._held:
-            event.set()
+        self.let_go()
         # Wakes accept(), which closing alone does not everywhere.
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
             pass
@@ -171,10 +170,15 @@ class Server:
             raise self._failures[0]
 
     def event(self) -> threading.Event:
-        """An event for `Reply.hold`, which the server's end sets too."""
+        """An event for `Reply.hold`, which `let_go` and the server's end set too."""
         event = threading.Event()
         self._held.append(event)
         return event
+
+    def let_go(self) -> None:
+        """Let every reply go that is held back."""
+        for event in self._held:
+            event.set()
 
     @property
     def posts(self) -> list[Request]:

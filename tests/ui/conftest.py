@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,3 +66,19 @@ def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Callable[.
         return Notebook.opened(page, lab, name, cells)
 
     return opened
+
+
+@pytest.fixture
+def saving_widgets(lab: Lab, request: pytest.FixtureRequest) -> Iterator[bool]:
+    """JupyterLab's setting to save widget state with a notebook, which a page reads when it is opened."""
+    path = (
+        lab.folder.parent
+        / "settings"
+        / "@jupyter-widgets"
+        / "jupyterlab-manager"
+        / "plugin.jupyterlab-settings"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"saveState": request.param}))
+    yield request.param
+    path.unlink()

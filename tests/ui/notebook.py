@@ -73,7 +73,8 @@ class Notebook:
         """Run a code cell, wait for its end, and return the text it printed."""
         cell = self.start(number)
         # [*] while it runs, [3] when it has ended.
-        expect(cell.locator(".jp-InputPrompt").first).to_have_text(re.compile(r"\[\d+\]"), timeout=PATIENCE)
+        ended = cell.locator(".jp-InputPrompt").first.filter(has_text=re.compile(r"\[\d+\]"))
+        ended.wait_for(state="attached", timeout=PATIENCE)
         return "\n".join(cell.locator(".jp-OutputArea-output pre").all_inner_texts()).strip()
 
     def save(self) -> None:

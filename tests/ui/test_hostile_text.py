@@ -125,7 +125,13 @@ def test_a_script_would_be_seen(watched: Page, notebook: Opened) -> None:
     watched.wait_for_function("window.ran.length >= 8", timeout=PATIENCE)
 
 
-def test_no_script_is_run(watched: Page, notebook: Opened, server: Server, tmp_path: Path) -> None:
+def test_no_script_is_run(
+    watched: Page,
+    notebook: Opened,
+    server: Server,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
+) -> None:
     """Names, prompts, notes, options, answers, errors and files that are scripts: all are shown, none is run."""
     server.answer = answer
     chosen = sample_of(PAYLOADS, 5)
@@ -153,3 +159,4 @@ def test_no_script_is_run(watched: Page, notebook: Opened, server: Server, tmp_p
         page.mouse.move(200, 300)
         page.mouse.move(700, 500, steps=5)
         assert traces(page) == 0, payload
+    record_property("payloads", len(chosen))

@@ -293,22 +293,6 @@ def without_a_kernel(route: Route) -> None:
     route.fulfill(response=response, json=model)
 
 
-@pytest.fixture
-def saving_widgets(lab: Lab, request: pytest.FixtureRequest) -> Iterator[bool]:
-    """JupyterLab's setting to save widget state with a notebook, which a page reads when it is opened."""
-    path = (
-        lab.folder.parent
-        / "settings"
-        / "@jupyter-widgets"
-        / "jupyterlab-manager"
-        / "plugin.jupyterlab-settings"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"saveState": request.param}))
-    yield request.param
-    path.unlink()
-
-
 @pytest.mark.parametrize("saving_widgets", [False, True], ids=["plain", "with widget state"], indirect=True)
 def test_saved_notebook_shows_thumbnails_without_a_kernel(
     browser: Browser, lab: Lab, saving_widgets: bool
