@@ -57,15 +57,22 @@ def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.fixture
-def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Callable[..., Notebook]:
-    """Opens a notebook: `notebook("01_first_edit.ipynb")` a copy of an example, `notebook(code, code)` a new one."""
+def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Opens a notebook: `notebook("01_first_edit.ipynb")` a copy of an example, `notebook(code, code)` a new one.
+
+    Its kernel ends with the test: fifty of them together would slow the last tests down.
+    """
+    books: list[Notebook] = []
 
     def opened(*cells: str) -> Notebook:
         # Brackets and dots of a parametrized test mean something in an address.
         name = re.sub(r"\W+", "-", request.node.name) + ".ipynb"
-        return Notebook.opened(page, lab, name, cells)
+        books.append(Notebook.opened(page, lab, name, cells))
+        return books[-1]
 
-    return opened
+    yield opened
+    for book in books:
+        book.tell_kernel("shut down")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import nbformat
 from playwright.sync_api import Locator, Page, expect
@@ -84,6 +85,19 @@ class Notebook:
         ):
             self.page.keyboard.press("Control+s")
         self.page.wait_for_function("!document.querySelector('.jp-mod-dirty')")
+
+    def tell_kernel(self, what: Literal["interrupt", "restart", "shut down"]) -> None:
+        """Interrupt, restart or shut down the notebook's kernel, as its menu does."""
+        name = re.sub(r".*/tree/", "", self.page.url).split("?")[0]
+        # The server takes such a request only with the token of its page.
+        tokens = {cookie["name"]: cookie["value"] for cookie in self.page.context.cookies()}
+        headers = {"X-XSRFToken": tokens["_xsrf"]}
+        for session in self.page.request.get(f"{self.lab.url}/api/sessions").json():
+            if session["path"] == name and what == "shut down":
+                self.page.request.delete(f"{self.lab.url}/api/sessions/{session['id']}", headers=headers)
+            elif session["path"] == name:
+                kernel = f"{self.lab.url}/api/kernels/{session['kernel']['id']}"
+                assert self.page.request.post(f"{kernel}/{what}", headers=headers).ok
 
     @property
     def editor(self) -> Locator:

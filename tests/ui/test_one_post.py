@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from PIL import Image
@@ -42,19 +40,6 @@ class Held:
 def held(server: Server) -> Held:
     """The test's own server, holding its answer back."""
     return Held(server)
-
-
-def tell_kernel(book: Notebook, what: Literal["interrupt", "restart"]) -> None:
-    """Interrupt or restart the notebook's kernel, as its menu does."""
-    name = re.sub(r".*/tree/", "", book.page.url).split("?")[0]
-    sessions = book.page.request.get(f"{book.lab.url}/api/sessions").json()
-    (kernel,) = [session["kernel"]["id"] for session in sessions if session["path"] == name]
-    # The server takes a request from elsewhere only with the token of its page.
-    token = {cookie["name"]: cookie["value"] for cookie in book.page.context.cookies()}["_xsrf"]
-    answer = book.page.request.post(
-        f"{book.lab.url}/api/kernels/{kernel}/{what}", headers={"X-XSRFToken": token}
-    )
-    assert answer.ok, answer.text()
 
 
 def test_double_click_and_key(notebook: Opened, held: Held, tmp_path: Path) -> None:
@@ -118,7 +103,7 @@ def test_interrupt(notebook: Opened, held: Held, tmp_path: Path) -> None:
     book.button("Run").click()
     held.has_it()
     waiting = book.start(1)
-    tell_kernel(book, "interrupt")
+    book.tell_kernel("interrupt")
     expect(waiting.locator(".jp-OutputArea-output")).to_contain_text("KeyboardInterrupt", timeout=PATIENCE)
     held.answer()
     book.wait_for_results()
@@ -132,7 +117,7 @@ def test_restart(notebook: Opened, held: Held, tmp_path: Path) -> None:
     book.run(0)
     book.button("Run").click()
     held.has_it()
-    tell_kernel(book, "restart")
+    book.tell_kernel("restart")
     held.answer()
     book.run(0)
     assert book.run(1) == "['unknown']"
