@@ -90,15 +90,16 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @contextlib.contextmanager
-def running_browser() -> Iterator[Browser]:
-    """The browser that `tests/get_browser.py` finds, without a window."""
+def running_browser(*more: str) -> Iterator[Browser]:
+    """The browser that `tests/get_browser.py` finds, without a window; `more` are options of Chromium's."""
     path = find_browser()
     if path is None:
         raise RuntimeError("There is no browser for the tests. Get one with: python tests/get_browser.py")
     with sync_playwright() as playwright:
         # As root, which containers are, Chromium has no sandbox to start.
         browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            executable_path=path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", *more],
         )
         yield browser
         browser.close()
