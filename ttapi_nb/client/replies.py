@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..errors import (
@@ -20,6 +21,7 @@ __all__ = ["interpret", "parse", "refusal"]
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
 
 LONGEST_MESSAGE = 10_000
+NO_PICTURES: Mapping[str, bytes | str] = MappingProxyType({})
 
 MAY_BE_BILLED = (
     "It may have been carried out and billed: "
@@ -84,10 +86,13 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
     )
 
 
-def parse(body: bytes, scrub: Callable[[str], str]) -> dict[str, Any] | None:
+def parse(
+    body: bytes | bytearray, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str] = NO_PICTURES
+) -> dict[str, Any] | None:
     """The JSON object in a response's body, or None where it is something else.
 
-    `scrub` takes the key out of all words in it. Pictures are left alone: a short key would stand in them by chance.
+    Where a word of `pictures` stands for a picture, that takes its place (see `ReplyReader`). `scrub` takes the key out
+    of all words. Pictures are left alone: a short key would stand in them by chance.
     """
 
     def scrubbed(given: Any) -> Any:
@@ -96,8 +101,13 @@ def parse(body: bytes, scrub: Callable[[str], str]) -> dict[str, Any] | None:
         # Half a character can be neither shown nor stored.
         return scrub(given.encode(errors="replace").decode()) if isinstance(given, str) else given
 
+    def kept(name: str, value: Any) -> Any:
+        if name != "b64_json":
+            return scrubbed(value)
+        return pictures.get(value, value) if isinstance(value, str) else value
+
     def keep(found: dict[str, Any]) -> dict[str, Any]:
-        return {name: value if name == "b64_json" else scrubbed(value) for name, value in found.items()}
+        return {name: kept(name, value) for name, value in found.items()}
 
     if sum(map(body.count, MARKS)) > MOST_MARKS:
         return None

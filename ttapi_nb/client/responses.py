@@ -149,6 +149,9 @@ async def _read_item(item: Any, fetch: Fetch) -> ImageData:
     revised = item.get("revised_prompt")
     blank = ImageData(revised_prompt=revised[:LONGEST_PROMPT] if isinstance(revised, str) else None)
     encoded, url = item.get("b64_json"), item.get("url")
+    if isinstance(encoded, bytes):
+        # Decoded as it arrived.
+        return replace(blank, data=encoded)
     if isinstance(encoded, str) and encoded:
         try:
             data = base64.b64decode(encoded.rsplit("base64,", 1)[-1], validate=True)

@@ -9,7 +9,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from ..budget import asked_images
 from ..download import download
 from ..errors import DownloadError, NotSentError, RateLimitError, TTAPIError, UnknownOutcomeError
 from ..request import EditRequest
+from .reading import ReplyReader
 from .replies import MAY_BE_BILLED, interpret, parse
 from .responses import ImagesResponse, fetched, read_response
 from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
@@ -32,6 +33,8 @@ __all__ = ["fetch", "send"]
 EMBEDDED_HEADER = "TTAPI-NB-Service"
 # In bytes: the largest picture there is takes 45 million as base64.
 REPLY_CAP, CAP_PER_RESULT = 500 * 10**6, 50 * 10**6
+# In bytes: how much of a compressed answer is unpacked at a time.
+PIECE = 2**20
 # httpx limits each read alone; one deadline over all of them is what people mean.
 NO_LIMIT = httpx.Timeout(None)
 # In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
@@ -77,9 +80,9 @@ async def _ask(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) ->
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
     # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
     scrub = core.secret.scrub if core.secret else str
-    parsed = await asyncio.to_thread(parse, reply.content, scrub)
+    parsed = await asyncio.to_thread(parse, reply.body.text, scrub, reply.body.pictures)
     try:
-        return interpret(reply.status_code, parsed), embedded
+        return interpret(reply.status, parsed), embedded
     except RateLimitError as error:
         error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
         raise
@@ -116,7 +119,7 @@ def _transport(core: Core) -> httpx.AsyncBaseTransport:
     return KeyTransport(network_transport(url), url, core.secret, core.auth_header, core.auth_scheme)
 
 
-async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -> httpx.Response:
+async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -> _Reply:
     transport = _transport(core)
     failure: Exception
     sent = False
@@ -144,10 +147,7 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
                 "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
             ) as reply,
         ):
-            content = await _read(reply, cap)
-            # It is decoded by now, though a gateway may have compressed it against our wish.
-            kept = {name: reply.headers[name] for name in reply.headers if name != "content-encoding"}
-            return httpx.Response(reply.status_code, headers=kept, content=content)
+            return _Reply(reply.status_code, reply.headers, await _read(reply, cap))
     except _StoppedError:
         failure = stopped or RuntimeError("The request was stopped.")
     except httpx.ConnectError:
@@ -157,8 +157,15 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(core, error, sent)
+    finally:
+        # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
+        on_sent = _nothing
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
+
+
+def _nothing() -> None:
+    pass
 
 
 def _broken(core: Core, error: Exception, sent: bool) -> TTAPIError:
@@ -182,6 +189,16 @@ def _broken(core: Core, error: Exception, sent: bool) -> TTAPIError:
     return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
 
 
+@dataclass(frozen=True)
+class _Reply:
+    """What came back for one POST."""
+
+    status: int
+    # A traceback shows this, and a service may quote the key.
+    headers: httpx.Headers = field(repr=False)
+    body: ReplyReader
+
+
 class _StoppedError(Exception):
     """Ends a request before its first byte leaves."""
 
@@ -190,16 +207,21 @@ class _TooLargeError(Exception):
     """An answer, or what it unpacks to, is over the cap."""
 
 
-async def _read(reply: httpx.Response, cap: int) -> bytes:
-    """The body, of which no more than `cap` bytes are unpacked at a time or kept."""
+async def _read(reply: httpx.Response, cap: int) -> ReplyReader:
+    """The body, unpacked, of which no more than `cap` bytes are taken."""
+    body, size = ReplyReader(), 0
+    # A gateway may have compressed it against our wish.
     packed = reply.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packed else None
-    parts = bytearray()
     async for part in reply.aiter_raw():
-        # One more than fits, to see that it does not fit.
-        parts += part if unpack is None else unpack.decompress(part, cap + 1 - len(parts))
-        if len(parts) > cap:
-            raise _TooLargeError
+        left = part
+        while left:
+            piece = left if unpack is None else unpack.decompress(left, PIECE)
+            left = b"" if unpack is None else unpack.unconsumed_tail
+            size += len(piece)
+            if size > cap:
+                raise _TooLargeError
+            body.feed(piece)
     if unpack is not None and not unpack.eof:
         raise EOFError
-    return bytes(parts)
+    return body

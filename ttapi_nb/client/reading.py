@@ -1,0 +1,150 @@
+"""`ReplyReader`: a reply as it arrives, its pictures decoded on the way, so that their base64 is never held whole."""
+
+from __future__ import annotations
+
+import binascii
+import io
+import json
+import re
+import secrets
+
+__all__ = ["ReplyReader"]
+
+# In valid JSON only a key stands so: within a text these quotation marks would have a backslash.
+START = re.compile(rb'(?<=[{,\s])"b64_json"\s{0,8}:\s{0,8}"')
+LONGEST_START = 40
+# In bytes: a shorter text stays where it is.
+LEAST = 4096
+# Of a JSON text, up to its end or to an escape that is not whole.
+RUN = re.compile(rb'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+', re.DOTALL)
+LONGEST_ESCAPE = 6
+CONTROL = re.compile(rb"[\x00-\x1f]")
+PREFIX = b"base64,"
+DAMAGED = "?"
+
+
+class ReplyReader:
+    """Takes a reply's bytes piece by piece.
+
+    In `text`, a word that nobody can guess stands for each long picture. By that word `pictures` has its bytes, or,
+    where it is damaged, a text that is no base64.
+    """
+
+    def __init__(self) -> None:
+        self.text = bytearray()
+        self.pictures: dict[str, bytes | str] = {}
+        self._looked = 0
+        self._picture: _Picture | None = None
+        self._word = secrets.token_hex(16)
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        while data:
+            if self._picture is None:
+                data = self._look(data)
+                continue
+            data, ended = self._picture.feed(data)
+            if ended:
+                self._put(self._picture)
+                self._picture = None
+
+    def _look(self, data: bytes) -> bytes:
+        """Add to the text up to where a picture starts, and return what comes then."""
+        self.text += data
+        start = START.search(self.text, self._looked)
+        if start is None:
+            self._looked = max(0, len(self.text) - LONGEST_START)
+            return b""
+        rest = bytes(self.text[start.end() :])
+        del self.text[start.end() :]
+        self._looked = len(self.text)
+        self._picture = _Picture()
+        return rest
+
+    def _put(self, picture: _Picture) -> None:
+        decoded = picture.decoded()
+        if picture.invalid:
+            # Still no JSON: a text can't have a bare control character.
+            self.text += b"\0"
+        elif picture.size <= LEAST:
+            self.text += picture.head
+        else:
+            word = f"{self._word}-{len(self.pictures)}"
+            self.pictures[word] = decoded
+            self.text += word.encode()
+        self.text += b'"'
+
+
+class _Picture:
+    """A JSON text as it arrives, decoded from base64 as far as it is here."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.head = bytearray()
+        self.invalid = False
+        self._escape = b""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._encoded = bytearray()
+        self._out = io.BytesIO()
+        self._damaged = self._padded = False
+
+    def feed(self, data: bytes) -> tuple[bytes, bool]:
+        """Take text up to its end. Returns what comes after it, and whether it has ended."""
+        data, self._escape = self._escape + data, b""
+        while True:
+            # It matches always, if only nothing.
+            at = RUN.match(data).end()  # type: ignore[union-attr]
+            self._take(data[:at])
+            if data[at : at + 1] == b'"':
+                return data[at + 1 :], True
+            if len(data) - at < LONGEST_ESCAPE:
+                self._escape = data[at:]
+                return b"", False
+            self.invalid = True
+            data = data[at + 1 :]
+
+    def _take(self, raw: bytes) -> None:
+        self.size += len(raw)
+        if len(self.head) <= LEAST:
+            self.head += raw
+        if b"\\" in raw:
+            try:
+                text: str = json.loads(f'"{raw.decode(errors="replace")}"')
+                # A control character may be written so, though not in base64.
+                raw = CONTROL.sub(b"?", text.encode(errors="replace"))
+            except ValueError:
+                self.invalid = True
+        self._encoded += raw
+        # Where that comes twice, the last one counts.
+        if (prefix := self._encoded.rfind(PREFIX)) >= 0:
+            rest = self._encoded[prefix + len(PREFIX) :]
+            self._check(self._encoded[:prefix])
+            self._begin()
+            self._encoded += rest
+        # Four letters are three bytes. What may be the beginning of a prefix is left for later.
+        whole = max(0, len(self._encoded) - len(PREFIX)) // 4 * 4
+        self._decode(bytes(self._encoded[:whole]))
+        del self._encoded[:whole]
+
+    def _decode(self, letters: bytes) -> None:
+        if not letters:
+            return
+        try:
+            if self._damaged or self._padded:
+                raise binascii.Error("There is more after its end.")
+            self._out.write(binascii.a2b_base64(letters, strict_mode=True))
+            self._padded = letters.endswith(b"=")
+        except binascii.Error:
+            self._check(letters)
+            self._damaged, self._out = True, io.BytesIO()
+
+    def _check(self, letters: bytes | bytearray) -> None:
+        self.invalid = self.invalid or CONTROL.search(letters) is not None
+
+    def decoded(self) -> bytes | str:
+        """The picture's bytes at its end, or what stands for a damaged one."""
+        self._decode(bytes(self._encoded))
+        # Not copied, as the bytes of a bytearray would be.
+        return DAMAGED if self._damaged else self._out.getvalue()
