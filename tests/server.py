@@ -77,8 +77,9 @@ class Reply:
     """What the server answers.
 
     `hold` is waited for before a byte leaves. `cut` sends only so many bytes of the body and drops the line. `drip`
-    sends the body over and over, a byte at a time, until the client hangs up. `drop` answers nothing.
-    `said` are the words behind the status.
+    sends the body over and over, a byte at a time, until the client hangs up. `drop` answers nothing. `stall` sends
+    only so many bytes, the head's among them, and then neither the rest nor a goodbye. `said` are the words behind the
+    status. A header without a value is left out.
     """
 
     status: int = 200
@@ -89,6 +90,7 @@ class Reply:
     cut: int | None = None
     drip: bool = False
     drop: bool = False
+    stall: int | None = None
     said: str = "Said"
 
 
@@ -139,6 +141,8 @@ class Server:
         self.routes: dict[str, Answer] = {}
         self.drop_halfway: bool = False
         """Hang up after half of a request's body."""
+        self.greeting: Literal["listen", "reset", "stall"] = "listen"
+        """What to do with who connects: hear the request, hang up, or do nothing at all."""
         self.requests: list[Request] = []
         self.connections = 0
         self._changed = threading.Condition()
@@ -207,6 +211,12 @@ class Server:
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:
             connection.settimeout(PATIENCE)
+            if self.greeting == "reset":
+                _reset(connection)
+                return
+            if self.greeting == "stall":
+                self._closing.wait(PATIENCE)
+                return
             try:
                 self._converse(connection, stream)
             except (ConnectionError, TimeoutError):
@@ -247,8 +257,13 @@ class Server:
             "Content-Length": str(10**6 if reply.drip else len(reply.body)),
             "Connection": "close",
         } | dict(reply.headers)
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        connection.sendall(f"HTTP/1.1 {reply.status} {reply.said}\r\n{head}\r\n".encode("latin-1"))
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
+        head = f"HTTP/1.1 {reply.status} {reply.said}\r\n{lines}\r\n".encode("latin-1")
+        if reply.stall is not None:
+            connection.sendall((head + reply.body)[: reply.stall])
+            self._closing.wait(PATIENCE)
+            return
+        connection.sendall(head)
         if reply.drip:
             while not self._closing.wait(0.02):
                 connection.sendall(b" ")
