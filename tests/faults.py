@@ -84,7 +84,7 @@ FAULTS: tuple[Fault, ...] = (
     not_sent("no connection", "full port", slow=True),
     not_sent("no such name", "https://nowhere.invalid/v1", slow=True),
     not_sent("no TLS there", "https"),
-    unknown("reset as it connects", greeting("reset"), posts=0),
+    unknown("reset at the first byte", greeting("reset"), posts=0),
     unknown("never read", greeting("stall"), posts=0, slow=True),
     unknown("reset as it is sent", failing("half sent")),
     unknown("no answer", failing("time-out"), slow=True),

@@ -142,7 +142,7 @@ class Server:
         self.drop_halfway: bool = False
         """Hang up after half of a request's body."""
         self.greeting: Literal["listen", "reset", "stall"] = "listen"
-        """What to do with who connects: hear the request, hang up, or do nothing at all."""
+        """What to do with who connects: hear the request, hang up at its first byte, or do nothing at all."""
         self.requests: list[Request] = []
         self.connections = 0
         self._changed = threading.Condition()
@@ -212,6 +212,8 @@ class Server:
         with connection, connection.makefile("rb") as stream:
             connection.settimeout(PATIENCE)
             if self.greeting == "reset":
+                # Sooner, and whoever connects might or might not have begun to send.
+                connection.recv(1)
                 _reset(connection)
                 return
             if self.greeting == "stall":
