@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ttapi_nb.client.reading import LEAST, ReplyReader
+from ttapi_nb.client.reading import LEAST, MOST_PICTURES, ReplyReader
 from ttapi_nb.client.replies import parse
 from ttapi_nb.client.responses import read_response
 from ttapi_nb.errors import DownloadError
@@ -132,6 +132,26 @@ def test_a_word_is_another_each_time() -> None:
         words |= set(reader.pictures)
         assert all(len(word) >= 32 and word.encode() in reader.text for word in reader.pictures)
     assert len(words) == 3
+
+
+def test_more_pictures_than_any_reply_has() -> None:
+    """What a hostile service may send by the million costs no time: the rest stays text, and means the same."""
+    count = MOST_PICTURES + 3
+    reply = json.dumps({"data": count * [{"b64_json": LONG}]}).encode()
+    reader = ReplyReader()
+    reader.feed(reply)
+    assert len(reader.pictures) == MOST_PICTURES
+    assert results(read(reply, 4096)) == count * [(PICTURE, "")]
+
+
+def test_what_follows_no_json_is_not_kept() -> None:
+    """Once a reply can be no JSON, it takes no more memory."""
+    reader = ReplyReader()
+    reader.feed(of(f"{LONG}\\u00zz"))
+    for _ in range(100):
+        reader.feed(of(LONG))
+    assert reader.text == b""
+    assert reader.pictures == {}
 
 
 LETTERS = st.text(st.sampled_from('AZaz09+/=,:{}[]"\\un b64_json\n\x7fé'), max_size=30)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -238,11 +239,44 @@ def test_bad_result_beside_a_good_one(
 
 def test_compressed_against_our_wish(server: Server, client: Client, photo: Image.Image) -> None:
     """A gateway that compresses the reply all the same does not cost the picture."""
-    import gzip
-
     body = gzip.compress(json.dumps(PLAIN).encode())
     server.answer = Reply(200, body, headers={"Content-Encoding": "gzip"})
     assert client.images.edit(image=photo, prompt="x").images[0].size == (64, 64)
+
+
+def test_compressed_to_little(server: Server, client: Client, photo: Image.Image) -> None:
+    """A compressed reply that unpacks to many times its size is read whole, and what comes after its end is left."""
+    said = json.dumps(PLAIN | {"padding": " " * 5_000_000}).encode()
+    server.answer = Reply(200, gzip.compress(said) + b"more", headers={"Content-Encoding": "gzip"})
+    assert client.images.edit(image=photo, prompt="x").images[0].size == (64, 64)
+
+
+PACKED = gzip.compress(json.dumps(PLAIN).encode())
+
+
+@pytest.mark.parametrize(
+    ("body", "packed", "words"),
+    [
+        (json.dumps(PLAIN).encode() + b" " * 51_000_000, False, "larger than any answer"),
+        (gzip.compress(bytes(51_000_000)), True, "larger than any answer"),
+        (PACKED + bytes(51_000_000), True, "larger than any answer"),
+        (PACKED[:-9], True, "line broke before the whole answer"),
+    ],
+    ids=["plain", "packed", "after the end of a packed one", "packed and cut off"],
+)
+def test_more_or_less_than_an_answer(
+    server: Server, client: Client, photo: Image.Image, body: bytes, packed: bool, words: str
+) -> None:
+    """A reply that is larger than any, however it is written, or that is cut off, says so and that it may be billed."""
+    server.answer = Reply(200, body, headers={"Content-Encoding": "gzip"} if packed else {})
+    with pytest.raises(UnknownOutcomeError, match=f"{words}.*may have been carried out and billed"):
+        client.images.edit(image=photo, prompt="x")
+
+
+def test_more_parts_than_an_answer() -> None:
+    """A reply of a million small parts, which would take fifty times its size in memory, is not taken apart."""
+    assert parse(b'{"data":[' + 199_990 * b"0," + b"0]}", str) is not None
+    assert parse(b'{"data":[' + 200_000 * b"0," + b"0]}", str) is None
 
 
 def test_short_key_leaves_pictures_alone(server: Server, photo: Image.Image) -> None:

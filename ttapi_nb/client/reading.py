@@ -15,6 +15,8 @@ START = re.compile(rb'(?<=[{,\s])"b64_json"\s{0,8}:\s{0,8}"')
 LONGEST_START = 40
 # In bytes: a shorter text stays where it is.
 LEAST = 4096
+# An answer has a dozen at most, and a hostile one may have a million. The others stay where they are.
+MOST_PICTURES = 100
 # Of a JSON text, up to its end or to an escape that is not whole.
 RUN = re.compile(rb'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+', re.DOTALL)
 LONGEST_ESCAPE = 6
@@ -27,7 +29,8 @@ class ReplyReader:
     """Takes a reply's bytes piece by piece.
 
     In `text`, a word that nobody can guess stands for each long picture. By that word `pictures` has its bytes, or,
-    where it is damaged, a text that is no base64.
+    where it is damaged, a text that is no base64. Where a picture is written so that the reply can be no JSON, nothing
+    is kept.
     """
 
     def __init__(self) -> None:
@@ -35,38 +38,42 @@ class ReplyReader:
         self.pictures: dict[str, bytes | str] = {}
         self._looked = 0
         self._picture: _Picture | None = None
+        self._begun = 0
+        self._invalid = False
         self._word = secrets.token_hex(16)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
-        while data:
+        while data and not self._invalid:
             if self._picture is None:
                 data = self._look(data)
                 continue
-            data, ended = self._picture.feed(data)
+            picture = self._picture
+            data, ended = picture.feed(data)
             if ended:
-                self._put(self._picture)
+                self._put(picture)
                 self._picture = None
+            self._invalid = picture.invalid
+        if self._invalid:
+            self.text.clear()
 
     def _look(self, data: bytes) -> bytes:
         """Add to the text up to where a picture starts, and return what comes then."""
         self.text += data
-        start = START.search(self.text, self._looked)
+        start = START.search(self.text, self._looked) if self._begun < MOST_PICTURES else None
         if start is None:
             self._looked = max(0, len(self.text) - LONGEST_START)
             return b""
         rest = bytes(self.text[start.end() :])
         del self.text[start.end() :]
         self._looked = len(self.text)
+        self._begun += 1
         self._picture = _Picture()
         return rest
 
     def _put(self, picture: _Picture) -> None:
         decoded = picture.decoded()
-        if picture.invalid:
-            # Still no JSON: a text can't have a bare control character.
-            self.text += b"\0"
-        elif picture.size <= LEAST:
+        if picture.size <= LEAST:
             self.text += picture.head
         else:
             word = f"{self._word}-{len(self.pictures)}"
@@ -93,17 +100,15 @@ class _Picture:
     def feed(self, data: bytes) -> tuple[bytes, bool]:
         """Take text up to its end. Returns what comes after it, and whether it has ended."""
         data, self._escape = self._escape + data, b""
-        while True:
-            # It matches always, if only nothing.
-            at = RUN.match(data).end()  # type: ignore[union-attr]
-            self._take(data[:at])
-            if data[at : at + 1] == b'"':
-                return data[at + 1 :], True
-            if len(data) - at < LONGEST_ESCAPE:
-                self._escape = data[at:]
-                return b"", False
-            self.invalid = True
-            data = data[at + 1 :]
+        # It matches always, if only nothing.
+        at = RUN.match(data).end()  # type: ignore[union-attr]
+        self._take(data[:at])
+        if data[at : at + 1] == b'"':
+            return data[at + 1 :], True
+        self._escape = data[at:]
+        # A whole one would have matched.
+        self.invalid = self.invalid or len(self._escape) >= LONGEST_ESCAPE
+        return b"", False
 
     def _take(self, raw: bytes) -> None:
         self.size += len(raw)

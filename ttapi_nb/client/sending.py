@@ -124,6 +124,8 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
     failure: Exception
     sent = False
     stopped: Exception | None = None
+    # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
+    told = [on_sent]
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:
         nonlocal sent, stopped
@@ -131,7 +133,7 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
         tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
         if event.endswith(SENT_EVENT) and not sent and not tunnel:
             try:
-                on_sent()
+                told[0]()
             except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
                 stopped = error
                 raise _StoppedError from None
@@ -158,14 +160,9 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(core, error, sent)
     finally:
-        # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
-        on_sent = _nothing
+        told.clear()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
-
-
-def _nothing() -> None:
-    pass
 
 
 def _broken(core: Core, error: Exception, sent: bool) -> TTAPIError:
@@ -208,20 +205,23 @@ class _TooLargeError(Exception):
 
 
 async def _read(reply: httpx.Response, cap: int) -> ReplyReader:
-    """The body, unpacked, of which no more than `cap` bytes are taken."""
-    body, size = ReplyReader(), 0
+    """The body, unpacked, of which no more than `cap` bytes are taken, before or after."""
+    body, came, size = ReplyReader(), 0, 0
     # A gateway may have compressed it against our wish.
     packed = reply.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packed else None
     async for part in reply.aiter_raw():
-        left = part
-        while left:
+        came, left = came + len(part), part
+        # What comes after the end of a packed answer is no part of it, and zlib would keep it all.
+        while left and (unpack is None or not unpack.eof):
             piece = left if unpack is None else unpack.decompress(left, PIECE)
             left = b"" if unpack is None else unpack.unconsumed_tail
             size += len(piece)
             if size > cap:
                 raise _TooLargeError
             body.feed(piece)
+        if came > cap:
+            raise _TooLargeError
     if unpack is not None and not unpack.eof:
         raise EOFError
     return body
