@@ -116,3 +116,40 @@ def test_the_key_is_nowhere(
     # The search does find it, where it is: in the request that the service got.
     assert re.search(KEY.encode(), server.posts[0].head)
     assert len(server.posts) == 2 * len(faults)
+    book.tell_kernel("shut down")
+
+
+@pytest.mark.parametrize("saving_widgets", [True], ids=["with widget state"], indirect=True)
+def test_a_typed_key_goes_in_and_never_comes_out(
+    context: BrowserContext, lab: Lab, tmp_path: Path, saving_widgets: bool
+) -> None:
+    """A key typed into the editor is used, and neither before nor after that is it in anything that is kept."""
+    page = context.new_page()
+    kept = tmp_path / "config" / "key"
+    show = (
+        f"import os\nos.environ.pop('TTAPI_OFFLINE', None)\nos.environ['TT_API_KEY_FILE'] = {str(kept)!r}\n"
+        "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample())\neditor"
+    )
+    ask = "%xmode Verbose\nprint(editor.client, vars(editor), editor.client.core.secret)\nraise KeyError"
+    book = Notebook.opened(page, lab, "typed.ipynb", [show, ask])
+    book.run(0)
+    book.button("Use a key").click()
+    field = book.editor.get_by_label("TTAPI key")
+    field.press_sequentially(KEY)
+    searched = Searched()
+    book.save()
+    searched.look("saved before it is used", (lab.folder / "typed.ipynb").read_bytes())
+    book.editor.get_by_label("Remember on this computer").check()
+    book.editor.get_by_role("button", name="Use key").click()
+    expect(book.button("Use another key")).to_be_visible()
+    assert "api.ttapi.io" in book.run(1)
+    book.save()
+    saved = (lab.folder / "typed.ipynb").read_text()
+    searched.look("page", kept_by_page(page))
+    searched.look("saved notebook", saved)
+    searched.look("its widget state", json.dumps(json.loads(saved)["metadata"]["widgets"]))
+    searched.look("all that JupyterLab keeps", files(lab.folder.parent))
+    assert searched.hits == []
+    # The one place where it is, since that was asked for.
+    assert kept.read_text().strip() == KEY
+    book.tell_kernel("shut down")
