@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -153,7 +153,8 @@ class Run:
         self._lock = threading.RLock()
         self._callbacks: list[Callable[[Run], None]] = []
         self._step: Step | None = None
-        self._outcome: Future[Run] = Future()
+        # Of nothing: one of this run would keep it, and all its pictures, until the collector comes by.
+        self._outcome: Future[None] = Future()
         # Marked as running, so that whoever waits for it can't cancel it by being cancelled.
         self._outcome.set_running_or_notify_cancel()
 
@@ -184,15 +185,13 @@ class Run:
             raise RuntimeError(
                 "A callback of the run can't wait for it. Look at run.done and run.results instead."
             )
-        try:
-            return self._outcome.result(timeout)
-        except TimeoutError:
-            pass
-        if self._outcome.done():
-            return self._outcome.result()
-        raise TimeoutError(
-            f"The run is still going on after {timeout:g} seconds. Wait again, or cancel() it."
-        )
+        # Not by result(timeout): a run may have failed with a time-out of its own.
+        if not wait((self._outcome,), timeout).done:
+            raise TimeoutError(
+                f"The run is still going on after {timeout:g} seconds. Wait again, or cancel() it."
+            )
+        self._outcome.result()
+        return self
 
     @property
     def estimate(self) -> Estimate:
@@ -200,7 +199,8 @@ class Run:
         return (self.budget or Budget()).estimate(self.request)
 
     def __await__(self) -> Generator[Any, None, Run]:
-        return asyncio.shield(asyncio.wrap_future(self._outcome)).__await__()
+        yield from asyncio.shield(asyncio.wrap_future(self._outcome)).__await__()
+        return self
 
     def cancel(self) -> None:
         """Stop it: nothing is billed before the request has left; after that it goes on, and its answer is kept."""
@@ -237,7 +237,7 @@ class Run:
 
     # For the code that carries the run out, on the package's loop
 
-    def began(self, task: asyncio.Task[None]) -> None:
+    def began(self, task: asyncio.Task[None] | None) -> None:
         """The task that carries it out has started."""
         self._task = task
 
@@ -360,7 +360,7 @@ class Run:
         # Callbacks first: whoever waits finds everything that follows from the end done.
         self._changed()
         if error is None:
-            self._outcome.set_result(self)
+            self._outcome.set_result(None)
         else:
             self._outcome.set_exception(error)
 

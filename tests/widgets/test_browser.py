@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ttapi_nb.images import FILE_CAP, ImageFile
-from ttapi_nb.widgets.browser import Download, PhotoInput, RunKeys
+from ttapi_nb.widgets.browser import Page, PhotoInput
+from ttapi_nb.widgets.compare import Download
 
 
 def piece(
@@ -82,7 +83,7 @@ def test_callbacks_can_be_removed():
 
 def test_run_key_calls_back():
     """Only the message of the run key counts."""
-    keys, seen = RunKeys(), []
+    keys, seen = Page(), []
     keys.on_run(lambda: seen.append("run"))
     keys._handle_custom_msg({"type": "run"}, [])
     keys._handle_custom_msg({"type": "other"}, [])

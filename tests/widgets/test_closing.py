@@ -63,6 +63,23 @@ def test_the_fall_back_is_closed_too():
     }
 
 
+def test_the_key_form_is_closed_too():
+    """An editor whose form for the key was opened, and said something, leaves no widget."""
+    tt.ImageEditor().close()
+    gc.collect()
+    before = set(_instances)
+    editor = tt.ImageEditor()
+    assert editor._key_opener is not None
+    editor._key_opener.value = True
+    assert editor._key is not None
+    editor._key._input._handle_custom_msg({"type": "key"}, [memoryview(b"no key")])
+    assert editor._key._problem.words
+    editor.close()
+    del editor
+    gc.collect()
+    assert set(_instances) == before
+
+
 def test_closing_one_leaves_the_others():
     """Another editor on the same page goes on painting and drawing."""
     one, other = tt.MaskDrawer(Image.new("RGB", (64, 48))), tt.MaskDrawer(Image.new("RGB", (64, 48)))

@@ -109,7 +109,7 @@ def test_second_click_starts_nothing(photo, gate):
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
     first = editor.run()
     click(editor._run_button)
-    editor._keys._handle_custom_msg({"type": "run"}, [])
+    editor.drawer.page._handle_custom_msg({"type": "run"}, [])
     assert editor.run() is first
     assert editor._run_button.disabled
     gate.open.set()
@@ -152,7 +152,7 @@ def test_run_with_problems_raises_and_logs_nothing(editor):
     editor.prompt = ""
     with pytest.raises(tt.InvalidRequestError, match="The prompt is empty"):
         editor.run()
-    editor._keys._handle_custom_msg({"type": "run"}, [])
+    editor.drawer.page._handle_custom_msg({"type": "run"}, [])
     assert editor.status.tone == "alert"
     assert tt.RunLog().rows() == []
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from ttapi_nb import Mask, MaskDrawer
-from ttapi_nb.widgets.surface import PlainCanvas, Surface
+from ttapi_nb.widgets.plain import PlainCanvas
+from ttapi_nb.widgets.surface import Surface
 
 
 @pytest.fixture

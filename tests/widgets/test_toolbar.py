@@ -91,10 +91,10 @@ def test_the_edge_moves_by_pixels(drawer):
 
 def test_rows_open_and_are_disabled_without_anything_to_change(drawer):
     """An extra row is hidden until its button is pressed, and has nothing to press where it would change nothing."""
-    assert drawer._numbers.layout.display == "none"
+    assert drawer._numbers.children == ()
     drawer._numbers.opener.value = True
     drawer._edge.opener.value = True
-    assert drawer._numbers.layout.display is None
+    assert drawer._numbers.box.layout.display is None
     assert len(drawer._edge.children) == 4
     assert all(child.disabled for child in drawer._edge.children)
     drawer.mask = drawer.mask.rectangle((0, 0, 10, 10))

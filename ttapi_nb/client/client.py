@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from .cassette import Recorded
     from .responses import ImagesResponse
 
-__all__ = ["DEFAULT_BASE_URL", "OFFLINE_VARIABLE", "AsyncClient", "Client", "default_client"]
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "OFFLINE_VARIABLE",
+    "AsyncClient",
+    "Client",
+    "default_client",
+    "is_offline_forced",
+]
 
 DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
 # A name that can't exist, so that nothing meant for the embedded service can ever reach a network.
@@ -61,7 +68,7 @@ class _Base:
     ) -> None:
         # A traceback shows this frame: it must not hold the key when something below raises.
         given, api_key = held(api_key), None
-        if _is_offline_forced():
+        if is_offline_forced():
             self._embed(None, {}, wire=wire, timeout=timeout, plain_base64=plain_base64)
             return
         secret = find_key(given)
@@ -217,7 +224,8 @@ def _shown(url: object) -> str:
     return re.sub(r"//[^/@]*@", "//…@", str(url))
 
 
-def _is_offline_forced() -> bool:
+def is_offline_forced() -> bool:
+    """Whether the environment makes every client one of the embedded service."""
     # Alone in here: where a statement with os.environ in it raises, a traceback shows the environment with the key.
     return os.environ.get(OFFLINE_VARIABLE) == "1"
 
@@ -350,7 +358,7 @@ def default_client() -> Client:
 
     Raises `SettingsError` where the key that is found can't be used.
     """
-    if _is_offline_forced():
+    if is_offline_forced():
         return Client.offline()
     secret = look_for_key()
     return Client(secret) if secret is not None else Client.offline()

@@ -1,4 +1,4 @@
-"""The small parts that only the browser can do: reading a dropped photo, the run key, and downloads."""
+"""The small parts that only the browser can do: reading a dropped photo, and the page around it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from ..images import FILE_CAP, ImageFile
+from ..images import FILE_CAP
 
-__all__ = ["Download", "PhotoInput", "RunKeys", "Style"]
+__all__ = ["Page", "Part", "PhotoInput", "module"]
 
 
 def static(name: str) -> str:
@@ -20,7 +20,33 @@ def static(name: str) -> str:
     return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")
 
 
-class PhotoInput(anywidget.AnyWidget):
+def module(name: str) -> traitlets.Unicode[str, str | bytes]:
+    """What a part's `_esm` is: the text of a module in `static/`."""
+    return traitlets.Unicode(static(name)).tag(sync=True)
+
+
+class Part(anywidget.AnyWidget):
+    """A widget whose inside is a module in `static/`, with the style sheet that all of them have.
+
+    Its traits belong to its class. Left to anywidget, each widget would get a class of its own for them, which takes as
+    long as all the rest of making it.
+    """
+
+    _css = traitlets.Unicode(static("style.css")).tag(sync=True)
+    _anywidget_id = traitlets.Unicode().tag(sync=True)
+
+    @traitlets.default("_anywidget_id")
+    def _name(self) -> str:
+        return f"{type(self).__module__}.{type(self).__name__}"
+
+    def add_traits(self, **given: traitlets.TraitType[Any, Any]) -> None:
+        """Add the traits that are not there yet."""
+        missing = {name: trait for name, trait in given.items() if not self.has_trait(name)}
+        if missing:
+            super().add_traits(**missing)
+
+
+class PhotoInput(Part):
     """A row to choose, drop or paste a photo, or to take the sample; anywhere in the editor around it counts.
 
     With `several` it takes any number at a time, in the tray around it, and offers no sample.
@@ -28,8 +54,7 @@ class PhotoInput(anywidget.AnyWidget):
     with nothing, and `on_refused(callback)` with a sentence where a file is too large to be read.
     """
 
-    _esm = static("photo_input.js")
-    _css = static("style.css")
+    _esm = module("photo_input.js")
 
     photo_name = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode("Choose a photo").tag(sync=True)
@@ -79,11 +104,13 @@ class PhotoInput(anywidget.AnyWidget):
             self._photo_callbacks(name, data)
 
 
-class RunKeys(anywidget.AnyWidget):
-    """Calls back when Ctrl+Enter or Cmd+Enter is pressed inside the editor around it."""
+class Page(Part):
+    """What has to do with the page around a drawer, and an editor that it is in (see `static/page.js`).
 
-    _esm = static("run_keys.js")
-    _css = static("style.css")
+    It brings the style sheet, names for what ipywidgets leaves without one, and the run key: `on_run(callback)`.
+    """
+
+    _esm = module("page.js")
 
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})
@@ -91,29 +118,5 @@ class RunKeys(anywidget.AnyWidget):
         self.on_msg(lambda _, message, __: self._callbacks() if message.get("type") == "run" else None)
 
     def on_run(self, callback: Callable[[], None], remove: bool = False) -> None:
-        """Call `callback()` at each press."""
+        """Call `callback()` when Ctrl+Enter or Cmd+Enter is pressed inside the editor."""
         self._callbacks.register_callback(callback, remove=remove)
-
-
-class Download(anywidget.AnyWidget):
-    """Saves files through the browser: `download(file)`."""
-
-    _esm = static("download.js")
-    _css = static("style.css")
-
-    def __init__(self) -> None:
-        super().__init__(layout={"display": "none"})
-
-    def download(self, file: ImageFile) -> None:
-        """Let every browser that shows this widget download `file`."""
-        self.send({"type": "save", "name": file.name, "mime": file.mime}, [file.data])
-
-
-class Style(anywidget.AnyWidget):
-    """Brings the style sheet, and names for what ipywidgets leaves without one (see `static/names.js`)."""
-
-    _esm = static("names.js")
-    _css = static("style.css")
-
-    def __init__(self) -> None:
-        super().__init__(layout={"display": "none"})

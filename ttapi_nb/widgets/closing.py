@@ -30,7 +30,7 @@ def _is_shared(widget: ipywidgets.Widget) -> bool:
     return type(widget).__name__ == "_CanvasManager"
 
 
-class Closing(ipywidgets.Widget):
+class Closing:
     """For widgets that close as a whole."""
 
     def close(self) -> None:

@@ -15,10 +15,10 @@ from ..errors import TTAPIError
 from ..fit import extend
 from ..images import ImageSource, SourceImage, open_image
 from ..mask import Bitmap, Mark, Mask
-from .browser import Style
+from .browser import Page
 from .closing import Closing
 from .surface import LARGEST_BRUSH, PLAIN_TOOLS, TOOLS, Surface
-from .text import Words
+from .text import LateWords, Words, made
 from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
 
 __all__ = ["MaskDrawer"]
@@ -64,24 +64,28 @@ class MaskDrawer(Closing, ipywidgets.VBox):
         self.lock = threading.RLock()
         self._surface = Surface(self._marked, self._filled, self._key, self.lock)
         self._tools = ToolRow()
-        self._numbers = NumbersRow(self._marked)
-        self._edge = EdgeRow(self._changed_edge)
-        self._appearance = AppearanceRow()
-        self._extend = ExtendRow(self._extended)
-        self._undo = button("Undo", "undo", self.undo)
-        self._redo = button("Redo", "repeat", self.redo)
-        self._invert = button("Invert", "adjust", self.invert)
-        self._clear = button("Clear", "trash", self.clear)
-        extras = [self._numbers, self._edge, self._extend, self._appearance]
-        changing = row(
-            [self._undo, self._redo, self._invert, self._clear, *(extra.opener for extra in extras)]
-        )
-        tools = row([self._tools, changing, *extras])
+        # Each layout and style is a widget too: what looks alike shares them.
+        layout = ipywidgets.Layout()
+        self._numbers = NumbersRow(self._marked, layout)
+        self._edge = EdgeRow(self._changed_edge, layout)
+        self._appearance = AppearanceRow(layout)
+        self._extend = ExtendRow(self._extended, layout)
+        looks = {"layout": layout, "style": ipywidgets.ButtonStyle()}
+        self._undo = button("Undo", "undo", self.undo, **looks)
+        self._redo = button("Redo", "repeat", self.redo, **looks)
+        self._invert = button("Invert", "adjust", self.invert, **looks)
+        self._clear = button("Clear", "trash", self.clear, **looks)
+        self._extras = [self._numbers, self._edge, self._extend, self._appearance]
+        openers = [extra.opener for extra in self._extras]
+        changing = row([self._undo, self._redo, self._invert, self._clear, *openers], layout=layout)
+        self._rows = row([self._tools, changing], layout=layout)
         self._words = Words("Open a photo to paint on it.")
-        self._problem = Words()
-        self._style = Style()
-        super().__init__([tools, self._surface, self._words, self._problem, self._style])
+        self._problem = LateWords(self._arrange)
+        self.page = Page()
+        super().__init__([self._rows, self._surface, self._words, self.page])
         self.add_class("ttapi-drawer")
+        for extra in self._extras:
+            extra.observe(self._arrange_rows, "box")
         stage = self._surface.stage
         for name in ("tool", "brush_size", "pressure", "tint", "opacity", "show"):
             traitlets.link((self, name), (stage, name))
@@ -99,6 +103,12 @@ class MaskDrawer(Closing, ipywidgets.VBox):
 
     def __repr__(self) -> str:
         return f"MaskDrawer({self.image!r}, {self.mask!r})"
+
+    def _arrange(self) -> None:
+        self.children = made(self._rows, self._surface, self._words, self._problem, self.page)
+
+    def _arrange_rows(self, _: Any) -> None:
+        self._rows.children = made(*self._rows.children[:2], *(extra.box for extra in self._extras))
 
     def undo(self) -> None:
         """Go back to the mask before the last change; nothing happens where there is none."""

@@ -10,18 +10,20 @@ import ipywidgets
 import traitlets
 
 from ..client import Client, default_client
-from ..errors import FitError, TTAPIError
+from ..client.client import OFFLINE_VARIABLE, is_offline_forced
+from ..client.secret import Secret, held
+from ..errors import FitError, SettingsError, TTAPIError
 from ..fit import HOWS, Fit
 from ..images import ImageSource, SourceImage, open_image, sample
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
 from ..request import EditRequest
-from .browser import PhotoInput, RunKeys
+from .browser import PhotoInput
 from .closing import Closing
 from .drawer import MaskDrawer
 from .history import HistoryPanel
 from .pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
-from .text import StatusLine, Words
+from .text import LateWords, StatusLine, Words, made
 from .tray import ReferenceTray
 from .viewer import ResultViewer
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from ..lineage import Origin, Step
     from ..runlog import RunLog
     from ..runs import Result, Run
+    from .key import KeyForm
+    from .text import Tone
 
 __all__ = ["ImageEditor"]
 
@@ -44,7 +48,7 @@ class ImageEditor(Closing, ipywidgets.VBox):
     * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"pad"`, `"scale"` or
       `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
-      which it is.
+      which it is, and where it found no key it takes one: see `use_key`.
     * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
 
     `run()` is what the Run button does; `results` are those of the last run that had any. A saved result that is opened
@@ -81,7 +85,6 @@ class ImageEditor(Closing, ipywidgets.VBox):
         self.budget = budget
         self.current: Run | None = None
         self._input = PhotoInput()
-        self._keys = RunKeys()
         self.drawer = MaskDrawer()
         self._lock = self.drawer.lock
         self._model = ModelPicker()
@@ -90,14 +93,20 @@ class ImageEditor(Closing, ipywidgets.VBox):
         self._options = OptionsPanel()
         self._fit = FitPicker()
         self._tray = ReferenceTray()
-        self._run_button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
-        self._cancel_button = ipywidgets.Button(description="Cancel", icon="stop", disabled=True)
-        self._plan = Words()
-        self._restored = Words()
+        # A layout is a widget too: what has nothing special in its own shares one.
+        self._plain = ipywidgets.Layout()
+        self._run_button = ipywidgets.Button(
+            description="Run", icon="play", button_style="primary", layout=self._plain
+        )
+        self._cancel_button = ipywidgets.Button(
+            description="Cancel", icon="stop", disabled=True, layout=self._plain
+        )
+        self._plan = LateWords(self._arrange)
+        self._restored = LateWords(self._arrange)
         self.status = StatusLine()
         self.viewer = ResultViewer()
         self.history = HistoryPanel(self._log, self.restore_run)
-        super().__init__(self._arranged())
+        super().__init__(self._arranged(client is None and self.client.is_offline))
         self.add_class("ttapi-editor")
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
@@ -110,30 +119,60 @@ class ImageEditor(Closing, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
-    def _arranged(self) -> list[ipywidgets.Widget]:
-        service = Words(self.client.words, "notice" if self.client.is_offline else "quiet")
-        buttons = ipywidgets.HBox([self._run_button, self._cancel_button])
-        self._panel = ipywidgets.VBox(
-            [
-                self._model,
-                self._size,
-                self._prompt,
-                self._fit,
-                self._options,
-                self._tray,
-                service,
-                self._restored,
-                self._plan,
-                buttons,
-                self.status,
-            ]
-        )
+    def _arranged(self, takes_key: bool) -> list[ipywidgets.Widget]:
+        self._service = Words(self.client.words, "notice" if self.client.is_offline else "quiet")
+        # With a key or without, whoever brings a client has chosen.
+        self._key: KeyForm | None = None
+        self._key_opener = self._key_button() if takes_key and not is_offline_forced() else None
+        self._buttons = ipywidgets.HBox([self._run_button, self._cancel_button], layout=self._plain)
+        self._panel = ipywidgets.VBox(layout=self._plain)
+        self._arrange()
         self._panel.add_class("ttapi-panel")
         self.drawer.add_class("ttapi-stage")
-        body = ipywidgets.Box([self.drawer, self._panel])
+        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain)
         body.add_class("ttapi-body")
         history = [] if self.run_log is False else [self.history]
-        return [self._input, body, self.viewer, *history, self._keys]
+        return [self._input, body, self.viewer, *history]
+
+    def _arrange(self) -> None:
+        self._panel.children = made(
+            self._model,
+            self._size,
+            self._prompt,
+            self._fit,
+            self._options,
+            self._tray,
+            self._service,
+            self._key_opener,
+            self._key,
+            self._restored,
+            self._plan,
+            self._buttons,
+            self.status,
+        )
+
+    def _key_button(self) -> ipywidgets.ToggleButton:
+        opener = ipywidgets.ToggleButton(
+            description="Use a key", icon="key", tooltip="Send runs to TTAPI", layout=self._plain
+        )
+        opener.add_class("ttapi-key-opener")
+        opener.observe(self._open_key, "value")
+        return opener
+
+    def _open_key(self, change: Any) -> None:
+        if self._key is None:
+            # Here, not above: it is asked for once, if at all.
+            from .key import KeyForm
+
+            self._key = KeyForm(self.use_key, self._key_taken)
+            self._arrange()
+        self._key.layout.display = None if change.new else "none"
+
+    def _key_taken(self, words: str, tone: Tone) -> None:
+        with self._lock:
+            self._service.say(f"{self.client.words} {words}", tone)
+            if self._key_opener is not None:
+                self._key_opener.value, self._key_opener.description = False, "Use another key"
 
     def _log(self) -> RunLog:
         # Here, not above: an editor is shown sooner without it.
@@ -162,7 +201,7 @@ class ImageEditor(Closing, ipywidgets.VBox):
         self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
         self._run_button.on_click(lambda _: self._try_run())
         self._cancel_button.on_click(lambda _: self.cancel())
-        self._keys.on_run(self._try_run)
+        self.drawer.page.on_run(self._try_run)
         self.viewer.on_use(self.use_as_input)
         self.viewer.on_use_prompt(self._use_prompt)
 
@@ -232,6 +271,25 @@ class ImageEditor(Closing, ipywidgets.VBox):
             self._run_changed(run)
             loop.submit(self._show_time(run))
             return run
+
+    def use_key(self, key: Secret | str) -> None:
+        """Send the next runs to TTAPI with `key`; one that is under way goes on as it began.
+
+        `ttapi_nb.ask_key()` asks for one without showing it, and `ttapi_nb.store_key` keeps it for later. Raises
+        `MissingKeyError` or `SettingsError` where it can't be a key, and where the environment keeps all runs offline.
+        """
+        # A traceback shows this frame: it must not hold the key when something below raises.
+        given, key = held(key), ""
+        client = Client(given or Secret(""))
+        if client.is_offline:
+            raise SettingsError(
+                f"The environment's {OFFLINE_VARIABLE}=1 keeps every run in this process, so a key has no use. "
+                "Unset it, and restart the kernel."
+            )
+        with self._lock:
+            self.client = client
+            self._service.say(client.words)
+            self._check()
 
     def cancel(self) -> None:
         """Stop the run that is under way; what that means for the bill is said in the status."""

@@ -10,7 +10,7 @@ import traitlets
 
 from ..fit import HOWS
 from ..models import DEFAULT_MODEL, MODELS, Model, model_for
-from .text import Words
+from .text import LateWords, Words, made
 
 __all__ = ["FitPicker", "ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
 
@@ -37,15 +37,16 @@ class _ChoiceOrText(ipywidgets.VBox):
         self, description: str, placeholder: str, choices: Sequence[tuple[str, str]], value: str
     ) -> None:
         self._choices = ipywidgets.Dropdown(
-            description=description, options=[*choices, (OTHER, OTHER)], layout=WIDE, style=LABELS
+            description=description, options=choices, layout=WIDE, style=LABELS
         )
-        self._text = ipywidgets.Text(description=" ", placeholder=placeholder, layout=WIDE, style=LABELS)
-        self._note = Words()
-        super().__init__([self._choices, self._text, self._note])
+        self._placeholder = placeholder
+        # Made when there is another value than the known ones.
+        self._text: Any = None
+        self._note = LateWords(self._arrange)
+        super().__init__([self._choices])
         self.value = value
         self._show()
         self._choices.observe(self._chosen, "value")
-        self._text.observe(self._typed, "value")
         self.observe(self._show, "value")
 
     def __repr__(self) -> str:
@@ -56,7 +57,7 @@ class _ChoiceOrText(ipywidgets.VBox):
 
     def _chosen(self, change: Any) -> None:
         if change.new == OTHER:
-            self._text.layout.display = None
+            self._show_text()
             if self._text.value.strip():
                 self.value = self._text.value.strip()
         elif change.new is not None:
@@ -72,8 +73,22 @@ class _ChoiceOrText(ipywidgets.VBox):
             self._choices.value = self.value
         else:
             self._choices.value = OTHER
+            self._show_text()
             self._text.value = self.value
-        self._text.layout.display = "none" if known else None
+        if known and self._text is not None:
+            self._text.layout.display = "none"
+
+    def _show_text(self) -> None:
+        if self._text is None:
+            self._text = ipywidgets.Text(
+                description=" ", placeholder=self._placeholder, layout=WIDE, style=LABELS
+            )
+            self._text.observe(self._typed, "value")
+            self._arrange()
+        self._text.layout.display = None
+
+    def _arrange(self) -> None:
+        self.children = made(self._choices, self._text, self._note)
 
 
 class ModelPicker(_ChoiceOrText):
@@ -81,7 +96,9 @@ class ModelPicker(_ChoiceOrText):
 
     def __init__(self, value: str = DEFAULT_MODEL) -> None:
         names = [row.name for row in MODELS.values() if row.edits]
-        super().__init__("Model", "name of a model", [(name, name) for name in names], value)
+        super().__init__(
+            "Model", "name of a model", [*((name, name) for name in names), (OTHER, OTHER)], value
+        )
         self._describe()
         self.observe(self._describe, "value")
 
@@ -110,30 +127,38 @@ class SizePicker(_ChoiceOrText):
     model = traitlets.Unicode(DEFAULT_MODEL)
 
     def __init__(self, value: str = "auto", model: str = DEFAULT_MODEL) -> None:
-        super().__init__("Size", "WIDTHxHEIGHT", [("auto", "auto")], "auto")
-        self.observe(self._offer, "model")
+        super().__init__("Size", "WIDTHxHEIGHT", _sizes(model_for(model)), "auto")
         self.model = model
-        self._offer()
+        self._say_rule()
+        self.observe(self._offer, "model")
         self.value = value
 
-    def _offer(self, _: Any = None) -> None:
+    def _offer(self, _: Any) -> None:
         row = model_for(self.model)
         value = self.value if row.takes_size(self.value) else "auto"
-        free = row.size_rule is not None or not row.known
-        offered = [(size.replace("x", " × "), size) for size in row.sizes]
         self._choices.unobserve(self._chosen, "value")
-        self._choices.options = [*offered, (OTHER, OTHER)] if free else offered
+        self._choices.options = _sizes(row)
         self.value = value
         self._choices.value = value if value in self._known() else OTHER
         self._choices.observe(self._chosen, "value")
         self._show()
-        self._note.say(f"Or type another: {row.size_rule}." if row.size_rule else "")
+        self._say_rule()
+
+    def _say_rule(self) -> None:
+        rule = model_for(self.model).size_rule
+        self._note.say(f"Or type another: {rule}." if rule else "")
 
     def _show(self, _: Any = None) -> None:
         if self.value not in self._known() and all(value != OTHER for _, value in self._choices.options):
             # Assigned from Python: shown as it is, and refused by the checks.
             self._choices.options = [*self._choices.options, (OTHER, OTHER)]
         super()._show()
+
+
+def _sizes(row: Model) -> list[tuple[str, str]]:
+    offered = [(size.replace("x", " × "), size) for size in row.sizes]
+    free = row.size_rule is not None or not row.known
+    return [*offered, (OTHER, OTHER)] if free else offered
 
 
 class FitPicker(ipywidgets.VBox):
@@ -146,11 +171,12 @@ class FitPicker(ipywidgets.VBox):
     strict = traitlets.Bool(True)
 
     def __init__(self) -> None:
+        layout = ipywidgets.Layout(**WIDE)
         self._choices = ipywidgets.Dropdown(
-            description="Send", options=[(FIT_WORDS[how], how) for how in HOWS], layout=WIDE, style=LABELS
+            description="Send", options=[(FIT_WORDS[how], how) for how in HOWS], layout=layout, style=LABELS
         )
         self._strict = ipywidgets.Checkbox(
-            description="Keep what is outside the mask exactly", indent=False, layout=WIDE
+            description="Keep what is outside the mask exactly", indent=False, layout=layout
         )
         super().__init__([self._choices, self._strict])
         traitlets.link((self, "value"), (self._choices, "value"))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import anywidget
 import ipycanvas
 import ipywidgets
 import numpy as np
@@ -20,8 +19,11 @@ from PIL import Image
 
 from ..images import SourceImage, encode
 from ..mask import Coverage, Mark, Mask, Shape, Stroke
-from .browser import static
+from .browser import Part, module
 from .closing import Closing, close_tree
+
+if TYPE_CHECKING:
+    from .plain import PlainCanvas
 
 __all__ = ["PREVIEW_EDGE", "Surface"]
 
@@ -117,11 +119,10 @@ def _name_again(canvas: ipycanvas.Canvas) -> None:
     canvas._canvas_manager._current_canvas = None
 
 
-class Stage(anywidget.AnyWidget):
+class Stage(Part):
     """The browser's half: shows the two canvases and paints a stroke as it is drawn (see `static/stage.js`)."""
 
-    _esm = static("stage.js")
-    _css = static("style.css")
+    _esm = module("stage.js")
 
     photo = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
@@ -139,89 +140,6 @@ class Stage(anywidget.AnyWidget):
     margins = traitlets.Tuple(*(traitlets.Int(0, min=0) for _ in range(4)), default_value=(0, 0, 0, 0)).tag(
         sync=True
     )
-
-
-class PlainCanvas(ipycanvas.MultiCanvas):
-    """ipycanvas on its own: every move of the pointer comes here and the ink goes back."""
-
-    def __init__(self, surface: Surface) -> None:
-        super().__init__(2, width=320, height=240, layout={"width": "100%", "height": "auto"})
-        self.sheet = Sheet(self[0], self[1], OPACITY)
-        self._surface = surface
-        self._points: list[Point] = []
-        self.on_client_ready(self.draw)
-        ink = self[1]
-        ink.on_mouse_down(self._press)
-        ink.on_mouse_move(self._move)
-        ink.on_mouse_up(self._release)
-        ink.on_mouse_out(self._release)
-        ink.on_touch_start(lambda touches: self._press(*touches[0]) if touches else None)
-        ink.on_touch_move(lambda touches: self._move(*touches[0]) if touches else None)
-        ink.on_touch_end(lambda _: self._finish())
-        ink.on_touch_cancel(lambda _: self._finish())
-
-    def draw(self) -> None:
-        """Draw photo and ink."""
-        with self._surface.events:
-            self.sheet.draw_photo()
-            self.sheet.draw_all_ink()
-
-    def show_photo(self, source: SourceImage) -> None:
-        """Show another picture, without ink."""
-        self._points = []
-        self.width, self.height = self.sheet.show_photo(source)
-        self.draw()
-
-    def show_mask(self, mask: Mask) -> None:
-        """Show another mask; a stroke that is being drawn stays on top of it."""
-        self.sheet.show_mask(mask)
-        points, self._points = self._points, []
-        for point in points:
-            self._extend(point)
-
-    def _press(self, x: float, y: float) -> None:
-        with self._surface.events:
-            if self.sheet.has_photo and not self._points:
-                self._extend((x, y))
-
-    def _move(self, x: float, y: float) -> None:
-        with self._surface.events:
-            if self._points:
-                self._extend((x, y))
-
-    def _release(self, x: float, y: float) -> None:
-        with self._surface.events:
-            if self._points:
-                self._extend((x, y))
-                self._finish()
-
-    def _extend(self, point: Point) -> None:
-        before = self._points[-1] if self._points else point
-        self._points.append(point)
-        reach = self._reach
-        Stroke(((*before, reach), (*point, reach)), self._erases).draw(self.sheet.shown)
-        height, width = self.sheet.shown.shape
-        self.sheet.draw_ink(
-            max(0, int(min(before[0], point[0]) - reach) - 2),
-            max(0, int(min(before[1], point[1]) - reach) - 2),
-            min(width, int(max(before[0], point[0]) + reach) + 3),
-            min(height, int(max(before[1], point[1]) + reach) + 3),
-        )
-
-    def _finish(self) -> None:
-        with self._surface.events:
-            points, self._points = self._points, []
-            if points:
-                mark = Stroke(tuple((x, y, self._reach) for x, y in points), self._erases)
-                self._surface.finished(mark, self.sheet.scale)
-
-    @property
-    def _reach(self) -> float:
-        return self._surface.stage.brush_size / 2 * self.sheet.scale
-
-    @property
-    def _erases(self) -> bool:
-        return self._surface.stage.tool == "eraser"
 
 
 class Surface(Closing, ipywidgets.Box):
@@ -243,9 +161,10 @@ class Surface(Closing, ipywidgets.Box):
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
         self.events = lock
         self._taken: dict[str, int] = {}
-        self.stage = Stage(
-            photo=ipycanvas.Canvas(width=320, height=240), ink=ipycanvas.Canvas(width=320, height=240)
-        )
+        # The stage shows neither of the two as a widget.
+        layout = ipywidgets.Layout()
+        photo, ink = (ipycanvas.Canvas(width=320, height=240, layout=layout) for _ in range(2))
+        self.stage = Stage(photo=photo, ink=ink, layout=layout)
         self.plain: PlainCanvas | None = None
         self._sheet = Sheet(self.stage.photo, self.stage.ink, 1.0)
         self.stage.photo.on_client_ready(self._draw_photo)
@@ -339,6 +258,9 @@ class Surface(Closing, ipywidgets.Box):
         return mark is not None
 
     def _fall_back(self, reason: str) -> None:
+        # Here, not above: nearly every browser paints by itself.
+        from .plain import PlainCanvas
+
         self.plain = PlainCanvas(self)
         if self._source is not None:
             self.plain.show_photo(self._source)

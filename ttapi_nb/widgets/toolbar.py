@@ -30,16 +30,16 @@ ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16")
 SIZED = ("brush", "eraser", "line")
 
 
-def row(children: Sequence[ipywidgets.Widget]) -> ipywidgets.Box:
-    """Widgets side by side, which wrap where there is no room."""
-    made = ipywidgets.Box(list(children))
+def row(children: Sequence[ipywidgets.Widget], **looks: Any) -> ipywidgets.Box:
+    """Widgets side by side, which wrap where there is no room; `looks` may be a layout that it shares with others."""
+    made = ipywidgets.Box(list(children), **looks)
     made.add_class("ttapi-tools")
     return made
 
 
-def button(description: str, icon: str, act: Callable[[], None]) -> ipywidgets.Button:
-    """A button that calls `act()`."""
-    made = ipywidgets.Button(description=description, icon=icon, tooltip=description)
+def button(description: str, icon: str, act: Callable[[], None], **looks: Any) -> ipywidgets.Button:
+    """A button that calls `act()`; `looks` are a layout and a style that it shares with others."""
+    made = ipywidgets.Button(description=description, icon=icon, tooltip=description, **looks)
     made.on_click(lambda _: act())
     return made
 
@@ -63,13 +63,15 @@ class ToolRow(ipywidgets.Box):
     largest = traitlets.Int(300)
 
     def __init__(self) -> None:
-        self._buttons = ipywidgets.ToggleButtons()
+        # A layout is a widget too: these share one.
+        layout = ipywidgets.Layout()
+        self._buttons = ipywidgets.ToggleButtons(**_offered(TOOLS), layout=layout)
         self._size = ipywidgets.IntSlider(60, 1, 300, **_narrow("Brush size", 210))
         self._tolerance = ipywidgets.IntSlider(32, 0, 255, **_narrow("Tolerance", 200))
         self._pressure = ipywidgets.Checkbox(**_narrow("Pen pressure", 120, indent=False))
-        super().__init__([self._buttons, row([self._size, self._pressure, self._tolerance])])
+        settings = row([self._size, self._pressure, self._tolerance], layout=layout)
+        super().__init__([self._buttons, settings], layout=layout)
         self.add_class("ttapi-tools")
-        self._offer()
         traitlets.link((self, "tool"), (self._buttons, "value"))
         traitlets.dlink((self, "largest"), (self._size, "max"))
         traitlets.link((self, "brush_size"), (self._size, "value"))
@@ -78,11 +80,10 @@ class ToolRow(ipywidgets.Box):
         self._enable_settings()
 
     @traitlets.observe("tools")
-    def _offer(self, _: Any = None) -> None:
+    def _offer(self, _: Any) -> None:
         chosen = self.tool if self.tool in self.tools else self.tools[0]
-        self._buttons.options = [(tool.capitalize(), tool) for tool in self.tools]
-        self._buttons.icons = [HINTS[tool][0] for tool in self.tools]
-        self._buttons.tooltips = [HINTS[tool][1] for tool in self.tools]
+        for name, offered in _offered(self.tools).items():
+            setattr(self._buttons, name, offered)
         self.tool = self._buttons.value = chosen
 
     @traitlets.observe("tool")
@@ -93,28 +94,40 @@ class ToolRow(ipywidgets.Box):
         self._tolerance.disabled = self.tool != "bucket"
 
 
-class ExtraRow(ipywidgets.Box):
-    """A row that is made and shown when its `opener` is pressed: most drawings need none of them."""
+def _offered(tools: Sequence[str]) -> dict[str, Any]:
+    return {
+        "options": [(tool.capitalize(), tool) for tool in tools],
+        "icons": [HINTS[tool][0] for tool in tools],
+        "tooltips": [HINTS[tool][1] for tool in tools],
+    }
+
+
+class ExtraRow(traitlets.HasTraits):
+    """A row that is made when its `opener` is pressed, and then is its `box`: most drawings need none of them."""
 
     disabled = traitlets.Bool(False)
+    box = traitlets.Instance(ipywidgets.Box, allow_none=True)
 
-    def __init__(self, name: str, icon: str, hint: str) -> None:
-        self.opener = ipywidgets.ToggleButton(description=name, icon=icon, tooltip=hint)
-        self._made = False
+    def __init__(self, name: str, icon: str, hint: str, layout: ipywidgets.Layout) -> None:
+        self.opener = ipywidgets.ToggleButton(description=name, icon=icon, tooltip=hint, layout=layout)
         super().__init__()
-        self.add_class("ttapi-tools")
-        self.layout.display = "none"
         self.opener.observe(self._open, "value")
+
+    @property
+    def children(self) -> tuple[Any, ...]:
+        """What is in the row; nothing before it was opened."""
+        return () if self.box is None else self.box.children
 
     def _controls(self) -> Sequence[ipywidgets.Widget]:
         """What is in the row, made when it is first opened."""
         raise NotImplementedError
 
     def _open(self, _: Any = None) -> None:
-        if self.opener.value and not self._made:
-            self.children, self._made = tuple(self._controls()), True
+        if self.opener.value and self.box is None:
+            self.box = row(self._controls())
             self._enable()
-        self.layout.display = None if self.opener.value else "none"
+        elif self.box is not None:
+            self.box.layout.display = None if self.opener.value else "none"
 
     @traitlets.observe("disabled")
     def _enable(self, _: Any = None) -> None:
@@ -127,9 +140,9 @@ class NumbersRow(ExtraRow):
 
     picture_size = traitlets.Tuple((0, 0))
 
-    def __init__(self, on_mark: Callable[[Shape], None]) -> None:
+    def __init__(self, on_mark: Callable[[Shape], None], layout: ipywidgets.Layout) -> None:
         self._on_mark = on_mark
-        super().__init__("Numbers", "keyboard", "Add a shape by its place and size in pixels")
+        super().__init__("Numbers", "keyboard", "Add a shape by its place and size in pixels", layout)
 
     def _controls(self) -> Sequence[ipywidgets.Widget]:
         self._outline = ipywidgets.Dropdown(
@@ -146,7 +159,7 @@ class NumbersRow(ExtraRow):
 
     @traitlets.observe("picture_size")
     def _suggest(self, change: Any = None) -> None:
-        if change is not None and not self._made:
+        if change is not None and self.box is None:
             return
         width, height = self.picture_size
         self._left.max, self._top.max, self._width.max, self._height.max = width, height, width, height
@@ -164,9 +177,9 @@ class NumbersRow(ExtraRow):
 class EdgeRow(ExtraRow):
     """Grows, shrinks or feathers the mask by a number of image pixels; calls `on_change(what, pixels)`."""
 
-    def __init__(self, on_change: Callable[[str, float], None]) -> None:
+    def __init__(self, on_change: Callable[[str, float], None], layout: ipywidgets.Layout) -> None:
         self._on_change = on_change
-        super().__init__("Edge", "bullseye", "Grow, shrink or feather the mask")
+        super().__init__("Edge", "bullseye", "Grow, shrink or feather the mask", layout)
 
     def _controls(self) -> Sequence[ipywidgets.Widget]:
         self._pixels = ipywidgets.BoundedIntText(8, min=1, max=100, **_narrow("Pixels", 120))
@@ -188,9 +201,15 @@ class ExtendRow(ExtraRow):
 
     margins = traitlets.Tuple(*(traitlets.Int(0, min=0) for _ in range(4)), default_value=(0, 0, 0, 0))
 
-    def __init__(self, on_extend: Callable[[tuple[int, int, int, int], str | None], None]) -> None:
+    def __init__(
+        self,
+        on_extend: Callable[[tuple[int, int, int, int], str | None], None],
+        layout: ipywidgets.Layout,
+    ) -> None:
         self._on_extend, self._showing = on_extend, False
-        super().__init__("Extend", "expand-arrows-alt", "Put room around the photo for the model to fill")
+        super().__init__(
+            "Extend", "expand-arrows-alt", "Put room around the photo for the model to fill", layout
+        )
 
     def _controls(self) -> Sequence[ipywidgets.Widget]:
         self._fields = [
@@ -207,7 +226,7 @@ class ExtendRow(ExtraRow):
 
     @traitlets.observe("margins")
     def _show(self, change: Any = None) -> None:
-        if change is not None and not self._made:
+        if change is not None and self.box is None:
             return
         # Half of the fields in their new state would be other margins.
         margins, self._showing = self.margins, True
@@ -235,8 +254,8 @@ class AppearanceRow(ExtraRow):
     opacity = traitlets.Float(0.6, min=0.0, max=1.0)
     show = traitlets.Enum(("tint", "edges"), "tint")
 
-    def __init__(self) -> None:
-        super().__init__("View", "eye", "How the mask is shown")
+    def __init__(self, layout: ipywidgets.Layout) -> None:
+        super().__init__("View", "eye", "How the mask is shown", layout)
 
     def _controls(self) -> Sequence[ipywidgets.Widget]:
         self._show = ipywidgets.Dropdown(

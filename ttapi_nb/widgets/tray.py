@@ -12,7 +12,7 @@ from ..images import SourceImage, open_image, thumbnail_html
 from ..models import DEFAULT_MODEL, model_for
 from .browser import PhotoInput
 from .closing import close_tree
-from .text import Words
+from .text import LateWords, made
 from .toolbar import row
 
 __all__ = ["ReferenceTray"]
@@ -32,14 +32,18 @@ class ReferenceTray(ipywidgets.VBox):
 
     def __init__(self) -> None:
         self._input = PhotoInput("Add reference pictures", several=True)
-        self._note = Words()
-        self._problem = Words()
-        self._cards = row(())
-        super().__init__([self._input, self._cards, self._note, self._problem])
+        # Made with the first picture.
+        self._cards: Any = None
+        self._note = LateWords(self._arrange)
+        self._problem = LateWords(self._arrange)
+        super().__init__([self._input])
         self.add_class("ttapi-tray")
         self._input.on_photo(self._add)
         self._input.on_refused(lambda problem: self._problem.say(problem, "alert"))
         self._show()
+
+    def _arrange(self) -> None:
+        self.children = made(self._input, self._cards, self._note, self._problem)
 
     def __repr__(self) -> str:
         return f"ReferenceTray({list(self.value)!r})"
@@ -71,11 +75,8 @@ class ReferenceTray(ipywidgets.VBox):
     def _show(self, change: Any = None) -> None:
         most = model_for(self.model).images_max
         self.layout.display = None if most > 1 or self.value else "none"
-        if change is None or change.name == "value":
-            before = self._cards.children
-            self._cards.children = tuple(self._card(at) for at in range(len(self.value)))
-            for card in before:
-                close_tree(card)
+        if change is not None and change.name == "value":
+            self._show_cards()
         if self.value and most == 1:
             self._note.say(
                 f"{self.model} takes one picture. Remove these, or choose another model.", "notice"
@@ -86,6 +87,15 @@ class ReferenceTray(ipywidgets.VBox):
             )
         else:
             self._note.say("")
+
+    def _show_cards(self) -> None:
+        if self._cards is None:
+            self._cards = row(())
+            self._arrange()
+        before = self._cards.children
+        self._cards.children = tuple(self._card(at) for at in range(len(self.value)))
+        for card in before:
+            close_tree(card)
 
     def _card(self, at: int) -> ipywidgets.Box:
         picture = self.value[at]

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import io
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import ipywidgets
 import traitlets
 from PIL import Image
 
 from ..errors import ResultError
 from ..images import ImageFile, SourceImage, preview
-from .browser import Download, static
 from .closing import Closing
 from .text import StatusLine, Words
 
@@ -36,38 +34,6 @@ THUMBNAIL_BYTES = 14_000
 
 NO_MASK = "There was no mask, so nothing was protected and there is no map."
 HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
-
-
-class Compare(anywidget.AnyWidget):
-    """The pictures in the browser: two panes to compare, and a strip of thumbnails where there are several results.
-
-    `shown` describes a run: its id, the photo's size, a line for each result, and the thumbnails (WEBP; the photo's
-    first). The previews are not in the widget's state, which notebooks may save: `on_want(callback)` is called with a
-    run's id and a picture's name, and `give` answers.
-    """
-
-    _esm = static("compare.js")
-    _css = static("compare.css")
-
-    shown = traitlets.Dict({"run": "", "size": (1, 1), "items": [], "thumbs": []}).tag(sync=True)
-    starred: traitlets.List[int] = traitlets.List().tag(sync=True)
-    index = traitlets.Int(0).tag(sync=True)
-    mode = traitlets.Enum(MODES, "slider").tag(sync=True)
-    raw = traitlets.Bool(False).tag(sync=True)
-
-    def on_want(self, callback: Callable[[str, str], None]) -> None:
-        """Call `callback(run_id, name)` when the browser first needs a picture."""
-
-        def receive(_: object, message: Mapping[str, Any], __: object) -> None:
-            if message.get("type") == "want":
-                callback(str(message.get("run")), str(message.get("name")))
-
-        self.on_msg(receive)
-
-    def give(self, run_id: str, picture: ImageFile) -> None:
-        """Send a picture to every browser that shows this widget."""
-        head = {"type": "picture", "run": run_id, "name": picture.name, "mime": picture.mime}
-        self.send(head, [picture.data])
 
 
 class ResultViewer(Closing, ipywidgets.VBox):
@@ -108,6 +74,8 @@ class ResultViewer(Closing, ipywidgets.VBox):
 
     def _build(self) -> None:
         # Only when there is something to show: an editor appears sooner without it.
+        from .compare import Compare, Download
+
         self._compare = Compare()
         self._compare.on_want(self._give)
         self._caption, self._leak, self._notice = Words(), Words(), Words()
@@ -339,7 +307,10 @@ class ResultViewer(Closing, ipywidgets.VBox):
     @traitlets.observe("run")
     def _run_changed(self, change: Any) -> None:
         if change.old is not None and change.old is not traitlets.Undefined:
-            self._remembered[change.old.id] = (self.starred, self.notes)
+            # Nothing of a run without marks, or an editor would grow with every run.
+            self._remembered.pop(change.old.id, None)
+            if self.starred or self.notes:
+                self._remembered[change.old.id] = (self.starred, self.notes)
         results = self.run.results if self.run is not None else ()
         pictures = [self.run.source.pixels, *(result.image for result in results)] if results else []
         self._thumbnails = [_thumbnail(picture) for picture in pictures]

@@ -1,4 +1,6 @@
-// What a screen reader speaks: ipywidgets gives a slider's handle no name, and reads a button's icon as a letter.
+// What has to do with the page around a drawer: names for screen readers, and the run key of an editor.
+
+// ipywidgets gives a slider's handle no name, and reads a button's icon as a letter.
 function name(root) {
   for (const slider of root.querySelectorAll(".widget-slider")) {
     const label = slider.querySelector(".widget-label")?.textContent;
@@ -7,7 +9,7 @@ function name(root) {
   for (const icon of root.querySelectorAll("button > i")) icon.setAttribute("aria-hidden", "true");
 }
 
-function render({ el }) {
+function render({ model, el }) {
   let watch;
   let frame;
   const begin = () => {
@@ -19,9 +21,21 @@ function render({ el }) {
     watch.observe(root, { childList: true, subtree: true });
   };
   begin();
+
+  // Ctrl/Cmd+Enter inside an editor runs the edit, and not the cell around it.
+  const key = (event) => {
+    const root = el.closest(".ttapi-editor");
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !root?.contains(event.target)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!event.repeat) model.send({ type: "run" });
+  };
+  // JupyterLab listens further in, so only the capture phase on window comes first.
+  window.addEventListener("keydown", key, true);
   return () => {
     cancelAnimationFrame(frame);
     watch?.disconnect();
+    window.removeEventListener("keydown", key, true);
   };
 }
 

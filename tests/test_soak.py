@@ -1,0 +1,63 @@
+"""A sample of `tests/trust/soak.py`: an editor does not grow with its runs, and closed it is gone."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections import Counter
+
+import pytest
+from ipywidgets.widgets.widget import _instances
+
+import ttapi_nb as tt
+from tests.server import PATIENCE
+from tests.trust import soak
+
+WARM, RUNS = 70, 70
+# What grows with runs grows by something for each; now and then a thread of a pool is new.
+MOST = RUNS // 2
+
+
+def test_an_editor_does_not_grow_with_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seventy more runs in an editor that is displayed leave no objects, and closing it leaves no widget."""
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)
+    soak.editor().close()
+    gc.collect()
+    before = set(_instances)
+    editor = soak.editor()
+    editor.viewer.show_in_cell(editor)
+    soak.use(editor, WARM)
+    widgets, kinds = len(_instances), counted()
+    soak.use(editor, RUNS)
+    more = {kind: count - kinds[kind] for kind, count in counted().items()}
+    assert {kind: count for kind, count in more.items() if count > MOST} == {}
+    assert len(_instances) == widgets
+    assert tt.RunLog().totals().offline == WARM + RUNS
+    gone = weakref.ref(editor)
+    editor.close()
+    del editor
+    gc.collect()
+    assert set(_instances) == before
+    assert gone() is None
+
+
+def test_a_run_that_nobody_holds_is_gone_at_once() -> None:
+    """A run and its pictures are freed when the next one is shown, not when the garbage collector comes by."""
+    editor = soak.editor()
+    editor.prompt = "red"
+    gc.collect()
+    gc.disable()
+    try:
+        run = editor.run().wait(PATIENCE)
+        parts = [weakref.ref(part) for part in (run, run.request, run.response, run.results[0].picture)]
+        del run
+        editor.run().wait(PATIENCE)
+        soak.wait_behind()
+        assert [part() for part in parts] == [None] * 4
+    finally:
+        gc.enable()
+
+
+def counted() -> Counter[str]:
+    """How many objects of each kind there are."""
+    return Counter(type(one).__qualname__ for one in gc.get_objects())

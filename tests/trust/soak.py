@@ -1,0 +1,133 @@
+"""Whether an editor that is used for days stays as large as it is: thousands of offline runs through one, with the log.
+
+    python tests/trust/soak.py [runs]
+
+Every tenth of the way it prints how much memory the process holds, and at the end what closing the editor gives back.
+Exits with 1 where memory grew by more than `MOST` from the first tenth on, or closing left a widget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ipywidgets.widgets.widget import _instances
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import ttapi_nb as tt
+from tests.server import PATIENCE
+from ttapi_nb import loop
+
+RUNS = 5000
+STEPS = 10
+MOST = 20 * 10**6
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def unchanged(image: Image.Image, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
+    """The least that an engine can do."""
+    return image
+
+
+def editor() -> tt.ImageEditor:
+    """An editor on a picture of 64 pixels, with an engine that does nothing."""
+    made = tt.ImageEditor(
+        Image.effect_noise((64, 64), 40).convert("RGB"),
+        client=tt.Client.offline(fill=unchanged),
+        model="dall-e-2",
+        size="256x256",
+    )
+    made.mask = made.mask.rectangle((8, 8, 40, 40))
+    return made
+
+
+def use(editor: tt.ImageEditor, runs: int) -> None:
+    """Work as people do: write, paint, run, look closer, think better of the paint."""
+    for number in range(runs):
+        editor.prompt = f"colour number {number}"
+        editor.mask = editor.mask.rectangle((number % 60, 4, number % 60 + 4, 60))
+        editor.run().wait(PATIENCE)
+        editor.viewer.mode, editor.viewer.raw = ("side", "heat", "slider")[number % 3], number % 2 == 0
+        editor.drawer.undo()
+    wait_behind()
+    gc.collect()
+
+
+def wait_behind() -> None:
+    """Wait for what still goes on behind the last run."""
+
+    async def others_end() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others)
+
+    loop.call(others_end())
+
+
+def resident() -> int:
+    """How many bytes of memory this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+def display_nowhere() -> None:
+    """Make this process like a kernel, which displays; what it displays goes nowhere."""
+    from IPython.core.displaypub import DisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+
+    class Nowhere(DisplayPublisher):
+        """Takes everything and keeps nothing."""
+
+        def publish(self, *args: Any, **more: Any) -> None:
+            """Drop it."""
+
+    InteractiveShell.instance(display_pub_class=Nowhere)
+
+
+def main() -> int:
+    """Print what was found; returns 1 where a claim fails."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    display_nowhere()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["TTAPI_DATA"] = folder
+        # What is made once for a kernel, and stays.
+        editor().close()
+        gc.collect()
+        before = set(_instances)
+        soaked, sizes = editor(), []
+        soaked.viewer.show_in_cell(soaked)
+        begun = time.perf_counter()
+        print(f"{'runs':>6}{'MB':>8}{'widgets':>9}{'seconds':>9}")
+        for step in range(STEPS):
+            use(soaked, runs // STEPS)
+            sizes.append(resident())
+            seconds = time.perf_counter() - begun
+            print(
+                f"{(step + 1) * runs // STEPS:6}{sizes[-1] / 1e6:8.1f}{len(_instances):9}{seconds:9.0f}",
+                flush=True,
+            )
+        widgets, logged = len(set(_instances) - before), tt.RunLog().totals().offline
+        soaked.close()
+        del soaked
+        gc.collect()
+        left = len(set(_instances) - before)
+    grown = sizes[-1] - sizes[0]
+    print(
+        f"{logged} runs in the log. From run {runs // STEPS} to run {runs} memory grew by {grown / 1e6:.1f} MB "
+        f"(at most {MOST / 1e6:.0f}). Of {widgets} widgets closing left {left}."
+    )
+    good = grown <= MOST and left == 0 and logged == runs // STEPS * STEPS
+    if not good:
+        print("FAILED")
+    return int(not good)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
