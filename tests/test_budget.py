@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ TABLE = PriceTable(
         ("gpt-image-1", "1024x1024", "high"): 17,
         ("dall-e-2",): 2,
         ("other", "auto"): 0.5,
+        ("whole", "auto", "auto"): 7,
     },
     "quota",
 )
@@ -66,6 +68,9 @@ def _edit(server: Server, photo: Image.Image, log: RunLog, budget: Budget, **mor
         ("other", {"size": "256x256"}, None),
         ("gpt-image-2", {}, None),
         ("gpt-image-1", {"mode": "gpt-image-2"}, None),
+        ("gpt-image-1", {"model": "gpt-image-2"}, None),
+        ("whole", {}, 7),
+        ("whole", {"quality": "low"}, None),
     ],
 )
 def test_price_of_one(model: str, options: dict[str, Any], expected: float | None) -> None:
@@ -104,9 +109,11 @@ def test_table_that_is_none() -> None:
         PriceTable({("gpt-image-1", 1024): 3}, "USD")  # type: ignore[dict-item]
     with pytest.raises(SettingsError, match="neither a dict nor a function"):
         PriceTable(3, "USD")  # type: ignore[arg-type]
-    for word in ("", " " * 21, "a\nb", None):
+    for word in ("", "a" * 21, "a\nb", None):
         with pytest.raises(SettingsError, match="short word"):
             PriceTable({}, word)  # type: ignore[arg-type]
+    for word in ("¢", "a" * 20):
+        assert PriceTable({"m": 1}, word).one("m", {}) == 1
 
 
 def test_a_table_does_not_change() -> None:
@@ -128,7 +135,9 @@ def test_a_table_does_not_change() -> None:
         ({"images": 1.5}, "whole number"),
         ({"runs": True}, "whole number"),
         ({"cost": 5}, "PriceTable"),
-        ({"cost": float("nan"), "prices": TABLE}, "cost"),
+        ({"cost": float("nan"), "prices": TABLE}, "^cost is nan"),
+        ({"tokens": -1, "tokens_each": 1}, "tokens=-1"),
+        ({"tokens": 1, "tokens_each": -1}, "tokens_each=-1"),
         ({"tokens": 5}, "tokens_each"),
         ({"since": "yesterday"}, "since"),
     ],
@@ -155,6 +164,16 @@ def test_limits_that_can_not_be_kept(limits: dict[str, Any], words: str) -> None
             Spent(tokens=401),
             ("The budget is 1,000 tokens, 401 spent, and this run counts as 600.",),
         ),
+        (
+            Budget(tokens=1, tokens_each=0),
+            Spent(tokens=2),
+            ("The budget is 1 token, 2 spent, and this run counts as 0.",),
+        ),
+        (
+            Budget(images=1),
+            Spent(),
+            ("The budget is 1 image, 0 spent, and this run counts as 2.",),
+        ),
         (Budget(cost=10, prices=TABLE), Spent(cost=2), ()),
         (
             Budget(cost=10, prices=TABLE),
@@ -171,6 +190,20 @@ def test_limits_that_can_not_be_kept(limits: dict[str, Any], words: str) -> None
             Spent(unpriced=2),
             ("Your price table has no price for 2 earlier runs in the log.",),
         ),
+        (
+            Budget(cost=10, prices=TABLE),
+            Spent(unpriced=1),
+            ("Your price table has no price for 1 earlier run in the log.",),
+        ),
+        (
+            Budget(runs=3),
+            Spent(runs=3, unknown=1_200),
+            (
+                "The budget is 3 runs, 3 spent, and this run counts as 1.",
+                "That includes 1,200 runs of unknown outcome: check them in the TTAPI Dashboard.",
+            ),
+        ),
+        (Budget(runs=3), Spent(runs=2, unknown=1), ()),
     ],
 )
 def test_problems(budget: Budget, spent: Spent, expected: tuple[str, ...]) -> None:
@@ -180,6 +213,26 @@ def test_problems(budget: Budget, spent: Spent, expected: tuple[str, ...]) -> No
     assert found[len(expected) :] == (
         ("Raise the budget, or count from a later time with since=….",) if expected else ()
     )
+
+
+def test_tokens_that_nobody_reckons() -> None:
+    """A run whose tokens are not known is not in the way of a limit that is just spent."""
+    budget = Budget(tokens=5, tokens_each=1)
+    assert budget.problems(Estimate(1, None, None), Spent(tokens=5)) == ()
+    assert len(budget.problems(Estimate(1, None, None), Spent(tokens=6))) == 2
+
+
+def test_what_is_said_can_not_be_changed() -> None:
+    """A budget that is being kept is not changed behind the back of whoever set it."""
+    budget = Budget(cost=5, prices=TABLE)
+    for changed, name in (
+        (budget, "cost"),
+        (TABLE, "prices"),
+        (Spent(), "cost"),
+        (Estimate(1, 1, 1), "cost"),
+    ):
+        with pytest.raises(FrozenInstanceError):
+            setattr(changed, name, 0)
 
 
 def test_cents_that_add_up() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import socket
 
 import httpx
 import pytest
 
 from tests.server import Reply, Server
 from ttapi_nb import loop
-from ttapi_nb.download import download, origin
+from ttapi_nb.download import _check, download, origin
 from ttapi_nb.errors import DownloadError
 
 
@@ -47,6 +48,14 @@ def test_redirected_astray(server: Server, place: str) -> None:
         loop.call(download(f"{server.origin}/1"))
 
 
+def test_ports() -> None:
+    """The last port that can be is asked, and the one after it is an error of ours."""
+    with pytest.raises(DownloadError, match="could not be fetched"):
+        loop.call(download("http://127.0.0.1:65535/"))
+    with pytest.raises(DownloadError, match="names a port that can't be"):
+        loop.call(download("http://127.0.0.1:65536/"))
+
+
 @pytest.mark.parametrize("status", [404, 403, 500, 204])
 def test_status(server: Server, status: int) -> None:
     """Anything but a 200 is said with its number."""
@@ -55,12 +64,38 @@ def test_status(server: Server, status: int) -> None:
         loop.call(download(server.origin))
 
 
-@pytest.mark.parametrize("answer", [Reply(drop=True), Reply(200, b"x" * 1000, cut=500)])
-def test_broken_line(server: Server, answer: Reply) -> None:
-    """Half a picture is an error and not a picture."""
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Reply(drop=True), r"could not be fetched: ReadError\.$"),
+        (Reply(200, b"x" * 1000, cut=500), r"could not be fetched: ReadError\.$"),
+        (Reply(200, headers={"Content-Length": "many"}), r"could not be fetched: \w+Error: .+\.$"),
+    ],
+)
+def test_broken_line(server: Server, answer: Reply, said: str) -> None:
+    """Half a picture is an error and not a picture, and the error says what went wrong as far as that is known."""
     server.answer = answer
-    with pytest.raises(DownloadError, match="could not be fetched"):
+    with pytest.raises(DownloadError, match=said):
         loop.call(download(server.origin))
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """What is on this machine is asked for directly, and all else through the environment's proxy."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with Server() as proxy:
+        proxy.answer = Reply(200, b"from afar")
+        monkeypatch.setenv("http_proxy", proxy.origin)
+        for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        with pytest.raises(DownloadError, match="ConnectError"):
+            loop.call(download(f"http://{host}:{port}/a.png"))
+        assert proxy.requests == []
+        far = "http://files.example.com"
+        for own in (None, far):
+            assert loop.call(download(f"{far}/a.png", own=own)) == b"from afar"
+        assert [request.path for request in proxy.requests] == [f"{far}/a.png"] * 2
 
 
 @pytest.mark.parametrize("hang", [True, False])
@@ -103,6 +138,38 @@ def test_own_origin_only(server: Server) -> None:
     assert server.connections == 1
 
 
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (["93.184.216.34"], ""),
+        (["93.184.216.34", "2606:2800:220:1::1"], ""),
+        (["10.0.0.1"], "private"),
+        (["93.184.216.34", "127.0.0.1"], "private"),
+        (["::1"], "private"),
+        (["169.254.169.254"], "private"),
+        ([], "could not be found"),
+    ],
+)
+def test_where_a_name_leads(monkeypatch: pytest.MonkeyPatch, found: list[str], said: str) -> None:
+    """With public_only a name is looked up: all its addresses must be public ones."""
+    asked: list[object] = []
+
+    def look_up(*place: object, **more: object) -> list[tuple[object, ...]]:
+        asked.append(place[:2])
+        if not found:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    check = _check(httpx.URL("https://results.example.com/a.png"), True, None)
+    if said:
+        with pytest.raises(DownloadError, match=f"results.example.com.*{said}"):
+            loop.call(check)
+    else:
+        loop.call(check)
+    assert asked == [("results.example.com", 443)]
+
+
 def test_signed_url_is_not_shown(server: Server) -> None:
     """A URL's query, which may be a signature, and a very long path are not part of the message."""
     server.answer = Reply(403)
@@ -117,6 +184,9 @@ def test_signed_url_is_not_shown(server: Server) -> None:
     [
         ("https://a.b/x", "https://a.b:443/y?z", True),
         ("http://a.b", "http://A.B:80/", True),
+        ("http://a.b", "http://a.b:81", False),
+        ("https://a.b", "https://a.b:80", False),
+        ("ftp://a.b", "ftp://a.b:1", False),
         ("https://a.b", "http://a.b", False),
         ("https://a.b", "https://a.b:444", False),
         ("https://a.b", "https://a.b.c", False),

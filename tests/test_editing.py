@@ -25,7 +25,9 @@ from ttapi_nb import (
     edit,
     start_edit,
 )
+from ttapi_nb.editing import _common
 from ttapi_nb.fit import extend
+from ttapi_nb.runs import default_log
 
 KEY = "test-key-0123456789"
 BOX = (8, 16, 40, 48)
@@ -122,6 +124,18 @@ def test_transparent_source(server: Server, client: Client, photo: Image.Image, 
     assert _outside(result.image, mask) == _outside(source, mask)
 
 
+def test_strict_unless_told_otherwise(server: Server, client: Client, photo: Image.Image, mask: Mask) -> None:
+    """Whoever says nothing about it keeps what lies outside the mask, whether the edit is waited for or not."""
+    server.answer = json_reply(pictures(_noise((64, 64))))
+    for run in (
+        edit(photo, "x", mask=mask, client=client),
+        start_edit(photo, "x", mask=mask, client=client).wait(PATIENCE),
+    ):
+        assert run.results[0].kept
+        assert _outside(run.results[0].image, mask) == _outside(photo, mask)
+        assert default_log().restore(run.id).strict
+
+
 def test_not_strict(server: Server, client: Client, photo: Image.Image, mask: Mask) -> None:
     """With strict=False the result is what the model sent, and the leak is still told."""
     server.answer = json_reply(pictures(_noise((64, 64))))
@@ -162,6 +176,24 @@ def test_an_answer_without_what_was_masked(server: Server, client: Client) -> No
     result = edit(source, "x", mask=mask, client=client, fit="none").results[0]
     assert result.image.tobytes() == source.tobytes()
     assert "What you masked is not in it" in result.note
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [
+        ((5, 6, 20, 20), (5, 6, 10, 12)),
+        ((-5, -5, 4, 3), (0, 0, 4, 3)),
+        ((2, 3, 4, 5), (2, 3, 4, 5)),
+        ((10, 0, 20, 12), None),
+        ((0, 12, 10, 20), None),
+        ((9, 11, 20, 20), (9, 11, 10, 12)),
+        ((30, 30, 40, 40), None),
+    ],
+)
+def test_what_two_boxes_share(other: Any, expected: Any) -> None:
+    """Of what came back, the part that is pasted is where it meets the mask's surroundings; touching is not meeting."""
+    for one, another in (((0, 0, 10, 12), other), (other, (0, 0, 10, 12))):
+        assert _common(one, another) == expected
 
 
 def test_a_crop(server: Server, client: Client) -> None:
@@ -307,6 +339,10 @@ def test_results_have_numbers_and_names(
         (2, "my room-edit-2"),
     ]
     assert repr(run) == "Run(done, 2 results)"
+    masked = edit(path, "x", mask=Mask((64, 64)).rectangle(BOX), client=client).results[0]
+    assert (masked.number, masked.picture.name) == (1, "my room-edit-1")
+    # Whatever the source was, the results lose nothing.
+    assert [result.file().mime for result in (*run.results, masked)] == ["image/png"] * 3
     saved = run.results[1].save(tmp_path / "out.png")
     assert decoded(saved.read_bytes()).tobytes() == _noise((64, 64), 2).tobytes()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
+import threading
 import warnings
 import zlib
 from pathlib import Path
@@ -117,6 +119,12 @@ def test_orientation(photo: Image.Image, orientation: int) -> None:
     assert open_image(opened.file("JPEG").data).size == (64, 40)
 
 
+def test_broken_orientation(photo: Image.Image) -> None:
+    """A photo whose EXIF can't be read is used as it is stored."""
+    opened = open_image(encoded(photo, exif=b"Exif\0\0no such notes"))
+    assert opened.pixels.tobytes() == photo.tobytes()
+
+
 @pytest.mark.parametrize("came", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("goes", ["PNG", "JPEG", "WEBP"])
 def test_nothing_but_pixels(photo: Image.Image, came: str, goes: str) -> None:
@@ -195,6 +203,10 @@ def test_colour_profile() -> None:
     broken = open_image(encoded(rgb, icc_profile=b"no profile at all" * 10)).pixels
     assert broken.getpixel((0, 0)) == (200, 80, 40)
     assert _close(same, rgb, 2)
+
+    # Only colours have a profile that is of use here.
+    grey = Image.new("L", (8, 8), 90)
+    assert open_image(encoded(grey, icc_profile=srgb)).pixels.getpixel((0, 0)) == (90, 90, 90)
 
     # The same profile with the red and the blue primary exchanged: what was red is to be shown blue.
     swapped = srgb.replace(b"rXYZ", b"tXYZ", 1).replace(b"bXYZ", b"rXYZ", 1).replace(b"tXYZ", b"bXYZ", 1)
@@ -414,6 +426,29 @@ def test_files_that_do_not_give_bytes(tmp_path: Path, photo: Image.Image) -> Non
         pass
     with pytest.raises(ImageError, match="can't be read"):
         open_image(closed)
+
+
+def test_a_pipe(photo: Image.Image) -> None:
+    """A picture is read from what can't be rewound, a pipe or a socket say, from where it stands."""
+    data = encoded(photo)
+    out, into = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(into, "wb") as file:
+            file.write(data)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with os.fdopen(out, "rb") as file:
+        assert open_image(file).pixels.tobytes() == photo.tobytes()
+    writer.join()
+
+
+def test_a_picture_without_pixels() -> None:
+    """A picture that is nothing wide or high is refused."""
+    for size in ((0, 5), (5, 0)):
+        with pytest.raises(ImageError, match="no pixels"):
+            open_image(Image.new("RGB", size))
 
 
 @pytest.mark.parametrize("source", [None, 7, ["a.png"], {"name": "x"}, object()])

@@ -48,6 +48,7 @@ from ttapi_nb.logrows import DOUBT, Pruned, RunRow
 
 KEY = "test-key-0123456789"
 DAY = 86_400.0
+SMALL: dict[str, Any] = {"model": "dall-e-2", "size": "256x256"}
 
 
 @pytest.fixture
@@ -373,6 +374,7 @@ def test_search(server: Server, photo: Image.Image, log: RunLog) -> None:
 
     assert found(search="red") == ["a RED bowl", "a red sofa"]
     assert found(search="äpfel BAUM") == ["Ein ÄPFEL-Baum im 50% Licht"]
+    assert found(search="lichtx") == found(search="x") == []
     assert found(search="50%") == ["Ein ÄPFEL-Baum im 50% Licht"]
     assert found(search="a_red") == found(search="red baum") == []
     assert found(search="KITCHEN red") == ["a red sofa"]
@@ -382,6 +384,46 @@ def test_search(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert found(state=()) == []
     assert found(since=middle) == ["a RED bowl", "a red sofa"]
     assert found(since=datetime.now(UTC) + timedelta(hours=1)) == []
+
+
+def test_the_latest_hundred(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """Unless more are asked for, the latest hundred runs are listed."""
+    newest = _edit(server, photo, log)
+    _change(
+        log,
+        "WITH RECURSIVE many(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM many WHERE n < 150)"
+        " INSERT INTO runs (id, started, state, offline, model, prompt, options, source, mask)"
+        " SELECT 'run ' || n, n, 'done', 0, 'm', 'p', '{}', '', '' FROM many",
+    )
+    assert [row.id for row in log.rows()] == [newest.id, *(f"run {n}" for n in range(150, 51, -1))]
+    assert len(log.rows(None)) == 151
+
+
+def test_read_while_another_writes(
+    server: Server, photo: Image.Image, log: RunLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log can be read while another kernel is writing into it."""
+    row = _edit(server, photo, log)
+    monkeypatch.setattr(logfile, "PATIENCE", 0.1)
+    with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        assert log.row(row.id) == log.rows()[0] == log.fetch_again(row.id) == row
+        assert log.restore(row.id).id == row.id
+        assert (log.totals().runs, log.spent(Budget()).runs, log.recover()) == (1, 1, ())
+        with pytest.raises(ResultError, match="locked"):
+            log.mark_refused(row.id)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda log: log.spent(Budget()).runs, lambda log: log.totals().runs, lambda log: log.prune(keep=9).runs],
+)
+def test_whoever_asks_first(photo: Image.Image, log: RunLog, ask: Any) -> None:
+    """A run that its process left behind is given up by whatever is asked of the log first."""
+    log.begin("one", EditRequest.make(image=photo, prompt="x"), offline=False)
+    logfile.release(log.folder, "one")
+    assert ask(log) == 0
+    assert log.row("one").state == "not sent"
 
 
 def test_totals(server: Server, photo: Image.Image, log: RunLog) -> None:
@@ -405,10 +447,104 @@ def test_totals(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert log.totals(since=time.time() + 1).runs == 0
 
 
-def test_found(log: RunLog) -> None:
-    """Only a run of unknown outcome can be said to have been billed or not."""
+def test_since_just_then(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A run that began at the very moment from which on is counted, counts."""
+    row = _edit(server, photo, log)
+    assert log.rows() == log.rows(1)
+    offline = log.row(edit(photo, "x", client=Client.offline(), log=log, **SMALL).id)
+    for since in (row.started, 0):
+        assert log.totals(since).runs == log.spent(Budget(since=since)).runs == 1
+        assert log.rows(since=since)[-1] == row
+    assert log.totals(offline.started).offline == 1
+    assert log.totals(offline.started + 0.001).offline == 0
+
+
+def test_what_a_run_cost_goes_before_its_estimate(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """Totals and budgets count what a run really cost, where that is known."""
+    table = PriceTable({"gpt-image-1": 4}, "quota")
+    server.answer = json_reply(pictures(photo, photo))
+    row = _edit(server, photo, log, n=3, budget=Budget(prices=table))
+    assert (row.estimate, row.cost) == (12, 8)
+    assert log.totals().costs == {"quota": 8}
+    assert log.spent(Budget(cost=99, prices=table)).cost == 8
+
+
+def test_earlier_runs_by_their_tokens(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A price by tokens is also found for runs from before there was a table, where the service counted them."""
+    _edit(server, photo, log)
+    server.answer = json_reply({"data": pictures(photo)["data"]})
+    _edit(server, photo, log)
+    table = PriceTable(
+        {"gpt-image-1": 4}, "USD", lambda model, options, usage: (usage["total_tokens"] or 0) / 10
+    )
+    assert log.spent(Budget(cost=99, prices=table)).cost == 3 + 4
+
+
+def test_a_price_that_nobody_knows(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """Where a run has no price, or is the embedded service's, none is kept, and no currency."""
+    table = PriceTable({"dall-e-2": 4}, "quota")
+    for client in (Client(KEY, base_url=server.url), Client.offline()):
+        for options in ({}, SMALL):
+            row = log.row(edit(photo, "x", client=client, log=log, budget=Budget(prices=table), **options).id)
+            priced = bool(options) and not row.offline
+            assert (row.estimate, row.cost, row.currency) == ((4, 4, "quota") if priced else (None, None, ""))
+    assert log.totals().unpriced == 1
+    _edit(server, photo, log)
+    assert log.totals().unpriced == 2
+    assert log.totals().costs == {"quota": 4}
+
+
+def test_as_little_as_can_be_said(log: RunLog) -> None:
+    """A run that is begun with the least that there is to say has empty fields, and the usual ways."""
+    log.begin("one", EditRequest(prompt="x"), offline=False)
+    log.settle("one", "not sent")
+    (row,) = log.rows()
+    assert (row.source, row.mask, row.problem, row.currency, row.usage, row.billed) == (
+        "",
+        "",
+        "",
+        "",
+        None,
+        None,
+    )
+    assert (row.sent, row.offline, row.refused, row.asked, row.images) == (False, False, 0, 1, None)
+    found = log.restore("one")
+    assert (found.fit, found.strict, found.name, found.mask, found.had_mask) == (
+        "auto",
+        True,
+        "",
+        None,
+        False,
+    )
+
+
+def test_withdrawn(photo: Image.Image, log: RunLog) -> None:
+    """A run that is withdrawn says so, and leaves no sign of life behind."""
+    log.begin("one", EditRequest.make(image=photo, prompt="x"), offline=False)
+    log.withdraw("one")
+    (row,) = log.rows()
+    assert (row.state, row.finished is None) == ("not sent", False)
+    assert "nothing was sent or billed" in row.problem
+    assert list((log.folder / "alive").iterdir()) == []
+
+
+def test_found(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """Only a run of unknown outcome can be said to have been billed or not, and it is said of no other."""
     with pytest.raises(ResultError, match="no run 'x' of unknown outcome"):
         log.found("x", billed=True)
+    done = _edit(server, photo, log)
+    with pytest.raises(ResultError, match="of unknown outcome"):
+        log.found(done.id, billed=False)
+    server.answer = html_reply(504)
+    for _ in range(3):
+        with pytest.raises(UnknownOutcomeError):
+            _edit(server, photo, log)
+    assert (log.totals().unknown, log.spent(Budget()).unknown) == (3, 3)
+    third, second, first = log.rows(state="unknown")
+    log.found(first.id, billed=False)
+    log.found(second.id, billed=True)
+    assert [log.row(row.id).billed for row in (first, second, third, done)] == [False, True, None, None]
+    assert (log.totals().unknown, log.spent(Budget()).runs) == (2, 3)
 
 
 def test_restore(server: Server, photo: Image.Image, log: RunLog) -> None:
@@ -455,6 +591,9 @@ def test_restore_of_other_masks(server: Server, photo: Image.Image, log: RunLog)
     large = log.restore(_edit(server, photo.resize((900, 900)), log, mask=noise).id)
     assert (large.mask, large.had_mask) == (None, True)
 
+    # A field of a version that is yet to come.
+    _change(log, "UPDATE runs SET asked = ?", '{"n": 2, "depth": 3, "extra_body": {"seed": 7}}')
+    assert log.restore(found.id).options == {"n": 2, "extra_body": {"depth": 3, "seed": 7}}
     _change(log, "UPDATE runs SET drawing = 'torn'")
     with pytest.raises(MaskError):
         Mask.from_json("torn")
@@ -495,6 +634,26 @@ def test_fetched_again(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert log.fetch_again(row.id) == whole
     assert len(server.posts) == 1
     assert all(KEY.encode() not in request.head for request in server.requests if request.method == "GET")
+
+
+def test_the_other_one_fetched_again(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """What is missing of one run is fetched and settled, and other runs stay as they are."""
+    server.answer = json_reply({"data": [pictures(photo)["data"][0], {"url": f"{server.origin}/b.png"}]})
+    server.routes["/b.png"] = Reply(500)
+    half = _edit(server, photo, log, n=2)
+    assert half.state == "done"
+    assert "answered 500" in half.problem
+    server.answer = json_reply({"data": [{"url": f"{server.origin}/c.png"}]})
+    server.routes["/c.png"] = Reply(500)
+    with pytest.raises(ResultError):
+        _edit(server, photo, log)
+
+    server.routes["/b.png"] = Reply(200, encoded(Image.new("RGB", (8, 8))), mime="image/png")
+    whole = log.fetch_again(half.id)
+    assert (whole.state, whole.problem, whole.waiting) == ("done", "", ())
+    assert [open_image(path).size for path in whole.results] == [(64, 64), (8, 8)]
+    (other,) = log.rows(state="failed")
+    assert (other.results, other.waiting) == ((), (f"{server.origin}/c.png",))
 
 
 def test_addresses_are_kept_first(server: Server, log: RunLog) -> None:
@@ -566,6 +725,49 @@ def test_prune(photo: Image.Image, log: RunLog, how: dict[str, Any], left: list[
     for number in gone:
         with pytest.raises(ResultError, match="no run"):
             log.restore(rows[number].id)
+
+
+def test_prune_by_days(photo: Image.Image, log: RunLog) -> None:
+    """Days are whole days, to the second."""
+    rows = _three(photo, log)
+    for row, days in zip(rows, (10 * DAY + 5, 10 * DAY - 60, 0), strict=True):
+        _change(log, "UPDATE runs SET started = ? WHERE id = ?", time.time() - days, row.id)
+    assert log.prune(older_than=10).runs == 1
+    assert [row.id for row in log.rows()] == [rows[2].id, rows[1].id]
+
+
+def test_pruned_runs_are_priced_too(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """What a price depends on stays of a pruned run, so that a table that is made later has a price for it."""
+    _edit(server, photo, log, size="1024x1024", quality="low")
+    _edit(server, photo, log, "y", size="1024x1024", extra_body={"mode": "mine", "team": "secret"})
+    _edit(server, photo, log, "z", size="1024x1024", extra_body={"model": "mine"})
+    table = PriceTable({("gpt-image-1", "1024x1024", "low"): 3, "gpt-image-1": 100}, "quota")
+    budget = Budget(cost=999, prices=table)
+    before = log.spent(budget)
+    assert (before.cost, before.unpriced) == (3, 2)
+    log.prune(keep=0)
+    assert log.spent(budget) == before
+    assert all(b"secret" not in path.read_bytes() for path in log.folder.glob("runs.sqlite3*"))
+
+
+def test_limit_leaves_runs_under_way(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A size limit takes nothing of a run under way, and nothing of the newest that has results."""
+    oldest, middle, newest = _three(photo, log)
+    mark = logfile.hold(log.folder, oldest.id)
+    _change(log, "UPDATE runs SET state = 'open', mark = ? WHERE id = ?", mark, oldest.id)
+    # Two newer ones: of one, the result has yet to be fetched, and the other has none.
+    server.answer = json_reply({"data": [{"url": f"{server.origin}/a.png"}]})
+    server.routes["/a.png"] = Reply(500)
+    with pytest.raises(ResultError):
+        _edit(server, photo, log)
+    server.answer = html_reply(504)
+    with pytest.raises(UnknownOutcomeError):
+        _edit(server, photo, log)
+    assert log.prune(limit_bytes=0).files == 1
+    assert _names(log) == {oldest.results[0].name, newest.results[0].name}
+    assert log.row(middle.id).results == ()
+    assert log.rows()[1].waiting == (f"{server.origin}/a.png",)
+    logfile.release(log.folder, oldest.id)
 
 
 def test_prune_spares(photo: Image.Image, log: RunLog) -> None:
@@ -743,3 +945,10 @@ def test_results_that_can_not_be_written(server: Server, photo: Image.Image, log
     results.unlink()
     moved.rename(results)
     assert len(log.rows()) == 2
+    before = _names(log)
+    (log.folder / "runs.sqlite3").rename(log.folder / "safe")
+    (log.folder / "runs.sqlite3").mkdir()
+    changed = ImagesResponse(None, (ImageData(b"another picture"),))
+    with pytest.raises(ResultError, match="can't be used"):
+        log.store(row.id, changed)
+    assert _names(log) == before

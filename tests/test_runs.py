@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ from ttapi_nb import (
     start_edit,
 )
 from ttapi_nb.client import sending
-from ttapi_nb.runs import RunRow, default_log
+from ttapi_nb.models import OFFLINE_NOTICE
+from ttapi_nb.runs import Result, RunRow, default_log
 
 KEY = "test-key-0123456789"
 TEAL = Image.new("RGB", (64, 64), "teal")
@@ -109,6 +111,8 @@ def test_done(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert (row.state, row.problem, row.sent) == ("done", "", True)
     assert row.finished is not None
     assert row.finished >= row.started
+    assert 0 < run.seconds == run.seconds < 2 * PATIENCE
+    assert (repr(run), run.how) == ("Run(done, 2 results)", "auto")
     assert row.usage is not None
     assert row.usage["total_tokens"] == 30
     assert run.response is not None
@@ -194,12 +198,17 @@ def test_log_breaks_while_waiting(server: Server, photo: Image.Image, log: RunLo
     assert "save them" in run.note
 
 
-def test_default_log(environment: Path, tmp_path: Path) -> None:
-    """Runs are logged in the folder that TTAPI_DATA names, or in the one that is given."""
+def test_default_log(environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are logged in the folder that TTAPI_DATA names, in the one that is given, or in the user's data folder."""
     assert default_log().folder == environment
     assert RunLog(tmp_path).folder == RunLog(str(tmp_path)).folder == tmp_path
     assert repr(RunLog("x")) == "RunLog('x')"
     assert RunLog(tmp_path / "new").rows() == []
+    monkeypatch.setenv("TTAPI_DATA", "~/edits")
+    assert default_log().folder == Path.home() / "edits"
+    monkeypatch.delenv("TTAPI_DATA")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert default_log().folder.name == "ttapi_nb"
 
 
 def test_many_at_once(server: Server, photo: Image.Image, log: RunLog) -> None:
@@ -277,6 +286,19 @@ def test_wait(server: Server, photo: Image.Image, log: RunLog, held: threading.E
     assert run.wait() is run
     assert (repr(run), run.done, run.error) == ("Run(done, 1 result)", True, None)
     assert run.seconds == run.seconds > 0
+
+
+def test_a_time_out_of_its_own(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A run that failed with a time-out raises that, and is not taken for one that goes on."""
+
+    class Slow(RunLog):
+        def mark_sent(self, run_id: str) -> None:
+            raise TimeoutError("The disk did not answer.")
+
+    run = _start(server, photo, Slow(log.folder))
+    with pytest.raises(TimeoutError, match="disk did not answer"):
+        run.wait(PATIENCE)
+    assert (run.status, server.posts) == ("failed", [])
 
 
 def test_await(server: Server, photo: Image.Image, log: RunLog, held: threading.Event) -> None:
@@ -488,14 +510,33 @@ def test_shows_itself(server: Server, photo: Image.Image, log: RunLog, held: thr
     """In a notebook a run shows its results, or in words what became of it, with nothing that acts as HTML."""
     run = _start(server, photo, log)
     assert run._repr_html_() in ("<p>sending</p>", "<p>waiting</p>")
+    assert repr(run) in ("Run(sending)", "Run(waiting)")
     held.set()
     assert "data:image/webp" in run.wait(PATIENCE)._repr_html_()
+    assert repr(run.results[0]).startswith("Result(number=1, kept=False, leak=None")
+    assert "Image" not in repr(run.results[0])
     server.answer = json_reply({"error": {"message": "<script>alert(1)</script>"}}, 400)
     failed = _start(server, photo, log)
     with pytest.raises(RefusedError):
         failed.wait(PATIENCE)
     assert "<script>" not in failed._repr_html_()
     assert "alert(1)" in failed._repr_html_()
+
+
+def test_a_result_without_more_to_say(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A result of the hosted service that needs no note shows none, and tells what made it."""
+    run = _start(server, photo, log).wait(PATIENCE)
+    (result,) = run.results
+    assert result.lineage is not None
+    assert [step.prompt for step in result.lineage.steps] == ["a red sofa"]
+    bare = Result(1, result.picture, result.data, kept=False)
+    for one in (result, bare):
+        assert (one.note, one.notice, one.leak, one.shift) == ("", "", None, None)
+        assert (one.offline, one.replayed) == (False, False)
+        assert "<p>" not in one._repr_html_()
+        assert "Result 1: 64x64" in one._repr_html_()
+    noted = replace(bare, note="a <b>", offline=True)
+    assert noted._repr_html_().endswith(f"<p>a &lt;b&gt;</p><p>{OFFLINE_NOTICE}</p>")
 
 
 def test_response_is_here(server: Server, photo: Image.Image, log: RunLog) -> None:

@@ -111,5 +111,5 @@ async def _check(url: httpx.URL, public_only: bool, own: httpx.URL | None) -> No
 
 def _short(url: str) -> str:
     # A signed URL's query is a secret of its own, and long.
-    bare = url.split("?", 1)[0]
+    bare = url.partition("?")[0]
     return bare if len(bare) <= 120 else bare[:117] + "..."

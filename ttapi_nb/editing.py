@@ -124,9 +124,7 @@ def start_edit(
 
 
 async def _carry_out(run: Run, client: Client | AsyncClient) -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        run.began(task)
+    run.began(asyncio.current_task())
     try:
         response = await client.core.send(
             run.request, check=False, on_sent=run.left, on_busy=run.refused, on_answer=run.arrived

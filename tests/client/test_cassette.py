@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import io
 import json
@@ -45,6 +46,7 @@ from ttapi_nb.script import to_code
 
 KEY = "sk-very-secret-0123456789"
 HEAD = json.dumps({"format": "ttapi_nb cassette 1"}).encode()
+TEAL = Image.new("RGB", (64, 64), "teal")
 
 
 @pytest.fixture
@@ -346,6 +348,54 @@ def test_no_key_and_nothing_private(
             assert Image.open(io.BytesIO(data)).tobytes() == photo.tobytes()
 
 
+def test_a_broken_result_that_quotes_the_key(server: Server, photo: Image.Image, tape: Path) -> None:
+    """A result that is no picture, with the key in it, is kept without the key."""
+    server.answer = json_reply({"data": [{"b64_json": base64.b64encode(f"no {KEY}".encode()).decode()}]})
+    record(server, tape).images.edit(image=photo, prompt="x")
+    assert KEY.encode() not in everything_in(tape)
+    assert Client.replay(tape).images.edit(image=photo, prompt="x").data[0].data == b"no [key]"
+
+
+def test_a_mask_that_says_nothing(server: Server, photo: Image.Image, tape: Path) -> None:
+    """A mask without transparency, sent unchecked, is told from another by its pixels."""
+    asked: dict[str, Any] = {"image": photo, "prompt": "x", "check": False}
+    record(server, tape).images.edit(**asked, mask=photo)
+    client = Client.replay(tape)
+    assert client.images.edit(**asked, mask=photo).data
+    with pytest.raises(NotRecordedError):
+        client.images.edit(**asked, mask=TEAL)
+
+
+@pytest.mark.parametrize(
+    ("cap", "value", "said"),
+    [
+        ("ENTRY_CAP", 100, "too large"),
+        ("RESULTS_CAP", 100, "too large"),
+        ("MEMBERS_CAP", 4, "it is full"),
+        ("INDEX_CAP", 600, "it is full"),
+    ],
+)
+def test_as_much_as_a_recording_holds(
+    server: Server,
+    photo: Image.Image,
+    tape: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cap: str,
+    value: int,
+    said: str,
+) -> None:
+    """What would make a file that can't be opened again is not added, and the answer says so."""
+    client = record(server, tape)
+    assert client.images.edit(image=photo, prompt="a").notice == ""
+    monkeypatch.setattr(cassette, cap, value)
+    server.answer = json_reply(pictures(photo))
+    notice = client.images.edit(image=photo, prompt="b").notice
+    assert "was not recorded" in notice
+    assert said in notice
+    monkeypatch.undo()
+    assert [one.prompt for one in Client.replay(tape).recorded] == ["a"]
+
+
 def test_a_toy_key_changes_no_words(server: Server, photo: Image.Image, tape: Path) -> None:
     """A key that is short, as local services take it, stands in words by chance: they stay as they are."""
     Client.record(tape, api_key="a", base_url=server.url).images.edit(image=photo, prompt="a sofa")
@@ -420,7 +470,9 @@ def test_added_to(server: Server, photo: Image.Image, tape: Path) -> None:
     """A second session adds to the file, and the same result is kept once."""
     for prompt in ("a", "b"):
         record(server, tape).images.edit(image=photo, prompt=prompt)
-    assert [one.prompt for one in Client.replay(tape).recorded] == ["a", "b"]
+    client = Client.replay(tape)
+    assert [one.prompt for one in client.recorded] == ["a", "b"]
+    assert repr(client.core.player) == f"Player({str(tape)!r}, 2 exchanges)"
     assert len([name for name in zipfile.ZipFile(tape).namelist() if "results/" in name]) == 1
     assert sorted(path.name for path in tape.parent.iterdir()) == ["class.zip"]
 
@@ -632,6 +684,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a list": lambda: _tape([ENTRY]),
     "no prompt": lambda: _tape({name: value for name, value in ENTRY.items() if name != "prompt"}),
     "prompt of another type": lambda: _tape(ENTRY | {"prompt": {"a": 1}}),
+    "options of another type": lambda: _tape(ENTRY | {"options": ["n", 1]}),
     "options that nest": lambda: _tape(ENTRY | {"options": {"n": [[1]]}}),
     "pictures of another shape": lambda: _tape(ENTRY | {"images": [["0" * 64, 8]]}),
     "a result outside": lambda: _tape(

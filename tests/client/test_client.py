@@ -290,6 +290,15 @@ def test_default_address() -> None:
     assert DEFAULT_BASE_URL == "https://api.ttapi.io/v1"
 
 
+def test_a_password_in_the_address() -> None:
+    """A gateway's address may hold a password, which neither what is printed nor what the run log keeps has."""
+    core = Client(KEY, base_url="https://me:pa55word@gate.example.com:8443/v1").core
+    assert "pa55word" not in repr(core)
+    assert (core.host, core.address) == ("gate.example.com", "https://gate.example.com:8443")
+    assert Client(KEY).core.host == "api.ttapi.io"
+    assert Client(KEY).core.address == "https://api.ttapi.io"
+
+
 def test_offline_by_environment(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """TTAPI_OFFLINE=1 makes every client the embedded service's, also with a key and an address."""
     monkeypatch.setenv("TTAPI_OFFLINE", "1")

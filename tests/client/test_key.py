@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -199,6 +200,52 @@ def test_places_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("TT_API_KEY_FILE", str(tmp_path / "folder" / "key"))
     with pytest.raises(SettingsError, match="could not be removed"):
         forget_key()
+    with pytest.raises(SettingsError, match="could not be written"):
+        store_key(KEY)
+    # Nothing half written, with the key in it, is left.
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["key"]
+
+
+@posix
+def test_as_long_as_a_file_may_be() -> None:
+    """A file that is just not too long for a key is read to its end."""
+    store_key(KEY)
+    key_file().write_text(KEY + "\n" * (4096 - len(KEY)))
+    assert find_key().reveal() == KEY
+    key_file().write_text(KEY + "\n" * (4097 - len(KEY)))
+    with pytest.raises(SettingsError, match="too long for a key"):
+        find_key()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux tells which files are open")
+def test_files_are_closed() -> None:
+    """However often a key is stored, read or refused, its file is not left open."""
+    store_key(KEY)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(5):
+        store_key(KEY)
+        find_key()
+        key_file().chmod(0o644)
+        with pytest.raises(SettingsError, match="Others"):
+            find_key()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file that fails as it is read is Linux's")
+def test_a_file_that_fails_as_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails while the key is read is told, with what to do."""
+    # A plain file of the owner's alone, as far as anybody can see.
+    monkeypatch.setenv("TT_API_KEY_FILE", "/proc/self/mem")
+    with pytest.raises(SettingsError, match=r"can't be read \(.*store the key again"):
+        look_for_key()
+
+
+def test_an_older_copy_that_can_not_be_removed(keyring: Path) -> None:
+    """Where the keyring takes the key and the file stays, it is said which is to be removed."""
+    key_file().mkdir(parents=True)
+    said = store_key(KEY)
+    assert said == f"The key is in your keyring. An older one is still in {key_file()}: remove it."
+    assert find_key().reveal() == KEY
 
 
 # The keyring
@@ -208,11 +255,14 @@ def test_keyring_is_preferred(keyring: Path) -> None:
     """Where there is a keyring the key goes there, and an older copy in the file is removed."""
     store_key("older-key-0123456789", "file")
     assert store_key(KEY) == "The key is in your keyring."
+    # By the name that it was stored under by earlier versions too.
+    assert json.loads((keyring / "store.json").read_text()) == {"ttapi_nb/TT_API_KEY": KEY}
     assert not key_file().exists()
     assert (key_place(), find_key().reveal()) == ("keyring", KEY)
     assert "only you can read" in store_key("newer-key-0123456789", "file")
     assert (key_place(), find_key().reveal()) == ("file", "newer-key-0123456789")
     store_key(KEY)
+    assert store_key(KEY) == "The key is in your keyring."
     assert forget_key() == "The key was removed from your keyring."
     assert look_for_key() is None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import socket
 import threading
 
@@ -11,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.server import Reply, Server
-from ttapi_nb import Client, EditRequest, NotSentError, SettingsError, loop
+from ttapi_nb import Client, EditRequest, NotSentError, SettingsError, TTAPIError, loop
 from ttapi_nb.client.secret import Secret
 from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
 from ttapi_nb.service import Service
@@ -105,6 +107,20 @@ def test_through_a_proxy(server: Server, photo: Image.Image, monkeypatch: pytest
         assert len(proxy.requests) == 1
 
 
+def test_one_proxy_for_all(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is named for all ways is used, and not where the environment leaves the service out."""
+    with Server() as proxy:
+        for name in ("http_proxy", "HTTP_PROXY", "NO_PROXY", "ALL_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("all_proxy", proxy.origin)
+        monkeypatch.setenv("no_proxy", "near.invalid")
+        for name in ("api.example.com", "near.invalid"):
+            client = Client(KEY, base_url=f"http://{name}/v1", allow_http=True)
+            with contextlib.suppress(NotSentError):
+                client.images.edit(image=photo, prompt="x")
+        assert [request.path for request in proxy.requests] == ["http://api.example.com/v1/images/edits"]
+
+
 def test_a_proxy_that_makes_no_line(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that won't connect to the service has seen nothing of the request, so nothing was sent or billed."""
     with Server() as proxy:
@@ -152,6 +168,62 @@ def test_tls_that_fails(photo: Image.Image) -> None:
     assert heard
     assert b"POST" not in heard
     assert KEY.encode() not in heard
+
+
+def test_what_others_log_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Log lines lose a service's words only on the package's own thread, and only where such words stand."""
+
+    async def log() -> None:
+        logging.getLogger("httpx").info("loaded %s", "certificates")
+
+    caplog.set_level(logging.DEBUG, logger="httpx")
+    loop.call(log())
+    logging.getLogger("httpx").info('%s %s "%s %d %s"', "GET", "http://x", "HTTP/1.1", 200, "Fine")
+    logging.getLogger("httpcore.http11").debug(
+        "receive_response_headers.complete return_value=(200, b'Fine')"
+    )
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("httpx")] == [
+        "loaded certificates",
+        'GET http://x "HTTP/1.1 200 Fine"',
+    ]
+
+
+def test_a_service_that_quotes_the_key_beside_the_status(
+    server: Server, photo: Image.Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a service writes behind its status and into its headers is not logged, and the rest of the line is."""
+    for name in ("httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    server.answer = Reply(401, b"{}", headers={"X-Quoted": KEY}, said=f"No {KEY}")
+    with pytest.raises(TTAPIError):
+        Client(KEY, base_url=server.url).images.edit(image=photo, prompt="x")
+    assert KEY not in caplog.text + "".join(repr(vars(record)) for record in caplog.records)
+    said = [record.getMessage() for record in caplog.records]
+    assert f'HTTP Request: POST {server.url}/images/edits "HTTP/1.1 401 "' in said
+    assert "receive_response_headers.complete" in said
+    assert "send_request_headers.started request=<Request [b'POST']>" in said
+
+
+def test_closed_with_what_is_inside() -> None:
+    """Closing what adds the key closes the connections under it."""
+
+    class Inner(httpx.AsyncBaseTransport):
+        closed = False
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    inner = Inner()
+    asyncio.run(KeyTransport(inner, httpx.URL("https://x"), Secret(KEY), "TT-API-KEY", "").aclose())
+    assert inner.closed
+
+
+def test_the_embedded_service_says_when_it_is_asked(photo: Image.Image) -> None:
+    """A request to the embedded service leaves once, as over a network, so that a run knows where it stands."""
+    left: list[bool] = []
+    request = EditRequest.make(image=photo, prompt="x", size="256x256", model="dall-e-2")
+    loop.call(Client.offline().core.send(request, on_sent=lambda: left.append(True)))
+    assert left == [True]
 
 
 def test_embedded_transport() -> None:

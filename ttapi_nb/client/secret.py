@@ -277,7 +277,7 @@ def _from_file(path: Path) -> Secret | None:
 def _read_file(path: Path) -> tuple[Secret | None, str]:
     try:
         # Not blocking: a pipe in its place would wait for ever.
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (FileNotFoundError, NotADirectoryError):
         return None, ""
     except (OSError, ValueError) as error:
