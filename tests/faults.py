@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 from PIL import Image
 
 import ttapi_nb as tt
 from tests.canary import KEY
 from tests.server import PATIENCE, Reply, Server, fail, full_port, html_reply, json_reply, pictures
+from ttapi_nb import loop
 
 WIRES: tuple[tt.Wire, ...] = ("json", "multipart", "references")
 PHOTO = Image.effect_noise((64, 64), 40).convert("RGB")
@@ -29,16 +34,31 @@ SOON = 0.4
 class Fault:
     """One way to go wrong: how it is brought about, the error's class, the POSTs that the server gets, the log's word.
 
-    `address` is where requests go, for those that never reach the server.
+    `connections` counts what a POST that is never read can't show. `address` is where requests go, for those that never
+    reach the server. `refusals` are attempts to connect that this machine refuses; one after these gets through.
     """
 
     name: str
     make: Callable[[Server], object]
-    error: type[tt.TTAPIError]
+    error: type[tt.TTAPIError] | None
     posts: int
     state: str
     slow: bool = False
     address: str = ""
+    connections: int = 1
+    refusals: int = 0
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of one request: the error's class, the POSTs that the server got, the log's word, where one is kept,
+    and what of all that is `wrong`.
+    """
+
+    error: str
+    posts: int
+    state: str
+    wrong: tuple[str, ...]
 
 
 def answering(reply: Reply) -> Callable[[Server], object]:
@@ -60,9 +80,9 @@ def nothing(server: Server) -> None:
     """Leaves the server as it is."""
 
 
-def not_sent(name: str, address: str, *, slow: bool = False) -> Fault:
+def not_sent(name: str, address: str = "", *, slow: bool = False, connections: int = 0) -> Fault:
     """One in which no byte of the request leaves."""
-    return Fault(name, nothing, tt.NotSentError, 0, "not sent", slow, address)
+    return Fault(name, nothing, tt.NotSentError, 0, "not sent", slow, address, connections)
 
 
 def refused(name: str, reply: Reply, error: type[tt.TTAPIError] = tt.RefusedError) -> Fault:
@@ -83,12 +103,17 @@ FAULTS: tuple[Fault, ...] = (
     not_sent("nobody listens", "http://127.0.0.1:9/v1"),
     not_sent("no connection", "full port", slow=True),
     not_sent("no such name", "https://nowhere.invalid/v1", slow=True),
-    not_sent("no TLS there", "https"),
+    # Nothing of a request is in an attempt to connect, so each is made twice.
+    not_sent("no TLS there", "https", connections=2),
+    replace(not_sent("refused twice"), refusals=2),
+    Fault("refused once", nothing, None, 1, "done", refusals=1),
     unknown("reset at the first byte", greeting("reset"), posts=0),
     unknown("never read", greeting("stall"), posts=0, slow=True),
     unknown("reset as it is sent", failing("half sent")),
     unknown("no answer", failing("time-out"), slow=True),
     unknown("reset before an answer", failing("dropped")),
+    unknown("hangs up before an answer", answering(Reply(leave=True))),
+    unknown("a broken head", answering(Reply(body=GOOD, headers={"X Y\x00": "z"}))),
     unknown("stalls in the head", answering(Reply(body=GOOD, stall=30)), slow=True),
     unknown("stalls after the head", answering(Reply(body=GOOD, stall=len(GOOD) // 2)), slow=True),
     unknown("stalls before the last byte", answering(Reply(body=GOOD, stall=len(GOOD) + 60)), slow=True),
@@ -129,60 +154,55 @@ FAULTS: tuple[Fault, ...] = (
 )
 
 
-def bare(client_options: dict[str, object], log: tt.RunLog) -> str:
+def bare(settings: dict[str, Any], log: tt.RunLog) -> None:
     """The endpoint alone, which keeps no log."""
-    tt.Client(**client_options).images.edit(image=PHOTO, prompt="x")  # type: ignore[arg-type]
-    return ""
+    tt.Client(**settings).images.edit(image=PHOTO, prompt="x")
 
 
-def bare_awaited(client_options: dict[str, object], log: tt.RunLog) -> str:
+def bare_awaited(settings: dict[str, Any], log: tt.RunLog) -> None:
     """The same, awaited."""
-    client = tt.AsyncClient(**client_options)  # type: ignore[arg-type]
-    asyncio.run(client.images.edit(image=PHOTO, prompt="x"))
-    return ""
+    asyncio.run(tt.AsyncClient(**settings).images.edit(image=PHOTO, prompt="x"))
 
 
-def waited_for(client_options: dict[str, object], log: tt.RunLog) -> str:
+def waited_for(settings: dict[str, Any], log: tt.RunLog) -> None:
     """A run without a widget."""
-    tt.edit(PHOTO, "x", client=tt.Client(**client_options), log=log)  # type: ignore[arg-type]
-    return ""
+    tt.edit(PHOTO, "x", client=tt.Client(**settings), log=log)
 
 
-def awaited(client_options: dict[str, object], log: tt.RunLog) -> str:
+def awaited(settings: dict[str, Any], log: tt.RunLog) -> None:
     """A run of a client for `await`."""
 
     async def wait() -> None:
-        await tt.start_edit(PHOTO, "x", client=tt.AsyncClient(**client_options), log=log)  # type: ignore[arg-type]
+        await tt.start_edit(PHOTO, "x", client=tt.AsyncClient(**settings), log=log)
 
     asyncio.run(wait())
-    return ""
 
 
-def by_editor(client_options: dict[str, object], log: tt.RunLog) -> str:
-    """The editor's Run button. Returns what is wrong with the editor afterwards."""
-    client = tt.Client(**client_options)  # type: ignore[arg-type]
-    editor = tt.ImageEditor(PHOTO, client=client, prompt="a bowl", log=log)
+def by_editor(settings: dict[str, Any], log: tt.RunLog) -> None:
+    """The editor's Run button. Raises `AssertionError` where the editor is not as it should be afterwards."""
+    editor = tt.ImageEditor(PHOTO, client=tt.Client(**settings), prompt="a bowl", log=log)
     mask = editor.mask = editor.mask.rectangle((8, 8, 30, 30))
     photo = editor.image
+    failure: tt.TTAPIError | None = None
     try:
         editor._run_button.click()
-        assert editor.current is not None
+        assert editor.current is not None, f"there is no run: {editor.status.words}"
         try:
             editor.current.wait(PATIENCE)
         except tt.TTAPIError as error:
-            wrong = [] if editor.status.words == (str(error),) else [f"the status says {editor.status.words}"]
-            wrong += [] if (editor.image, editor.mask) == (photo, mask) else ["photo or mask are gone"]
-            wrong += [] if editor.prompt == "a bowl" else ["the prompt is gone"]
-            wrong += [] if not editor._run_button.disabled else ["Run can't be pressed again"]
-            if wrong:
-                raise AssertionError(", ".join(wrong)) from error
-            raise
+            failure = error
+        said = editor.status.words
+        assert failure is None or said == (str(failure),), f"the status says {said}"
+        assert (editor.image, editor.mask) == (photo, mask), "photo or mask are gone"
+        assert editor.prompt == "a bowl", "the prompt is gone"
+        assert not editor._run_button.disabled, "Run can't be pressed again"
     finally:
         editor.close()
-    return ""
+    if failure is not None:
+        raise failure
 
 
-DRIVERS: dict[str, Callable[[dict[str, object], tt.RunLog], str]] = {
+DRIVERS: dict[str, Callable[[dict[str, Any], tt.RunLog], None]] = {
     "bare": bare,
     "bare, awaited": bare_awaited,
     "run": waited_for,
@@ -192,9 +212,41 @@ DRIVERS: dict[str, Callable[[dict[str, object], tt.RunLog], str]] = {
 LOGGED = ("run", "run, awaited", "editor")
 
 
-def wrong_after(fault: Fault, driver: str, wire: tt.Wire, folder: Path) -> list[str]:
-    """Send one request in that way, with that fault, and return what is not as it should be."""
-    with Server() as server, contextlib.ExitStack() as stack:
+@contextlib.contextmanager
+def refusals(count: int) -> Iterator[None]:
+    """Refuses the package's next attempts to connect, so many of them, as a machine does where nobody listens."""
+    left, connect = count, socket.socket.connect
+
+    def attempt(self: socket.socket, address: Any) -> None:
+        nonlocal left
+        if left and loop.is_here():
+            left -= 1
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        connect(self, address)
+
+    with mock.patch.object(socket.socket, "connect", attempt):
+        yield
+    assert left == 0, f"{left} attempts to connect were not made"
+
+
+async def all_ended() -> None:
+    """Wait for all that still goes on on the package's loop, a second request say, but for what shows the time."""
+    others = {
+        task
+        for task in asyncio.all_tasks() - {asyncio.current_task()}
+        if getattr(task.get_coro(), "__name__", "") != "_show_time"
+    }
+    if others:
+        await asyncio.wait(others, timeout=PATIENCE)
+
+
+def after(fault: Fault, driver: str, wire: tt.Wire, folder: Path) -> Seen:
+    """Send one request in that way, with that fault, and look at what came of it."""
+    wrong: list[str] = []
+    failure: tt.TTAPIError | None = None
+    log = tt.RunLog(folder / "log")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Server())
         fault.make(server)
         address = fault.address or server.url
         if address == "full port":
@@ -202,35 +254,51 @@ def wrong_after(fault: Fault, driver: str, wire: tt.Wire, folder: Path) -> list[
         elif address == "https":
             address = f"https://127.0.0.1:{server.port}/v1"
         timeout = SOON if fault.slow else PATIENCE
-        options = {"api_key": KEY, "base_url": address, "wire": wire, "timeout": timeout}
-        log = tt.RunLog(folder / "log")
-        wrong: list[str] = []
         try:
-            DRIVERS[driver](options, log)
+            with refusals(fault.refusals):
+                DRIVERS[driver]({"api_key": KEY, "base_url": address, "wire": wire, "timeout": timeout}, log)
         except tt.TTAPIError as error:
-            if type(error) is not fault.error:
-                wrong.append(f"{type(error).__name__} instead of {fault.error.__name__}")
+            failure = error
         except AssertionError as error:
             wrong.append(str(error))
-        else:
-            wrong.append("no error")
-        if len(server.posts) != fault.posts or len(server.requests) != len(server.posts):
-            wrong.append(
-                f"{len(server.requests)} requests, {len(server.posts)} POSTs, instead of {fault.posts}"
-            )
-        server.let_go()
+        # What is sent after the error counts too.
+        loop.call(all_ended())
+    error_name = type(failure).__name__ if failure is not None else "no error"
+    expected = fault.error.__name__ if fault.error is not None else "no error"
+    if error_name != expected:
+        wrong.append(f"{error_name} instead of {expected}")
+    if ("may have been carried out and billed" in str(failure)) != (fault.state == "unknown"):
+        wrong.append(f"the error says {str(failure)!r}")
+    if len(server.posts) != fault.posts or len(server.requests) != len(server.posts):
+        wrong.append(f"{len(server.requests)} requests, {len(server.posts)} POSTs, instead of {fault.posts}")
+    if server.connections != fault.connections:
+        wrong.append(f"{server.connections} connections instead of {fault.connections}")
+    state = ""
     if driver in LOGGED:
-        wrong += _wrong_in(tt.RunLog(folder / "log"), fault)
-    return wrong
+        state, found = _logged(log, fault, str(failure or ""))
+        wrong += found
+        anew = tt.RunLog(folder / "log")
+        if (anew.rows(), anew.totals()) != (log.rows(), log.totals()):
+            wrong.append("the log says something else when it is opened anew")
+    return Seen(error_name, len(server.posts), state, tuple(wrong))
 
 
-def _wrong_in(log: tt.RunLog, fault: Fault) -> list[str]:
-    """What a log that is opened anew says other than it should."""
-    states = [row.state for row in log.rows()]
-    totals = log.totals()
-    wrong = [] if states == [fault.state] else [f"the log says {states} instead of {fault.state!r}"]
-    # What may be billed counts as spent, and nothing else.
-    expected = (1, 1) if fault.state == "unknown" else (0, 0)
+def _logged(log: tt.RunLog, fault: Fault, problem: str) -> tuple[str, list[str]]:
+    """The state of the only run in a log, and what the log says other than it should."""
+    rows = log.rows()
+    if len(rows) != 1:
+        return "", [f"the log has {len(rows)} runs"]
+    row, totals, wrong = rows[0], log.totals(), []
+    if row.state != fault.state:
+        wrong.append(f"the log says {row.state!r} instead of {fault.state!r}")
+    if row.sent != (fault.state != "not sent"):
+        wrong.append(f"the log says that it was {'' if row.sent else 'not '}sent")
+    if row.problem != problem:
+        wrong.append(f"the log's words are {row.problem!r}")
+    if len(row.results) != (fault.state == "done"):
+        wrong.append(f"the log has {len(row.results)} results")
+    # What is billed, or may be, counts as spent, and nothing else.
+    expected = fault.state in ("done", "unknown"), fault.state == "unknown"
     if (totals.runs, totals.unknown) != expected:
         wrong.append(f"the log counts {totals.runs} runs, {totals.unknown} of them unknown")
-    return wrong
+    return row.state, wrong

@@ -77,9 +77,9 @@ class Reply:
     """What the server answers.
 
     `hold` is waited for before a byte leaves. `cut` sends only so many bytes of the body and drops the line. `drip`
-    sends the body over and over, a byte at a time, until the client hangs up. `drop` answers nothing. `stall` sends
-    only so many bytes, the head's among them, and then neither the rest nor a goodbye. `said` are the words behind the
-    status. A header without a value is left out.
+    sends the body over and over, a byte at a time, until the client hangs up. `drop` answers nothing, and `leave`
+    does so with the usual goodbye. `stall` sends only so many bytes, the head's among them, and then neither the rest
+    nor a goodbye. `said` are the words behind the status. A header without a value is left out.
     """
 
     status: int = 200
@@ -90,6 +90,7 @@ class Reply:
     cut: int | None = None
     drip: bool = False
     drop: bool = False
+    leave: bool = False
     stall: int | None = None
     said: str = "Said"
 
@@ -253,6 +254,8 @@ class Server:
             assert reply.hold.wait(PATIENCE), "nobody let the reply go"
         if reply.drop:
             _reset(connection)
+            return
+        if reply.leave:
             return
         headers = {
             "Content-Type": reply.mime,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import ttapi_nb as tt
-from tests.faults import DRIVERS, FAULTS, WIRES, Fault, wrong_after
+from tests.faults import DRIVERS, FAULTS, WIRES, Fault, after
 
 # Each fault by one way to send and one body form, so that each two of these meet.
 PAIRS = [(driver, wire) for wire in WIRES for driver in DRIVERS]
@@ -26,4 +26,11 @@ def test_one_post_the_right_error_and_a_log_that_agrees(
     fault: Fault, driver: str, wire: tt.Wire, tmp_path: Path
 ) -> None:
     """Whatever goes wrong, nothing is sent twice, and whoever sent it learns whether it may be billed."""
-    assert wrong_after(fault, driver, wire, tmp_path) == []
+    assert after(fault, driver, wire, tmp_path).wrong == ()
+
+
+@pytest.mark.parametrize("fault", [it for it in FAULTS if it.refusals], ids=lambda it: it.name)
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_an_attempt_to_connect_is_made_twice(fault: Fault, driver: str, tmp_path: Path) -> None:
+    """A connection that is refused once is tried once more, whoever sends, and that is still one POST or none."""
+    assert after(fault, driver, "json", tmp_path).wrong == ()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from PIL import Image
 
@@ -12,7 +15,8 @@ from tests.server import Server, fail
 @pytest.fixture
 def editor(photo) -> tt.ImageEditor:
     """An editor on a small photo that has run twice."""
-    editor = tt.ImageEditor(photo, prompt="something red", client=tt.Client.offline())
+    client = tt.Client.offline(fill=lambda image, mask, prompt, seed: image)
+    editor = tt.ImageEditor(photo, prompt="something red", client=client)
     editor.mask = editor.mask.rectangle((8, 8, 30, 30))
     editor.options = {"n": 2}
     editor.run().wait(60)
@@ -91,3 +95,42 @@ def test_a_budget_is_said_and_kept(photo, monkeypatch):
     assert "budget" in editor.problems[0].lower()
     offline = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), budget=budget)
     assert offline.problems == ()
+
+
+LEFT = """
+import os
+from PIL import Image
+import ttapi_nb as tt
+log = tt.RunLog()
+request = tt.EditRequest.make(image=Image.new("RGB", (8, 8)), prompt="x")
+log.begin("a" * 32, request, offline=False)
+log.mark_sent("a" * 32)
+os._exit(0)
+"""
+
+
+def test_what_a_dead_kernel_left_is_shown_at_once(photo, environment):
+    """Displayed after a kernel died in a run, an editor opens the panel and says in its title what may be billed."""
+    editor = tt.ImageEditor(photo, client=tt.Client.offline())
+    editor._ipython_display_()
+    assert editor.history.titles == ("Earlier runs",)
+    assert not environment.exists()
+    subprocess.run([sys.executable, "-c", LEFT], check=True)
+    editor._ipython_display_()
+    assert editor.history.titles == ("Earlier runs · 1 may have been billed",)
+    assert editor.history.selected_index == 0
+    press(editor.history._list.children[0], "It was billed")
+    assert editor.history.titles == ("Earlier runs",)
+    # Once it is known, the panel stays as it is.
+    later = tt.ImageEditor(photo, client=tt.Client.offline())
+    later._ipython_display_()
+    assert later.history.selected_index is None
+
+
+def test_a_log_that_cannot_be_read_hides_no_editor(photo, environment):
+    """An editor is displayed whatever is in place of the log."""
+    environment.mkdir()
+    (environment / "results").write_text("no folder")
+    editor = tt.ImageEditor(photo, client=tt.Client.offline())
+    editor._ipython_display_()
+    assert editor.history.titles == ("Earlier runs",)

@@ -207,6 +207,8 @@ class ImageEditor(Closing, ipywidgets.VBox):
 
     def _ipython_display_(self) -> None:
         self.viewer.show_in_cell(self)
+        if self.run_log is not False:
+            self.history.look()
 
     @property
     def request(self) -> EditRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ class HistoryPanel(ipywidgets.Accordion):
     """Earlier runs, folded until it is opened; `on_restore(run_id)` is called where one is to be filled in again.
 
     `show()` reads the log again. A run of unknown outcome can be settled here, and a result that was not fetched can
-    be fetched while its address lives.
+    be fetched while its address lives. `look()` is for when the panel is displayed: the title says how many runs may
+    have been billed, and where a kernel that is gone has just left one, the panel opens.
     """
 
     def __init__(self, log: Callable[[], RunLog], on_restore: Callable[[str], None]) -> None:
@@ -36,6 +38,24 @@ class HistoryPanel(ipywidgets.Accordion):
 
     def __repr__(self) -> str:
         return "HistoryPanel()"
+
+    def look(self) -> None:
+        """Look for runs that may have been billed; a log that is not there is not made for that."""
+        from ..errors import ResultError
+
+        log = self._log()
+        if not log.folder.exists():
+            return
+        # A log that can't be read is said when the panel is opened, or when a run can't be written.
+        with contextlib.suppress(ResultError):
+            left = log.recover()
+            self._entitle(log)
+            if any(found.state == "unknown" for found in left):
+                self.selected_index = 0
+
+    def _entitle(self, log: RunLog) -> None:
+        count = sum(found.billed is None for found in log.rows(None, state="unknown"))
+        self.titles = (f"Earlier runs · {count} may have been billed" if count else "Earlier runs",)
 
     def _open(self, _: Any) -> None:
         if self.selected_index is None:
@@ -63,6 +83,7 @@ class HistoryPanel(ipywidgets.Accordion):
             log = self._log()
             rows = log.rows(SHOWN, search=self._search.value)
             totals = log.totals()
+            self._entitle(log)
         except ResultError as error:
             self._totals.say(str(error), "alert")
             return
