@@ -141,6 +141,7 @@ FAULTS: tuple[Fault, ...] = (
     refused("499", _said(499), tt.RateLimitError),
     refused("301", Reply(301, headers={"Location": "/elsewhere"})),
     refused("307", Reply(307, headers={"Location": "/elsewhere"})),
+    unknown("303", answering(Reply(303, headers={"Location": "/elsewhere"}))),
     unknown("500", answering(_said(500))),
     unknown("502, a page", answering(html_reply(502))),
     unknown("504", failing("504")),

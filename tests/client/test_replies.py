@@ -32,6 +32,7 @@ REFUSALS = [
     (402, QuotaError, "quota is used up"),
     (403, AuthenticationError, "account"),
     (404, RefusedError, "base_url"),
+    (408, RefusedError, "too slowly"),
     (413, RefusedError, "smaller picture"),
     (429, RateLimitError, "wait a minute"),
     (499, RateLimitError, "queue is full"),
@@ -198,13 +199,21 @@ def test_hostile_message(message: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect(server: Server, client: Client, photo: Image.Image, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "error", "words"),
+    [
+        *((status, RefusedError, "base_url") for status in (301, 302, 307, 308)),
+        (303, UnknownOutcomeError, "billed"),
+    ],
+)
+def test_redirect(
+    server: Server, client: Client, photo: Image.Image, status: int, error: type[TTAPIError], words: str
+) -> None:
     """A redirect is not followed, to another server or to the same, so the key is not sent on."""
     with Server() as other:
         for place in (f"{other.origin}/v1/images/edits", f"{server.origin}/elsewhere"):
             server.answer = Reply(status, headers={"Location": place})
-            with pytest.raises(RefusedError, match="base_url"):
+            with pytest.raises(error, match=words):
                 client.images.edit(image=photo, prompt="x")
         assert other.connections == 0
     assert [request.path for request in server.requests] == ["/v1/images/edits"] * 2

@@ -34,6 +34,7 @@ NEXT_STEP = {
     402: "The quota is used up: add some in the TTAPI Dashboard.",
     403: "The account may not do this: see its state in the TTAPI Dashboard.",
     404: "Check the base_url and the model's name.",
+    408: "It arrived too slowly: run again, perhaps with a smaller picture.",
     413: "The request is too large for a gateway on the way: use a smaller picture.",
     429: "Too many requests at once: wait a minute and run again.",
     499: "The service's queue is full: wait a minute and run again.",
@@ -70,7 +71,8 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
         said = error["message"] if error else ""
     else:
         said = ""
-    if 300 <= status < 400:
+    # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
+    if 300 <= status < 400 and status != 303:
         raise RefusedError(
             "The service answered with another address, which is not followed. Check the base_url.",
             status=status,
