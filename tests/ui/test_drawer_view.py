@@ -34,7 +34,7 @@ def scale_of(page: Page) -> float:
 
 
 def test_zoom_and_pan_and_paint_in_the_right_place(notebook: Opened) -> None:
-    """Ctrl+wheel zooms at the pointer, Space drags, paint lands under the pointer, and 0 shows the whole photo."""
+    """Ctrl+wheel zooms at the pointer, Space or the middle button drags, paint is under the pointer, 0 fits."""
     book = notebook(DRAWER, SHOW)
     book.run(0)
     page = book.page
@@ -60,6 +60,12 @@ def test_zoom_and_pan_and_paint_in_the_right_place(notebook: Opened) -> None:
     moved = page.locator("canvas.ttapi-ink").first.bounding_box()
     assert moved is not None
     assert (round(moved["x"] - box["x"]), round(moved["y"] - box["y"])) == (-100, 30)
+    page.mouse.down(button="middle")
+    page.mouse.move(at[0] - 40, at[1] + 50, steps=3)
+    page.mouse.up(button="middle")
+    again = page.locator("canvas.ttapi-ink").first.bounding_box()
+    assert again is not None
+    assert (round(again["x"] - moved["x"]), round(again["y"] - moved["y"])) == (20, 20)
     page.keyboard.press("0")
     assert scale_of(page) == pytest.approx(whole)
     page.keyboard.press("+")
@@ -100,7 +106,7 @@ def test_two_fingers_zoom_and_paint_nothing(lab: Lab, browser: Browser) -> None:
 
 
 def test_tint_edges_and_hiding(notebook: Opened) -> None:
-    """The tint has the chosen colour and opacity, edges are an outline alone, and H hides the mask while it is held."""
+    """The tint has the chosen colour and opacity, edges are an outline alone; H or the button hides while held."""
     book = notebook(
         "import numpy, ttapi_nb as tt\ndrawer = tt.MaskDrawer(numpy.zeros((1024, 1024, 3), 'uint8'))\ndrawer"
     )
@@ -124,6 +130,11 @@ def test_tint_edges_and_hiding(notebook: Opened) -> None:
     page.keyboard.down("h")
     assert pixels(page)[inside].tolist() == [0, 0, 0]
     page.keyboard.up("h")
+    assert pixels(page)[inside].tolist() == pytest.approx([255, 128, 0], abs=3)
+    page.get_by_role("button", name="Hide the mask while held").hover()
+    page.mouse.down()
+    assert pixels(page)[inside].tolist() == [0, 0, 0]
+    page.mouse.up()
     assert pixels(page)[inside].tolist() == pytest.approx([255, 128, 0], abs=3)
     page.get_by_label("Show as").select_option(label="Marching edges")
     page.wait_for_function("document.querySelector('.ttapi-outlined')")

@@ -124,3 +124,24 @@ def test_frame_and_a_dropped_result(notebook: Opened, tmp_path: Path) -> None:
     expect(book.prompt).to_have_value("green leaves", timeout=PATIENCE)
     expect(book.editor).to_contain_text("Photo and mask are back too")
     assert book.run(3) == "green leaves (3000, 2000) 1"
+
+
+def test_strict_mask_off_by_a_click(notebook: Opened) -> None:
+    """The box that keeps what lies outside the mask is ticked; unticked, what the model repainted there shows."""
+    book = notebook(
+        "import ttapi_nb as tt\n"
+        "editor = tt.ImageEditor(tt.sample(), prompt='red', client=tt.Client.offline(leaky=True))\neditor",
+        "import numpy as np\nresult = editor.viewer.run.results[0]\n"
+        "pictures = result.image, result.raw, tt.sample().pixels\n"
+        "shown, raw, photo = (np.asarray(one.convert('RGB'))[:300, :300] for one in pictures)\n"
+        "print((shown == raw).all(), (shown == photo).all())",
+    )
+    book.page.set_viewport_size({"width": 1400, "height": 1500})
+    book.run(0)
+    drag(book.page, (500, 500), (600, 600))
+    box = book.editor.get_by_label("Keep what is outside the mask exactly")
+    expect(box).to_be_checked()
+    box.uncheck()
+    book.button("Run").click()
+    book.wait_for_results()
+    assert book.run(1) == "True False"

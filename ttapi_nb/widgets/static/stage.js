@@ -545,6 +545,8 @@ async function render({ model, el }) {
   };
   for (const type of ["pointerdown", "keydown"]) hider.addEventListener(type, hold(true));
   for (const type of ["pointerup", "pointerleave", "pointercancel", "keyup", "blur"]) hider.addEventListener(type, hold(false));
+  // The photo keeps the keyboard: losing it would show the mask again.
+  hider.addEventListener("mousedown", (event) => event.preventDefault());
   button("Full screen", "Paint on the full screen", () => {
     if (document.fullscreenElement) document.exitFullscreen();
     else (el.closest(".ttapi-drawer") ?? el).requestFullscreen().then(() => sheet.focus());
