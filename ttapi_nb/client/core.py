@@ -3,58 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from ..errors import DownloadError, InvalidRequestError, RefusedError
 from ..request import EditRequest
-from .secret import Secret
-from .wire import Wire, problems
+from .settings import Settings
+from .wire import problems
 
 if TYPE_CHECKING:
-    from ..service import Service
-    from .cassette import Player, Recorder
+    from .cassette import Recorder
     from .responses import ImageData, ImagesResponse
 
 __all__ = ["Core"]
 
 
-@dataclass(frozen=True, eq=False)
-class Core:
-    """Where requests go and how they are written. Where `service` or `player` is set, that answers, in this process;
-    `recorder` keeps what is asked and answered.
-    """
-
-    # A gateway's address may hold a password.
-    base_url: str = field(repr=False)
-    wire: Wire
-    plain_base64: bool
-    timeout: float
-    secret: Secret | None = None
-    auth_header: str = ""
-    auth_scheme: str = ""
-    service: Callable[[], Service] | None = None
-    recorder: Recorder | None = None
-    player: Player | None = None
-    wait_when_busy: float = 0.0
-
-    @property
-    def offline(self) -> bool:
-        """Whether the answer comes from this process: from the embedded service, or from a recording."""
-        return self.service is not None or self.player is not None
-
-    @property
-    def host(self) -> str:
-        """The name of the machine that requests go to."""
-        return urlsplit(self.base_url).hostname or self.base_url
-
-    @property
-    def address(self) -> str:
-        """Where requests go, without path and without a password that may stand before the host."""
-        scheme, place = urlsplit(self.base_url)[:2]
-        return f"{scheme}://{place.rpartition('@')[2]}"
+class Core(Settings):
+    """The settings of a client, and the one way to send with them."""
 
     def problems(self, request: EditRequest) -> tuple[str, ...]:
         """What the service would refuse, or this client's body form can't carry."""

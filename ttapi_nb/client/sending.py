@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import httpx
 
@@ -22,11 +23,9 @@ from ..request import EditRequest
 from .reading import ReplyReader
 from .replies import MAY_BE_BILLED, interpret, parse
 from .responses import ImagesResponse, fetched, read_response
+from .settings import Settings
 from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
 from .wire import Body, encode
-
-if TYPE_CHECKING:
-    from .core import Core
 
 __all__ = ["fetch", "send"]
 
@@ -42,20 +41,20 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 async def send(
-    core: Core,
+    settings: Settings,
     request: EditRequest,
     on_sent: Callable[[], None],
     on_busy: Callable[[float], None],
     on_answer: Callable[[ImagesResponse], None],
 ) -> ImagesResponse:
     """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
-    body = await asyncio.to_thread(encode, request, core.wire, plain_base64=core.plain_base64)
+    body = await asyncio.to_thread(encode, request, settings.wire, plain_base64=settings.plain_base64)
     cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
-    end = time.monotonic() + core.wait_when_busy
+    end = time.monotonic() + settings.wait_when_busy
     pause = FIRST_PAUSE
     while True:
         try:
-            plain, embedded = await _ask(core, body, cap, on_sent)
+            plain, embedded = await _ask(settings, body, cap, on_sent)
             break
         except RateLimitError as error:
             seconds = max(pause, error.retry_after or 0)
@@ -70,16 +69,18 @@ async def send(
         return response
     # Told first: the addresses are paid for, and fetching takes a while.
     await asyncio.to_thread(on_answer, response)
-    items = await asyncio.gather(*(fetched(item, core.fetch) for item in response.data))
+    items = await asyncio.gather(*(fetched(item, partial(fetch, settings)) for item in response.data))
     return replace(response, data=tuple(items))
 
 
-async def _ask(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -> tuple[dict[str, Any], bool]:
+async def _ask(
+    settings: Settings, body: Body, cap: int, on_sent: Callable[[], None]
+) -> tuple[dict[str, Any], bool]:
     """The plain reply to one POST, and whether the embedded service gave it."""
-    reply = await _post(core, body, cap, on_sent)
+    reply = await _post(settings, body, cap, on_sent)
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
     # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
-    scrub = core.secret.scrub if core.secret else str
+    scrub = settings.secret.scrub if settings.secret else str
     parsed = await asyncio.to_thread(parse, reply.body.text, scrub, reply.body.pictures)
     try:
         return interpret(reply.status, parsed), embedded
@@ -104,23 +105,25 @@ def _retry_after(said: str) -> float | None:
         return None
 
 
-async def fetch(core: Core, url: str) -> bytes:
+async def fetch(settings: Settings, url: str) -> bytes:
     """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
-    transport = _transport(core) if core.offline else None
-    return await download(url, public_only=True, own=httpx.URL(core.base_url), transport=transport)
+    transport = _transport(settings) if settings.offline else None
+    return await download(url, public_only=True, own=httpx.URL(settings.base_url), transport=transport)
 
 
-def _transport(core: Core) -> httpx.AsyncBaseTransport:
-    if core.service is not None:
-        return EmbeddedTransport(core.service())
-    url = httpx.URL(core.base_url)
-    if core.secret is None:
+def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
+    if settings.service is not None:
+        return EmbeddedTransport(settings.service())
+    url = httpx.URL(settings.base_url)
+    if settings.secret is None:
         raise AssertionError("a client of the network has a key")
-    return KeyTransport(network_transport(url), url, core.secret, core.auth_header, core.auth_scheme)
+    return KeyTransport(
+        network_transport(url), url, settings.secret, settings.auth_header, settings.auth_scheme
+    )
 
 
-async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -> _Reply:
-    transport = _transport(core)
+async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], None]) -> _Reply:
+    transport = _transport(settings)
     failure: Exception
     sent = False
     stopped: Exception | None = None
@@ -140,10 +143,10 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
             sent = True
 
     headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
-    url = f"{core.base_url.rstrip('/')}/images/edits"
+    url = f"{settings.base_url.rstrip('/')}/images/edits"
     try:
         async with (
-            asyncio.timeout(core.timeout),
+            asyncio.timeout(settings.timeout),
             httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
             client.stream(
                 "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
@@ -154,30 +157,30 @@ async def _post(core: Core, body: Body, cap: int, on_sent: Callable[[], None]) -
         failure = stopped or RuntimeError("The request was stopped.")
     except httpx.ConnectError:
         failure = NotSentError(
-            f"{core.host} can't be reached, so nothing was sent or billed. "
+            f"{settings.host} can't be reached, so nothing was sent or billed. "
             "Check the network (and base_url), then run again; without a network use Client.offline()."
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
-        failure = _broken(core, error, sent)
+        failure = _broken(settings, error, sent)
     finally:
         told.clear()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
 
 
-def _broken(core: Core, error: Exception, sent: bool) -> TTAPIError:
+def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
     late = isinstance(error, TimeoutError | httpx.TimeoutException)
     if not sent:
         what = (
-            f"did not take the connection within {core.timeout:g} seconds"
+            f"did not take the connection within {settings.timeout:g} seconds"
             if late
             else "could not be spoken to"
         )
         return NotSentError(
-            f"{core.host} {what}, so nothing was sent or billed. Check the network, then run again."
+            f"{settings.host} {what}, so nothing was sent or billed. Check the network, then run again."
         )
     what = (
-        f"No answer came within {core.timeout:g} seconds"
+        f"No answer came within {settings.timeout:g} seconds"
         if late
         else "The answer is larger than any answer is, and was not read to its end"
         if isinstance(error, _TooLargeError)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
 
 import ipycanvas
 
 from ..images import SourceImage
 from ..mask import Mask, Stroke
-from .surface import OPACITY, Point, Sheet
-
-if TYPE_CHECKING:
-    from .surface import Surface
+from .sheet import OPACITY, Point, Sheet
 
 __all__ = ["PlainCanvas"]
 
 
 class PlainCanvas(ipycanvas.MultiCanvas):
-    """ipycanvas on its own: every move of the pointer comes here and the ink goes back."""
+    """ipycanvas on its own: every move of the pointer comes here and the ink goes back.
 
-    def __init__(self, surface: Surface) -> None:
+    `brush` gives the brush's radius in image pixels, and whether it erases. `on_stroke` is called with each finished
+    stroke, in pixels of the preview, and the preview's scale.
+    """
+
+    def __init__(
+        self,
+        lock: threading.RLock,
+        brush: Callable[[], tuple[float, bool]],
+        on_stroke: Callable[[Stroke, float], None],
+    ) -> None:
         super().__init__(2, width=320, height=240, layout={"width": "100%", "height": "auto"})
         self.sheet = Sheet(self[0], self[1], OPACITY)
-        self._surface = surface
+        self._events, self._brush, self._on_stroke = lock, brush, on_stroke
         self._points: list[Point] = []
         self.on_client_ready(self.draw)
         ink = self[1]
@@ -37,7 +44,7 @@ class PlainCanvas(ipycanvas.MultiCanvas):
 
     def draw(self) -> None:
         """Draw photo and ink."""
-        with self._surface.events:
+        with self._events:
             self.sheet.draw_photo()
             self.sheet.draw_all_ink()
 
@@ -55,17 +62,17 @@ class PlainCanvas(ipycanvas.MultiCanvas):
             self._extend(point)
 
     def _press(self, x: float, y: float) -> None:
-        with self._surface.events:
+        with self._events:
             if self.sheet.has_photo and not self._points:
                 self._extend((x, y))
 
     def _move(self, x: float, y: float) -> None:
-        with self._surface.events:
+        with self._events:
             if self._points:
                 self._extend((x, y))
 
     def _release(self, x: float, y: float) -> None:
-        with self._surface.events:
+        with self._events:
             if self._points:
                 self._extend((x, y))
                 self._finish()
@@ -73,8 +80,8 @@ class PlainCanvas(ipycanvas.MultiCanvas):
     def _extend(self, point: Point) -> None:
         before = self._points[-1] if self._points else point
         self._points.append(point)
-        reach = self._reach
-        Stroke(((*before, reach), (*point, reach)), self._erases).draw(self.sheet.shown)
+        reach, erases = self._reach()
+        Stroke(((*before, reach), (*point, reach)), erases).draw(self.sheet.shown)
         height, width = self.sheet.shown.shape
         self.sheet.draw_ink(
             max(0, int(min(before[0], point[0]) - reach) - 2),
@@ -84,16 +91,12 @@ class PlainCanvas(ipycanvas.MultiCanvas):
         )
 
     def _finish(self) -> None:
-        with self._surface.events:
+        with self._events:
             points, self._points = self._points, []
             if points:
-                mark = Stroke(tuple((x, y, self._reach) for x, y in points), self._erases)
-                self._surface.finished(mark, self.sheet.scale)
+                reach, erases = self._reach()
+                self._on_stroke(Stroke(tuple((x, y, reach) for x, y in points), erases), self.sheet.scale)
 
-    @property
-    def _reach(self) -> float:
-        return self._surface.stage.brush_size / 2 * self.sheet.scale
-
-    @property
-    def _erases(self) -> bool:
-        return self._surface.stage.tool == "eraser"
+    def _reach(self) -> tuple[float, bool]:
+        radius, erases = self._brush()
+        return radius * self.sheet.scale, erases

@@ -15,108 +15,29 @@ import ipywidgets
 import numpy as np
 import traitlets
 from numpy.typing import NDArray
-from PIL import Image
 
-from ..images import SourceImage, encode
-from ..mask import Coverage, Mark, Mask, Shape, Stroke
+from ..images import SourceImage
+from ..mask import Mark, Mask, Shape, Stroke
 from .browser import Part, module
-from .closing import Closing, close_tree
+from .closing import Closing
+from .sheet import OPACITY, TINT, Point, Sheet, name_again
 
 if TYPE_CHECKING:
     from .plain import PlainCanvas
 
-__all__ = ["PREVIEW_EDGE", "Surface"]
-
-PREVIEW_EDGE = 1600
-"""The longest edge of the picture sent to the browser, in pixels."""
+__all__ = ["Surface"]
 
 TOOLS = ("brush", "eraser", "line", "rectangle", "ellipse", "polygon", "lasso", "bucket")
 PLAIN_TOOLS = ("brush", "eraser")
 """The tools that work where the browser does not paint by itself."""
 
-TINT = (0, 190, 255)
-OPACITY = 0.6
 LARGEST_BRUSH = 1000
 # Views of a drawer whose marks are counted; a browser that comes back after so many others starts anew.
 VIEWS = 64
 
-Point: TypeAlias = tuple[float, float]
 OnMark: TypeAlias = Callable[[Mark], None]
 OnFill: TypeAlias = Callable[[Point, bool], None]
 OnKey: TypeAlias = Callable[[str], None]
-
-
-class Sheet:
-    """What both ways of showing share: a photo and a mask on two canvases, at the size of a preview."""
-
-    def __init__(self, photo: ipycanvas.Canvas, ink: ipycanvas.Canvas, opacity: float) -> None:
-        self._photo, self._ink, self._opacity = photo, ink, opacity
-        self._preview: ipywidgets.Image | None = None
-        self.scale = 1.0
-        self.shown: Coverage = np.zeros((1, 1), np.uint8)
-
-    @property
-    def has_photo(self) -> bool:
-        """Whether there is something to paint on."""
-        return self._preview is not None
-
-    def show_photo(self, source: SourceImage) -> tuple[int, int]:
-        """Show another picture, without ink; returns the size it is shown at."""
-        self.forget_photo()
-        preview = source.preview(PREVIEW_EDGE)
-        format = "JPEG" if preview.mode == "RGB" else "PNG"
-        self._preview = ipywidgets.Image(value=encode(preview, format), format=format.lower())
-        self.scale = preview.width / source.size[0]
-        self.shown = np.zeros((preview.height, preview.width), np.uint8)
-        return preview.size
-
-    def forget_photo(self) -> None:
-        """Close what the picture was sent in."""
-        if self._preview is not None:
-            close_tree(self._preview)
-        self._preview = None
-
-    def draw_photo(self) -> None:
-        """Draw the picture: ipycanvas shows nothing that it was told before a reload."""
-        if self._preview is not None:
-            _name_again(self._photo)
-            self._photo.clear()
-            self._photo.draw_image(self._preview, 0, 0)
-
-    def show_mask(self, mask: Mask) -> None:
-        """Show a mask: only what differs from the ink that is there is sent."""
-        before, self.shown = self.shown, self._at_preview_size(mask)
-        box = Image.fromarray(before ^ self.shown).getbbox()
-        if box is not None:
-            self.draw_ink(*box)
-
-    def draw_all_ink(self) -> None:
-        """Draw all ink again."""
-        self.draw_ink(0, 0, self.shown.shape[1], self.shown.shape[0])
-
-    def draw_ink(self, left: int, top: int, right: int, bottom: int) -> None:
-        """Draw the ink in a box."""
-        part = self.shown[top:bottom, left:right]
-        if not part.size:
-            return
-        pixels = np.empty((*part.shape, 4), np.uint8)
-        pixels[..., :3] = TINT
-        pixels[..., 3] = (part * self._opacity).astype(np.uint8)
-        _name_again(self._ink)
-        # ipycanvas lays image data over what is there; a mask's pixels replace it.
-        self._ink.clear_rect(left, top, right - left, bottom - top)
-        self._ink.put_image_data(pixels, left, top)
-
-    def _at_preview_size(self, mask: Mask) -> Coverage:
-        size = (self.shown.shape[1], self.shown.shape[0])
-        if mask.size == size:
-            return mask.coverage().copy()
-        return np.array(mask.to_image().resize(size, Image.Resampling.BOX))
-
-
-def _name_again(canvas: ipycanvas.Canvas) -> None:
-    """Let ipycanvas say which canvas its next drawing is for: a page that was just opened was never told."""
-    canvas._canvas_manager._current_canvas = None
 
 
 class Stage(Part):
@@ -199,7 +120,7 @@ class Surface(Closing, ipywidgets.Box):
         """Close what is no child, and let ipycanvas forget its last canvas."""
         for sheet in (self._sheet, *([self.plain.sheet] if self.plain is not None else [])):
             sheet.forget_photo()
-        _name_again(self.stage.ink)
+        name_again(self.stage.ink)
 
     def show_frame(self, box: tuple[int, int, int, int] | None) -> None:
         """Show which part of the picture is sent, in image pixels; None where that is all of it."""
@@ -208,6 +129,9 @@ class Surface(Closing, ipywidgets.Box):
     def finished(self, mark: Stroke | Shape, scale: float) -> None:
         """Hand on a mark that was made in pixels of the preview."""
         self._on_mark(mark.scaled(1 / scale, 1 / scale))
+
+    def _brush(self) -> tuple[float, bool]:
+        return self.stage.brush_size / 2, self.stage.tool == "eraser"
 
     def _draw_photo(self) -> None:
         with self.events:
@@ -261,7 +185,7 @@ class Surface(Closing, ipywidgets.Box):
         # Here, not above: nearly every browser paints by itself.
         from .plain import PlainCanvas
 
-        self.plain = PlainCanvas(self)
+        self.plain = PlainCanvas(self.events, self._brush, self.finished)
         if self._source is not None:
             self.plain.show_photo(self._source)
         if self._mask is not None:

@@ -16,7 +16,7 @@ const SIZED = ["brush", "eraser", "line"]; // the tools that have a size, which 
 const NOT_OURS = ["Tab", "Shift", "Control", "Alt", "Meta"];
 const HELP = "B brush · E eraser · X swaps them · [ ] size · L line · R rectangle · O ellipse · P polygon · F lasso · "
   + "G bucket · Shift straight · Alt or right button erases · Ctrl+Z, Ctrl+Shift+Z · Ctrl+wheel, + and − zoom · "
-  + "Space drags · 0 fits · H hides the mask while held · Esc lets go";
+  + "Space or middle button drags · 0 fits · H hides the mask while held · Esc lets go";
 
 async function canvasModel(model, name) {
   const found = await model.widget_manager.get_model(model.get(name).slice("IPY_MODEL_".length));
