@@ -551,6 +551,35 @@ def _adding(server: Server, tape: Path, name: str, count: int) -> subprocess.Pop
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there only threads wait for each other")
+def test_file_replaced_while_waiting_for_its_lock(
+    server: Server, tape: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another process put a new file in place meanwhile, what it wrote stays, and ours comes to it."""
+    import fcntl
+
+    server.answer = json_reply(pictures(TEAL))
+    client = record(server, tape)
+    client.images.edit(image=TEAL, prompt="first")
+    first = tape.read_bytes()
+    tape.unlink()
+    locks: list[int] = []
+    flock = fcntl.flock
+
+    def lock(file: Any, how: int) -> None:
+        flock(file, how)
+        locks.append(how)
+        if len(locks) == 1:
+            new = tape.with_suffix(".new")
+            new.write_bytes(first)
+            new.replace(tape)
+
+    monkeypatch.setattr(fcntl, "flock", lock)
+    client.images.edit(image=TEAL, prompt="second")
+    assert len(locks) == 2
+    assert len(entries(tape)) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there only threads wait for each other")
 def test_two_processes(server: Server, tape: Path) -> None:
     """Two kernels that record into one file lose nothing."""
     with _adding(server, tape, "one", 12) as one, _adding(server, tape, "two", 12) as two:
