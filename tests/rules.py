@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ttapi_nb.images import SourceImage, open_image
+from ttapi_nb.picture import SourceImage, open_image
 
 MB = 10**6
 SIDE = 64

@@ -16,9 +16,9 @@ import ttapi_nb
 from tests.server import encoded
 from ttapi_nb.errors import FitError, TTAPIError
 from ttapi_nb.fit import AUTO_AREA, HOWS, Fit, extend
-from ttapi_nb.images import SourceImage, open_image
 from ttapi_nb.mask import Mask
 from ttapi_nb.models import MODELS, model_for, parse_size
+from ttapi_nb.picture import SourceImage, open_image
 from ttapi_nb.request import EditRequest
 from ttapi_nb.strict import paste
 

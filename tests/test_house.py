@@ -19,11 +19,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lowest first: a room imports only from rooms above it in this list.
 ROOMS = (
     "errors",
+    "files",
     "loop",
     "download",
     "models",
     "metadata",
-    "images",
+    "picture",
     "mask",
     "fit",
     "strict",
@@ -48,13 +49,14 @@ ONLY = {
     "models": set[str](),
     "download": {"errors"},
     "metadata": set[str](),
-    "images": {"errors", "loop", "download", "metadata"},
-    "mask": {"errors", "images"},
-    "fit": {"errors", "images", "mask", "models"},
-    "strict": {"images", "mask"},
+    "files": set[str](),
+    "picture": {"errors", "files", "loop", "download", "metadata"},
+    "mask": {"errors", "picture"},
+    "fit": {"errors", "picture", "mask", "models"},
+    "strict": {"picture", "mask"},
     "budget": {"errors", "request"},
-    "logfile": set[str](),
-    "service": {"errors", "images", "models"},
+    "logfile": {"files"},
+    "service": {"errors", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
@@ -62,7 +64,7 @@ TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
 LIBRARIES = {
     "download": {"httpx"},
     "metadata": {"PIL"},
-    "images": PICTURES,
+    "picture": PICTURES,
     "mask": PICTURES,
     "fit": PICTURES,
     "strict": PICTURES,
@@ -131,7 +133,7 @@ IMPORTS = {file: list(imports(file)) for file in FILES if file != PACKAGE / "__i
 def test_the_imports_were_found() -> None:
     """The tests below look at something: imports of rooms, of libraries, and within functions."""
     found = {(room_of(one.file), one.room or one.library) for file in IMPORTS for one in IMPORTS[file]}
-    assert {("mask", "images"), ("images", "loop"), ("widgets", "ipywidgets"), ("client", "httpx")} <= found
+    assert {("mask", "picture"), ("picture", "loop"), ("widgets", "ipywidgets"), ("client", "httpx")} <= found
     # These stand in functions.
     assert {("download", "httpx"), ("service", "python_multipart"), ("client", "service")} <= found
 

@@ -33,9 +33,9 @@ from ttapi_nb import (
     open_image,
     open_result,
 )
-from ttapi_nb.images import encode
 from ttapi_nb.lineage import MASK_CAP, STEPS_CAP, Lineage, Origin, Step, lineage_of, next_lineage
 from ttapi_nb.metadata import TEXT_CAP
+from ttapi_nb.picture import encode
 from ttapi_nb.request import EditRequest
 from ttapi_nb.runs import Run
 

@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from ttapi_nb.errors import MaskError, TTAPIError
-from ttapi_nb.images import SourceImage
 from ttapi_nb.mask import HALF, Bitmap, Mask
+from ttapi_nb.picture import SourceImage
 
 WIDTH, HEIGHT = 40, 28
 SIZE = (WIDTH, HEIGHT)

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ttapi_nb.errors import ImageError, InvalidRequestError
-from ttapi_nb.images import SourceImage
 from ttapi_nb.mask import Mask
+from ttapi_nb.picture import SourceImage
 from ttapi_nb.request import EditRequest
 
 GREY = Image.new("RGB", (64, 48), "gray")

@@ -38,10 +38,10 @@ if TYPE_CHECKING:
         UnknownOutcomeError,
     )
     from .fit import Fit, extend
-    from .images import SourceImage, open_image, sample
     from .lineage import Lineage, OpenedResult, open_result
     from .mask import Mask
     from .models import MODELS
+    from .picture import SourceImage, open_image, sample
     from .request import EditRequest
     from .runlog import RunLog
     from .runs import Run
@@ -76,7 +76,7 @@ _ROOMS = {
         "UnknownOutcomeError",
     ),
     "fit": ("Fit", "extend"),
-    "images": ("SourceImage", "open_image", "sample"),
+    "picture": ("SourceImage", "open_image", "sample"),
     "lineage": ("Lineage", "OpenedResult", "open_result"),
     "mask": ("Mask",),
     "models": ("MODELS",),

@@ -13,8 +13,8 @@ from .client import AsyncClient, Client, default_client
 from .client.responses import ImageData, ImagesResponse
 from .errors import InvalidRequestError, ResultError, SettingsError
 from .fit import mask_for
-from .images import ImageSource, SourceImage, open_image
 from .mask import Mask
+from .picture import ImageSource, SourceImage, open_image
 from .request import EditRequest, MaskSource, Options
 from .runs import Result, Run, RunLog, default_log
 from .strict import measure_leak, paste, surroundings

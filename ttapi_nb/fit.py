@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import FitError
-from .images import PIXEL_CAP, ImageSource, SourceImage, on_white, open_image
 from .mask import HALF, Mask
 from .models import Model, SizeRule, megabytes, model_for, parse_size
+from .picture import PIXEL_CAP, ImageSource, SourceImage, on_white, open_image
 
 __all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "under_limit"]
 

@@ -25,10 +25,10 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from .errors import ImageError, MaskError, ResultError
-from .images import FILE_CAP, FORMATS, PIXEL_CAP, ImageSource, SourceImage, open_image, thumbnail_html
 from .mask import Bitmap, Mark, Mask, Shape, Stroke
 from .metadata import TEXT_CAP
 from .models import OFFLINE_NOTICE
+from .picture import FILE_CAP, FORMATS, PIXEL_CAP, ImageSource, SourceImage, open_image, thumbnail_html
 from .request import EditRequest
 
 __all__ = [

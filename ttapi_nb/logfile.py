@@ -31,7 +31,6 @@ __all__ = [
     "opened",
     "release",
     "sizes",
-    "sync_folder",
     "written",
 ]
 
@@ -162,16 +161,6 @@ def _count_old_runs(db: sqlite3.Connection) -> None:
 def _read(text: str | None) -> dict[str, Any]:
     found = json.loads(text or "{}")
     return found if isinstance(found, dict) else {}
-
-
-def sync_folder(folder: Path) -> None:
-    """Have the names of new files in `folder` on the disk too, where the system can do that."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def written(folder: Path, name: str, data: bytes) -> Path:

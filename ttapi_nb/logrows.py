@@ -12,10 +12,10 @@ from typing import Any, Literal, TypeAlias
 
 from .budget import Budget, Spent
 from .errors import ResultError
-from .images import SourceImage
 from .lineage import MASK_CAP
 from .logfile import is_alive, my_host
 from .mask import Mask
+from .picture import SourceImage
 from .request import EditRequest
 
 __all__ = [

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
 from .errors import MaskError
-from .images import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
+from .picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
 
 __all__ = ["HALF", "Bitmap", "Change", "Mark", "Mask", "Shape", "Stroke"]
 

@@ -13,9 +13,9 @@ from PIL import Image
 
 from .errors import InvalidRequestError
 from .fit import HOWS, Fit, mask_for, under_limit
-from .images import ImageFile, ImageSource, SourceImage, open_image
 from .mask import HALF, Mask
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
+from .picture import ImageFile, ImageSource, SourceImage, open_image
 
 __all__ = ["EditFields", "EditRequest", "MaskSource", "Options"]
 

@@ -27,7 +27,7 @@ from .errors import (
     SettingsError,
     TTAPIError,
 )
-from .images import SourceImage
+from .files import sync_folder
 from .logfile import (
     Journal,
     hold,
@@ -36,7 +36,6 @@ from .logfile import (
     opened,
     release,
     sizes,
-    sync_folder,
     written,
 )
 from .logrows import (
@@ -56,6 +55,7 @@ from .logrows import (
     unfinished,
 )
 from .mask import Mask
+from .picture import SourceImage
 from .request import EditRequest
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ from .errors import (
     UnknownOutcomeError,
 )
 from .fit import Fit
-from .images import ImageFile, SourceImage, thumbnail_html
 from .lineage import Lineage, Step, lineage_of, next_lineage, step_of
 from .models import OFFLINE_NOTICE, REPLAY_NOTICE
+from .picture import ImageFile, SourceImage, thumbnail_html
 from .request import EditRequest
 from .runlog import RunLog, RunRow, State, default_log
 from .strict import Leak, Shift

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import SettingsError
-from .images import SAMPLE, SUFFIXES, SourceImage, sample
 from .lineage import bare_name
 from .mask import Bitmap, Change, Mark, Mask, Shape, Stroke
+from .picture import SAMPLE, SUFFIXES, SourceImage, sample
 from .request import EditRequest
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from .images import on_white
 from .mask import Mask
+from .picture import on_white
 
 __all__ = ["LEAK_THRESHOLD", "Leak", "Pasted", "Shift", "measure_leak", "paste", "surroundings"]
 

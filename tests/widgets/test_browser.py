@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ttapi_nb.images import FILE_CAP, ImageFile
+from ttapi_nb.picture import FILE_CAP, ImageFile
 from ttapi_nb.widgets.browser import Page, PhotoInput
 from ttapi_nb.widgets.compare import Download
 

@@ -40,9 +40,9 @@ from ..errors import (
     ResultError,
     SettingsError,
 )
-from ..images import SourceImage, open_image
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
+from ..picture import SourceImage, open_image
 from ..request import EditRequest
 from .replies import refusal
 from .responses import ImageData, ImagesResponse, Usage

@@ -14,8 +14,8 @@ from typing import Any
 from PIL import Image
 
 from ..errors import DownloadError, ImageError, ResultError
-from ..images import SourceImage, open_image, thumbnail_html
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
+from ..picture import SourceImage, open_image, thumbnail_html
 
 __all__ = ["ImageData", "ImagesResponse", "Usage", "counted", "read_response"]
 

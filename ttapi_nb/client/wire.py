@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, get_args
 
 from ..errors import InvalidRequestError
-from ..images import ImageFile
+from ..picture import ImageFile
 from ..request import EditRequest
 
 __all__ = ["DATA_URL_LIMIT", "Body", "Wire", "encode", "problems"]

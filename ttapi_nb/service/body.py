@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from ..images import MIME_TYPES
+from ..picture import MIME_TYPES
 from .refusal import Refusal, shown
 
 __all__ = ["Body", "Upload", "read_body"]

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ImageError
-from ..images import MIME_TYPES, SourceImage, open_image
 from ..models import COMPRESSION_RANGE, MODELS, Model, megabytes
+from ..picture import MIME_TYPES, SourceImage, open_image
 from .body import Body, Upload
 from .refusal import Refusal, shown
 

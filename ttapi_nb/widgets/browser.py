@@ -10,7 +10,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from ..images import FILE_CAP
+from ..picture import FILE_CAP
 
 __all__ = ["Page", "Part", "PhotoInput", "module"]
 

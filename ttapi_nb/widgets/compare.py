@@ -7,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from ..images import ImageFile
+from ..picture import ImageFile
 from .browser import Part, module, static
 from .viewer import MODES
 

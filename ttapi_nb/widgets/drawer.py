@@ -13,8 +13,8 @@ import traitlets
 
 from ..errors import TTAPIError
 from ..fit import extend
-from ..images import ImageSource, SourceImage, open_image
 from ..mask import Bitmap, Mark, Mask
+from ..picture import ImageSource, SourceImage, open_image
 from .browser import Page
 from .closing import Closing
 from .surface import LARGEST_BRUSH, PLAIN_TOOLS, TOOLS, Surface

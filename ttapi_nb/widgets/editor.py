@@ -14,9 +14,9 @@ from ..client.client import OFFLINE_VARIABLE, is_offline_forced
 from ..client.secret import Secret, held
 from ..errors import FitError, SettingsError, TTAPIError
 from ..fit import HOWS, Fit
-from ..images import ImageSource, SourceImage, open_image, sample
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
+from ..picture import ImageSource, SourceImage, open_image, sample
 from ..request import EditRequest
 from .browser import PhotoInput
 from .closing import Closing

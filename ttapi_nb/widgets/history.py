@@ -136,7 +136,7 @@ class HistoryPanel(ipywidgets.Accordion):
 
 def _thumbnail(path: Any) -> ipywidgets.Widget:
     from ..errors import ImageError
-    from ..images import open_image, thumbnail_html
+    from ..picture import open_image, thumbnail_html
 
     try:
         return ipywidgets.HTML(thumbnail_html(open_image(path).pixels, "", THUMBNAIL))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import ipycanvas
 
-from ..images import SourceImage
 from ..mask import Mask, Stroke
+from ..picture import SourceImage
 from .sheet import OPACITY, Point, Sheet
 
 __all__ = ["PlainCanvas"]

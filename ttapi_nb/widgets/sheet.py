@@ -9,8 +9,8 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ..images import SourceImage, encode
 from ..mask import Coverage, Mask
+from ..picture import SourceImage, encode
 from .closing import close_tree
 
 __all__ = ["OPACITY", "PREVIEW_EDGE", "TINT", "Point", "Sheet", "name_again"]

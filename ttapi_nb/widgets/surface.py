@@ -16,8 +16,8 @@ import numpy as np
 import traitlets
 from numpy.typing import NDArray
 
-from ..images import SourceImage
 from ..mask import Mark, Mask, Shape, Stroke
+from ..picture import SourceImage
 from .browser import Part, module
 from .closing import Closing
 from .sheet import OPACITY, TINT, Point, Sheet, name_again

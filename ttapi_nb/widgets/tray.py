@@ -8,8 +8,8 @@ import ipywidgets
 import traitlets
 
 from ..errors import TTAPIError
-from ..images import SourceImage, open_image, thumbnail_html
 from ..models import DEFAULT_MODEL, model_for
+from ..picture import SourceImage, open_image, thumbnail_html
 from .browser import PhotoInput
 from .closing import close_tree
 from .text import LateWords, made

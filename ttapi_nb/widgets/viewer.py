@@ -13,7 +13,7 @@ import traitlets
 from PIL import Image
 
 from ..errors import ResultError
-from ..images import ImageFile, SourceImage, preview
+from ..picture import ImageFile, SourceImage, preview
 from .closing import Closing
 from .text import StatusLine, Words
 

@@ -20,7 +20,7 @@ from PIL import Image, ImageCms
 
 from tests.server import Reply, Server, decoded, encoded
 from ttapi_nb import ImageError, SourceImage, open_image, sample
-from ttapi_nb.images import MIME_TYPES, encode
+from ttapi_nb.picture import MIME_TYPES, encode
 
 
 def _close(one: Image.Image, other: Image.Image, most: float = 6) -> bool:

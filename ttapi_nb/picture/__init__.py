@@ -1,0 +1,24 @@
+"""Pictures: opened from anywhere, shown, and written as files. Each name is where it is made."""
+
+from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
+from .show import on_white, preview, thumbnail_html
+from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage, encode
+
+__all__ = [
+    "FILE_CAP",
+    "FORMATS",
+    "MIME_TYPES",
+    "PIXEL_CAP",
+    "SAMPLE",
+    "SUFFIXES",
+    "ImageFile",
+    "ImageSource",
+    "SourceImage",
+    "encode",
+    "on_white",
+    "open_image",
+    "preview",
+    "sample",
+    "thumbnail_html",
+    "tidy",
+]
