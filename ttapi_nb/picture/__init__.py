@@ -1,6 +1,7 @@
 """Pictures: opened from anywhere, shown, and written as files. Each name is where it is made."""
 
 from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
+from .own import OwnFile
 from .show import on_white, preview, thumbnail_html
 from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage, encode
 
@@ -13,6 +14,7 @@ __all__ = [
     "SUFFIXES",
     "ImageFile",
     "ImageSource",
+    "OwnFile",
     "SourceImage",
     "encode",
     "on_white",

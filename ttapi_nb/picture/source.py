@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from PIL import Image
 from ..errors import ResultError
 from ..files import write
 from ..metadata import options_for
+from .own import OwnFile
 from .show import preview
 
 __all__ = ["FORMATS", "MIME_TYPES", "SUFFIXES", "ImageFile", "SourceImage", "encode"]
@@ -41,12 +42,15 @@ class SourceImage:
     what ttapi_nb itself wrote there (see `lineage`).
 
     `format` is the file format it came in (`PNG` for pixels that came from memory) and is what `file()` writes
-    unless told otherwise. Treat `pixels` as read-only.
+    unless told otherwise. Treat `pixels` as read-only. `own` is what it was before it was brought to sRGB, where that is
+    known, and `changes` what opening it changed, a sentence each.
     """
 
     pixels: Image.Image
     format: str = "PNG"
     name: str = "image"
+    own: OwnFile | None = field(default=None, repr=False)
+    changes: tuple[str, ...] = field(default=(), repr=False)
     _files: dict[str, bytes] = field(default_factory=dict, repr=False)
     # As `lineage` writes and reads it: here it is a text like any other.
     _lineage: str = field(default="", repr=False)
@@ -96,11 +100,11 @@ class SourceImage:
         """The same picture, to be sent in another format."""
         if format == self.format:
             return self
-        return SourceImage(self.pixels, format, self.name, self._files, self._lineage)
+        return replace(self, format=format)
 
     def with_lineage(self, text: str) -> SourceImage:
         """The same picture with this lineage, as `Lineage.to_json` writes it."""
-        return SourceImage(self.pixels, self.format, self.name, self._files, text)
+        return replace(self, _lineage=text)
 
     def save(self, path: str | os.PathLike[str], *, as_it_came: bytes | None = None) -> Path:
         """Write the picture to `path`, in the format of its suffix (.png, .jpg or .webp; none: its own).
