@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import nbformat
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Error, Locator, Page, expect
 
 from tests.ui.lab import NOTEBOOKS, Lab
 
@@ -32,6 +32,26 @@ def written(lab: Lab, name: str, cells: Sequence[str]) -> None:
     nbformat.write(book, path)
 
 
+def _with_kernel(page: Page, lab: Lab, name: str) -> None:
+    """Start the notebook's kernel before its page opens, which then only has to find it."""
+    page.request.get(f"{lab.url}/lab")
+    wanted = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
+    answer = page.request.post(f"{lab.url}/api/sessions", data=wanted, headers=_page_token(page))
+    assert answer.ok, answer.text()
+
+
+def _page_token(page: Page) -> dict[str, str]:
+    # The server takes such a request only with the token of its page.
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}
+    return {"X-XSRFToken": cookies["_xsrf"]}
+
+
+def _choose(dialog: Locator) -> None:
+    # JupyterLab takes the question back when it has found the kernel meanwhile.
+    with contextlib.suppress(Error):
+        dialog.get_by_role("button", name="Select", exact=True).click(timeout=3_000)
+
+
 class Notebook:
     """One open notebook and the first editor in it."""
 
@@ -43,11 +63,10 @@ class Notebook:
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
         """Open in JupyterLab a copy of the example named by `cells`, or a new notebook with these code cells."""
         written(lab, name, cells)
+        _with_kernel(page, lab, name)
         # A cell that is run while JupyterLab is still finding its kernel asks for one, and runs when it has it.
         asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
-        page.add_locator_handler(
-            asked, lambda dialog: dialog.get_by_role("button", name="Select", exact=True).click()
-        )
+        page.add_locator_handler(asked, _choose)
         page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         # The status bar says Idle when the kernel has answered.
@@ -89,9 +108,7 @@ class Notebook:
     def tell_kernel(self, what: Literal["interrupt", "restart", "shut down"]) -> None:
         """Interrupt, restart or shut down the notebook's kernel, as its menu does."""
         name = re.sub(r".*/tree/", "", self.page.url).split("?")[0]
-        # The server takes such a request only with the token of its page.
-        tokens = {cookie["name"]: cookie["value"] for cookie in self.page.context.cookies()}
-        headers = {"X-XSRFToken": tokens["_xsrf"]}
+        headers = _page_token(self.page)
         for session in self.page.request.get(f"{self.lab.url}/api/sessions").json():
             if session["path"] == name and what == "shut down":
                 self.page.request.delete(f"{self.lab.url}/api/sessions/{session['id']}", headers=headers)
