@@ -788,7 +788,7 @@ def test_prune_leaves_what_is_being_written(server: Server, photo: Image.Image, 
     import os
 
     row = _edit(server, photo, log)
-    fresh, stale = (log.folder / "results" / f"{'0' * 64}.{name}" for name in ("fresh", "stale"))
+    fresh, stale = (log.folder / "results" / f"{'0' * 64}.{name * 32}" for name in "ab")
     fresh.touch()
     stale.touch()
     os.utime(stale, (time.time() - 2 * DAY,) * 2)

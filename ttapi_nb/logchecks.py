@@ -1,4 +1,4 @@
-"""What a run log is told, and what its file says: both may come from anywhere, so both are looked at before they are used.
+"""What a run log is told, and what its file says: both may come from anywhere, so both are looked at first.
 
 Somebody else's log is a file like any other. Nothing in it is taken for a path, an address that may be asked, a number
 or JSON because it stands where one should be.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
@@ -160,7 +160,7 @@ def states(given: State | Collection[State] | None) -> list[State]:
     if given is None:
         return every
     try:
-        wanted = [given] if isinstance(given, str) else list(given)
+        wanted: list[Any] = [given] if isinstance(given, str) else list(given)
         found = [known for known in every if known in wanted]
         wrong = [one for one in wanted if one not in every]
     except TypeError:
@@ -194,8 +194,3 @@ def origins(given: str | Collection[str]) -> tuple[str, ...]:
 def start_of(since: Any) -> float:
     """Seconds since 1970 from what `since` may be. Raises `SettingsError`."""
     return Budget(since=since).start
-
-
-def is_mapping(value: object) -> bool:
-    """Whether it is something like a dict."""
-    return isinstance(value, Mapping)

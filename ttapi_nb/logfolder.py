@@ -1,7 +1,7 @@
 """What a run log keeps in its folder beside the database: whose a folder is, who may read it, what may be deleted.
 
-The folder that a log is given may be full of other things, a `results` among them. A folder that the log did not make, and
-that has somebody else's files in it, is not used. Nothing is deleted but files that the log's own table names, by names
+The folder that a log is given may be full of other things, a `results` among them. A folder that the log did not make,
+and that has somebody else's files in it, is not used. Nothing is deleted but files that the log's own table names, by names
 that are hashes; never through a link.
 """
 
@@ -35,6 +35,11 @@ ABANDONED = 86_400.0
 # The end of a journal that names another one, which SQLite deletes. Only a transaction over several files writes that.
 SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 
+NOT_OURS = (
+    "it has a folder {name!r} that this log did not make, with other files in it; move it away or use another folder, "
+    "as nothing of it is touched"
+)
+
 # Folders that this process has seen to be the log's, as (path, identity).
 _seen: set[tuple[Path, str]] = set()
 
@@ -44,8 +49,11 @@ def prepare(folder: Path) -> Path:
 
     Raises `OSError` for what can't be one of ours: a link, a folder, a pipe, a journal that names other files.
     """
-    make_private_folder(folder)
     path = folder / DATABASE
+    if not os.path.lexists(path):
+        # First of all, so that not even the folder is closed to others.
+        _must_be_free(folder)
+    make_private_folder(folder)
     for name in (DATABASE, *(DATABASE + end for end in BESIDE)):
         _must_be_plain(folder / name)
     _must_name_no_other(folder / f"{DATABASE}-journal")
@@ -100,8 +108,10 @@ def claim(db: sqlite3.Connection, folder: Path) -> bool:
     good = True
     for name in NAMES:
         identity = _must_be_folder(folder / name)
-        close_to_others(folder / name)
-        good = good and (identity is None or known.get(name) == identity)
+        if identity is not None and known.get(name) == identity:
+            close_to_others(folder / name)
+        elif identity is not None:
+            good = False
     return good
 
 
@@ -114,17 +124,29 @@ def adopt(db: sqlite3.Connection, folder: Path) -> None:
         identity = _must_be_folder(path)
         if identity is None:
             continue
-        names = os.listdir(path)
-        ours = [one for one in names if patterns is None or any(kind.fullmatch(one) for kind in patterns)]
+        names = [one.name for one in path.iterdir()]
+        ours = _ours(names, patterns)
         if len(ours) < len(names) and (path, identity) not in _seen and not _made(db, ours):
-            raise OSError(
-                f"it has a folder {name!r} that this log did not make, with other files in it; "
-                "move it away or use another folder, as nothing of it is touched"
-            )
+            raise OSError(NOT_OURS.format(name=name))
         _seen.add((path, identity))
+        close_to_others(path)
         for one in ours:
             close_to_others(path / one)
         db.execute("INSERT OR REPLACE INTO folders (name, identity) VALUES (?, ?)", (name, identity))
+
+
+def _ours(names: list[str], patterns: tuple[re.Pattern[str], ...] | None) -> list[str]:
+    return [one for one in names if patterns is None or any(kind.fullmatch(one) for kind in patterns)]
+
+
+def _must_be_free(folder: Path) -> None:
+    """Refuse a folder without a log, in which somebody else's things are in the places of the log's own."""
+    for name, patterns in NAMES.items():
+        identity = _must_be_folder(folder / name)
+        if identity is not None and (folder / name, identity) not in _seen:
+            names = [one.name for one in (folder / name).iterdir()]
+            if len(_ours(names, patterns)) < len(names):
+                raise OSError(NOT_OURS.format(name=name))
 
 
 def _made(db: sqlite3.Connection, names: list[str]) -> bool:

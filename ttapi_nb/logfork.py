@@ -1,8 +1,8 @@
 """Forks and SQLite: a process is copied only while none of its threads is inside a log.
 
-What SQLite knows of locks is in memory. A child that is made in the midst of that has locks which nobody lets go of, and
-hangs as soon as it opens the same file. So a fork waits, for a moment, until every log is closed, and keeps new ones from
-opening until it is done. Where that takes too long the child is told, and refuses instead of hanging.
+What SQLite knows of locks is in memory. A child that is made in the midst of that has locks which nobody lets go of,
+and hangs as soon as it opens the same file. So a fork waits, for a moment, until every log is closed, and keeps new
+ones from opening until it is done. Where that takes too long the child is told, and refuses instead of hanging.
 """
 
 from __future__ import annotations

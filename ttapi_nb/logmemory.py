@@ -1,7 +1,7 @@
 """What this process knows of its own runs until they are settled on the disk.
 
-A database may be deleted under a run, its disk may be full as the run ends, and whoever stops a cell may stop the writing
-too. What a run's row says is then written again, or its end later, by whatever is done with the log next.
+A database may be deleted under a run, its disk may be full as the run ends, and whoever stops a cell may stop the
+writing too. What a run's row says is then written again, or its end later, by whatever is done with the log next.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The forms that a run log's file has had, one named function for each step; and whether a file has one of them.
 
-`docs/formats/run-log.md` says what each column means. A new form is a new function at the end of `MIGRATIONS`: the old ones
-are never changed, as files of every form are out there.
+`docs/formats/run-log.md` says what each column means. A new form is a new function at the end of `MIGRATIONS`: the old
+ones are never changed, as files of every form are out there.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def money_and_history(db: sqlite3.Connection) -> None:
 
 
 def order_and_files(db: sqlite3.Connection) -> None:
-    """When a run counts from, by the order of rows and not by the clock alone; and which files and folders are the log's."""
+    """When a run counts from, by the order of rows too; and which files and folders are the log's."""
     db.execute("ALTER TABLE runs ADD COLUMN counted REAL NOT NULL DEFAULT 0")
     latest = 0.0
     for number, started in db.execute("SELECT rowid, started FROM runs ORDER BY rowid").fetchall():

@@ -80,6 +80,10 @@ def _money(column: str) -> str:
 
 
 CAME, IMAGES, TOKENS = _whole("came"), f"COALESCE({_whole('images')}, 1)", _whole("tokens")
+WHERE = (
+    f"FROM runs WHERE {SPENT} AND counted >= :start"  # noqa: S608 - our own words
+    " AND COALESCE(id, '') NOT IN (SELECT value FROM json_each(:besides))"
+)
 COST = f"COALESCE({_money('cost')}, {_money('estimate')})"
 
 ENDED_BEFORE = "The program ended before the request had left: nothing was sent or billed."
@@ -377,14 +381,11 @@ def give_up(db: sqlite3.Connection, folder: Path) -> list[str]:
 
 def spent(db: sqlite3.Connection, budget: Budget, besides: Collection[str] = ()) -> Spent:
     """What counts as spent for a budget, but for the runs with these ids, which are known to have cost nothing."""
-    where = (
-        f"FROM runs WHERE {SPENT} AND counted >= :start AND id NOT IN (SELECT value FROM json_each(:besides))"
-    )
     given = {"each": budget.tokens_each or 0, "start": budget.start, "besides": json.dumps(list(besides))}
     runs, images, used, unknown, set_back = db.execute(
         f"SELECT COUNT(*), COALESCE(SUM(COALESCE({CAME}, {IMAGES})), 0),"
         f" COALESCE(SUM(COALESCE({TOKENS}, {IMAGES} * :each)), 0), COALESCE(SUM({DOUBTFUL}), 0),"
-        f" COALESCE(SUM(started < :start), 0) {where}",
+        f" COALESCE(SUM(started < :start), 0) {WHERE}",
         given,
     ).fetchone()
     found = Spent(runs, images, used, unknown=unknown, set_back=set_back)
@@ -393,7 +394,7 @@ def spent(db: sqlite3.Connection, budget: Budget, besides: Collection[str] = ())
     currency = budget.prices.currency
     costs, unpriced = [], 0
     for row in db.execute(
-        f"SELECT model, options, usage, {COST} AS noted, currency, COALESCE({CAME}, {IMAGES}) AS images {where}",
+        f"SELECT model, options, usage, {COST} AS noted, currency, COALESCE({CAME}, {IMAGES}) AS images {WHERE}",
         given,
     ):
         cost = row["noted"] if row["currency"] == currency else None
@@ -410,19 +411,16 @@ def spent(db: sqlite3.Connection, budget: Budget, besides: Collection[str] = ())
 
 def totals(db: sqlite3.Connection, start: float, size: int, besides: Collection[str] = ()) -> Totals:
     """What was spent since `start`, in seconds since 1970; `size` is what the results take, in bytes."""
-    where = (
-        f"FROM runs WHERE {SPENT} AND counted >= :start AND id NOT IN (SELECT value FROM json_each(:besides))"
-    )
     given = {"start": start, "besides": json.dumps(list(besides))}
     runs, images, used, unknown, under_way, unpriced = db.execute(
         f"SELECT COUNT(*), COALESCE(SUM({CAME}), 0), COALESCE(SUM({TOKENS}), 0), COALESCE(SUM({DOUBTFUL}), 0),"
-        f" COALESCE(SUM({UNDER_WAY}), 0), COALESCE(SUM({COST} IS NULL), 0) {where}",
+        f" COALESCE(SUM({UNDER_WAY}), 0), COALESCE(SUM({COST} IS NULL), 0) {WHERE}",
         given,
     ).fetchone()
     costs: dict[str, float] = {}
     doubtful: dict[str, float] = {}
     for currency, cost, maybe in db.execute(
-        f"SELECT currency, SUM({COST}), SUM({COST}) FILTER (WHERE {DOUBTFUL}) {where}"
+        f"SELECT currency, SUM({COST}), SUM({COST}) FILTER (WHERE {DOUBTFUL}) {WHERE}"
         f" AND {COST} NOT NULL GROUP BY currency ORDER BY currency",
         given,
     ):
@@ -498,7 +496,8 @@ def shrink(db: sqlite3.Connection, limit: int, spare: Collection[str]) -> None:
     ).fetchall()
     for run, state in runs[:-1]:
         (size,) = db.execute(
-            f"SELECT COALESCE(SUM(bytes), 0) FROM (SELECT MAX({_whole('bytes')}) AS bytes FROM results WHERE NOT pruned AND sha256 NOT NULL GROUP BY sha256)"
+            f"SELECT COALESCE(SUM(bytes), 0) FROM (SELECT MAX({_whole('bytes')}) AS bytes FROM results"  # noqa: S608 - our own words
+            " WHERE NOT pruned AND sha256 NOT NULL GROUP BY sha256)"
         ).fetchone()
         if size <= limit:
             return

@@ -184,8 +184,8 @@ class RunLog:
                 if logmemory.known(self.folder, run_id) is None:
                     row["mark"] = hold(self.folder, run_id)
                 logrows.insert(db, row, budget.start if budget is not None and not offline else 0.0)
-                logmemory.remember(self.folder, row)
                 begun = True
+                logmemory.remember(self.folder, row)
         except BaseException:
             # A cell that is stopped here has no run. What may be written of it all the same is taken back later.
             if begun:
