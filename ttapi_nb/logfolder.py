@@ -1,8 +1,8 @@
 """What a run log keeps in its folder beside the database: whose a folder is, who may read it, what may be deleted.
 
 The folder that a log is given may be full of other things, a `results` among them. A folder that the log did not make,
-and that has somebody else's files in it, is not used. Nothing is deleted but files that the log's own table names, by names
-that are hashes; never through a link.
+and that has somebody else's files in it, is not used. Nothing is deleted but files that the log's own table names, by
+names that are hashes; never through a link.
 """
 
 from __future__ import annotations

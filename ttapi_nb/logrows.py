@@ -478,11 +478,11 @@ def missing(db: sqlite3.Connection, run_id: object) -> dict[int, str]:
 
 def forget(db: sqlite3.Connection, run_id: object) -> None:
     """Take a run out of the history. What it cost stays, so that a budget does not grow by tidying up."""
-    options = json_object(db.execute("SELECT options FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
+    options = json_object(db.execute("SELECT options FROM runs WHERE id IS ?", (run_id,)).fetchone()[0])
     priced = {name: options[name] for name in ("n", "size", "quality", "model", "mode") if name in options}
     db.execute(
         "UPDATE runs SET pruned = 1, prompt = '', options = ?, asked = '{}', drawing = '', source = '', mask = '',"
-        " name = '', address = '', problem = '' WHERE id = ?",
+        " name = '', address = '', problem = '' WHERE id IS ?",
         (json.dumps(priced), run_id),
     )
     db.execute("DELETE FROM results WHERE run = ?", (run_id,))

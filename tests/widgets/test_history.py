@@ -171,7 +171,7 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     for name, state in (("a", "done"), ("b", "unknown")):
         log.begin(name, tt.EditRequest(prompt="x"), offline=False, budget=prices)
         log.mark_sent(name)
-        log.settle(name, state)
+        log.settle(name, state)  # type: ignore[arg-type]
     editor = tt.ImageEditor(photo, client=tt.Client.offline())
     editor.history.selected_index = 0
     said = editor.history._totals.words[0]

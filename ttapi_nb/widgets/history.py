@@ -25,9 +25,9 @@ class HistoryPanel(ipywidgets.Accordion):
     """Earlier runs, folded until it is opened; `on_restore(run_id)` is called where one is to be filled in again.
 
     `show()` reads the log again. A run of unknown outcome can be settled here, and a result that was not fetched can
-    be fetched while its address lives, from public addresses and from the origins that `fetch_from()` gives. `look()` is
-    for when the panel is displayed: the title says how many runs may have been billed, and where a kernel that is gone
-    has just left one, the panel opens.
+    be fetched while its address lives, from public addresses and the origins that `fetch_from()` gives. `look()` is for
+    when the panel is displayed: the title says how many runs may have been billed, and where a kernel that is gone has
+    just left one, the panel opens.
     """
 
     def __init__(
