@@ -80,3 +80,10 @@ def test_a_device_is_written_to_as_it_is() -> None:
     """What is no regular file is not replaced by one."""
     files.write(Path(os.devnull), b"new")
     assert stat.S_ISCHR(Path(os.devnull).stat().st_mode)
+
+
+def test_folders_above_a_private_one(tmp_path: Path) -> None:
+    """Folders that are made on the way are their owner's alone too; those that are there stay as they are."""
+    tmp_path.chmod(0o755)
+    files.make_private_folder(tmp_path / "a" / "b")
+    assert [mode(one) for one in (tmp_path, tmp_path / "a", tmp_path / "a" / "b")] == [0o755, 0o700, 0o700]

@@ -967,3 +967,20 @@ def test_png_can_be_written_smaller():
     assert mask.to_png(max_bytes=len(whole)) == whole
     with pytest.raises(MaskError, match="plainer"):
         Mask.from_array(noise).to_png(max_bytes=500)
+
+
+def test_saving_over_a_mask_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a mask can't be written, the one that was there before is whole."""
+    import errno
+    import os
+
+    path = Mask((8, 8)).rectangle((0, 0, 4, 4)).save(tmp_path / "mask.json")
+    before = path.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MaskError, match="No space"):
+        Mask((9, 9)).save(path)
+    assert path.read_bytes() == before

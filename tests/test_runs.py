@@ -202,7 +202,7 @@ def test_default_log(environment: Path, tmp_path: Path, monkeypatch: pytest.Monk
     """Runs are logged in the folder that TTAPI_DATA names, in the one that is given, or in the user's data folder."""
     assert default_log().folder == environment
     assert RunLog(tmp_path).folder == RunLog(str(tmp_path)).folder == tmp_path
-    assert repr(RunLog("x")) == "RunLog('x')"
+    assert repr(RunLog("x")) == f"RunLog({str(Path.cwd() / 'x')!r})"
     assert RunLog(tmp_path / "new").rows() == []
     monkeypatch.setenv("TTAPI_DATA", "~/edits")
     assert default_log().folder == Path.home() / "edits"

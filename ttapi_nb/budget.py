@@ -113,7 +113,8 @@ class Estimate:
 class Spent:
     """What counts as spent in a log: runs that were billed, may have been, or are under way.
 
-    `unknown` are those of the runs whose outcome nobody knows, `unpriced` those that the price table has no price for.
+    `unknown` are those of the runs whose outcome nobody knows, `unpriced` those that the price table has no price for,
+    and `set_back` those that count by their place in the log, as the clock had been set back when they began.
     """
 
     runs: int = 0
@@ -122,6 +123,7 @@ class Spent:
     cost: float = 0.0
     unknown: int = 0
     unpriced: int = 0
+    set_back: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,7 @@ class Budget:
     * `tokens_each`: how many tokens you reckon one result takes, which `tokens` needs: a run counts as that many until
       the service has said how many they were.
     * `since`: only runs that began then or later count: a `datetime`, or seconds since 1970. Left out, all of the log.
+      What was begun under this budget, or after a run that counts, counts too, whatever the clock said then.
 
     A run that is under way, or whose outcome is not known, counts as its estimate; what was refused or not sent, and
     what the embedded service made, counts as nothing. Raises `SettingsError` for limits that can't be kept.
@@ -156,6 +159,12 @@ class Budget:
         _amount(self.cost, "cost")
         if not isinstance(self.since, datetime):
             _amount(self.since, "since, in seconds since 1970,")
+        try:
+            _ = self.start
+        except (OverflowError, OSError, ValueError):
+            raise SettingsError(
+                f"since={self.since!r} is no time that this system knows. Use a later datetime."
+            ) from None
         if self.cost is not None and self.prices is None:
             raise SettingsError(
                 "A budget with a cost needs prices=PriceTable({…}, currency): TTAPI publishes none."
@@ -201,6 +210,9 @@ class Budget:
         if found and spent.unknown:
             runs = "1 run" if spent.unknown == 1 else f"{spent.unknown:,} runs"
             found.append(f"That includes {runs} of unknown outcome: check them in the TTAPI Dashboard.")
+        if found and spent.set_back:
+            runs = "1 run" if spent.set_back == 1 else f"{spent.set_back:,} runs"
+            found.append(f"The clock was set back: {runs} of an earlier time came later, and count.")
         if found:
             found.append("Raise the budget, or count from a later time with since=….")
         return tuple(found)

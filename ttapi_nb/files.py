@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["make_private_folder", "replacing", "sync_folder", "write"]
+__all__ = ["close_to_others", "make_private_folder", "new_private_file", "replacing", "sync_folder", "write"]
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 # What a new file may be at most; the user's umask takes away from it.
@@ -72,11 +72,29 @@ def sync_folder(folder: Path) -> None:
 def make_private_folder(folder: Path) -> None:
     """Make `folder`, with those above it that are missing, its owner's alone; one that is there is closed to others.
 
-    Raises `OSError` where it can't be made. What can't be closed, as it is somebody else's, is left as it is.
+    Those above it that are there stay as they are. Raises `OSError` where it can't be made. What can't be closed, as it
+    is somebody else's, is left as it is.
     """
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    if os.name == "posix":
-        with contextlib.suppress(OSError):
-            mode = stat.S_IMODE(folder.stat().st_mode)
-            if mode & 0o077:
-                folder.chmod(mode & PRIVATE_FOLDER)
+    # One by one: mkdir's own `parents` makes those above it with whatever mode the umask leaves.
+    missing = [folder]
+    while not missing[-1].exists() and missing[-1].parent != missing[-1]:
+        missing.append(missing[-1].parent)
+    for place in reversed(missing):
+        place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    close_to_others(folder, link=True)
+
+
+def new_private_file(path: Path) -> int:
+    """A descriptor of a new file, open to write, that is its owner's alone. Raises `OSError` where there is one."""
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE_FILE)
+
+
+def close_to_others(path: Path, *, link: bool = False) -> None:
+    """Take a file or folder from all but its owner, as far as it is ours; what a link leads to only with `link`."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        found = path.stat() if link else path.lstat()
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & 0o077 and not stat.S_ISLNK(found.st_mode):
+            path.chmod(mode & PRIVATE_FOLDER)

@@ -9,84 +9,36 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
 import os
 import platform
 import sqlite3
+import stat
 import sys
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Literal, TypeAlias
+from typing import IO, Literal, TypeAlias
 
-__all__ = [
-    "FILE",
-    "Journal",
-    "hold",
-    "is_alive",
-    "is_being_written",
-    "my_host",
-    "opened",
-    "release",
-    "sizes",
-    "written",
-]
+from .files import make_private_folder, new_private_file
+from .logchecks import MARK
+from .logfolder import ALIVE, DATABASE, adopt, claim, prepare
+from .logfork import FORKED_INSIDE, in_use, on_fork
+from .logmigrations import MIGRATIONS, check_form, migrate, version_of
+
+__all__ = ["FILE", "Journal", "hold", "is_alive", "my_host", "opened", "release"]
 
 Journal: TypeAlias = Literal["wal", "rollback"]
 """How SQLite keeps a log whole. `rollback` is for folders on a network, where `wal` is not safe between machines."""
 
-FILE = "runs.sqlite3"
+FILE = DATABASE
 PATIENCE = 60.0
 """For how many seconds to wait until other kernels have written."""
-MARKS = "alive"
-ABANDONED = 86_400.0
-"""Seconds after which a file that was never renamed is nobody's."""
 MODES: dict[str, str] = {"wal": "wal", "rollback": "delete"}
-
-# One per version of the file, in order; PRAGMA user_version says how many have been done. The first is the form before
-# there were versions.
-MIGRATIONS = (
-    """
-    CREATE TABLE IF NOT EXISTS runs (
-        id TEXT PRIMARY KEY, started REAL NOT NULL, finished REAL, state TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
-        offline INTEGER NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, options TEXT NOT NULL,
-        source TEXT NOT NULL, mask TEXT NOT NULL, problem TEXT NOT NULL DEFAULT '', usage TEXT
-    );
-    CREATE TABLE IF NOT EXISTS results (
-        run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, sha256 TEXT, url TEXT, bytes INTEGER,
-        PRIMARY KEY (run, number)
-    )
-    """,
-    """
-    ALTER TABLE runs ADD COLUMN mark TEXT NOT NULL DEFAULT '';
-    ALTER TABLE runs ADD COLUMN host TEXT NOT NULL DEFAULT '';
-    ALTER TABLE runs ADD COLUMN address TEXT NOT NULL DEFAULT '';
-    ALTER TABLE runs ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE runs ADD COLUMN images INTEGER NOT NULL DEFAULT 1;
-    ALTER TABLE runs ADD COLUMN came INTEGER;
-    ALTER TABLE runs ADD COLUMN tokens INTEGER;
-    ALTER TABLE runs ADD COLUMN estimate REAL;
-    ALTER TABLE runs ADD COLUMN cost REAL;
-    ALTER TABLE runs ADD COLUMN currency TEXT NOT NULL DEFAULT '';
-    ALTER TABLE runs ADD COLUMN billed INTEGER;
-    ALTER TABLE runs ADD COLUMN asked TEXT NOT NULL DEFAULT '{}';
-    ALTER TABLE runs ADD COLUMN name TEXT NOT NULL DEFAULT '';
-    ALTER TABLE runs ADD COLUMN drawing TEXT NOT NULL DEFAULT '';
-    ALTER TABLE runs ADD COLUMN fit TEXT NOT NULL DEFAULT 'auto';
-    ALTER TABLE runs ADD COLUMN strict INTEGER NOT NULL DEFAULT 1;
-    ALTER TABLE runs ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
-    ALTER TABLE results ADD COLUMN time REAL;
-    ALTER TABLE results ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0;
-    UPDATE runs SET asked = options,
-        came = (SELECT NULLIF(COUNT(*), 0) FROM results WHERE results.run = runs.id);
-    CREATE INDEX runs_started ON runs (started);
-    CREATE INDEX runs_state ON runs (state)
-    """,
-)
-COUNTED = 2
-"""The version since which a row says how many results were asked for."""
+LARGEST = 64 * 2**20
+"""In bytes: the most that one value or row may take."""
+REPLACED = "its file was deleted or replaced while it was in use, so what was just written may be lost"
 
 
 @contextlib.contextmanager
@@ -96,43 +48,80 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
     `write` keeps other writers out from the start, so that what is read is still so when it is written. Raises
     `OSError` or `sqlite3.Error`.
     """
-    (folder / "results").mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(folder / FILE, timeout=PATIENCE, isolation_level=None)
+    with in_use() as is_still_here:
+        path = prepare(folder)
+        before = _identity(path)
+        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        try:
+            _distrust(db)
+            _prepare(db, folder, journal, write)
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            # Once more, where nothing can change any more: what is not ours would run within our own questions.
+            check_form(db, version_of(db))
+            yield db
+            if not is_still_here():
+                raise OSError(FORKED_INSIDE)
+            db.execute("COMMIT")
+            if write and _identity(path) != before:
+                raise OSError(REPLACED)
+        finally:
+            # Which undoes what was not committed. A forked child must not: it would let go of its parent's locks.
+            if is_still_here():
+                db.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        db.row_factory = sqlite3.Row
-        _prepare(db, journal)
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
-        yield db
-        db.execute("COMMIT")
-    finally:
-        # Which undoes what was not committed.
-        db.close()
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
-def _prepare(db: sqlite3.Connection, journal: Journal | None) -> None:
-    version = _version(db)
+def _distrust(db: sqlite3.Connection) -> None:
+    """Take what the file says as data: no function of ours in its schema, no value beyond bounds, text of any kind."""
+    db.row_factory = sqlite3.Row
+    db.text_factory = _text
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    db.execute("PRAGMA trusted_schema = OFF")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _prepare(db: sqlite3.Connection, folder: Path, journal: Journal | None, write: bool) -> None:
+    with _transaction(db, "BEGIN"):
+        # Both of the same moment, as another kernel may be making the log.
+        version = version_of(db)
+        check_form(db, version)
     wanted = MODES[journal] if journal else None if version else "wal"
     if wanted and db.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
         _change_mode(db, wanted)
-    if version == len(MIGRATIONS):
-        return
-    db.execute("BEGIN IMMEDIATE")
-    # Again, as another kernel may have been at it.
-    version = _version(db)
-    if version > len(MIGRATIONS):
-        raise sqlite3.DatabaseError("a newer ttapi_nb has written it; install that one here too")
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        for statement in script.split(";"):
-            db.execute(statement)
-        if number == COUNTED:
-            _count_old_runs(db)
-    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-    db.execute("COMMIT")
+    if version != len(MIGRATIONS):
+        # Again within it, as another kernel may have been at it.
+        with _transaction(db, "BEGIN IMMEDIATE"):
+            migrate(db)
+    if not claim(db, folder):
+        try:
+            with _transaction(db, "BEGIN IMMEDIATE"):
+                adopt(db, folder)
+        except sqlite3.OperationalError:
+            # What is there can be read, where it can't be written.
+            if write:
+                raise
 
 
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
+    db.execute(begin)
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def _change_mode(db: sqlite3.Connection, wanted: str) -> None:
@@ -148,49 +137,6 @@ def _change_mode(db: sqlite3.Connection, wanted: str) -> None:
             time.sleep(0.02)
 
 
-def _count_old_runs(db: sqlite3.Connection) -> None:
-    for run, options, usage in db.execute("SELECT id, options, usage FROM runs").fetchall():
-        asked = _read(options).get("n")
-        tokens = _read(usage).get("total_tokens")
-        db.execute(
-            "UPDATE runs SET images = ?, tokens = ? WHERE id = ?",
-            (asked if isinstance(asked, int) else 1, tokens if isinstance(tokens, int) else None, run),
-        )
-
-
-def _read(text: str | None) -> dict[str, Any]:
-    found = json.loads(text or "{}")
-    return found if isinstance(found, dict) else {}
-
-
-def written(folder: Path, name: str, data: bytes) -> Path:
-    """A file with this data that is on the disk, to be renamed to `name`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.{uuid.uuid4().hex}"
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    return part
-
-
-def sizes(folder: Path) -> dict[str, int]:
-    """The files in a folder, by name, with their size in bytes."""
-    found = {}
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                found[entry.name] = entry.stat().st_size
-    return found
-
-
-def is_being_written(path: Path) -> bool:
-    """Whether a file is one that `written` made and that may yet be renamed."""
-    with contextlib.suppress(OSError):
-        return "." in path.name and path.stat().st_mtime > time.time() - ABANDONED
-    return False
-
-
 # Who is alive
 
 
@@ -198,10 +144,10 @@ class _Mark:
     """The file by which others see that this process is alive, and the runs for which it is."""
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         self.path = folder / uuid.uuid4().hex
         # Kept open, and locked, until the last run has ended or this process has.
-        self.file = self.path.open("wb")
+        self.file = os.fdopen(new_private_file(self.path), "wb")
         self.runs: set[str] = set()
         with contextlib.suppress(OSError):
             _take(self.file)
@@ -226,7 +172,7 @@ def hold(folder: Path, run_id: str) -> str:
 
     Raises `OSError`.
     """
-    marks = folder.resolve() / MARKS
+    marks = folder.resolve() / ALIVE
     with _lock:
         mark = _marks.get(marks)
         if mark is not None and not mark.path.exists():
@@ -241,7 +187,7 @@ def hold(folder: Path, run_id: str) -> str:
 
 def release(folder: Path, run_id: str) -> None:
     """The run has ended in the log, and needs its process no more."""
-    marks = folder.resolve() / MARKS
+    marks = folder.resolve() / ALIVE
     with _lock:
         mark = _marks.get(marks)
         if mark is not None:
@@ -250,21 +196,29 @@ def release(folder: Path, run_id: str) -> None:
                 _marks.pop(marks).drop()
 
 
-def is_alive(folder: Path, mark: str) -> bool | None:
-    """Whether the process with this mark lives; None where that can't be told."""
-    if not mark:
+def is_alive(folder: Path, mark: object) -> bool | None:
+    """Whether the process with this mark lives; None where that can't be told, as of a mark that is none of ours."""
+    if not isinstance(mark, str) or not MARK.fullmatch(mark):
         return None
-    path = folder.resolve() / MARKS / mark
+    marks = folder.resolve() / ALIVE
+    path = marks / mark
     with _lock:
         if any(mine.path == path for mine in _marks.values()):
             return True
+    if marks.is_symlink():
+        return None
     try:
-        file = path.open("r+b")
+        # Not through a link, and not waiting for a pipe's other end.
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError:
         return False
     except OSError:
         return None
-    with file:
+    with os.fdopen(handle, "r+b", buffering=0) as file:
+        found = os.fstat(handle)
+        # A mark is an empty file. Others may have been given such a name, and are neither locked nor deleted.
+        if not stat.S_ISREG(found.st_mode) or found.st_size or found.st_nlink > 1:
+            return None
         try:
             _take(file)
         except (BlockingIOError, PermissionError):
@@ -305,5 +259,4 @@ def _leave() -> None:
         mark.drop()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+on_fork(_forget)

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
+from . import files
 from .errors import MaskError
 from .picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
 
@@ -503,7 +504,7 @@ class Mask:
                 f"A mask is saved as .json, and {where.name!r} is not. For a picture write to_png() to a file."
             )
         try:
-            where.write_text(self.to_json(), encoding="utf-8")
+            files.write(where, self.to_json().encode())
         except OSError as error:
             problem = f"{where} could not be written ({error.strerror or type(error).__name__}). Choose another place."
         else:

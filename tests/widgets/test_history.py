@@ -134,3 +134,47 @@ def test_a_log_that_cannot_be_read_hides_no_editor(photo, environment):
     editor = tt.ImageEditor(photo, client=tt.Client.offline())
     editor._ipython_display_()
     assert editor.history.titles == ("Earlier runs",)
+
+
+def test_what_another_kernel_has_pruned_is_said(editor):
+    """Filling in, settling and fetching again say in words that a run is gone, instead of nothing."""
+    editor.history.selected_index = 0
+    prompt, card = editor.prompt, editor.history._list.children[1]
+    run_id = tt.RunLog().rows()[1].id
+    tt.RunLog().prune(keep=1)
+    press(card, "Fill in again")
+    assert editor.prompt == prompt
+    assert "was pruned" in editor.history._totals.words[0]
+    for press_on in (
+        lambda: editor.history._settle(run_id, billed=True),
+        lambda: editor.history._fetch(run_id),
+    ):
+        editor.history._totals.say("")
+        press_on()
+        assert "no run" in editor.history._totals.words[0]
+
+
+def test_results_that_were_pruned_are_said(editor):
+    """A run whose results went to make room says so, and is filled in all the same."""
+    tt.RunLog().prune(limit_bytes=0)
+    editor.history.selected_index = 0
+    assert "pruned to make room" in texts(editor)[1]
+    press(editor.history._list.children[1], "Fill in again")
+    assert editor.prompt == "something red"
+    assert "pruned to make room" in editor.history._totals.words[0]
+
+
+def test_what_is_sure_and_what_is_not_is_told_apart(photo):
+    """Runs that were billed are not counted together with those of which nobody knows."""
+    log = tt.RunLog()
+    prices = tt.Budget(prices=tt.PriceTable({"gpt-image-1": 0.5}, "USD"))
+    for name, state in (("a", "done"), ("b", "unknown")):
+        log.begin(name, tt.EditRequest(prompt="x"), offline=False, budget=prices)
+        log.mark_sent(name)
+        log.settle(name, state)  # type: ignore[arg-type]
+    editor = tt.ImageEditor(photo, client=tt.Client.offline())
+    editor.history.selected_index = 0
+    said = editor.history._totals.words[0]
+    assert "1 billed runs" in said
+    assert "1 of unknown outcome, which may have been billed" in said
+    assert "0.5 USD of that for runs that may not have been billed" in said

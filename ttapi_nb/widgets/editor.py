@@ -80,6 +80,10 @@ class ImageEditor(Closing, ipywidgets.VBox):
         log: RunLog | Literal[False] | None = None,
         budget: Budget | None = None,
     ) -> None:
+        if log is False and budget is not None:
+            raise SettingsError(
+                "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
+            )
         self.client = client or default_client()
         self.run_log = log
         self.budget = budget
@@ -105,7 +109,7 @@ class ImageEditor(Closing, ipywidgets.VBox):
         self._restored = LateWords(self._arrange)
         self.status = StatusLine()
         self.viewer = ResultViewer()
-        self.history = HistoryPanel(self._log, self.restore_run)
+        self.history = HistoryPanel(self._log, self.restore_run, lambda: (self.client.core.address,))
         super().__init__(self._arranged(client is None and self.client.is_offline))
         self.add_class("ttapi-editor")
         self._link()

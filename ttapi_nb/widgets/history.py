@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -25,12 +25,18 @@ class HistoryPanel(ipywidgets.Accordion):
     """Earlier runs, folded until it is opened; `on_restore(run_id)` is called where one is to be filled in again.
 
     `show()` reads the log again. A run of unknown outcome can be settled here, and a result that was not fetched can
-    be fetched while its address lives. `look()` is for when the panel is displayed: the title says how many runs may
-    have been billed, and where a kernel that is gone has just left one, the panel opens.
+    be fetched while its address lives, from public addresses and the origins that `fetch_from()` gives. `look()` is for
+    when the panel is displayed: the title says how many runs may have been billed, and where a kernel that is gone has
+    just left one, the panel opens.
     """
 
-    def __init__(self, log: Callable[[], RunLog], on_restore: Callable[[str], None]) -> None:
-        self._log, self._on_restore = log, on_restore
+    def __init__(
+        self,
+        log: Callable[[], RunLog],
+        on_restore: Callable[[str], None],
+        fetch_from: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        self._log, self._on_restore, self._fetch_from = log, on_restore, fetch_from
         self._box = ipywidgets.VBox()
         super().__init__(children=[self._box], titles=("Earlier runs",), selected_index=None)
         self.add_class("ttapi-history")
@@ -93,10 +99,17 @@ class HistoryPanel(ipywidgets.Accordion):
         for card in before:
             close_tree(card)
         costs = ", ".join(f"{cost:g} {currency}".strip() for currency, cost in totals.costs.items())
-        said = [f"In this log: {totals.runs} billed runs, {totals.images} results, {totals.tokens:,} tokens"]
+        doubtful = ", ".join(
+            f"{cost:g} {currency}".strip() for currency, cost in totals.unknown_costs.items()
+        )
+        said = [
+            f"In this log: {totals.billed} billed runs, {totals.images} results, {totals.tokens:,} tokens"
+        ]
+        said += [f"{totals.under_way} under way"] if totals.under_way else []
         said += [f"{costs} by your own prices"] if costs else []
+        said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
         said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
-        said += [f"{totals.unknown} of unknown outcome"] if totals.unknown else []
+        said += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
         self._totals.say(", ".join(said) + f"; and {totals.offline} that cost nothing.")
 
     def _card(self, found: RunRow) -> ipywidgets.Box:
@@ -108,30 +121,53 @@ class HistoryPanel(ipywidgets.Accordion):
         if found.billed is not None:
             state = "billed, as you found" if found.billed else "not billed, as you found"
         facts = f"{when} · {found.model} · {state}{' · offline' if found.offline else ''}"
-        actions = [button("Fill in again", "history", lambda: self._on_restore(found.id))]
+        actions = [button("Fill in again", "history", lambda: self._restore(found))]
         if found.state == "unknown" and found.billed is None:
             actions.append(button("It was billed", "check", lambda: self._settle(found.id, billed=True)))
             actions.append(button("It was not", "times", lambda: self._settle(found.id, billed=False)))
         if found.waiting:
             actions.append(button("Fetch again", "download", lambda: self._fetch(found.id)))
-        said = Words([words for words in (prompt or "(no prompt)", facts, found.problem) if words])
+        said = Words(
+            [words for words in (prompt or "(no prompt)", facts, found.problem, _gone(found)) if words]
+        )
         card = ipywidgets.VBox([said, row([*map(_thumbnail, found.results[:4]), *actions])])
         card.add_class("ttapi-run")
         return card
 
     def _settle(self, run_id: str, *, billed: bool) -> None:
-        self._log().found(run_id, billed=billed)
-        self.show()
+        if self._tried(lambda: self._log().found(run_id, billed=billed)):
+            self.show()
+
+    def _restore(self, found: RunRow) -> None:
+        def fill_in() -> None:
+            log = self._log()
+            # First, as a run that another kernel has pruned since has nothing left to fill in.
+            log.row(found.id)
+            self._on_restore(found.id)
+
+        if self._tried(fill_in) and found.pruned:
+            self._totals.say(f"What was asked for is filled in. {_gone(found)}", "notice")
 
     def _fetch(self, run_id: str) -> None:
+        if self._tried(lambda: self._log().fetch_again(run_id, fetch_from=tuple(self._fetch_from()))):
+            self.show()
+
+    def _tried(self, work: Callable[[], object]) -> bool:
+        """Whether it could be done; where not, the panel says why, as what a callback raises is seen by nobody."""
         from ..errors import TTAPIError
 
         try:
-            self._log().fetch_again(run_id)
+            work()
         except TTAPIError as error:
             self._totals.say(str(error), "alert")
-        else:
-            self.show()
+            return False
+        return True
+
+
+def _gone(found: RunRow) -> str:
+    if not found.pruned:
+        return ""
+    return f"{'Its result was' if found.pruned == 1 else 'Its results were'} pruned to make room."
 
 
 def _thumbnail(path: Any) -> ipywidgets.Widget:
