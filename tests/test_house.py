@@ -51,7 +51,7 @@ ONLY = {
     "metadata": set[str](),
     "files": set[str](),
     "picture": {"errors", "files", "loop", "download", "metadata"},
-    "mask": {"errors", "picture"},
+    "mask": {"errors", "files", "picture"},
     "fit": {"errors", "picture", "mask", "models"},
     "strict": {"picture", "mask"},
     "budget": {"errors", "request"},
