@@ -101,8 +101,10 @@ class Fit:
         or pads. A `size` of `"auto"` becomes the size of the model's that suits best. Raises `FitError` where `how` is
         unknown, or where there is no mask to crop to.
         """
-        bounds = mask.bounds if mask is not None and mask.size == source.size else None
-        return cls.of_sizes(source.size, model, size, how, bounds, _format(source, model_for(model)))
+        mask = mask_for(source, mask)
+        bounds = None if mask is None else mask.bounds
+        plan = cls.of_sizes(source.size, model, size, how, bounds, _format(source, model_for(model)))
+        return replace(plan, masked=masked_words(source, mask))
 
     @classmethod
     def of_sizes(
@@ -340,7 +342,7 @@ class Fit:
             what = f"The {_by(_side(self.box))} cut out" if self.how == "crop" else "The picture"
             done = self._changes()
             second = f"{what} is {' and '.join(done).rstrip(',')}." if done else ""
-        return " ".join(words for words in (first, second, self.note, self.masked) if words)
+        return " ".join(words for words in (first, second, self.masked, self.note) if words)
 
     def _changes(self) -> list[str]:
         left, top, right, bottom = self.box
@@ -365,8 +367,8 @@ class Fit:
 
 
 def mask_for(source: SourceImage, mask: Mask | SourceImage | None) -> Mask | None:
-    """The mask that travels with `source`; None where nothing is painted, where it can be read in more than one way, and
-    where it belongs to a picture of another size.
+    """The mask that travels with `source`; None where nothing is painted, where it can be read in more than one way,
+    and where it belongs to a picture of another size.
     """
     if mask is None or mask.size != source.size:
         return None

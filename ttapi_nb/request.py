@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from .errors import FitError, ImageError, InvalidRequestError, MaskError
-from .fit import HOWS, Fit, mask_for, masked_words, under_limit
+from .fit import HOWS, Fit, mask_for, under_limit
 from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
 from .picture import ImageFile, ImageSource, SourceImage, open_image
@@ -176,12 +176,12 @@ class EditRequest:
         plan = Fit.plan(first, self.model, self.size, how if travels or how not in HOWS else "none", mask)
         picture, note = plan.there_and_note(first)
         plan = replace(plan, format=picture.format, note=note)
-        if travels:
-            plan = replace(plan, masked=masked_words(first, mask))
+        if not travels:
+            plan = replace(plan, masked="")
         others = tuple(Fit.plan(other, self.model, how="none").there(other) for other in self.image[1:])
         there = plan.there_mask(mask) if mask is not None and not faint else self.mask
         if isinstance(there, Mask) and asked_for(there) is None:
-            raise FitError("Nothing of the mask is in what would be sent. Use another size, or fit=\"auto\".")
+            raise FitError('Nothing of the mask is in what would be sent. Use another size, or fit="auto".')
         sent = replace(self, image=(picture, *others), mask=there, size=plan.asked_size)
         return sent, plan
 

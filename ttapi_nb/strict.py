@@ -161,7 +161,7 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
 def measure_leak(
     sent: Image.Image, raw: Image.Image, mask: Mask, counted: NDArray[np.bool_] | None = None
 ) -> Leak | None:
-    """The leak of a raw answer against the picture that was sent; all three of one size. None where nothing is protected.
+    """The leak of a raw answer against what was sent; all three of one size. None where nothing is protected.
 
     `counted` (height, width) tells which pixels may count at all: padding does not. Pictures with transparency are
     compared as they look on white.
@@ -249,7 +249,7 @@ def _depth(shares: Floats, rounds: int, goes_on: tuple[bool, bool, bool, bool]) 
     deepest: Floats = depth
     for _ in range(rounds):
         deepest = _around(deepest, np.maximum, diagonal=True)
-    share: Floats = 2 * depth / np.maximum(deepest, 1e-6)
+    share: Floats = 2 * depth / np.maximum(deepest, np.float32(1e-6))
     height, width = share.shape
     return share[1 + top : height - 1 - bottom, 1 + left : width - 1 - right]
 

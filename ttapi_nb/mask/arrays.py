@@ -84,7 +84,7 @@ def flat(array: NDArray[Any]) -> NDArray[Any]:
         )
     if array.size > PIXEL_CAP:
         raise MaskError(
-            f"An array of {array.shape[1]}x{array.shape[0]} is larger than any picture we open. Use the picture's own size."
+            f"An array of {array.shape[1]}x{array.shape[0]} is larger than any picture we open. Use the picture's size."
         )
     return array
 

@@ -105,7 +105,9 @@ def polygons(outlines: Iterable[Sequence[float]], size: Size) -> NDArray[np.bool
 
 
 def _corners(outline: Any) -> NDArray[np.float64]:
-    problem = "A COCO polygon is [x, y, x, y, …] of at least three corners, in pixels. Check for missing numbers."
+    problem = (
+        "A COCO polygon is [x, y, x, y, …] of at least three corners, in pixels. Check for missing numbers."
+    )
     try:
         flat = np.asarray(outline, np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -113,7 +115,9 @@ def _corners(outline: Any) -> NDArray[np.float64]:
     if flat.ndim != 1 or flat.size < 6 or flat.size % 2:
         raise MaskError(problem)
     if not np.isfinite(flat).all() or np.abs(flat).max() >= LARGEST:
-        raise MaskError("A mask's coordinates must be ordinary numbers of pixels. Check for nan and infinity.")
+        raise MaskError(
+            "A mask's coordinates must be ordinary numbers of pixels. Check for nan and infinity."
+        )
     return flat.reshape(-1, 2)
 
 
@@ -145,9 +149,7 @@ def _polygon(corners: NDArray[np.float64], size: Size) -> NDArray[np.bool_]:
     return np.logical_xor.accumulate(flips[:-1]).reshape(width, height).T
 
 
-def _walk(
-    start: NDArray[np.int64], end: NDArray[np.int64], lengths: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _walk(start: NDArray[np.int64], end: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every point of the grid along each edge from `start` to `end`, both among them."""
     across = np.abs(end - start)
     flat = across[:, 0] >= across[:, 1]
@@ -155,9 +157,7 @@ def _walk(
     row = np.arange(len(start))
     # Walked always in one direction, so that an edge is the same from both of its ends.
     turned = start[row, main] > end[row, main]
-    low, high = (
-        np.where(turned[:, None], one, other) for one, other in ((end, start), (start, end))
-    )
+    low, high = (np.where(turned[:, None], one, other) for one, other in ((end, start), (start, end)))
     most = across[row, main]
     slope = (high - low)[row, 1 - main] / np.maximum(most, 1)
     edge = np.repeat(row, lengths)
@@ -180,4 +180,5 @@ def _turns(points: NDArray[np.int64], size: Size) -> NDArray[np.int64]:
     moved, x = moved[kept], x[kept]
     y = (np.minimum(v[moved + 1], v[moved]) + 0.5) / SCALE - 0.5
     down = np.ceil(np.clip(y, 0, height)).astype(np.int64)
-    return x.astype(np.int64) * height + down
+    places: NDArray[np.int64] = x.astype(np.int64) * height + down
+    return places

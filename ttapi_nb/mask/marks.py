@@ -253,9 +253,7 @@ def polygon_points(points: Iterable[Sequence[float]]) -> tuple[Point, ...]:
     return _finite(tuple((x, y) for x, y in given))
 
 
-def stroke_points(
-    points: Iterable[Sequence[float]], radius: float
-) -> tuple[tuple[float, float, float], ...]:
+def stroke_points(points: Iterable[Sequence[float]], radius: float) -> tuple[tuple[float, float, float], ...]:
     given = numbers(points)
     if not given or not all(len(point) in (2, 3) for point in given):
         raise MaskError("A stroke needs at least one point, each (x, y) or (x, y, radius).")
@@ -270,7 +268,9 @@ def numbers(points: Iterable[Sequence[float]]) -> list[tuple[float, ...]]:
     try:
         found = [tuple(float(number) for number in point) for point in islice(points, MOST_POINTS + 1)]
         if len(found) > MOST_POINTS:
-            raise MaskError(f"A mark has at most {MOST_POINTS:,} points. Leave out those that lie close together.")
+            raise MaskError(
+                f"A mark has at most {MOST_POINTS:,} points. Leave out those that lie close together."
+            )
         return found
     except MaskError:
         raise

@@ -120,7 +120,7 @@ class Mask:
     def from_image(
         cls, source: ImageSource, *, edit: Literal["transparent", "white", "black", "painted"]
     ) -> Mask:
-        """The mask in a picture, which edits where the picture is transparent, white, black or painted: always say which.
+        """The mask in a picture, which edits where that is transparent, white, black or painted: always say which.
 
         `"painted"` is wherever the picture is opaque, whatever the colour: a layer of a drawing program. What is
         transparent is neither white nor black paint. Raises `MaskError` where `"transparent"` or `"painted"` is said of

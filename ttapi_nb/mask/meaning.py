@@ -1,7 +1,7 @@
 """What coverage means, decided here for all: the editor, the request, the sent file, the paste, the leak and the words.
 
-*Edit* is where at least one half of a pixel is covered, *protected* is where nothing of it is, and what lies between is
-the seam. A mask on which nothing is painted is no mask. One that is painted and nowhere half covered is a problem: sent,
+*Edit* is where at least one half of a pixel is covered, *protected* is where nothing of it is, and what lies between
+is the seam. A mask on which nothing is painted is no mask. One that is painted and nowhere half covered is a problem: sent,
 it would let the whole picture change, which is what nobody who painted wants.
 """
 
@@ -37,12 +37,14 @@ TOO_FAINT = (
 
 def edited(coverage: Coverage) -> NDArray[np.bool_]:
     """Where coverage asks for an edit."""
-    return coverage >= HALF
+    found: NDArray[np.bool_] = coverage >= HALF
+    return found
 
 
 def protected(coverage: Coverage) -> NDArray[np.bool_]:
     """Where coverage protects the picture."""
-    return coverage == 0
+    found: NDArray[np.bool_] = coverage == 0
+    return found
 
 
 @dataclass(frozen=True)

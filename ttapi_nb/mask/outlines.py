@@ -25,7 +25,9 @@ LARGEST, MOST_POINTS, MOST_SHAPES = 1e6, 2_000_000, 20_000
 # labelme's own: how wide a line is drawn, and how large a point.
 LINE_WIDTH, POINT_RADIUS = 10, 5
 
-NO_POINTS = "An outline's points must be pairs of ordinary numbers, [[x, y], [x, y], …], in pixels. Check for nan."
+NO_POINTS = (
+    "An outline's points must be pairs of ordinary numbers, [[x, y], [x, y], …], in pixels. Check for nan."
+)
 
 
 def contours(given: Sequence[Any], asked: Asked, hierarchy: Any = None) -> Reading:
@@ -80,7 +82,9 @@ def _depths(hierarchy: Any, count: int) -> list[int]:
     rows = as_array(hierarchy)
     rows = rows[0] if rows.ndim == 3 and len(rows) == 1 else rows
     if rows.shape != (count, 4) or rows.dtype.kind not in "ui":
-        raise MaskError("The hierarchy is not that of these contours. Give both as cv2.findContours returned them.")
+        raise MaskError(
+            "The hierarchy is not that of these contours. Give both as cv2.findContours returned them."
+        )
     parents = rows[:, 3].tolist()
     depths: list[int] = []
     for at in range(count):
@@ -119,9 +123,13 @@ def labelme(given: Mapping[str, Any], asked: Asked) -> Reading:
     if not isinstance(shapes, list | tuple) or not all(isinstance(one, Mapping) for one in shapes):
         raise MaskError("This labelme file holds no list of shapes. Save it again in labelme.")
     if not shapes:
-        raise MaskError("This labelme file holds no shape, so nothing is marked. Draw one, and save it again.")
+        raise MaskError(
+            "This labelme file holds no shape, so nothing is marked. Draw one, and save it again."
+        )
     if len(shapes) > MOST_SHAPES:
-        raise MaskError(f"This labelme file holds {len(shapes):,} shapes, which are too many. Leave some out.")
+        raise MaskError(
+            f"This labelme file holds {len(shapes):,} shapes, which are too many. Leave some out."
+        )
     size = _size(given, asked)
     whole = Image.new("L", size)
     for shape in shapes:
@@ -133,14 +141,16 @@ def labelme(given: Mapping[str, Any], asked: Asked) -> Reading:
 
 
 def _size(given: Mapping[str, Any], asked: Asked) -> tuple[int, int]:
-    sides = given.get("imageWidth"), given.get("imageHeight")
-    if sides == (None, None):
+    width: Any = given.get("imageWidth")
+    height: Any = given.get("imageHeight")
+    if width is None and height is None:
         return canvas(asked, "Shapes")
-    width, height = sides
-    whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in sides)
-    if not whole or width * height > PIXEL_CAP:  # type: ignore[operator] - checked above
-        raise MaskError("This labelme file's imageWidth and imageHeight are no picture's. Save it again in labelme.")
-    return width, height  # type: ignore[return-value] - checked above
+    whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in (width, height))
+    if not whole or width * height > PIXEL_CAP:
+        raise MaskError(
+            "This labelme file's imageWidth and imageHeight are no picture's. Save it again in labelme."
+        )
+    return width, height
 
 
 def _draw_shape(whole: Image.Image, shape: Mapping[str, Any]) -> None:
@@ -178,7 +188,7 @@ def _disc(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float) -> None:
 
 
 def _paste_mask(whole: Image.Image, shape: Mapping[str, Any], points: list[tuple[float, float]]) -> None:
-    """labelme's own masks: a small picture, in which all that is not 0 is marked, and the box it fills."""
+    """Masks of labelme's own: a small picture, in which all that is not 0 is marked, and the box it fills."""
     text = shape.get("mask")
     problem = "A mask in this labelme file is damaged. Save it again in labelme."
     if not isinstance(text, str) or len(points) != 2:

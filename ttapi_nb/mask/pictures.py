@@ -1,4 +1,4 @@
-"""Pictures as masks: where they are transparent, painted, white or black, and whether they tell which of these is meant."""
+"""Pictures as masks: where they are transparent, painted, white or black, and whether they tell which is meant."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def picture_reading(picture: SourceImage, photo: SourceImage | None = None) -> t
         raise MaskError(_no_transparency(picture))
     clear = coverage_of_picture(picture, "transparent")
     solid = np.asarray(pixels)[255 - clear >= HALF][:, :3]
-    if not len(solid) and not clear.all() or not _tells(solid, clear, photo):
+    if (not len(solid) and not clear.all()) or not _tells(solid, clear, photo):
         raise MaskError(_two_ways(picture, "painted", "transparent"))
     return clear, WORDS["transparent"]
 

@@ -1,4 +1,4 @@
-"""Painting coverage in place: strokes, discs around pixels, and what hangs together. Arrays are (height, width), uint8."""
+"""Painting coverage in place: strokes, discs, and what hangs together. Arrays are (height, width) of uint8."""
 
 from __future__ import annotations
 

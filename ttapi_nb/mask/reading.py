@@ -6,7 +6,6 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from .meaning import edited
 from .outlines import contours, labelme
 from .pictures import WORDS, coverage_of_picture, holds_numbers, picture_reading
 from .raster import Coverage
-from .several import Asked, Reading, annotations, several
+from .several import Asked, Reading, annotated, several
 
 __all__ = ["Asked", "Reading", "placed", "reading_of"]
 
@@ -109,9 +108,9 @@ def _of_dict(given: Mapping[str, Any], asked: Asked) -> Reading | str:
         # gradio before 4: white paint on black.
         return _named(_of_paint(given["mask"], asked), "read as gradio's sketch: what is white edits")
     if {"counts", "size"} <= set(given) or "segmentation" in given:
-        return annotations([given], asked)
+        return annotated([given], asked)
     if "annotations" in given:
-        return annotations(given["annotations"], asked, given.get("images"))
+        return annotated(given["annotations"], asked, given.get("images"))
     if "shapes" in given:
         return labelme(given, asked)
     if "masks" in given:
@@ -120,11 +119,13 @@ def _of_dict(given: Mapping[str, Any], asked: Asked) -> Reading | str:
     for name in ("content", "path", "url"):
         if given.get(name):
             return _of_picture(given if name == "content" else given[name], asked)
-    raise MaskError(f"A dict with {', '.join(map(repr, list(given)[:6]))} is no mask that is known here. {KINDS}")
+    raise MaskError(
+        f"A dict with {', '.join(map(repr, list(given)[:6]))} is no mask that is known here. {KINDS}"
+    )
 
 
 def _of_layers(given: Mapping[str, Any], asked: Asked) -> Reading:
-    """gradio's editor: its layers hold what was painted, whatever the colour, on transparency."""
+    """The editor of gradio: its layers hold what was painted, whatever the colour, on transparency."""
     layers = given.get("layers")
     if not isinstance(layers, list | tuple) or not layers:
         raise MaskError("This value of gradio's editor has no layer, so nothing was painted. Paint first.")
@@ -140,7 +141,9 @@ def _of_layers(given: Mapping[str, Any], asked: Asked) -> Reading:
     if len({covered.shape for covered in painted}) > 1:
         raise MaskError("The layers of this gradio value are of different sizes. Export it again.")
     many = f"{len(layers)} layers" if len(layers) > 1 else "layer"
-    return Reading(np.maximum.reduce(painted), f"read as gradio's editor: what is painted on its {many} edits")
+    return Reading(
+        np.maximum.reduce(painted), f"read as gradio's editor: what is painted on its {many} edits"
+    )
 
 
 def _file_of(given: Any) -> Any:
@@ -186,38 +189,28 @@ def _of_list(given: Any, asked: Asked) -> Reading | str:
     if all(isinstance(one, Mapping) for one in given):
         if all("points" in one for one in given):
             return labelme({"shapes": given}, asked)
-        return annotations(given, asked)
-    arrays = [as_array(one) if is_array(one) else None for one in given]
-    if len(given) == 3 and _is_triple(arrays):
-        return several(arrays[0], asked, arrays[1])  # type: ignore[arg-type] - checked by _is_triple
+        return annotated(given, asked)
+    arrays = [as_array(one) for one in given if is_array(one)]
+    if len(given) == len(arrays) == 3 and _is_triple(*arrays):
+        return several(arrays[0], asked, arrays[1])
     if len(given) == 2 and isinstance(given[0], list | tuple) and (given[1] is None or is_array(given[1])):
         return contours(given[0], asked, given[1])
-    if all(array is not None and array.ndim == 3 and array.shape[1:] == (1, 2) for array in arrays):
+    if len(arrays) == len(given) and all(one.ndim == 3 and one.shape[1:] == (1, 2) for one in arrays):
         return contours(given, asked)
     if asked.photo is not None and _is_outlines(given, asked.photo.size):
         if all(np.ndim(one) == 1 and len(one) == 2 for one in given):
             return contours([given], asked)
         if all(np.ndim(one) == 1 for one in given):
-            return annotations([{"segmentation": given}], asked)
+            return annotated([{"segmentation": given}], asked)
         return contours(given, asked)
-    if len({array.shape for array in arrays if array is not None}) == 1 and None not in map(type, arrays):
-        whole = [array for array in arrays if array is not None]
-        if len(whole) == len(given) and whole[0].ndim >= 2:
-            return several(np.stack([flat(array) for array in whole]), asked)
+    if len(arrays) == len(given) and len({one.shape for one in arrays}) == 1 and arrays[0].ndim >= 2:
+        return several(np.stack([flat(one) for one in arrays]), asked)
     return _of_array(as_array(given), asked)
 
 
-def _is_triple(arrays: list[NDArray[Any] | None]) -> bool:
+def _is_triple(masks: NDArray[Any], scores: NDArray[Any], logits: NDArray[Any]) -> bool:
     """Whether this is what Segment Anything's predictor returns: masks, scores, logits."""
-    masks, scores, logits = arrays
-    return (
-        masks is not None
-        and scores is not None
-        and logits is not None
-        and masks.ndim >= 3
-        and scores.size == math.prod(masks.shape[:-2])
-        and logits.ndim >= 3
-    )
+    return masks.ndim >= 3 and logits.ndim >= 3 and scores.size == math.prod(masks.shape[:-2])
 
 
 def _is_outlines(given: Any, size: tuple[int, int]) -> bool:
@@ -244,7 +237,9 @@ def placed(reading: Reading, photo: SourceImage | None, turn: Any, *, resize: bo
         scaled = Image.fromarray(covered).resize(photo.size, Image.Resampling.BILINEAR, reducing_gap=2.0)
         covered = np.asarray(scaled)
     if not reading.may_be_empty and not edited(covered).any():
-        faint = "what is painted is nowhere half covered" if covered.any() else "no pixel of it is to be edited"
+        faint = (
+            "what is painted is nowhere half covered" if covered.any() else "no pixel of it is to be edited"
+        )
         raise MaskError(
             f"The mask marks nothing: {faint} ({reading.words}). Check where it comes from, or leave the mask out to "
             "change everything."
@@ -288,13 +283,9 @@ def _turned(covered: Coverage, turn: Any, photo: SourceImage | None) -> Coverage
 
 
 def _as_exif_says(covered: Coverage, orientation: int) -> Coverage:
-    turned = {
-        2: lambda one: one[:, ::-1],
-        3: lambda one: one[::-1, ::-1],
-        4: lambda one: one[::-1],
-        5: lambda one: one.T,
-        6: lambda one: np.rot90(one, -1),
-        7: lambda one: one[::-1, ::-1].T,
-        8: np.rot90,
-    }.get(orientation, lambda one: one)
-    return np.ascontiguousarray(turned(covered))
+    turned = covered.T if orientation in (5, 6, 7, 8) else covered
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    return np.ascontiguousarray(turned)

@@ -1,4 +1,4 @@
-"""Masks that come as several: Segment Anything's, COCO's annotations, and stacks of arrays."""
+"""Masks that come as several: Segment Anything's, COCO's annotated, and stacks of arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .coco import is_rle, polygons, run_lengths
 from .meaning import edited, share
 from .raster import Coverage
 
-__all__ = ["Asked", "Reading", "annotations", "canvas", "several"]
+__all__ = ["Asked", "Reading", "annotated", "canvas", "several"]
 
 # Masks that together cover more than this are not meant together: they cut the whole picture into its parts.
 NEARLY_ALL = 0.95
@@ -47,14 +47,12 @@ class Reading:
 
 
 def canvas(asked: Asked, what: str) -> tuple[int, int]:
-    """The size (width, height) to draw outlines at: the photo's, before it was turned where the mask is to be turned."""
+    """The size (width, height) to draw outlines at: the photo's, before it was turned where the mask is to turn too."""
     if asked.photo is None:
         raise MaskError(f"{what} alone don't tell the picture's size. Use Mask.read(…, photo=photo).")
     width, height = asked.photo.size
     own = asked.photo.own
-    sideways = asked.turn in (90, -90) or (
-        asked.turn == "exif" and own is not None and own.orientation >= 5
-    )
+    sideways = asked.turn in (90, -90) or (asked.turn == "exif" and own is not None and own.orientation >= 5)
     return (height, width) if sideways else (width, height)
 
 
@@ -67,7 +65,7 @@ def several(array: NDArray[Any], asked: Asked, scores: NDArray[Any] | None = Non
     if array.ndim != 3 or not array.size or array.size > 16 * PIXEL_CAP:
         shape = "x".join(map(str, array.shape))
         raise MaskError(
-            f"An array of shape {shape} is no mask. Give one mask, (height, width), or several, (number, height, width)."
+            f"An array of shape {shape} is no mask. Give one mask, (height, width), or several, (n, height, width)."
         )
     number, height, width = array.shape
     covered, words = coverage_of(array.reshape(number * height, width), logits=True)
@@ -91,7 +89,11 @@ def _chosen(masks: list[Coverage], asked: Asked, what: str, *, meant_together: b
             f"These {len(masks)} masks are of different sizes. Choose one: Mask.read(…, which=0)."
         )
     if asked.which is not None and asked.which != "all":
-        if not isinstance(asked.which, int) or isinstance(asked.which, bool) or not -len(masks) <= asked.which < len(masks):
+        if (
+            not isinstance(asked.which, int)
+            or isinstance(asked.which, bool)
+            or not -len(masks) <= asked.which < len(masks)
+        ):
             raise MaskError(
                 f'which={str(asked.which)[:40]!r} is none of {len(masks)} masks. Count from 0, or use which="all".'
             )
@@ -119,8 +121,8 @@ def _which(masks: list[Coverage], union: int) -> str:
     )
 
 
-def annotations(given: Any, asked: Asked, images: Any = None) -> Reading:
-    """The union of COCO's annotations, or of Segment Anything's dicts, of one image."""
+def annotated(given: Any, asked: Asked, images: Any = None) -> Reading:
+    """The union of COCO's annotated, or of Segment Anything's dicts, of one image."""
     if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
         raise MaskError("These annotations are no list of dicts. Give COCO's JSON, or its annotations.")
     found = [one for one in given if is_rle(one) or one.get("segmentation") is not None]
@@ -128,7 +130,9 @@ def annotations(given: Any, asked: Asked, images: Any = None) -> Reading:
         raise MaskError(f"These are {len(found):,} annotations. Give those of one image, {MOST:,} at most.")
     found, size = _of_one_image(found, asked, images)
     if not found:
-        raise MaskError("No annotation here holds a segmentation, so nothing is marked. Check the image's id.")
+        raise MaskError(
+            "No annotation here holds a segmentation, so nothing is marked. Check the image's id."
+        )
     masks = [np.where(_segmentation(one, asked, size), 255, 0).astype(np.uint8) for one in found]
     return _chosen(masks, asked, "annotations", meant_together=True)
 
@@ -160,7 +164,8 @@ def _of_one_image(
     row = next((one for one in rows if str(one.get("id")) in ids), None)
     size = None
     if row is not None:
-        width, height = row.get("width"), row.get("height")
+        width: Any = row.get("width")
+        height: Any = row.get("height")
         if _is_side(width) and _is_side(height) and width * height <= PIXEL_CAP:
             size = (int(width), int(height))
     return found, size
@@ -177,7 +182,9 @@ def _segmentation(one: Mapping[str, Any], asked: Asked, size: tuple[int, int] | 
     if is_array(given):
         return edited(coverage_of(as_array(given), logits=True)[0])
     if isinstance(given, list | tuple) and given:
-        outlines = [given] if not isinstance(given[0], list | tuple) and not is_array(given[0]) else list(given)
+        outlines = (
+            [given] if not isinstance(given[0], list | tuple) and not is_array(given[0]) else list(given)
+        )
         if any(np.ndim(outline) == 2 and np.shape(outline)[1] != 2 for outline in outlines):
             return edited(coverage_of(as_array(given), logits=True)[0])
         size = size or canvas(asked, "Polygons")
