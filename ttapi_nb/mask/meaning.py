@@ -1,8 +1,8 @@
 """What coverage means, decided here for all: the editor, the request, the sent file, the paste, the leak and the words.
 
 *Edit* is where at least one half of a pixel is covered, *protected* is where nothing of it is, and what lies between
-is the seam. A mask on which nothing is painted is no mask. One that is painted and nowhere half covered is a problem: sent,
-it would let the whole picture change, which is what nobody who painted wants.
+is the seam. A mask on which nothing is painted is no mask. One that is painted and nowhere half covered is a problem:
+sent, it would let the whole picture change, which is what nobody who painted wants.
 """
 
 from __future__ import annotations
