@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from ttapi_nb.mask import Mask
-from ttapi_nb.strict import LEAK_THRESHOLD, Leak, measure_leak, paste
+from ttapi_nb.strict import LEAK_THRESHOLD, Leak, paste
+from ttapi_nb.strict import measure_leak as measured
 
 SIZE = (24, 18)
 seeds = st.integers(0, 2**32 - 1)
@@ -40,6 +43,13 @@ def soft(seed: int, mode: str = "RGB", size: tuple[int, int] = (200, 160)) -> Im
 def shifted(image: Image.Image, by: tuple[int, int, int]) -> Image.Image:
     """The picture, redder, greener and bluer by that much."""
     return Image.fromarray(np.clip(np.asarray(image, int) + by, 0, 255).astype(np.uint8))
+
+
+def measure_leak(sent: Image.Image, raw: Image.Image, mask: Mask, counted: Any = None) -> Leak:
+    """The leak of an answer to a mask that protects something."""
+    leak = measured(sent, raw, mask, counted)
+    assert leak is not None
+    return leak
 
 
 # The strict paste
@@ -301,7 +311,7 @@ def test_the_seam_is_neither_kept_nor_leaked() -> None:
     mask = Mask((10, 10)).rectangle((0, 0, 9.5, 10))
     raw = Image.new("RGB", (10, 10), "white")
     raw.paste("black", (0, 0, 1, 1))
-    assert measure_leak(Image.new("RGB", (10, 10)), raw, mask) is None
+    assert measured(Image.new("RGB", (10, 10)), raw, mask) is None
     column = Mask((10, 10)).rectangle((0, 0, 8.5, 10))
     raw.paste("black", (9, 0, 10, 10))
     assert measure_leak(Image.new("RGB", (10, 10)), raw, column) == Leak(0.0, 0.0)
@@ -310,9 +320,9 @@ def test_the_seam_is_neither_kept_nor_leaked() -> None:
 def test_a_mask_that_protects_nothing_has_no_leak() -> None:
     """With no pixel protected there is nothing to divide by, and nothing to tell."""
     full = Mask((4, 4)).invert()
-    assert measure_leak(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), full) is None
+    assert measured(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), full) is None
     faint = Mask.from_array(np.full((4, 4), 1, np.uint8) + np.eye(4, dtype=np.uint8) * 254)
-    assert measure_leak(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), faint) is None
+    assert measured(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), faint) is None
 
 
 def test_the_map_shows_where_and_how_much() -> None:

@@ -249,7 +249,7 @@ def _depth(shares: Floats, rounds: int, goes_on: tuple[bool, bool, bool, bool]) 
     deepest: Floats = depth
     for _ in range(rounds):
         deepest = _around(deepest, np.maximum, diagonal=True)
-    share: Floats = 2 * depth / np.maximum(deepest, np.float32(1e-6))
+    share = (2 * depth / np.maximum(deepest, np.float32(1e-6))).astype(np.float32)
     height, width = share.shape
     return share[1 + top : height - 1 - bottom, 1 + left : width - 1 - right]
 

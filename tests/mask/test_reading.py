@@ -145,7 +145,7 @@ def test_logits_are_read_and_not_guessed() -> None:
 def test_transparent_white_is_no_white_paint(name: str) -> None:
     """Of white paint on transparency 1,024 pixels are white, whatever hides under the rest."""
     for edit in ("white", "painted"):
-        assert Mask.from_image(FIXTURES / name, edit=edit).area == 1024  # type: ignore[arg-type]
+        assert Mask.from_image(FIXTURES / name, edit=edit).area == 1024
     assert Mask.from_image(FIXTURES / name, edit="transparent").area == 128 * 128 - 1024
     with pytest.raises(MaskError, match=r'edit="painted" would edit 6.2% of it, and edit="transparent" 94%'):
         Mask.read(FIXTURES / name)
