@@ -106,20 +106,24 @@ _spare: dict[int, int] = {}
 def _noise(length: int, channels: int) -> NoisePicture:
     """A square picture whose file, as the package writes it, is exactly `length` bytes long."""
     limit = -(-length // MB) * MB
-    side = int((limit * 1.02 / channels) ** 0.5) + 1
+    side = int((limit * 1.02 / 3) ** 0.5) + 1
     # Noise can't be packed and zeros pack to nothing, so each byte of noise makes the file a byte longer.
-    noisy = length - _spare.get(limit, limit // 1600)
+    noisy = (length - _spare.get(limit, limit // 1600)) * channels // 3
     for attempt in range(16):
         pixels = np.zeros(side * side * channels, np.uint8)
         # Another seed after a while, should one never hit the length.
         pixels[:noisy] = np.random.default_rng(attempt // 6).integers(0, 256, noisy, np.uint8)
+        if channels == 4:
+            # A mask says yes or no: transparency in between would be written as one of these.
+            pixels[3::4] = 0
         source = SourceImage(Image.fromarray(pixels.reshape(side, side, channels)), name="noise")
         file = source.file("PNG")
         if len(file.data) == length:
             # The other picture at this limit needs about as much.
-            _spare[limit] = length - noisy
+            _spare[limit] = length - noisy * 3 // channels
             return NoisePicture(file.data, file.mime, source)
-        noisy += length - len(file.data)
+        # One byte in four of a mask is the same.
+        noisy += (length - len(file.data)) * channels // 3
     raise AssertionError(f"No noise packs to {length:,} bytes.")
 
 

@@ -389,7 +389,9 @@ def test_any_client(server: Server, photo: Image.Image, mask: Mask) -> None:
         ({"n": 0}, "from 1 to 10"),
         ({"size": "640x480"}, "640x480"),
         ({"model": "dall-e-3"}, "can't edit"),
-        ({"mask": Mask((64, 64))}, "marks nothing"),
+        ({"mask": Mask((64, 64)).to_png()}, "marks nothing"),
+        ({"mask": Mask((64, 64)).rectangle(BOX).feather(900)}, "marks nothing"),
+        ({"mask": Mask.from_array(np.full((64, 64), 127, np.uint8))}, "marks nothing"),
         ({"mask": Mask((32, 32)).rectangle((0, 0, 9, 9))}, "own size"),
         ({"image": []}, "no picture"),
     ],
@@ -483,7 +485,9 @@ def test_fitted(photo: Image.Image, mask: Mask) -> None:
     assert plan is not None
     assert sent.image_files[0].mime == "image/png"
     assert sent.problems() == ()
-    assert plan.words == "Sends 256x256 as PNG, returns into 64x64. The picture is scaled up to 400%."
+    there = "Sends 256x256 as PNG, returns into 64x64. The picture is scaled up to 400%."
+    assert plan.words == f"{there} {mask.meaning.words}"
+    assert "of the picture and protects" in plan.masked
     assert (sent.size, sent.image[0].size) == ("256x256", (256, 256))
     assert isinstance(sent.mask, Mask)
     assert sent.mask.size == (256, 256)

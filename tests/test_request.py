@@ -190,13 +190,31 @@ def test_a_model_that_no_row_knows_keeps_the_common_limits() -> None:
 
 
 def test_a_mask_drawn_here_is_checked_like_a_picture_of_one() -> None:
-    """A `Mask` with nothing in it, and one of another size, have the same problems as such a file."""
-    empty = asked(mask=Mask(GREY.size)).problems()
-    assert empty == asked(mask=Mask(GREY.size).to_png()).problems()
-    assert len(empty) == 1
+    """A `Mask` of another size has the same problem as such a file."""
     small = Mask((32, 24)).invert()
     assert asked(mask=small).problems() == asked(mask=small.to_png()).problems()
     assert len(asked(mask=small).problems()) == 1
+
+
+def test_a_mask_on_which_nothing_is_painted_is_no_mask() -> None:
+    """Untouched or erased again it is left out; a file that marks nothing was given to protect, and is a problem."""
+    for blank in (Mask(GREY.size), HOLE.erase([(16, 16)], radius=30)):
+        request = asked(mask=blank)
+        assert (request.mask, request.mask_file, request.problems()) == (None, None, ())
+    (problem,) = asked(mask=Mask(GREY.size).to_png()).problems()
+    assert "marks nothing" in problem
+
+
+def test_what_fades_away_is_a_problem() -> None:
+    """Feathered or shrunk until nothing is half covered, even until nothing is covered, a mask is never left out."""
+    dot = Mask(GREY.size).paint([(20, 20)], radius=2)
+    for faded in (dot.feather(20), dot.feather(5000), HOLE.shrink(60), HOLE.shrink(60).grow(3)):
+        request = asked(mask=faded)
+        assert request.mask is faded
+        assert ["marks nothing" in problem for problem in request.problems()] == [True]
+        for model in ("gpt-image-1", "dall-e-2"):
+            sent, _ = dataclasses.replace(request, model=model).fitted()
+            assert "marks nothing" in sent.problems()[0]
 
 
 def test_a_mask_of_seam_only_marks_nothing() -> None:

@@ -197,7 +197,6 @@ def test_options(photo: Image.Image) -> None:
         Mask((64, 48)).rectangle((1, 2, 30, 40)).invert().grow(3).shrink(1.5).feather(2),
         Mask((64, 48)).fill(np.eye(48, 64, dtype=bool)),
         Mask((64, 48)).paint([(at, at / 3) for at in range(1000)]),
-        Mask((64, 48)),
     ],
 )
 def test_masks(photo: Image.Image, mask: Mask) -> None:
@@ -205,6 +204,11 @@ def test_masks(photo: Image.Image, mask: Mask) -> None:
     code = to_code(EditRequest(image=(open_image(photo),), prompt="x", mask=mask))
     assert _mask_in(code) == mask
     assert max(map(len, code.splitlines())) < 5000
+
+
+def test_a_mask_on_which_nothing_is_painted(photo: Image.Image) -> None:
+    """It is no mask, in the script as in the edit."""
+    assert "mask" not in to_code(EditRequest(image=(open_image(photo),), prompt="x", mask=Mask((64, 48))))
 
 
 def test_cleared_mask(photo: Image.Image) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from ttapi_nb.mask import Mask
-from ttapi_nb.strict import LEAK_THRESHOLD, Leak, measure_leak, paste
+from ttapi_nb.strict import LEAK_THRESHOLD, Leak, paste
+from ttapi_nb.strict import measure_leak as measured
 
 SIZE = (24, 18)
 seeds = st.integers(0, 2**32 - 1)
@@ -40,6 +43,13 @@ def soft(seed: int, mode: str = "RGB", size: tuple[int, int] = (200, 160)) -> Im
 def shifted(image: Image.Image, by: tuple[int, int, int]) -> Image.Image:
     """The picture, redder, greener and bluer by that much."""
     return Image.fromarray(np.clip(np.asarray(image, int) + by, 0, 255).astype(np.uint8))
+
+
+def measure_leak(sent: Image.Image, raw: Image.Image, mask: Mask, counted: Any = None) -> Leak:
+    """The leak of an answer to a mask that protects something."""
+    leak = measured(sent, raw, mask, counted)
+    assert leak is not None
+    return leak
 
 
 # The strict paste
@@ -118,6 +128,48 @@ def test_a_thin_stroke_shows(radius: float, size: tuple[int, int]) -> None:
     mask = Mask(size).paint([(100, 100.5), (200, 100.5)], radius=radius)
     row = np.asarray(paste(source, answer, mask).image)[100, 110:190, 0]
     assert row.min() > 200
+
+
+@pytest.mark.parametrize("size", [(90, 70), (1500, 200), (200, 3600)], ids=str)
+@pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 7, 12])
+def test_a_strip_along_the_border_is_pasted_as_in_mid_photo(
+    size: tuple[int, int], side: str, width: int
+) -> None:
+    """However thin it is, at no pixel is there less of the answer than in the same strip in the middle."""
+    source, answer = Image.new("RGB", size, (200, 40, 70)), Image.new("RGB", size, (230, 230, 230))
+    across, far = side in ("left", "right"), side in ("right", "bottom")
+    length = size[0] if across else size[1]
+    # On the grid on which the edge's softness is worked out, so that both lie on it alike.
+    middle = length // 2 - (length // 2) % 24 + (length % 24 - width % 24 if far else 0)
+
+    def shown(start: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+        box = (start, 0, start + width, size[1]) if across else (0, start, size[0], start + width)
+        pasted = np.asarray(paste(source, answer, Mask(size).rectangle(box)).image, np.int64)[..., 1]
+        row = pasted[size[1] // 2] if across else pasted[:, size[0] // 2]
+        return row[start : start + width]
+
+    border, inner = shown(length - width if far else 0), shown(middle)
+    assert (border >= inner).all()
+    assert (border[-1] if far else border[0]) == 230
+    if width <= 4:
+        assert (border == 230).all()
+
+
+def test_a_frame_and_corners_show_too() -> None:
+    """A thin frame round the whole photo, a dot in a corner, and a photo that is thin itself show the answer."""
+    size = (80, 60)
+    source, answer = Image.new("RGB", size, (200, 40, 70)), Image.new("RGB", size, (230, 230, 230))
+    frame = Mask(size).invert().rectangle((3, 3, 77, 57), erase=True)
+    whole = np.asarray(paste(source, answer, frame).image)
+    assert (whole[frame.to_array()] == 230).all()
+    assert (whole[frame.coverage() == 0] == (200, 40, 70)).all()
+    dot = Mask(size).rectangle((78, 58, 80, 60))
+    assert (np.asarray(paste(source, answer, dot).image)[dot.to_array()] == 230).all()
+    thin = Mask((80, 2)).invert()
+    assert (
+        np.asarray(paste(source.crop((0, 0, 80, 2)), answer.crop((0, 0, 80, 2)), thin).image) == 230
+    ).all()
 
 
 @pytest.mark.parametrize("by", [(20, -10, 5), (-30, -30, -30), (0, 0, 0)])
@@ -258,13 +310,19 @@ def test_the_seam_is_neither_kept_nor_leaked() -> None:
     """Only pixels of coverage 0 are protected, so paint in the seam is no leak."""
     mask = Mask((10, 10)).rectangle((0, 0, 9.5, 10))
     raw = Image.new("RGB", (10, 10), "white")
-    assert measure_leak(Image.new("RGB", (10, 10)), raw, mask) == Leak(0.0, 0.0)
+    raw.paste("black", (0, 0, 1, 1))
+    assert measured(Image.new("RGB", (10, 10)), raw, mask) is None
+    column = Mask((10, 10)).rectangle((0, 0, 8.5, 10))
+    raw.paste("black", (9, 0, 10, 10))
+    assert measure_leak(Image.new("RGB", (10, 10)), raw, column) == Leak(0.0, 0.0)
 
 
 def test_a_mask_that_protects_nothing_has_no_leak() -> None:
     """With no pixel protected there is nothing to divide by, and nothing to tell."""
     full = Mask((4, 4)).invert()
-    assert measure_leak(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), full) == Leak(0.0, 0.0)
+    assert measured(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), full) is None
+    faint = Mask.from_array(np.full((4, 4), 1, np.uint8) + np.eye(4, dtype=np.uint8) * 254)
+    assert measured(Image.new("RGB", (4, 4)), Image.new("RGB", (4, 4), "white"), faint) is None
 
 
 def test_the_map_shows_where_and_how_much() -> None:

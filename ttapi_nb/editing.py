@@ -40,7 +40,8 @@ def edit(
     """Edit a picture and wait for the results; `run.results[0].image` is the first.
 
     * `image`: what `open_image` takes, or a list of such where the model takes several; the mask is for the first.
-    * `mask`: a `Mask`, or a picture that is transparent where the edit is. Without one the whole picture may change.
+    * `mask`: a `Mask`, a picture that is transparent where the edit is, or whatever else `Mask.read` reads in one way.
+      Without one, or where nothing is painted on it, the whole picture may change.
     * `client`: left out, one with the environment's key, or where there is none the embedded service.
     * `fit`: how the picture is brought to what the model takes: `"auto"`, `"crop"` to the mask's surroundings, `"pad"`,
       `"scale"`, or `"none"`; see `Fit.plan`. The results are of the picture's own size either way.
@@ -171,6 +172,9 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
     raw, counted = fit.on_sent(answer, landing)
     leak = measure_leak(sent, raw, fit.there_mask(mask), counted)
     shift, note = None, landing.note
+    protects = mask.meaning.protected > 0
+    if not protects:
+        note = f"{note} Nothing was protected: the mask covers every pixel, some of them in part.".strip()
     if run.strict:
         region = _common(fit.reach(landing), surroundings(mask.bounds or fit.inside, source.size))
         if region is None:
@@ -185,7 +189,7 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
         number,
         SourceImage(whole, "PNG", name),
         item,
-        run.strict,
+        run.strict and protects,
         leak,
         note,
         response.offline,

@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .errors import FitError
-from .mask import HALF, Mask
+from .errors import FitError, MaskError
+from .mask import HALF, Mask, asked_for, edited, protected, share
 from .models import Model, SizeRule, megabytes, model_for, parse_size
 from .picture import PIXEL_CAP, ImageSource, SourceImage, on_white, open_image
 
-__all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "under_limit"]
+__all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words", "under_limit"]
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -74,6 +74,7 @@ class Fit:
     * `format`: the file format it is sent in: its own where the model takes that, else PNG.
     * `model`: the model it is made for.
     * `note`: what else happens to the picture, as a sentence.
+    * `masked`: what is asked of it and what is protected, as a sentence.
     """
 
     source_size: Size
@@ -84,6 +85,7 @@ class Fit:
     format: str = "PNG"
     model: str = ""
     note: str = ""
+    masked: str = ""
 
     # Planning
 
@@ -99,8 +101,10 @@ class Fit:
         or pads. A `size` of `"auto"` becomes the size of the model's that suits best. Raises `FitError` where `how` is
         unknown, or where there is no mask to crop to.
         """
-        bounds = mask.bounds if mask is not None and mask.size == source.size else None
-        return cls.of_sizes(source.size, model, size, how, bounds, _format(source, model_for(model)))
+        mask = mask_for(source, mask)
+        bounds = None if mask is None else mask.bounds
+        plan = cls.of_sizes(source.size, model, size, how, bounds, _format(source, model_for(model)))
+        return replace(plan, masked=masked_words(source, mask))
 
     @classmethod
     def of_sizes(
@@ -221,7 +225,7 @@ class Fit:
         (x0, y0), (x1, y1) = self.there_point(0.0, 0.0), self.there_point(float(width), float(height))
         _repeat_edges(part.T, x0, x1)
         _repeat_edges(part, y0, y1)
-        return Mask.from_array(part)
+        return Mask.of_coverage(part)
 
     def not_padding(self) -> NDArray[np.bool_]:
         """Which pixels of the sent picture show the source alone: a (height, width) array of bool."""
@@ -261,7 +265,7 @@ class Fit:
         sent = on_white(self.there(source).pixels)
         shown = None
         if mask is not None and mask.size == self.source_size:
-            shown = (self.there_mask(mask).coverage() == 0) & self.not_padding()
+            shown = protected(self.there_mask(mask).coverage()) & self.not_padding()
         plain = on_white(answer)
         # A sliver that holds no whole pixel brings nothing back.
         possible = [
@@ -338,7 +342,7 @@ class Fit:
             what = f"The {_by(_side(self.box))} cut out" if self.how == "crop" else "The picture"
             done = self._changes()
             second = f"{what} is {' and '.join(done).rstrip(',')}." if done else ""
-        return " ".join(words for words in (first, second, self.note) if words)
+        return " ".join(words for words in (first, second, self.masked, self.note) if words)
 
     def _changes(self) -> list[str]:
         left, top, right, bottom = self.box
@@ -363,12 +367,33 @@ class Fit:
 
 
 def mask_for(source: SourceImage, mask: Mask | SourceImage | None) -> Mask | None:
-    """The mask that travels with `source`, or None where it says nothing or belongs to a picture of another size."""
+    """The mask that travels with `source`; None where nothing is painted, where it can be read in more than one way,
+    and where it belongs to a picture of another size.
+    """
     if mask is None or mask.size != source.size:
         return None
     if isinstance(mask, Mask):
-        return mask
-    return Mask.from_image(mask, edit="transparent") if mask.pixels.mode == "RGBA" else None
+        return asked_for(mask)
+    try:
+        return asked_for(Mask.read(mask, photo=source))
+    except MaskError:
+        return None
+
+
+def masked_words(source: SourceImage, mask: Mask | None) -> str:
+    """What `mask` asks of `source`, or what becomes of the picture without one, in a sentence or two."""
+    if mask is not None:
+        return mask.meaning.words
+    said = "Nothing is masked: the whole picture may change."
+    if source.pixels.mode == "RGBA":
+        clear = 255 - np.asarray(source.pixels.getchannel("A"))
+        hole = int(np.count_nonzero(edited(clear)))
+        if 0 < hole < clear.size:
+            return (
+                f"{said} Its hole ({share(hole, clear.size)} is transparent) may be filled: to change only that, use "
+                "mask=Mask.hole_of(photo)."
+            )
+    return said
 
 
 def extend(
@@ -717,8 +742,10 @@ def _cells(
         soft = ringed[low + 1] * (1 - share) + ringed[low + 2] * share
         near = ringed[np.clip(np.floor(places + 0.5).astype(np.int64), -1, count) + 1]
         # Smooth between pixels, and never less than a painted pixel needs to count as painted.
-        floor = np.where(near >= HALF, np.uint8(HALF), np.minimum(near, 1))
+        floor = np.where(edited(near), np.uint8(HALF), np.minimum(near, 1))
         result = np.maximum(np.rint(soft).astype(np.uint8), floor)
+        # Nor more where it is not: what is sent edits what the mask edits.
+        np.minimum(result, np.uint8(HALF - 1), out=result, where=~edited(near))
         result[(middles < 0) | (middles > side)] = 0
     return np.moveaxis(result, 0, axis)
 

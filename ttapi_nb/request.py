@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 from PIL import Image
 
-from .errors import InvalidRequestError
+from .errors import FitError, ImageError, InvalidRequestError, MaskError
 from .fit import HOWS, Fit, mask_for, under_limit
-from .mask import HALF, Mask
+from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
 from .picture import ImageFile, ImageSource, SourceImage, open_image
 
 __all__ = ["EditFields", "EditRequest", "MaskSource", "Options"]
 
-MaskSource = Mask | ImageSource
+MaskSource: TypeAlias = Mask | ImageSource | Sequence[Any] | Mapping[str, Any]
+"""What an edit takes as its mask: a `Mask`, or what `Mask.read` reads in one way."""
+
 CHOICE_FIELDS = tuple(sorted({name for model in MODELS.values() for name in model.choices}))
 # What each format is called in a sentence; the service says jpg and webp too.
 FORMAT_WORDS = {"PNG": "png", "JPEG": "jpg", "WEBP": "webp"}
@@ -58,7 +61,8 @@ class EditRequest:
 
     * `image`: the source pictures; the mask belongs to the first.
     * `prompt`: what the result should show.
-    * `mask`: a `Mask`, or a picture that is transparent where the edit is; None lets the whole picture change.
+    * `mask`: a `Mask`, or a picture that is transparent where the edit is; None lets the whole picture change, and so
+      does a `Mask` on which nothing is painted.
     * `model`: a name of `MODELS`, or any other, which is sent as typed.
     * `n`: how many results, 1 to 10.
     * `size`: `"auto"` or `"WIDTHxHEIGHT"` in pixels, one that the model offers.
@@ -90,6 +94,8 @@ class EditRequest:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "extra_body", MappingProxyType(dict(self.extra_body)))
+        if isinstance(self.mask, Mask):
+            object.__setattr__(self, "mask", asked_for(self.mask))
 
     @classmethod
     def make(cls, **given: Any) -> EditRequest:
@@ -108,7 +114,7 @@ class EditRequest:
         sources = image if isinstance(image, list | tuple) else (image,)
         opened: dict[str, Any] = {"image": tuple(open_image(source) for source in sources)}
         if mask is not None:
-            opened["mask"] = mask if isinstance(mask, Mask) else open_image(mask, name="mask")
+            opened["mask"] = _opened_mask(mask, opened["image"])
         return cls(**given | opened)
 
     def __repr__(self) -> str:
@@ -127,7 +133,13 @@ class EditRequest:
         """The mask as the PNG file that the service takes, transparent where the edit is."""
         if self.mask is None:
             return None
-        data = self.mask.to_png() if isinstance(self.mask, Mask) else self.mask.file("PNG").data
+        if isinstance(self.mask, Mask):
+            data = self.mask.to_png()
+        elif self.mask.pixels.mode == "RGBA" and not _says_yes_or_no(self.mask):
+            # What the service makes of half a transparency nobody knows.
+            data = Mask.from_image(self.mask, edit="transparent").to_png()
+        else:
+            data = self.mask.file("PNG").data
         return ImageFile("mask.png", "image/png", data)
 
     def body(self) -> dict[str, Any]:
@@ -158,16 +170,19 @@ class EditRequest:
         mask = mask_for(first, self.mask)
         # A mask that can't travel goes as it is, so that problems() can say what is wrong with it.
         travels = self.mask is None or mask is not None
+        faint = mask is not None and bool(mask.meaning.problem)
+        if faint and how == "crop":
+            travels = False
         plan = Fit.plan(first, self.model, self.size, how if travels or how not in HOWS else "none", mask)
         picture, note = plan.there_and_note(first)
         plan = replace(plan, format=picture.format, note=note)
+        if not travels:
+            plan = replace(plan, masked="")
         others = tuple(Fit.plan(other, self.model, how="none").there(other) for other in self.image[1:])
-        sent = replace(
-            self,
-            image=(picture, *others),
-            mask=plan.there_mask(mask) if mask is not None else self.mask,
-            size=plan.asked_size,
-        )
+        there = plan.there_mask(mask) if mask is not None and not faint else self.mask
+        if isinstance(there, Mask) and asked_for(there) is None:
+            raise FitError('Nothing of the mask is in what would be sent. Use another size, or fit="auto".')
+        sent = replace(self, image=(picture, *others), mask=there, size=plan.asked_size)
         return sent, plan
 
     def check(self) -> None:
@@ -233,16 +248,14 @@ class EditRequest:
     def _mask_problems(self, row: Model) -> Iterator[str]:
         if self.mask is None or self.mask_file is None:
             return
+        if isinstance(self.mask, Mask) and self.mask.meaning.problem:
+            yield self.mask.meaning.problem
+            return
         if self.image and self.mask.size != self.image[0].size:
-            mask, image = ("x".join(map(str, size)) for size in (self.mask.size, self.image[0].size))
-            yield f"The mask is {mask} and the picture {image}. Make the mask at the picture's own size."
-        if isinstance(self.mask, SourceImage) and self.mask.pixels.mode != "RGBA":
-            yield (
-                "The mask has no transparency, so it doesn't say where to edit. For a black and white mask use "
-                'Mask.from_image(…, edit="white") or edit="black".'
-            )
-        elif _area(self.mask) == 0:
-            yield "The mask marks nothing. Paint over what should change, or leave the mask out to change everything."
+            yield size_problem(self.mask.size, self.image[0])
+        if isinstance(self.mask, SourceImage):
+            # As it came: of another size it is another picture's, which was said.
+            yield from _unclear(self.mask, self.image)
         if len(self.mask_file.data) >= row.mask_bytes:
             yield (
                 f"The mask is {megabytes(len(self.mask_file.data))} as a PNG, and the service takes less than "
@@ -292,8 +305,33 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _area(mask: Mask | SourceImage) -> int:
-    if isinstance(mask, Mask):
-        return mask.area
-    alpha: Image.Image = mask.pixels.getchannel("A")
-    return int(np.count_nonzero(np.asarray(alpha) < HALF))
+def _opened_mask(given: Any, image: tuple[SourceImage, ...]) -> Mask | SourceImage:
+    """A mask from whatever it is in. A picture that can't be read as one is kept, so that problems() can say why."""
+    if isinstance(given, Mask | SourceImage):
+        return given
+    try:
+        return Mask.read(given, photo=image[0] if image else None)
+    except MaskError:
+        if not isinstance(given, str | os.PathLike | bytes | bytearray | memoryview | Image.Image):
+            raise
+        try:
+            return open_image(given, name="mask")
+        except ImageError:
+            pass
+        raise
+
+
+def _says_yes_or_no(mask: SourceImage) -> bool:
+    levels = mask.pixels.getchannel("A").getcolors(2)
+    return levels is not None and {level for _, level in levels} <= {0, 255}
+
+
+def _unclear(mask: SourceImage, image: tuple[SourceImage, ...]) -> Iterator[str]:
+    """What is wrong with a picture as a mask: it can be read in more than one way, or marks nothing."""
+    try:
+        coverage, _ = picture_reading(mask, image[0] if image else None)
+    except MaskError as error:
+        yield str(error)
+    else:
+        if not edited(coverage).any():
+            yield MARKS_NOTHING

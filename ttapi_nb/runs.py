@@ -55,7 +55,8 @@ class Result:
     """One result of a run.
 
     `image` is the result as it is meant: what lies outside the mask is the source's, where `kept` is true.
-    `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where there was no mask).
+    `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where
+    nothing was protected).
     `shift` is by how much its colours were off, as far as that was measured and evened out. `note` says what a reader
     should know.
     """

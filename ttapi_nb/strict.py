@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from .mask import Mask
+from .mask import Mask, protected
 from .picture import on_white
 
 __all__ = ["LEAK_THRESHOLD", "Leak", "Pasted", "Shift", "measure_leak", "paste", "surroundings"]
@@ -160,23 +160,23 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
 
 def measure_leak(
     sent: Image.Image, raw: Image.Image, mask: Mask, counted: NDArray[np.bool_] | None = None
-) -> Leak:
-    """The leak of a raw answer against the picture that was sent; all three of one size.
+) -> Leak | None:
+    """The leak of a raw answer against what was sent; all three of one size. None where nothing is protected.
 
     `counted` (height, width) tells which pixels may count at all: padding does not. Pictures with transparency are
     compared as they look on white.
     """
-    protected = mask.coverage() == 0
+    kept = protected(mask.coverage())
     if counted is not None:
-        protected &= counted
-    stencil = Image.fromarray(protected.astype(np.uint8) * 255)
+        kept &= counted
+    count = int(np.count_nonzero(kept))
+    if not count:
+        return None
+    stencil = Image.fromarray(kept.astype(np.uint8) * 255)
     moved = ImageChops.difference(on_white(sent), on_white(raw))
     red, green, blue = moved.split()
     most = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     shown = Image.composite(most, Image.new("L", most.size), stencil)
-    count = int(np.count_nonzero(protected))
-    if not count:
-        return Leak(0.0, 0.0, shown)
     over = sum(most.histogram(stencil)[LEAK_THRESHOLD + 1 :])
     levels = np.array(moved.histogram(stencil), np.int64).reshape(3, 256)
     return Leak(over / count, float((levels * np.arange(256)).sum() / (3 * count)), shown)
@@ -222,13 +222,23 @@ def _borders(region: Box, size: tuple[int, int]) -> tuple[bool, bool, bool, bool
 def _ramp(covered: NDArray[np.uint8], seam: int, borders: tuple[bool, bool, bool, bool]) -> _Coarse:
     """How far in from the mask's edge a pixel lies: 0 there, 1 `seam` pixels further in and more beyond.
 
-    In a stroke that is too thin for that, the depth is told by its own. At the picture's own border nothing ends.
+    In a stroke that is too thin for that, the depth is told by its own. At the picture's own border nothing ends, and
+    what is thin there is as deep as it were anywhere else.
     """
     step = max(1, seam // 4)
     rounds = round(2 * seam / step)
     shares: Floats = np.asarray(Image.fromarray(covered).reduce(step), np.float32) / np.float32(255)
-    left, top, right, bottom = (rounds if border else 0 for border in borders)
-    # Beyond the picture's border the mask goes on; anywhere else it has ended.
+    share = _depth(shares, rounds, (False, False, False, False))
+    if any(borders):
+        # Where the mask goes on beyond the border, a thin strip along it lies at the edge of something wide: neither
+        # its border nor its inner side would show.
+        np.maximum(share, _depth(shares, rounds, borders), out=share)
+    return _Coarse(np.ascontiguousarray(share, np.float32), step)
+
+
+def _depth(shares: Floats, rounds: int, goes_on: tuple[bool, bool, bool, bool]) -> Floats:
+    """The depth of each cell as a share of the seam; the mask ends at all sides but those where it `goes_on`."""
+    left, top, right, bottom = (rounds if on else 0 for on in goes_on)
     shares = np.pad(shares, ((top, bottom), (left, right)), "edge")
     shares = np.pad(shares, 1)
     depth: Floats = shares.copy()
@@ -239,10 +249,9 @@ def _ramp(covered: NDArray[np.uint8], seam: int, borders: tuple[bool, bool, bool
     deepest: Floats = depth
     for _ in range(rounds):
         deepest = _around(deepest, np.maximum, diagonal=True)
-    share = 2 * depth / np.maximum(deepest, 1e-6)
+    share = (2 * depth / np.maximum(deepest, np.float32(1e-6))).astype(np.float32)
     height, width = share.shape
-    share = share[1 + top : height - 1 - bottom, 1 + left : width - 1 - right]
-    return _Coarse(np.ascontiguousarray(share, np.float32), step)
+    return share[1 + top : height - 1 - bottom, 1 + left : width - 1 - right]
 
 
 def _around(values: Floats, most: Any, *, diagonal: bool) -> Floats:
@@ -289,7 +298,7 @@ def _blended(
         result[..., 3] = np.rint(alpha * 255)
     # Between two colours, so within their range.
     np.rint(mixed, out=result[..., :3], casting="unsafe")
-    untouched = covered == 0
+    untouched = protected(covered)
     result[untouched] = old[untouched]
     return Image.fromarray(result)
 

@@ -175,9 +175,12 @@ class MaskDrawer(Closing, ipywidgets.VBox):
     def _fits(self, proposal: Any) -> Mask | None:
         mask = proposal.value
         if mask is not None and not isinstance(mask, Mask):
-            raise traitlets.TraitError(
-                "mask takes a ttapi_nb.Mask. Make one from a file with Mask.from_image()."
-            )
+            try:
+                mask = Mask.read(mask, photo=self.image)
+            except TTAPIError as error:
+                raise traitlets.TraitError(
+                    f"{error} Make a mask from a file with Mask.read() or Mask.from_image()."
+                ) from None
         if mask is not None and (self.image is None or mask.size != self.image.size):
             shown = self.image.size if self.image is not None else None
             raise traitlets.TraitError(

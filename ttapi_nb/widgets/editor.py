@@ -14,7 +14,7 @@ from ..client.client import OFFLINE_VARIABLE, is_offline_forced
 from ..client.secret import Secret, held
 from ..errors import FitError, SettingsError, TTAPIError
 from ..fit import HOWS, Fit
-from ..mask import Mask
+from ..mask import Mask, asked_for
 from ..models import DEFAULT_MODEL
 from ..picture import ImageSource, SourceImage, open_image, sample
 from ..request import EditRequest
@@ -217,7 +217,7 @@ class ImageEditor(Closing, ipywidgets.VBox):
     @property
     def request(self) -> EditRequest:
         """What a run would ask for now. A mask on which nothing is painted is left out."""
-        mask = self.mask if self.mask is not None and self.mask.marks and self.mask.area else None
+        mask = asked_for(self.mask)
         pictures = () if self.image is None else (self.image, *self.references)
         return EditRequest(
             image=pictures, prompt=self.prompt, mask=mask, model=self.model, size=self.size, **self.options

@@ -32,7 +32,7 @@ THUMBNAIL_EDGE = 256
 THUMBNAIL_BYTES = 14_000
 """What a thumbnail may weigh. Ten of them and the photo's, saved twice as base64, stay under 0.5 MB of a notebook."""
 
-NO_MASK = "There was no mask, so nothing was protected and there is no map."
+NO_MASK = "Nothing was protected, so there is no map."
 HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
 
 

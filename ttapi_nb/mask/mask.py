@@ -1,0 +1,466 @@
+"""`Mask`: what should change in a picture, as a size and an immutable tuple of marks; pixels are derived from these.
+
+Coordinates are in image pixels, x to the right and y down; pixel (0, 0) covers the square from 0 to 1 both ways.
+*Coverage* is how much of a pixel is masked, 0 to 255; what it asks for is decided in `meaning`.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import weakref
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageChops
+
+from ..errors import MaskError
+from ..files import write
+from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
+from .arrays import as_array, coverage_of
+from .marks import (
+    Bitmap,
+    Box,
+    Change,
+    Mark,
+    Shape,
+    Stroke,
+    amount,
+    corners,
+    is_length,
+    mark_from,
+    numbers,
+    polygon_points,
+    stroke_points,
+)
+from .meaning import EDITED, Meaning, edited, meaning_of
+from .pictures import coverage_of_picture
+from .raster import Coverage, alike, connected
+from .reading import Asked, Reading, placed, reading_of
+
+__all__ = ["Mask"]
+
+JSON_VERSION = 1
+# Rendered masks kept in memory: the current one, and its neighbours in an undo history.
+KEPT = 4
+# The changes that can leave nothing of what was painted.
+FADING = ("feather", "shrink")
+# Over how many pixels a mask is smoothed to make its file smaller.
+SMOOTHINGS = (1, 2, 4, 8, 16, 32)
+
+_rendered: deque[weakref.ref[Mask]] = deque()
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What should change in a picture of `size` (width, height in pixels). Immutable: every method returns a new one.
+
+    Raises `MaskError` where a size, a coordinate, a radius or an amount makes no sense.
+    """
+
+    size: tuple[int, int]
+    marks: tuple[Mark, ...] = ()
+    _before: weakref.ref[Mask] | None = field(default=None, init=False, repr=False, compare=False)
+    _kept: Coverage | None = field(default=None, init=False, repr=False, compare=False)
+    _picture: SourceImage | None = field(default=None, init=False, repr=False, compare=False)
+    _meaning: Meaning | None = field(default=None, init=False, repr=False, compare=False)
+    _read_as: str = field(default="", init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size = tuple(self.size) if isinstance(self.size, Iterable) else ()
+        if len(size) != 2 or not all(map(is_length, size)):
+            raise MaskError(
+                f"A mask's size is (width, height) in pixels, not {self.size!r}. Use the picture's own size."
+            )
+        if size[0] * size[1] > PIXEL_CAP:
+            raise MaskError(
+                f"A mask of {size[0]}x{size[1]} is larger than any picture we open. Use the picture's own size."
+            )
+        object.__setattr__(self, "size", (int(size[0]), int(size[1])))
+        object.__setattr__(self, "marks", tuple(self.marks))
+
+    def __repr__(self) -> str:
+        count = len(self.marks)
+        read = f", {self._read_as}" if self._read_as else ""
+        return f"Mask({self.size[0]}x{self.size[1]}, {count} mark{'' if count == 1 else 's'}{read})"
+
+    def __reduce__(self) -> tuple[type[Mask], tuple[Any, ...]]:
+        # A copy or a pickle holds the marks; its pixels are derived again.
+        return type(self), (self.size, self.marks)
+
+    def _repr_png_(self) -> bytes:
+        shown = preview(self.to_image(), 512) if self._picture is None else self.over(self._picture)
+        return encode(shown, "PNG")
+
+    # Making masks
+
+    @classmethod
+    def from_array(cls, array: Any) -> Mask:
+        """The mask that edits where an array is true, 1, or the more the nearer it is to its greatest possible value.
+
+        `array` is (height, width), with sides of 1 before or behind where it must be: bool, whole numbers of 0 and 1 or
+        of 0 to 255 (uint16: 0 to 65,535), or floats from 0 to 1, of numpy, torch or as lists of lists. Raises
+        `MaskError`; for a model's logits use `read`.
+        """
+        return cls.of_coverage(coverage_of(as_array(array))[0])
+
+    @classmethod
+    def of_coverage(cls, coverage: Coverage) -> Mask:
+        """The mask of exactly this coverage, a (height, width) array of uint8."""
+        return cls(coverage.shape[::-1], (Bitmap.of(coverage),) if coverage.any() else ())
+
+    @classmethod
+    def from_image(
+        cls, source: ImageSource, *, edit: Literal["transparent", "white", "black", "painted"]
+    ) -> Mask:
+        """The mask in a picture, which edits where that is transparent, white, black or painted: always say which.
+
+        `"painted"` is wherever the picture is opaque, whatever the colour: a layer of a drawing program. What is
+        transparent is neither white nor black paint. Raises `MaskError` where `"transparent"` or `"painted"` is said of
+        a picture without transparency, and `ImageError` where it can't be opened.
+        """
+        return cls.of_coverage(coverage_of_picture(source, edit))
+
+    @classmethod
+    def hole_of(cls, photo: ImageSource) -> Mask:
+        """The mask of a photo's hole: where it is transparent. Raises `MaskError` where it is nowhere."""
+        return cls.from_image(photo, edit="transparent")
+
+    @classmethod
+    def read(
+        cls,
+        given: Any,
+        *,
+        photo: ImageSource | None = None,
+        edit: Literal["transparent", "white", "black", "painted"] | None = None,
+        turn: Literal["exif", 90, -90, 180] | None = None,
+        resize: bool = False,
+        which: int | Literal["all"] | None = None,
+        image_id: Any = None,
+    ) -> Mask:
+        """The mask in whatever another tool made, and `read_as` says how it was understood.
+
+        `given` is a picture or its path, an array of numpy or torch (of shape (height, width) or (number, height,
+        width), logits too), what gradio's editor returns, Segment Anything's masks, COCO's annotations, run lengths and
+        polygons, labelme's JSON, OpenCV's contours, what `save` wrote, or a `Mask`.
+
+        * `photo`: the picture it belongs to; it must be of its size. Polygons and contours need it.
+        * `edit`: for a picture, where the edit is, as in `from_image`; left out where only one reading makes sense.
+        * `turn`: `"exif"` turns the mask as the photo's own EXIF had the photo turned; 90 or -90 turns it by degrees,
+          to the right or the left, and 180 upside down.
+        * `resize`: bring it to the photo's size where that differs.
+        * `which`: of several masks this one, counted from 0, or `"all"` for their union.
+        * `image_id`: of COCO's annotations those of this image.
+
+        Raises `MaskError` where it can't be read, or in more than one way: that says which, and how much each would
+        edit. Raises `ImageError` where a picture can't be opened.
+        """
+        picture = None if photo is None else open_image(photo)
+        made = given if isinstance(given, cls) else None
+        found: Any = None
+        if made is None:
+            found = reading_of(given, Asked(picture, edit, turn, which, image_id))
+            # Our own marks are better than the pixels they make.
+            made = cls.from_json(found) if isinstance(found, str) else None
+        if made is not None:
+            found = Reading(made.coverage(), made.read_as or "read with its own marks", made.meaning.painted)
+        coverage = placed(found, picture, turn, resize=resize)
+        if made is not None and coverage is found.coverage:
+            mask = cls(made.size, made.marks)._shown_on(made._picture)
+        else:
+            mask = cls.of_coverage(coverage)
+        object.__setattr__(mask, "_read_as", found.words)
+        return mask
+
+    @classmethod
+    def from_json(cls, text: str) -> Mask:
+        """The mask that `to_json` wrote, mark by mark."""
+        problem = "This is not a mask saved by Mask.to_json()."
+        try:
+            read = json.loads(text)
+            if read["version"] != JSON_VERSION:
+                raise MaskError(
+                    f"This mask was saved as version {repr(read['version'])[:40]}. Open it with a newer ttapi_nb."
+                )
+            return cls(tuple(read["size"]), tuple(mark_from(mark) for mark in read["marks"]))
+        except MaskError as error:
+            problem = str(error)
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
+            pass
+        raise MaskError(problem)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Mask:
+        """The mask that `save` wrote."""
+        try:
+            return cls.from_json(Path(path).expanduser().read_text(encoding="utf-8"))
+        except MaskError as error:
+            problem = f"{Path(path).name!r} can't be used. {error}"
+        except UnicodeDecodeError:
+            problem = f"{Path(path).name!r} is not a mask saved by Mask.save(). For a picture use Mask.from_image()."
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            problem = f"{str(path)[:200]!r} could not be read ({reason}). Check the name."
+        raise MaskError(problem)
+
+    def paint(self, points: Iterable[Sequence[float]], *, radius: float = 16.0) -> Mask:
+        """Brush along `points`, `(x, y)` or, with a radius of its own, `(x, y, radius)`; `radius` in image pixels."""
+        return self.add(Stroke(stroke_points(points, radius)))
+
+    def erase(self, points: Iterable[Sequence[float]], *, radius: float = 16.0) -> Mask:
+        """Take away along `points`, as `paint` adds."""
+        return self.add(Stroke(stroke_points(points, radius), erase=True))
+
+    def rectangle(self, box: Box, *, erase: bool = False) -> Mask:
+        """Add (or take away) the rectangle from `(x0, y0)` to `(x1, y1)`; corners between pixels cover them in part."""
+        return self.add(Shape("rectangle", corners(box), erase))
+
+    def ellipse(self, box: Box, *, erase: bool = False) -> Mask:
+        """Add (or take away) the ellipse that fills the box `(x0, y0, x1, y1)`."""
+        return self.add(Shape("ellipse", corners(box), erase))
+
+    def polygon(self, points: Iterable[Sequence[float]], *, erase: bool = False) -> Mask:
+        """Add (or take away) the polygon with these corners, at least three."""
+        return self.add(Shape("polygon", polygon_points(points), erase))
+
+    def fill(self, region: NDArray[np.bool_], *, erase: bool = False) -> Mask:
+        """Add (or take away) a region, a bool array of this mask's (height, width)."""
+        region = as_array(region)
+        if region.shape != (self.size[1], self.size[0]):
+            raise MaskError(
+                f"The region is {region.shape[::-1]} and the mask {self.size}. Both must be the same size."
+            )
+        return self.add(Bitmap.of(np.where(region, 255, 0).astype(np.uint8), erase))
+
+    def fill_similar(
+        self, picture: ImageSource, seed: Sequence[float], *, tolerance: int = 32, erase: bool = False
+    ) -> Mask:
+        """Add (or take away) what is coloured like the pixel at `seed`, `(x, y)`, and connected to it by its sides.
+
+        A colour is alike where none of its channels differs by more than `tolerance`, 0 to 255. The mask keeps the
+        region that was found, and needs the picture no more. Raises what `open_image` raises.
+        """
+        pixels = open_image(picture).pixels
+        if pixels.size != self.size:
+            raise MaskError(
+                f"The picture is {pixels.size} and the mask {self.size}. Both must be the same size."
+            )
+        if not 0 <= tolerance <= 255:
+            raise MaskError(f"The tolerance is a number from 0 to 255, and not {tolerance!r}. Give another.")
+        (place,) = numbers([seed])
+        if len(place) != 2 or not all(0 <= at < side for at, side in zip(place, self.size, strict=True)):
+            raise MaskError(
+                f"The seed {tuple(seed)!r} is not in the picture of {self.size}. Give the (x, y) of one of its pixels."
+            )
+        column, row = map(int, place)
+        return self.add(Bitmap.of(connected(alike(pixels, column, row, tolerance), column, row), erase))
+
+    def invert(self) -> Mask:
+        """Edit what was protected, and protect what was to be edited."""
+        return self.add(Change("invert"))
+
+    def clear(self) -> Mask:
+        """An empty mask of the same size."""
+        return Mask(self.size)._shown_on(self._picture)
+
+    def grow(self, pixels: float) -> Mask:
+        """Reach `pixels` further out on every side."""
+        return self.add(Change("grow", amount(pixels)))
+
+    def shrink(self, pixels: float) -> Mask:
+        """Draw back by `pixels` on every side but the picture's own edge."""
+        return self.add(Change("shrink", amount(pixels)))
+
+    def feather(self, pixels: float) -> Mask:
+        """Soften the edge so that it fades over about `pixels` to each side."""
+        return self.add(Change("feather", amount(pixels)))
+
+    def add(self, mark: Mark) -> Mask:
+        """This mask with one more mark on top."""
+        more = Mask(self.size, (*self.marks, mark))._shown_on(self._picture)
+        object.__setattr__(more, "_before", weakref.ref(self))
+        return more
+
+    def on(self, picture: ImageSource) -> Mask:
+        """The same mask, which shows itself over this picture in a notebook. Raises what `open_image` raises."""
+        picture = open_image(picture)
+        if self._picture is picture:
+            return self
+        same = Mask(self.size, self.marks)._shown_on(picture)
+        object.__setattr__(same, "_before", self._before)
+        if self._kept is not None:
+            object.__setattr__(same, "_kept", self._kept)
+            _remember(same)
+        return same
+
+    def _shown_on(self, picture: SourceImage | None) -> Mask:
+        object.__setattr__(self, "_picture", picture)
+        return self
+
+    def resize(self, size: tuple[int, int]) -> Mask:
+        """The same mask for the same picture at another size."""
+        size = Mask(size).size
+        if size == self.size:
+            return self
+        sx, sy = size[0] / self.size[0], size[1] / self.size[1]
+        return Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))._shown_on(self._picture)
+
+    # Reading masks
+
+    def coverage(self) -> Coverage:
+        """How much of each pixel is masked: a read-only (height, width) array of uint8."""
+        # Read once: another thread may drop it in between.
+        kept = self._kept
+        if kept is not None:
+            return kept
+        # Start from the nearest earlier mask that is still rendered: a new stroke costs only itself.
+        before, pending = self, list[Mark]()
+        while before.marks:
+            pending.append(before.marks[-1])
+            earlier = before._before() if before._before is not None else None
+            if earlier is None:
+                pending = list(reversed(self.marks))
+                break
+            before, kept = earlier, earlier._kept
+            if kept is not None:
+                break
+        coverage = np.zeros(self.size[::-1], np.uint8) if kept is None else kept.copy()
+        for mark in reversed(pending):
+            mark.draw(coverage)
+        coverage.flags.writeable = False
+        object.__setattr__(self, "_kept", coverage)
+        _remember(self)
+        return coverage
+
+    def to_array(self) -> NDArray[np.bool_]:
+        """Where the mask asks for an edit: a (height, width) array of bool."""
+        return edited(self.coverage())
+
+    @property
+    def meaning(self) -> Meaning:
+        """What the mask asks for: how many pixels are edited and protected, and what is wrong with it, if anything."""
+        found = self._meaning
+        if found is None:
+            found = meaning_of(self.coverage(), self._faded)
+            object.__setattr__(self, "_meaning", found)
+        return found
+
+    @property
+    def _faded(self) -> bool:
+        """Whether something was painted of which feathering or shrinking left nothing at all."""
+        fading = [isinstance(mark, Change) and mark.what in FADING for mark in self.marks]
+        if not any(fading) or self.coverage().any():
+            return False
+        kept = (mark for mark, fades in zip(self.marks, fading, strict=True) if not fades)
+        return bool(Mask(self.size, tuple(kept)).coverage().any())
+
+    @property
+    def read_as(self) -> str:
+        """How `read` understood what it was given, in words; empty for any other mask."""
+        return self._read_as
+
+    def to_image(self) -> Image.Image:
+        """The coverage as a grey picture, white where the edit is."""
+        return Image.fromarray(self.coverage())
+
+    def over(
+        self,
+        picture: ImageSource,
+        *,
+        longest: int | None = 512,
+        colour: str | tuple[int, int, int] = (0, 190, 255),
+        opacity: float = 0.6,
+    ) -> Image.Image:
+        """The picture with the mask laid over it as a tint, at most `longest` pixels a side (None: at full size).
+
+        The mask may have another size than the picture: it is stretched over it. Raises what `open_image` raises.
+        """
+        if not 0 <= opacity <= 1:
+            raise MaskError(f"The opacity is a number from 0 to 1, and not {opacity!r}. Give another.")
+        source = open_image(picture)
+        shown = source.preview(longest or max(source.size))
+        tint = self.to_image().resize(shown.size, Image.Resampling.BOX, reducing_gap=2.0)
+        plain = shown.convert("RGB")
+        plain.paste(colour, (0, 0, *plain.size), tint.point([round(value * opacity) for value in range(256)]))
+        if shown.mode == "RGBA":
+            # Tint shows on transparent parts too.
+            plain.putalpha(ImageChops.lighter(shown.getchannel("A"), tint))
+        return plain
+
+    def to_png(self, *, max_bytes: int | None = None) -> bytes:
+        """The file the service takes: a PNG, fully transparent where the edit is and opaque elsewhere.
+
+        Where that would be over `max_bytes`, specks and notches are left out, the finest first, until it is not.
+        Raises `MaskError` where nothing of the mask would be left.
+        """
+        data = _alpha_png(self.to_image())
+        if max_bytes is None or len(data) <= max_bytes:
+            return data
+        from PIL import ImageFilter
+
+        for radius in SMOOTHINGS:
+            smooth = self.to_image().point(EDITED).filter(ImageFilter.BoxBlur(radius))
+            data = _alpha_png(smooth)
+            if len(data) <= max_bytes and smooth.point(EDITED).getbbox():
+                return data
+        raise MaskError(
+            f"This mask is too finely broken up for a PNG of {max_bytes:,} bytes. Paint plainer shapes, or use it on a "
+            "smaller picture."
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write every mark to `path`, a .json file, for `load`. Returns where it is."""
+        where = Path(path).expanduser()
+        where = where if where.suffix else where.with_suffix(".json")
+        if where.suffix.lower() != ".json":
+            raise MaskError(
+                f"A mask is saved as .json, and {where.name!r} is not. For a picture write to_png() to a file."
+            )
+        try:
+            write(where, self.to_json().encode())
+        except OSError as error:
+            problem = f"{where} could not be written ({error.strerror or type(error).__name__}). Choose another place."
+        else:
+            return where
+        raise MaskError(problem)
+
+    def to_json(self) -> str:
+        """Every mark as JSON text, for `from_json`; nothing is lost."""
+        marks = [{"kind": mark.kind} | vars(mark) for mark in self.marks]
+        return json.dumps(
+            {"version": JSON_VERSION, "size": self.size, "marks": marks},
+            default=lambda packed: base64.b64encode(packed).decode(),
+        )
+
+    @property
+    def area(self) -> int:
+        """How many pixels the mask asks to edit."""
+        return self.meaning.edited
+
+    @property
+    def bounds(self) -> tuple[int, int, int, int] | None:
+        """The smallest box `(left, top, right, bottom)` around everything not protected, or None."""
+        return self.to_image().getbbox()
+
+
+def _alpha_png(coverage: Image.Image) -> bytes:
+    alpha = coverage.point([255 - value for value in EDITED])
+    black = Image.new("L", coverage.size)
+    out = io.BytesIO()
+    Image.merge("RGBA", (black, black, black, alpha)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _remember(mask: Mask) -> None:
+    _rendered.append(weakref.ref(mask))
+    if len(_rendered) > KEPT:
+        oldest = _rendered.popleft()()
+        if oldest is not None:
+            object.__setattr__(oldest, "_kept", None)

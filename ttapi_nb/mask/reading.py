@@ -1,0 +1,291 @@
+"""What other tools make, as coverage: which kind it is, told by its form, and how it was understood, in words."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import MaskError
+from ..picture import FILE_CAP, SourceImage, open_image
+from .arrays import as_array, coverage_of, flat, is_array
+from .meaning import edited
+from .outlines import contours, labelme
+from .pictures import WORDS, coverage_of_picture, holds_numbers, picture_reading
+from .raster import Coverage
+from .several import Asked, Reading, annotated, several
+
+__all__ = ["Asked", "Reading", "placed", "reading_of"]
+
+KINDS = (
+    "Give a picture, an array of (height, width), what gradio's editor returns, Segment Anything's masks, COCO's "
+    "annotations, labelme's JSON, OpenCV's contours, or a Mask."
+)
+# Files that begin like this hold JSON.
+JSON_STARTS = (b"{", b"[")
+
+
+def reading_of(given: Any, asked: Asked) -> Reading | str:
+    """What `given` means as a mask; where it is one of our own that was saved, its JSON. Raises `MaskError`."""
+    if isinstance(given, Mapping):
+        return _of_dict(given, asked)
+    if isinstance(given, SourceImage) or (isinstance(given, Image.Image) and not holds_numbers(given)):
+        return _of_picture(given, asked)
+    if isinstance(given, Image.Image):
+        return _of_array(np.asarray(given), asked)
+    if isinstance(given, str | os.PathLike | bytes | bytearray | memoryview):
+        return _of_text(given, asked)
+    if is_array(given):
+        return _of_array(as_array(given), asked)
+    if isinstance(given, list | tuple):
+        return _of_list(given, asked)
+    if hasattr(given, "read"):
+        return _of_picture(given, asked)
+    raise MaskError(f"A mask can't be read from {type(given).__name__}. {KINDS}")
+
+
+def _of_picture(given: Any, asked: Asked) -> Reading:
+    picture = open_image(given, name=None if isinstance(given, SourceImage) else "mask")
+    if asked.edit is not None:
+        return Reading(coverage_of_picture(picture, asked.edit), WORDS[asked.edit])
+    return Reading(*picture_reading(picture, asked.photo))
+
+
+def _of_text(given: Any, asked: Asked) -> Reading | str:
+    """A path, an address, the bytes of a file, or JSON itself."""
+    if isinstance(given, str):
+        if given.lstrip()[:1] in ("{", "["):
+            return _of_json(given, asked)
+        if given.lower().startswith(("http://", "https://", "data:", "file:")):
+            return _of_picture(given, asked)
+    if not isinstance(given, str | os.PathLike):
+        data = bytes(given)
+        return _of_json(data, asked) if data.lstrip()[:1] in JSON_STARTS else _of_picture(data, asked)
+    path = Path(given)
+    try:
+        path = path.expanduser()
+        with path.open("rb") as file:
+            start = file.read(64)
+            if start.lstrip()[:1] in JSON_STARTS and path.stat().st_size <= FILE_CAP:
+                return _of_json(start + file.read(), asked)
+        if start.startswith(b"\x93NUMPY"):
+            return _of_array(np.load(path, mmap_mode="r", allow_pickle=False), asked)
+    except MaskError as error:
+        problem = f"{path.name!r} can't be used. {error}"
+        raise MaskError(problem) from None
+    except (OSError, ValueError, RuntimeError):
+        # What is wrong with the path is said where pictures are opened.
+        pass
+    return _of_picture(path, asked)
+
+
+def _of_json(text: str | bytes, asked: Asked) -> Reading | str:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise MaskError(f"This is no JSON of a mask: it can't be parsed. {KINDS}") from None
+    if isinstance(found, dict) and "marks" in found:
+        return text if isinstance(text, str) else text.decode()
+    return reading_of(found, asked)
+
+
+def _of_dict(given: Mapping[str, Any], asked: Asked) -> Reading | str:
+    if "marks" in given and "version" in given:
+        try:
+            return json.dumps(dict(given), default=lambda one: one if isinstance(one, str) else list(one))
+        except (TypeError, ValueError, RecursionError):
+            raise MaskError("This is not a mask saved by Mask.to_json().") from None
+    if "layers" in given or {"background", "composite"} <= set(given):
+        return _of_layers(given, asked)
+    if {"image", "mask"} <= set(given):
+        # gradio before 4: white paint on black.
+        return _named(_of_paint(given["mask"], asked), "read as gradio's sketch: what is white edits")
+    if {"counts", "size"} <= set(given) or "segmentation" in given:
+        return annotated([given], asked)
+    if "annotations" in given:
+        return annotated(given["annotations"], asked, given.get("images"))
+    if "shapes" in given:
+        return labelme(given, asked)
+    if "masks" in given:
+        scores = given.get("scores", given.get("iou_scores"))
+        return several(as_array(given["masks"]), asked, None if scores is None else as_array(scores))
+    for name in ("content", "path", "url"):
+        if given.get(name):
+            return _of_picture(given if name == "content" else given[name], asked)
+    raise MaskError(
+        f"A dict with {', '.join(map(repr, list(given)[:6]))} is no mask that is known here. {KINDS}"
+    )
+
+
+def _of_layers(given: Mapping[str, Any], asked: Asked) -> Reading:
+    """The editor of gradio: its layers hold what was painted, whatever the colour, on transparency."""
+    layers = given.get("layers")
+    if not isinstance(layers, list | tuple) or not layers:
+        raise MaskError("This value of gradio's editor has no layer, so nothing was painted. Paint first.")
+    painted: list[Coverage] = []
+    for layer in layers:
+        picture = open_image(_file_of(layer), name="mask")
+        if picture.pixels.mode != "RGBA":
+            raise MaskError(
+                "A layer of this gradio value has no transparency, so what was painted can't be told. Use "
+                'ImageEditor(image_mode="RGBA"), or Mask.from_image(value["layers"][0], edit="white").'
+            )
+        painted.append(coverage_of_picture(picture, "painted"))
+    if len({covered.shape for covered in painted}) > 1:
+        raise MaskError("The layers of this gradio value are of different sizes. Export it again.")
+    many = f"{len(layers)} layers" if len(layers) > 1 else "layer"
+    return Reading(
+        np.maximum.reduce(painted), f"read as gradio's editor: what is painted on its {many} edits"
+    )
+
+
+def _file_of(given: Any) -> Any:
+    """A picture of gradio's: itself, or the path or address of its file."""
+    if isinstance(given, Mapping):
+        return given.get("path") or given.get("url") or given
+    return given
+
+
+def _of_paint(given: Any, asked: Asked) -> Reading:
+    given = _file_of(given)
+    if is_array(given) and as_array(given).ndim == 2:
+        return _of_array(as_array(given), asked)
+    return Reading(coverage_of_picture(open_image(given, name="mask"), asked.edit or "white"), "")
+
+
+def _named(reading: Reading, words: str) -> Reading:
+    return Reading(reading.coverage, words)
+
+
+def _of_array(array: NDArray[Any], asked: Asked) -> Reading:
+    shape = array.shape
+    size = None if asked.photo is None else asked.photo.size[::-1]
+    if array.ndim == 3 and 1 not in (shape[0], shape[2]) and shape[1:] != size:
+        if shape[2] == 3 and (array[..., :1] == array).all():
+            array = array[..., 0]
+        elif shape[2] in (3, 4) and array.dtype == np.uint8:
+            return _of_picture(array, asked)
+    outline = array.ndim == 3 and shape[1:] == (1, 2) and size != shape[:2]
+    if outline or (array.ndim == 2 and shape[1] == 2 and size not in (None, shape)):
+        return contours([array], asked)
+    if array.ndim > 2 and sum(side > 1 for side in shape) > 2:
+        return several(array, asked)
+    covered, words = coverage_of(flat(array), logits=True)
+    if asked.edit == "black":
+        return Reading(255 - covered, "read as an array in which black (0) edits")
+    return Reading(covered, f"read as an array of {array.dtype}: {words}")
+
+
+def _of_list(given: Any, asked: Asked) -> Reading | str:
+    if not given:
+        raise MaskError(f"This list is empty, so it marks nothing. {KINDS}")
+    if all(isinstance(one, Mapping) for one in given):
+        if all("points" in one for one in given):
+            return labelme({"shapes": given}, asked)
+        return annotated(given, asked)
+    arrays = [as_array(one) for one in given if is_array(one)]
+    if len(given) == len(arrays) == 3 and _is_triple(*arrays):
+        return several(arrays[0], asked, arrays[1])
+    if len(given) == 2 and isinstance(given[0], list | tuple) and (given[1] is None or is_array(given[1])):
+        return contours(given[0], asked, given[1])
+    if len(arrays) == len(given) and all(one.ndim == 3 and one.shape[1:] == (1, 2) for one in arrays):
+        return contours(given, asked)
+    if asked.photo is not None and _is_outlines(given, asked.photo.size):
+        if all(np.ndim(one) == 1 and len(one) == 2 for one in given):
+            return contours([given], asked)
+        if all(np.ndim(one) == 1 for one in given):
+            return annotated([{"segmentation": given}], asked)
+        return contours(given, asked)
+    if len(arrays) == len(given) and len({one.shape for one in arrays}) == 1 and arrays[0].ndim >= 2:
+        return several(np.stack([flat(one) for one in arrays]), asked)
+    return _of_array(as_array(given), asked)
+
+
+def _is_triple(masks: NDArray[Any], scores: NDArray[Any], logits: NDArray[Any]) -> bool:
+    """Whether this is what Segment Anything's predictor returns: masks, scores, logits."""
+    return masks.ndim >= 3 and logits.ndim >= 3 and scores.size == math.prod(masks.shape[:-2])
+
+
+def _is_outlines(given: Any, size: tuple[int, int]) -> bool:
+    """Whether a list holds corners rather than the rows of a mask of the photo's size."""
+    try:
+        lengths = {len(one) for one in given}
+    except TypeError:
+        return False
+    return not (len(given) == size[1] and lengths == {size[0]})
+
+
+# Bringing it to the photo
+
+
+TURNS = {90: -1, -90: 1, 180: 2}
+
+
+def placed(reading: Reading, photo: SourceImage | None, turn: Any, *, resize: bool) -> Coverage:
+    """The coverage, turned and brought to the photo's size as asked. Raises `MaskError` where it doesn't fit."""
+    covered = _turned(reading.coverage, turn, photo)
+    if photo is not None and covered.shape != photo.size[::-1]:
+        if not resize:
+            raise MaskError(size_problem(covered.shape[::-1], photo))
+        scaled = Image.fromarray(covered).resize(photo.size, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        covered = np.asarray(scaled)
+    if not reading.may_be_empty and not edited(covered).any():
+        faint = (
+            "what is painted is nowhere half covered" if covered.any() else "no pixel of it is to be edited"
+        )
+        raise MaskError(
+            f"The mask marks nothing: {faint} ({reading.words}). Check where it comes from, or leave the mask out to "
+            "change everything."
+        )
+    return covered
+
+
+def size_problem(size: tuple[int, int], photo: SourceImage) -> str:
+    """Why a mask of `size` is not the photo's, and what to do, in a sentence or two."""
+    mask, picture = (f"{one[0]}x{one[1]}" for one in (size, photo.size))
+    said = f"The mask is {mask} and the picture {picture}."
+    orientation = photo.own.orientation if photo.own is not None else 1
+    if size == photo.size[::-1]:
+        if orientation >= 5:
+            return (
+                f"{said} The picture was turned upright, as its EXIF says, and the mask was not: "
+                'Mask.read(mask, photo=photo, turn="exif") turns it too.'
+            )
+        return f"{said} It seems to lie on its side: Mask.read(mask, photo=photo, turn=90) turns it, or turn=-90."
+    if abs(size[0] * photo.size[1] - size[1] * photo.size[0]) <= max(*size, *photo.size):
+        return (
+            f"{said} Make the mask at the picture's own size, or use "
+            "Mask.read(mask, photo=photo, resize=True)."
+        )
+    return f"{said} Make the mask at the picture's own size."
+
+
+def _turned(covered: Coverage, turn: Any, photo: SourceImage | None) -> Coverage:
+    if turn is None:
+        return covered
+    if turn == "exif":
+        if photo is None or photo.own is None or photo.own.orientation == 1:
+            raise MaskError(
+                'turn="exif" turns the mask as the photo\'s EXIF says, and no photo with such a note was given. '
+                "Give photo=…, or turn=90 or -90."
+            )
+        return _as_exif_says(covered, photo.own.orientation)
+    if isinstance(turn, bool) or turn not in TURNS:
+        raise MaskError(f'turn={str(turn)[:40]!r} is not known. Use turn="exif", 90, -90 or 180.')
+    return np.ascontiguousarray(np.rot90(covered, TURNS[turn]))
+
+
+def _as_exif_says(covered: Coverage, orientation: int) -> Coverage:
+    turned = covered.T if orientation in (5, 6, 7, 8) else covered
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    return np.ascontiguousarray(turned)
