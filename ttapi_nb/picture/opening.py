@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import DownloadError, ImageError
 from ..metadata import text_in
+from .decode import read_parts, shown, turned
+from .own import OwnFile
+from .parts import Parts
+from .png import DAMAGED
 from .source import FORMATS, SourceImage
 
 __all__ = ["FILE_CAP", "PIXEL_CAP", "SAMPLE", "ImageSource", "open_image", "sample", "tidy"]
@@ -143,27 +147,66 @@ def _read_path(path: str | os.PathLike[str]) -> tuple[bytes, str]:
 
 
 def _decode(data: bytes, name: str, pixel_cap: int) -> SourceImage:
-    problem = "It may be damaged: open it in another program and save it again as PNG or JPEG."
+    problem = DAMAGED
     try:
-        with warnings.catch_warnings():
-            # Our own cap is checked below, before any pixel is decoded; and broken notes make no broken picture.
-            warnings.simplefilter("ignore")
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-        # Phones write a JPEG with a second picture behind the first, which Pillow calls MPO.
-        format = "JPEG" if opened.format == "MPO" else opened.format or "PNG"
-        # Before the pixels are decoded: what stands behind them is not read.
-        lineage = text_in(opened)
-        return SourceImage(_upright(opened, pixel_cap), format, name, _lineage=lineage)
+        parts = read_parts(data)
+        if parts is not None:
+            _check_size(parts.size, pixel_cap)
+            return _picture(*shown(parts), data, name)
+        problem = _not_ours(data)
     except ImageError as error:
         problem = str(error)
-        raise ImageError(f"{name!r} can't be used. {problem}") from None
-    except Image.DecompressionBombError:
-        problem = _too_many_pixels("It has far", pixel_cap)
-    except UnidentifiedImageError:
-        problem = _not_ours(data)
     except Exception:  # noqa: BLE001, S110 - decoders fail on hostile bytes with any error at all; it is told below
         pass
     raise ImageError(f"{name!r} can't be used. {problem}")
+
+
+def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> SourceImage:
+    """The picture that is shown and sent, with what it was in its file."""
+    own = OwnFile(
+        parts.format,
+        parts.mode,
+        parts.depth,
+        parts.profile,
+        parts.cicp,
+        parts.gamma,
+        parts.chromaticities,
+        parts.palette,
+        parts.orientation,
+        parts.density,
+        parts.metadata,
+        data,
+    )
+    pixels = _plain(turned(_coloured(stored, parts), parts.orientation), parts.profile)
+    format = parts.format if parts.format in FORMATS else "PNG"
+    # Pillow's own object again, with the texts that its reader didn't get to see.
+    stored.info = dict(parts.info)
+    stored.applist = list(parts.segments)  # type: ignore[attr-defined]
+    return SourceImage(pixels, format, name, own, parts.changes, _lineage=text_in(stored))
+
+
+def _coloured(image: Image.Image, parts: Parts) -> Image.Image:
+    """A picture of palette indices as the colours they stand for."""
+    if parts.palette is None or image.mode != "P":
+        return image
+    table = np.zeros((256, parts.palette.shape[1]), np.uint8)
+    table[: len(parts.palette)] = parts.palette
+    return Image.fromarray(table[np.asarray(image)])
+
+
+def _plain(image: Image.Image, profile: bytes | None) -> Image.Image:
+    plain = _to_rgb(_in_srgb(image, profile) if profile else image)
+    # Only pixels go on. It is a copy already, of Pillow's plain class, and a large picture has no room for another.
+    plain.info = {}
+    return plain
+
+
+def _check_size(size: tuple[int, int], pixel_cap: int) -> None:
+    width, height = size
+    if width * height > pixel_cap:
+        raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
+    if not width or not height:
+        raise ImageError("It has no pixels. Choose another picture.")
 
 
 def _too_many_pixels(how_many: str, pixel_cap: int) -> str:
@@ -206,11 +249,7 @@ def _from_pil(image: Image.Image, pixel_cap: int) -> Image.Image:
 
 
 def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:
-    width, height = image.size
-    if width * height > pixel_cap:
-        raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
-    if not width or not height:
-        raise ImageError("It has no pixels. Choose another picture.")
+    _check_size(image.size, pixel_cap)
     # First, and once: a picture that failed to load passes for a whole one the second time.
     image.load()
     turned = _turned(image)
