@@ -71,7 +71,7 @@ LIBRARIES = {
     "request": PICTURES,
     "lineage": {"PIL"},
     "runlog": {"platformdirs"},
-    "runs": {"PIL"},
+    "runs": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "editing": PICTURES,

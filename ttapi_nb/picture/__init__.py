@@ -2,8 +2,10 @@
 
 from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
 from .own import OwnFile
+from .pasting import edited_picture
+from .saving import encode
 from .show import on_white, preview, thumbnail_html
-from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage, encode
+from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage
 
 __all__ = [
     "FILE_CAP",
@@ -16,6 +18,7 @@ __all__ = [
     "ImageSource",
     "OwnFile",
     "SourceImage",
+    "edited_picture",
     "encode",
     "on_white",
     "open_image",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .jpeg_coding import Component, coded
-from .jpeg_file import APP0, APP2, APP14, DQT, SOF, JpegFile, is_note, segment
+from .jpeg_file import APP0, APP14, DQT, SOF, JpegFile, is_note, segment
 
 __all__ = ["can_edit", "edited", "without_notes"]
 
@@ -44,7 +44,7 @@ def can_edit() -> bool:
 def without_notes(data: bytes, notes: bytes, density: tuple[float, float] | None = None) -> bytes:
     """The file with other notes (metadata segments), and otherwise byte for byte: not even its codes are made anew.
 
-    What tells its colours and density stays. Raises `ValueError` where the file can't be followed.
+    What tells how colours are coded, and its density, stays. Raises `ValueError` where the file can't be followed.
     """
     file = JpegFile.read(data)
     _colours(file)
@@ -58,8 +58,8 @@ def edited(
     """The file with the pixels of `after` where they differ from those of `before`, and otherwise as it was.
 
     Both are decoded pixels as filed, not turned: (height, width) or with 3 or 4 channels behind, CMYK with 255 for full
-    ink. A block of which no pixel differs keeps its coefficients. `notes` take the place of the file's own; what tells
-    its colours and density stays, and `density` counts only where it has none. The result is sequential, also where
+    ink. A block of which no pixel differs keeps its coefficients. `notes` take the place of the file's own, the profile
+    among them; JFIF's and Adobe's segments stay, and `density` counts only where there is none. The result is sequential, also where
     the file was progressive.
 
     Raises `ImportError` without jpeglib, and `ValueError` where the file is coded in a way that can't be kept.
@@ -99,9 +99,7 @@ def _head(file: JpegFile, notes: bytes, density: tuple[float, float] | None) -> 
         if marker == APP0 and content[:5] == b"JFIF\0" and len(content) >= 14 and not first:
             # Without its thumbnail, which would show what was.
             first = segment(APP0, content[:12] + b"\0\0")
-        elif (marker == APP2 and content.startswith(b"ICC_PROFILE\0")) or (
-            marker == APP14 and content.startswith(b"Adobe")
-        ):
+        elif marker == APP14 and content.startswith(b"Adobe"):
             colour += segment(marker, content)
     if not first and density is not None and _colours(file) in ("L", "YCC") and file.adobe_transform is None:
         across, down = (min(65535, max(1, round(number))) for number in density)

@@ -29,7 +29,12 @@ XMP_OUT: dict[str, tuple[str, ...] | None] = {
     "http://ns.adobe.com/exif/1.0/": ("GPS", "MakerNote"),
     "http://ns.adobe.com/photoshop/1.0/": ("City", "State", "Country"),
     "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/": ("Location", "CountryCode"),
-    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": ("LocationCreated", "LocationShown", "City", "Sublocation"),
+    "http://iptc.org/std/Iptc4xmpExt/2008-02-29/": (
+        "LocationCreated",
+        "LocationShown",
+        "City",
+        "Sublocation",
+    ),
     "http://purl.org/dc/elements/1.1/": ("coverage",),
     "http://ns.adobe.com/xap/1.0/": ("Thumbnails",),
     "http://ns.adobe.com/xmp/note/": None,

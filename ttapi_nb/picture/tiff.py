@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["Directory", "number", "read_directory", "tiff", "written"]
