@@ -155,7 +155,7 @@ def _drawn(source: Any) -> File | None:
     if "IPython" in modules and hasattr(source, "data"):
         return _displayed(source)
     figure = source if hasattr(source, "savefig") else getattr(source, "figure", None)
-    if hasattr(figure, "savefig") and hasattr(figure, "canvas"):
+    if figure is not None and hasattr(figure, "savefig") and hasattr(figure, "canvas"):
         out = io.BytesIO()
         try:
             figure.savefig(out, format="png")

@@ -162,7 +162,7 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
     if parts.orientation != 1:
         changes.append("It was turned upright, as its EXIF says.")
     # Pillow's own object again, with the texts that its reader didn't get to see.
-    stored.info = {**parts.info}
+    stored.info = dict(parts.info.items())
     stored.applist = list(parts.segments)  # type: ignore[attr-defined]
     return SourceImage(pixels, format, name, own, (*changes, *words), _lineage=text_in(stored))
 

@@ -109,9 +109,8 @@ def _from_url(url: str, allow_private: bool) -> tuple[bytes, str]:
     from ..download import download
 
     try:
-        data = loop.call(
-            download(url, size_cap=FILE_CAP, **({"allow_private": True} if allow_private else {}))
-        )
+        more: dict[str, Any] = {"allow_private": True} if allow_private else {}
+        data = loop.call(download(url, size_cap=FILE_CAP, **more))
     except DownloadError as error:
         problem = str(error)
     else:
