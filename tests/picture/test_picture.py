@@ -287,9 +287,9 @@ def test_arrays(shape: tuple[int, ...], dtype: str) -> None:
 @pytest.mark.parametrize(
     "array",
     [
-        np.zeros((3, 4), np.int64),
-        np.zeros((3, 4), np.int8),
-        np.zeros((3, 4), np.uint32),
+        np.full((3, 4), 65_536, np.int64),
+        np.full((3, 4), -1, np.int8),
+        np.full((3, 4), 2**31, np.uint32),
         np.zeros((3, 4), np.complex128),
         np.full((3, 4), "x"),
         np.full((3, 4), None),
@@ -301,10 +301,9 @@ def test_arrays(shape: tuple[int, ...], dtype: str) -> None:
         np.zeros((), np.uint8),
         np.zeros((0, 4), np.uint8),
         np.zeros((3, 0, 3), np.uint8),
-        np.zeros((3, 4, 1), np.uint8),
         np.zeros((3, 4, 2), np.uint8),
         np.zeros((3, 4, 5), np.uint8),
-        np.zeros((1, 3, 4, 3), np.uint8),
+        np.zeros((2, 3, 4, 3), np.uint8),
     ],
     ids=lambda array: f"{array.dtype}-{array.shape}",
 )

@@ -28,17 +28,23 @@ PRIMARIES = {
 }
 # Parameters g, a, b, c, d of ICC's third curve: (a x + b)^g, and c x below d.
 SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-BT709 = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
+# Browsers show video's curves as its screens do (BT.1886), and not as its cameras record.
+SCREEN = (2.4, 1, 0, 0, 0)
 CURVES: dict[int, tuple[float, ...]] = {
-    1: BT709,
-    6: BT709,
-    14: BT709,
-    15: BT709,
+    1: SCREEN,
+    6: SCREEN,
+    11: SCREEN,
+    14: SCREEN,
+    15: SCREEN,
     4: (2.2, 1, 0, 0, 0),
     5: (2.8, 1, 0, 0, 0),
+    7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0913),
     8: (1, 1, 0, 0, 0),
+    12: SRGB,
     13: SRGB,
 }
+# As a share: a gamma that is as close to sRGB's is taken for it where no chromaticities are named.
+USUAL_GAMMA, NEAR = 0.45455, 0.05
 HDR_CODES = {16: "PQ", 18: "HLG"}
 D50 = (0.9642, 1.0, 0.8249)
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -54,20 +60,25 @@ def icc_of(
 
     cICP comes before the profile, and that before gamma and chromaticities.
     """
-    if cicp is not None and cicp[0] in PRIMARIES and cicp[1] in CURVES:
-        if (cicp[0], cicp[1]) == (1, 13):
+    if cicp is not None and cicp[2:] == (0, 1) and cicp[0] in PRIMARIES and cicp[1] in CURVES:
+        if cicp[0] == 1 and CURVES[cicp[1]] == SRGB:
             return None
         return made_profile(PRIMARIES[cicp[0]], CURVES[cicp[1]])
     if profile is not None:
         return as_browsers_read(profile)
-    if gamma is None and chromaticities is None:
+    # Chromaticities alone are not gone by.
+    if gamma is None or (chromaticities is None and abs(gamma / USUAL_GAMMA - 1) <= NEAR):
         return None
-    curve = SRGB if gamma is None else (1 / gamma, 1, 0, 0, 0)
-    return made_profile(tuple(chromaticities or PRIMARIES[1]), curve)
+    return made_profile(tuple(chromaticities or PRIMARIES[1]), (1 / gamma, 1, 0, 0, 0))
 
 
-def made_profile(primaries: Sequence[float], curve: Sequence[float]) -> bytes | None:
-    """A display profile of these chromaticities and this curve, or None where they describe no colours."""
+def made_profile(
+    primaries: Sequence[float], curve: Sequence[float], encoded: bytes | None = None
+) -> bytes | None:
+    """A display profile of these chromaticities and this curve, or None where they describe no colours.
+
+    `encoded` is a curve as ICC writes it, instead.
+    """
     try:
         matrix = _to_d50(primaries)
     except (ZeroDivisionError, np.linalg.LinAlgError):
@@ -77,7 +88,7 @@ def made_profile(primaries: Sequence[float], curve: Sequence[float]) -> bytes | 
     tags = {b"wtpt": _xyz(D50)}
     tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)}
     parametric = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(_fixed(value) for value in curve))
-    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), parametric)
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), encoded or parametric)
     return _profile(tags)
 
 
@@ -124,12 +135,30 @@ def as_browsers_read(profile: bytes) -> bytes | None:
     count = int.from_bytes(profile[128:132])
     if count > 100 or 132 + 12 * count > len(profile):
         return None
+    if profile[16:20] == b"GRAY":
+        return _of_grey(profile, count)
     changed = bytearray(profile)
     places = {profile[place : place + 4]: place for place in range(132, 132 + 12 * count, 12)}
     for name in (b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"A2B2", *[b"A2B1"] * (b"A2B0" in places)):
         if name in places:
             changed[places[name] : places[name] + 4] = b"none"
     return bytes(changed)
+
+
+def is_grey(profile: bytes) -> bool:
+    """Whether a profile of `icc_of` was made of a grey one: then it is for greys alone."""
+    return profile[60:64] == b"grey"
+
+
+def _of_grey(profile: bytes, count: int) -> bytes | None:
+    """A profile of three colours with the curve of a grey one: LittleCMS is coarse with greys."""
+    for place in range(132, 132 + 12 * count, 12):
+        name, start, length = struct.unpack(">4sII", profile[place : place + 12])
+        curve = profile[start : start + length]
+        if name == b"kTRC" and len(curve) == length >= 12:
+            made = made_profile(PRIMARIES[1], SRGB, curve + bytes(-length % 4))
+            return made and made[:60] + b"grey" + made[64:]
+    return None
 
 
 def is_srgb(profile: bytes) -> bool:
@@ -150,7 +179,7 @@ def to_srgb(
         return _by_palette(image, profile, palette)
     if image.mode in ("L", "LA"):
         return _by_grey(image, profile)
-    if profile is not None:
+    if profile is not None and not is_grey(profile):
         if image.mode in ("RGB", "CMYK"):
             found = _converted(image, profile)
             if found is not None:
@@ -179,7 +208,7 @@ def _by_grey(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bo
     greys = Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
     found = None
     if profile is not None:
-        found = _converted(greys if profile[16:20] == b"GRAY" else greys.convert("RGB"), profile)
+        found = _converted(greys.convert("RGB"), profile)
     table = np.asarray(found or greys.convert("RGB"))[0]
     grey = image.getchannel("L")
     colours = Image.merge("RGB", [grey.point(table[:, channel].tolist()) for channel in range(3)])
@@ -192,7 +221,7 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
     # Here, not above: few pictures bring a profile.
     from PIL import ImageCms
 
-    spaces = {b"RGB ": "RGB", b"CMYK": "CMYK", b"GRAY": "L"}
+    spaces = {b"RGB ": "RGB", b"CMYK": "CMYK"}
     if spaces.get(profile[16:20]) != image.mode:
         return None
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +17,10 @@ from .parts import Numbers, Parts
 from .png import DAMAGED, SIGNATURE, read_png, salvaged
 from .webp import read_webp
 
-__all__ = ["filed", "mended", "numbers_of", "read_parts", "shown", "turned", "upright"]
+__all__ = ["TURNS", "filed", "mended", "numbers_of", "read_parts", "shown", "turned", "upright"]
 
 # Straight to the reader of the kind that it is: our own cap was looked at, and not Pillow's, which can't be raised.
-READERS = {
+READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -41,7 +42,7 @@ TURNS = {
 
 
 def read_parts(data: bytes) -> Parts | None:
-    """The parts of a PNG, JPEG or WEBP file, or None where it is none of these. Raises `ImageError` where it is damaged."""
+    """The parts of a PNG, JPEG or WEBP file, or None where it is none. Raises `ImageError` where it is damaged."""
     for junk, start in _starts(data):
         rest = data[junk:] if junk else data
         parts = (
@@ -88,7 +89,7 @@ def mended(parts: Parts) -> tuple[Parts, Image.Image]:
 def _decoded(parts: Parts, mode: str = "", rawmode: str = "") -> Image.Image:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        image: ImageFile.ImageFile = READERS[parts.format](io.BytesIO(parts.clean))
+        image = READERS[parts.format](io.BytesIO(parts.clean))
         if image.size != parts.size:
             raise ImageError(DAMAGED)
         if mode:
