@@ -120,8 +120,8 @@ class Result:
         """Write the result to `path` (.png, .jpg, .webp or .tif) in the photo's own colours, depth and density, with
         what made it, the prompt too, for `open_result`. Saved as .jpg, a JPEG keeps its blocks where nothing changed.
 
-        `lineage=False` leaves out what made it. `keep_metadata=True` keeps the photo's EXIF, XMP and IPTC, but for place
-        and maker's notes. What the kind of file can't hold is told by `saved_note`. Returns where it is; raises
+        `lineage=False` leaves out what made it. `keep_metadata=True` keeps the photo's EXIF, XMP and IPTC, but for
+        place and maker's notes. What the kind of file can't hold is told by `saved_note`. Returns where it is; raises
         `ResultError`.
         """
         picture = self.picture if lineage else self.picture.with_lineage("")

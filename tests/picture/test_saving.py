@@ -90,7 +90,9 @@ def sources() -> dict[str, bytes]:
     wide = wide_profile()
     return {
         "rgb": file(rgb),
-        "srgb profile": file(rgb, icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()),
+        "srgb profile": file(
+            rgb, icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        ),
         "p3": file(rgb, icc_profile=wide),
         "p3 rgba": file(rgba, icc_profile=wide),
         "rgba": file(Image.fromarray(clear)),
@@ -183,9 +185,7 @@ def test_a_tiff_holds_the_numbers_too(tmp_path: Path, kind: str) -> None:
         assert made.info.get("icc_profile") == own(run.source).profile
         tags = dict(made.tag_v2)  # type: ignore[attr-defined]
     raw = (tmp_path / "result.tif").read_bytes()
-    rows = [
-        zlib.decompress(raw[at : at + size]) for at, size in zip(tags[273], tags[279], strict=True)
-    ]
+    rows = [zlib.decompress(raw[at : at + size]) for at, size in zip(tags[273], tags[279], strict=True)]
     less = np.frombuffer(b"".join(rows), native.dtype).reshape(native.shape)
     assert np.array_equal(np.cumsum(less, axis=1, dtype=native.dtype), native)
     assert set(np.atleast_1d(tags[258])) == {native.itemsize * 8}
@@ -233,7 +233,8 @@ def test_metadata_is_kept_on_request_without_place_and_makers_notes(tmp_path: Pa
         b'photoshop:City="Potsdam"><dc:creator>Ada</dc:creator></rdf:Description></rdf:RDF></x:xmpmeta>'
     )
     records = b"".join(
-        b"\x1c\2" + bytes([number]) + len(text).to_bytes(2) + text for number, text in ((80, b"Ada"), (90, b"Potsdam"))
+        b"\x1c\2" + bytes([number]) + len(text).to_bytes(2) + text
+        for number, text in ((80, b"Ada"), (90, b"Potsdam"))
     )
     block = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(records).to_bytes(4) + records
     extra = b"\xff\xed" + (len(block) + 2).to_bytes(2) + block

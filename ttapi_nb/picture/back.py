@@ -19,10 +19,8 @@ SPACES = {b"RGB ": "RGB", b"CMYK": "CMYK", b"GRAY": "L"}
 
 def is_plain(own: OwnFile) -> bool:
     """Whether its own numbers are those of the sRGB picture that is shown."""
-    if own.mode not in ("RGB", "RGBA") or own.depth != 8:
-        return False
-    profile = _profile(own)
-    return profile is None or is_srgb(profile)
+    # A profile of sRGB's colours may still be a level off.
+    return own.mode in ("RGB", "RGBA") and own.depth == 8 and _profile(own) is None
 
 
 def to_own(colours: Image.Image, own: OwnFile) -> NDArray[Any]:

@@ -58,9 +58,9 @@ def edited(
     """The file with the pixels of `after` where they differ from those of `before`, and otherwise as it was.
 
     Both are decoded pixels as filed, not turned: (height, width) or with 3 or 4 channels behind, CMYK with 255 for full
-    ink. A block of which no pixel differs keeps its coefficients. `notes` take the place of the file's own, the profile
-    among them; JFIF's and Adobe's segments stay, and `density` counts only where there is none. The result is sequential, also where
-    the file was progressive.
+    ink. A block of which no pixel differs keeps its coefficients. `notes` take the place of the file's own, the
+    profile among them; JFIF's and Adobe's segments stay, and `density` counts only where there is none. The result is
+    sequential, also where the file was progressive.
 
     Raises `ImportError` without jpeglib, and `ValueError` where the file is coded in a way that can't be kept.
     """

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.dom import minidom
 
-from .tiff import LONG, SHORT, Directory, byte_order, fraction, header, number, read_directory, written
+from .tiff import LONG, SHORT, Directory, Order, byte_order, fraction, header, number, read_directory, written
 
-__all__ = ["Notes", "exif_of", "kept_notes"]
+__all__ = ["Notes", "exif_of", "kept_notes", "photoshop", "turned", "with_density"]
 
 # Tags of EXIF's directories.
 ORIENTATION, EXIF, GPS, INTEROP, MAKER = 0x0112, 0x8769, 0x8825, 0xA005, 0x927C
@@ -58,7 +58,7 @@ class Notes:
     """
 
     exif: Directory = field(default_factory=dict)
-    order: str = "little"
+    order: Order = "little"
     xmp: bytes = b""
     iptc: bytes = b""
     changes: tuple[str, ...] = ()
@@ -69,7 +69,9 @@ def kept_notes(metadata: Mapping[str, bytes], size: tuple[int, int], orientation
     turned as `orientation` says.
     """
     changes = []
-    exif, order, xmp, iptc = {}, "little", b"", b""
+    exif: Directory = {}
+    order: Order = "little"
+    xmp = iptc = b""
     if metadata.get("exif"):
         try:
             exif, order = _exif(metadata["exif"], size, orientation)
@@ -108,7 +110,7 @@ def with_density(notes: Notes, density: tuple[float, float]) -> Directory:
     }
 
 
-def _exif(data: bytes, size: tuple[int, int], orientation: int) -> tuple[Directory, str]:
+def _exif(data: bytes, size: tuple[int, int], orientation: int) -> tuple[Directory, Order]:
     while data.startswith(b"Exif\0\0"):
         data = data[6:]
     order = byte_order(data)
@@ -128,8 +130,8 @@ def _exif(data: bytes, size: tuple[int, int], orientation: int) -> tuple[Directo
     return kept, order
 
 
-def _address(value: bytes, order: str) -> int:
-    return int.from_bytes(value[:4], "big" if order == "big" else "little")
+def _address(value: bytes, order: Order) -> int:
+    return int.from_bytes(value[:4], order)
 
 
 def _xmp(packet: bytes, orientation: int) -> bytes:
@@ -137,7 +139,7 @@ def _xmp(packet: bytes, orientation: int) -> bytes:
     plain = packet.replace(b"\0", b"").lower()
     if len(packet) > PACKET_CAP or b"<!doctype" in plain or b"<!entity" in plain:
         raise ValueError("It is no XMP.")
-    tree = minidom.parseString(packet.rstrip(b"\0 \r\n\t"))
+    tree = minidom.parseString(packet.rstrip(b"\0 \r\n\t"))  # noqa: S318 - what attacks it was refused above
     for element in list(tree.getElementsByTagName("*")):
         for name, value in list(element.attributes.items()):
             node = element.getAttributeNode(name)

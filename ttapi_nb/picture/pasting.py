@@ -49,7 +49,8 @@ def edited_picture(
         box, weight = (0, 0, *made.size), None
     if box[0] >= box[2] or box[1] >= box[3]:
         return SourceImage(made, "PNG", name, own)
-    mode, changes = _mode_for(own, made), ()
+    mode = _mode_for(own, made)
+    changes: tuple[str, ...] = ()
     patch = _blended(source, own, made, mode, box, weight)
     file = _told(own, mode, _base=own, _box=box, _patch=patch)
     if own.mode == "P":
@@ -133,8 +134,8 @@ def _shown(numbers: Numbers, file: OwnFile, mode: str) -> Image.Image:
 
 def _by_palette(own: OwnFile, file: PastedFile) -> tuple[PastedFile, tuple[str, ...]]:
     """The file with a palette where there is room in it for the new colours; the old ones keep their places."""
-    assert own.palette is not None
-    assert file._patch is not None
+    if own.palette is None or file._patch is None:
+        raise AssertionError
     left, top, right, bottom = file._box
     indices = np.array(own.numbers()[top:bottom, left:right])
     was = of_mode(own, file.mode, indices)

@@ -71,8 +71,8 @@ class _Kept:
 def kept_file(
     pixels: Image.Image, own: OwnFile | None, format: str, lineage: str = "", keep_metadata: bool = False
 ) -> tuple[bytes, tuple[str, ...]]:
-    """A file of `format` (`PNG`, `JPEG`, `WEBP` or `TIFF`) with the numbers of `own`, which `pixels` shows, its colours,
-    depth and density; and a sentence for each thing that such a file can't hold.
+    """A file of `format` (`PNG`, `JPEG`, `WEBP` or `TIFF`) with the numbers of `own`, which `pixels` shows, its
+    colours, depth and density; and a sentence for each thing that such a file can't hold.
 
     A JPEG of a JPEG keeps its blocks. Of metadata it carries `lineage`, and with `keep_metadata` the photo's EXIF, XMP
     and IPTC without place and maker's notes.

@@ -27,8 +27,8 @@ SAVED = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif"
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An encoded picture as it goes out: a name, a true MIME type, and the bytes. `changes` tells, a sentence each, what
-    of the picture such a file can't hold.
+    """An encoded picture as it goes out: a name, a true MIME type, and the bytes. `changes` tells, a sentence each,
+    what of the picture such a file can't hold.
     """
 
     name: str

@@ -1,14 +1,26 @@
-"""TIFF's directories, which EXIF is made of too: read with every value as it stands, written, and a picture with them."""
+"""TIFF's directories, which EXIF is made of too: read with each value as it stands, written, and a picture of them."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from numpy.typing import NDArray
 
-__all__ = ["Directory", "number", "read_directory", "tiff", "written"]
+__all__ = [
+    "LONG",
+    "SHORT",
+    "Directory",
+    "Order",
+    "byte_order",
+    "fraction",
+    "header",
+    "number",
+    "read_directory",
+    "tiff",
+    "written",
+]
 
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 SHORT, LONG, RATIONAL, BYTES = 3, 4, 5, 7
@@ -16,29 +28,27 @@ MOST_ENTRIES = 1000
 # Bytes of a strip before it is packed.
 STRIP = 1 << 20
 
-Value: TypeAlias = "tuple[int, bytes] | Directory"
+Order: TypeAlias = Literal["big", "little"]
 Directory: TypeAlias = dict[int, Any]
 """Values by their tags: type and bytes as they stand in the file, or another directory."""
 
 
-def byte_order(data: bytes) -> str:
+def byte_order(data: bytes) -> Order:
     """How numbers are written in a TIFF or EXIF that begins with `data`: `big` or `little`. Raises `ValueError`."""
-    found = {b"MM\0*": "big", b"II*\0": "little"}.get(data[:4])
-    if found is None:
+    if data[:4] not in (b"MM\0*", b"II*\0"):
         raise ValueError("It is no TIFF.")
-    return found
+    return "big" if data[:1] == b"M" else "little"
 
 
-def read_directory(data: bytes, at: int, order: str) -> Directory:
+def read_directory(data: bytes, at: int, order: Order) -> Directory:
     """The directory at `at`; what points out of the data, or is of no known type, is left out. Raises `ValueError`."""
-    end = "big" if order == "big" else "little"
-    count = int.from_bytes(data[at : at + 2], end)
+    count = int.from_bytes(data[at : at + 2], order)
     if not 0 < count <= MOST_ENTRIES or at + 2 + 12 * count > len(data):
         raise ValueError("Its directory is damaged.")
     found: Directory = {}
     for start in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, many, value = (
-            int.from_bytes(data[start + low : start + high], end)
+            int.from_bytes(data[start + low : start + high], order)
             for low, high in ((0, 2), (2, 4), (4, 8), (8, 12))
         )
         size = SIZES.get(kind, 0) * many
@@ -48,42 +58,42 @@ def read_directory(data: bytes, at: int, order: str) -> Directory:
     return found
 
 
-def number(kind: int, value: int, order: str) -> tuple[int, bytes]:
+def number(kind: int, value: int, order: Order) -> tuple[int, bytes]:
     """One whole number of type `SHORT` or `LONG` as a directory's value."""
-    return kind, value.to_bytes(SIZES[kind], "big" if order == "big" else "little")
+    return kind, value.to_bytes(SIZES[kind], order)
 
 
-def fraction(value: float, order: str) -> tuple[int, bytes]:
+def fraction(value: float, order: Order) -> tuple[int, bytes]:
     """A number as a directory's value, to a ten-thousandth."""
-    end = "big" if order == "big" else "little"
     parts = (10_000 * round(value), 10_000) if value == round(value) else (round(value * 10_000), 10_000)
-    return RATIONAL, b"".join(part.to_bytes(4, end) for part in parts)
+    return RATIONAL, b"".join(part.to_bytes(4, order) for part in parts)
 
 
-def written(directory: Directory, at: int, order: str) -> bytes:
+def written(directory: Directory, at: int, order: Order) -> bytes:
     """The directory as it stands at `at`, an even place, followed by its values and the directories in it."""
-    end = "big" if order == "big" else "little"
     entries = sorted(directory.items())
-    head = len(entries).to_bytes(2, end)
+    head = len(entries).to_bytes(2, order)
     beyond = b""
     place = at + 2 + 12 * len(entries) + 4
     for tag, value in entries:
         if isinstance(value, dict):
-            kind, data = LONG, (place + len(beyond)).to_bytes(4, end)
+            kind, data = LONG, (place + len(beyond)).to_bytes(4, order)
             beyond += written(value, place + len(beyond), order)
         else:
             kind, data = value
-        head += tag.to_bytes(2, end) + kind.to_bytes(2, end) + (len(data) // SIZES[kind]).to_bytes(4, end)
+        head += (
+            tag.to_bytes(2, order) + kind.to_bytes(2, order) + (len(data) // SIZES[kind]).to_bytes(4, order)
+        )
         if len(data) <= 4:
             head += data + bytes(4 - len(data))
         else:
-            head += (place + len(beyond)).to_bytes(4, end)
+            head += (place + len(beyond)).to_bytes(4, order)
             beyond += data
         beyond += bytes(len(beyond) % 2)
     return head + bytes(4) + beyond
 
 
-def header(order: str) -> bytes:
+def header(order: Order) -> bytes:
     """What stands before a first directory at place 8."""
     return b"MM\0*\0\0\0\x08" if order == "big" else b"II*\0\x08\0\0\0"
 
@@ -92,7 +102,7 @@ def header(order: str) -> bytes:
 KINDS = {"L": (1, 0), "LA": (1, 1), "RGB": (2, 0), "RGBA": (2, 1), "CMYK": (5, 0)}
 
 
-def tiff(numbers: NDArray[Any], mode: str, more: Mapping[int, Any], order: str = "little") -> bytes:
+def tiff(numbers: NDArray[Any], mode: str, more: Mapping[int, Any], order: Order = "little") -> bytes:
     """A TIFF file of `numbers`, (height, width) or with channels behind, uint8 or uint16, packed without loss.
 
     `more` are further values of its directory, in `order`. Raises `ValueError` where it would be over 4 GB.
@@ -109,16 +119,15 @@ def tiff(numbers: NDArray[Any], mode: str, more: Mapping[int, Any], order: str =
         part = numbers[top : top + rows].reshape(-1, width, channels).copy()
         part[:, 1:] -= numbers[top : top + rows].reshape(-1, width, channels)[:, :-1]
         strips.append(zlib.compress(part.astype(kind).tobytes(), 6))
-    end = "big" if order == "big" else "little"
 
     def longs(values: list[int]) -> tuple[int, bytes]:
-        return LONG, b"".join(value.to_bytes(4, end) for value in values)
+        return LONG, b"".join(value.to_bytes(4, order) for value in values)
 
     directory: Directory = {
         **more,
         256: number(LONG, width, order),
         257: number(LONG, height, order),
-        258: (SHORT, (numbers.itemsize * 8).to_bytes(2, end) * channels),
+        258: (SHORT, (numbers.itemsize * 8).to_bytes(2, order) * channels),
         259: number(SHORT, 8, order),
         262: number(SHORT, photometric, order),
         277: number(SHORT, channels, order),
