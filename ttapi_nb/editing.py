@@ -163,7 +163,7 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
     name = f"{source.name.rsplit('.', 1)[0]}-edit-{number}"
     if mask is None:
         picture = edited_picture(source, fit.back(answer, source), name)
-        note = _said(landing.note, picture)
+        note = _said(landing.note, source, picture)
         return Result(number, picture, item, False, None, note, response.offline)
     # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
     sent = open_image(run.request.image_files[0].data).pixels
@@ -189,14 +189,15 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
         item,
         run.strict,
         leak,
-        _said(note, picture),
+        _said(note, source, picture),
         response.offline,
         shift,
     )
 
 
-def _said(note: str, picture: SourceImage) -> str:
-    return " ".join(words for words in (note, *picture.changes) if words)
+def _said(note: str, source: SourceImage, picture: SourceImage) -> str:
+    """A result's note, with what opening the photo changed, and what of the answer its kind could not hold."""
+    return " ".join(words for words in dict.fromkeys((note, *source.changes, *picture.changes)) if words)
 
 
 def _common(one: Box, other: Box) -> Box | None:

@@ -39,6 +39,15 @@ def wide_profile() -> bytes:
     return found
 
 
+def adobe_profile() -> bytes:
+    """A profile of Adobe RGB (1998)'s primaries and gamma."""
+    from ttapi_nb.picture.colour import made_profile
+
+    found = made_profile((0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06), (563 / 256, 1, 0, 0, 0))
+    assert found is not None
+    return found
+
+
 def grey_profile() -> bytes:
     """A grey profile of gamma 1."""
     curve = b"curv\0\0\0\0\0\0\0\0"
@@ -108,6 +117,11 @@ def sources() -> dict[str, bytes]:
         + chunk(b"gAMA", struct.pack(">I", 100_000))
         + file(rgb)[33:],
         "cicp": file(rgb)[:33] + chunk(b"cICP", bytes([12, 13, 0, 1])) + file(rgb)[33:],
+        "jpeg": file(rgb, "JPEG", quality=90),
+        "p3 jpeg": file(rgb, "JPEG", quality=90, icc_profile=wide),
+        "adobe rgb jpeg": file(rgb, "JPEG", quality=90, icc_profile=adobe_profile()),
+        "grey jpeg": file(grey, "JPEG", quality=90),
+        "webp": file(rgb, "WEBP", quality=80, icc_profile=wide),
         "small palette": with_palette(8),
         "full palette": with_palette(256),
     }
@@ -201,6 +215,30 @@ def test_what_a_kind_of_file_can_not_hold_is_said(tmp_path: Path) -> None:
     assert deep.file("WEBP").changes == ("WEBP holds 8 bits a channel, so the photo's 16 were rounded.",)
     assert "transparency" in edited(sources()["rgba"]).results[0].file("JPEG").changes[0]
     assert "grey" in edited(sources()["grey profile"]).results[0].file("WEBP").changes[0]
+
+
+def test_cmyk_is_kept_where_the_kind_can_and_said_where_not(tmp_path: Path) -> None:
+    """A TIFF and a JPEG have the four inks; a PNG is RGB, in words."""
+    run = edited(file(Image.fromarray(colours()).convert("CMYK"), "JPEG", quality=95))
+    result, before = run.results[0], own(run.source).numbers()
+    assert result.native.shape == (*SIZE[::-1], 4)
+    assert np.array_equal(result.native[outside()], before[outside()])
+    assert not np.array_equal(result.native[~outside()], before[~outside()])
+    with Image.open(result.save(tmp_path / "x.tif")) as made:
+        assert made.mode == "CMYK"
+        assert np.array_equal(np.asarray(made), result.native)
+    with Image.open(result.save(tmp_path / "x.jpg")) as made:
+        assert (made.mode, result.saved_note) == ("CMYK", "")
+    with Image.open(result.save(tmp_path / "x.png")) as made:
+        assert made.mode == "RGB"
+    assert "CMYK" in result.saved_note
+
+
+def test_what_opening_changed_is_said_with_the_result() -> None:
+    """A photo of 16 bits was shown and sent with 8: its result's note says so."""
+    run = edited(sources()["rgb16"])
+    assert run.source.changes
+    assert all(words in run.results[0].note for words in run.source.changes)
 
 
 def test_a_photo_saved_as_it_is_keeps_its_numbers(tmp_path: Path) -> None:
