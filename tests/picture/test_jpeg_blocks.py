@@ -242,6 +242,12 @@ def test_a_jpeg_that_can_not_be_kept_is_made_anew_and_that_is_said() -> None:
     assert "made anew" in file.changes[0]
 
 
+def test_a_picture_with_room_around_it_is_another_jpeg_and_that_is_said() -> None:
+    """Extended, its blocks lie elsewhere."""
+    wider, _ = tt.extend(open_image(FILES["progressive"]), left=5)
+    assert "another size" in wider.saved_file("JPEG").changes[0]
+
+
 @pytest.mark.parametrize(
     "data",
     [

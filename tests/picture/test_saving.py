@@ -313,6 +313,21 @@ def test_damaged_metadata_is_left_out_and_said(metadata: dict[str, bytes]) -> No
     assert len(notes.changes) == 1
 
 
+@pytest.mark.parametrize("kind", ["p3", "grey16", "rgb16", "small palette", "jpeg"])
+def test_room_around_a_photo_leaves_its_numbers(kind: str) -> None:
+    """Extended and filled, the photo's own numbers and profile are still there in the middle."""
+    photo = open_image(sources()[kind])
+    wider, mask = tt.extend(photo, left=20, top=10)
+    made = tt.edit(wider, "x", mask=mask, client=tt.Client.offline(fill=painted), log=False).results[0]
+    old, new = own(photo), own(made.picture)
+    numbers = old.numbers() if old.palette is None else old.palette[old.numbers()]
+    channels = 1 if numbers.ndim == 2 else numbers.shape[2]
+    native = made.native if new.palette is None else new.palette[made.native]
+    assert (new.profile, native.dtype) == (old.profile, numbers.dtype)
+    middle = native[10:, 20:, :channels]
+    assert np.array_equal(middle if numbers.ndim == 3 else middle[..., 0], numbers)
+
+
 def test_without_a_mask_the_whole_answer_has_the_photos_colours() -> None:
     """Where the whole picture may change, it still is of the photo's kind."""
     photo = open_image(sources()["rgb16 p3"])

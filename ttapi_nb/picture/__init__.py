@@ -2,7 +2,7 @@
 
 from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
 from .own import OwnFile
-from .pasting import edited_picture
+from .pasting import edited_picture, extended_picture
 from .saving import encode
 from .show import on_white, preview, thumbnail_html
 from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage
@@ -20,6 +20,7 @@ __all__ = [
     "SourceImage",
     "edited_picture",
     "encode",
+    "extended_picture",
     "on_white",
     "open_image",
     "preview",

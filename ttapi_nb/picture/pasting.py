@@ -15,7 +15,7 @@ from .own import OwnFile
 from .own_paste import PastedFile, of_mode
 from .source import SourceImage
 
-__all__ = ["edited_picture"]
+__all__ = ["edited_picture", "extended_picture"]
 
 Box: TypeAlias = tuple[int, int, int, int]
 Numbers = NDArray[Any]
@@ -58,6 +58,26 @@ def edited_picture(
     shown = made.copy()
     shown.paste(_shown(patch, file, mode).convert(made.mode), box[:2])
     return SourceImage(shown, "PNG", name, file, changes)
+
+
+def extended_picture(source: SourceImage, pixels: Image.Image, at: tuple[int, int]) -> SourceImage:
+    """`pixels` (sRGB, `RGBA`), the source with transparent room around it, its first pixel at `at`, as a picture that
+    has the source's own numbers there. CMYK has no transparency: that becomes sRGB, which the `changes` say.
+    """
+    own = source.own
+    if own is None:
+        return SourceImage(pixels, "PNG", source.name)
+    if own.mode == "CMYK":
+        words = "The photo's CMYK has no transparency, so with room around it, it is RGB in sRGB."
+        plain = replace(_told(own, "RGBA", _numbers=pixels), depth=8, profile=None)
+        return SourceImage(pixels, "PNG", source.name, plain, (*source.changes, words))
+    if is_plain(own):
+        return SourceImage(pixels, "PNG", source.name, _told(own, "RGBA", _numbers=pixels), source.changes)
+    mode = _mode_for(own, pixels)
+    old = of_mode(own, mode, own.numbers())
+    numbers = np.zeros((pixels.height, pixels.width, len(mode)), old.dtype)
+    numbers[at[1] : at[1] + old.shape[0], at[0] : at[0] + old.shape[1]] = old
+    return SourceImage(pixels, "PNG", source.name, _told(own, mode, _numbers=numbers), source.changes)
 
 
 def _told(own: OwnFile, mode: str, **more: Any) -> PastedFile:

@@ -32,6 +32,7 @@ NO_BLOCKS = (
     "The JPEG was made anew, all of it. To keep the photo's own blocks where nothing changed: "
     "pip install 'ttapi-nb[jpeg]'"
 )
+OTHER_KIND = "The picture is of another size or kind than the photo's JPEG, so all of it was made anew."
 OTHER_JPEG = "This JPEG is coded in a way that can't be kept, so all of it was made anew."
 
 
@@ -108,7 +109,7 @@ def _same_jpeg(
 ) -> tuple[bytes | None, tuple[str, ...]]:
     """The JPEG that all began with, with its blocks wherever nothing changed; or None, and why."""
     if own.mode != origin.mode or own.depth != 8:
-        return None, ()
+        return None, (OTHER_KIND,)
     if own is not origin and not can_edit():
         return None, (NO_BLOCKS,)
     parts = read_parts(origin.data)
@@ -198,9 +199,10 @@ def _fitting(pixels: Image.Image, own: OwnFile | None, format: str) -> _Kept:
         kept.numbers, kept.mode = np.dstack([grey, grey, grey, *rest]), "RGB" + kept.mode[1:]
         kept.changes.append("WEBP has no grey, so it is saved as RGB of the same levels.")
     if format == "JPEG" and kept.mode in ("LA", "RGBA"):
+        clear = int(kept.numbers[..., -1].min()) < 255
         kept.mode = kept.mode[:-1]
         kept.numbers = kept.numbers[..., 0] if kept.mode == "L" else kept.numbers[..., :3]
-        kept.changes.append("JPEG has no transparency, which was left out.")
+        kept.changes += ["JPEG has no transparency, which was left out."] * clear
     return kept
 
 
