@@ -1,6 +1,6 @@
 """Pictures: opened from anywhere, shown, and written as files. Each name is where it is made."""
 
-from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
+from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, changes_in_words, open_image, sample, tidy
 from .own import OwnFile
 from .show import on_white, preview, thumbnail_html
 from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage, encode
@@ -16,6 +16,7 @@ __all__ = [
     "ImageSource",
     "OwnFile",
     "SourceImage",
+    "changes_in_words",
     "encode",
     "on_white",
     "open_image",

@@ -25,7 +25,16 @@ from .png import DAMAGED
 from .reading import FILE_CAP
 from .source import FORMATS, SourceImage
 
-__all__ = ["FILE_CAP", "PIXEL_CAP", "SAMPLE", "ImageSource", "open_image", "sample", "tidy"]
+__all__ = [
+    "FILE_CAP",
+    "PIXEL_CAP",
+    "SAMPLE",
+    "ImageSource",
+    "changes_in_words",
+    "open_image",
+    "sample",
+    "tidy",
+]
 
 PIXEL_CAP = 100_000_000
 """The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
@@ -112,6 +121,11 @@ def _check_arguments(pixel_cap: object, name: object, allow_private: object, bgr
     for word, value in (("allow_private", allow_private), ("bgr", bgr)):
         if not isinstance(value, bool | np.bool_):
             raise ImageError(f"{word} is {value!r:.50}. Give True or False.")
+
+
+def changes_in_words(picture: SourceImage) -> str:
+    """What opening a picture changed, in one line with its name, or "" where nothing was."""
+    return f"{picture.name}: {' '.join(picture.changes)}" if picture.changes else ""
 
 
 def tidy(name: str) -> str:
