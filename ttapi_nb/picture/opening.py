@@ -171,7 +171,7 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
         data,
     )
     pixels, words = _shown(turned(stored, parts.orientation), own)
-    format = parts.format if parts.format in FORMATS else "PNG"
+    format = parts.format if parts.format in FORMATS else "JPEG" if parts.format == "HEIC" else "PNG"
     changes = [*parts.changes]
     if parts.orientation != 1:
         changes.append("It was turned upright, as its EXIF says.")
@@ -237,18 +237,11 @@ def _not_ours(data: bytes) -> str:
     head = data[:64].lstrip()
     if not head:
         return "The file is empty. Choose another, or save it again."
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
-        return (
-            "It is a HEIC photo, which no model takes. Save or share it as JPEG: on an iPhone, Settings > Camera > "
-            "Formats > Most Compatible; on a Mac, Preview > File > Export."
-        )
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "It is an AVIF picture, which no model takes. Save it as PNG or JPEG."
     for mark, kind in (
         (b"GIF8", "a GIF"),
         (b"BM", "a BMP"),
-        (b"II*\0", "a TIFF"),
-        (b"MM\0*", "a TIFF"),
         (b"%PDF", "a PDF"),
     ):
         if head.startswith(mark):
