@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from ..errors import ImageError
 from .further import deep_colours, read_further, readers
@@ -110,9 +110,8 @@ def _told_of_missing(parts: Parts, image: Image.Image) -> Parts:
     # What the decoder makes up for missing data depends on what follows, and what it has read does not.
     noise = np.random.default_rng(1).integers(0, 255, 8192, np.uint8).tobytes()
     other = _decoded(replace(parts, clean=parts.clean.removesuffix(END) + noise + END))
-    differing = np.asarray(image) != np.asarray(other)
-    rows = np.flatnonzero(differing.reshape(image.height, -1).any(axis=1))
-    missing = image.height - int(rows[0]) if len(rows) else 0
+    differing = ImageChops.difference(image, other).getbbox()
+    missing = image.height - differing[1] if differing else 0
     if missing > max(MISSING_ROWS, MISSING_SHARE * image.height) or missing >= image.height:
         raise ImageError(DAMAGED)
     words = f"Its last {missing} rows are damaged or missing."
