@@ -153,7 +153,9 @@ def shown(parts: Parts) -> tuple[Parts, Image.Image]:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    return image.convert({"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode))
+    mode = {"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode)
+    # A large picture has no room for a copy.
+    return image if mode == image.mode else image.convert(mode)
 
 
 def _with_key(numbers: Numbers, parts: Parts) -> Numbers:
