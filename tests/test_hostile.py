@@ -1,6 +1,6 @@
 """Input made to do harm gets one of our errors, in bounded time and memory, and nothing of the user's is lost.
 
-What single modules refuse is shown beside them (`test_images`, `test_replies`, `test_responses`, `test_download`,
+What single modules refuse is shown beside them (`test_picture`, `test_replies`, `test_responses`, `test_download`,
 `test_cassette`); here is what goes through several of them, and what it costs.
 """
 
@@ -177,7 +177,7 @@ def test_mutated_pictures(data: bytes, changes: list[tuple[int, bytes]], end: in
 MEASURE = """
     import json, pathlib, re, sys, time
     import ttapi_nb as tt
-    from ttapi_nb import editing, images
+    from ttapi_nb import editing, picture
     from ttapi_nb.client import sending
 
     def peak():
