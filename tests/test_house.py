@@ -64,7 +64,7 @@ TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
 LIBRARIES = {
     "download": {"httpx"},
     "metadata": {"PIL"},
-    "picture": PICTURES | {"jpeglib"},
+    "picture": PICTURES | {"jpeglib", "pillow_heif"},
     "mask": PICTURES,
     "fit": PICTURES,
     "strict": PICTURES,

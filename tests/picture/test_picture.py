@@ -337,13 +337,13 @@ def _refused() -> dict[str, tuple[bytes, str]]:
     photo = Image.effect_noise((64, 64), 40)
     png = encoded(photo)
     return {
-        "heic": (_heic(), "HEIC photo.*iPhone.*Most Compatible"),
+        "heic": (_heic(), "damaged"),
         "avif": (_heic().replace(b"heic", b"avif"), "AVIF.*PNG or JPEG"),
         "svg": (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
         "html": (b"\n  <!DOCTYPE html><html><script>alert(1)</script></html>", "web page"),
         "gif": (encoded(photo, "GIF"), "a GIF"),
         "bmp": (encoded(photo, "BMP"), "a BMP"),
-        "tiff": (encoded(photo, "TIFF"), "a TIFF"),
+        "tiff": (encoded(photo, "TIFF", compression="jpeg"), "TIFF of a kind"),
         "pdf": (b"%PDF-1.7\n" + bytes(50), "a PDF"),
         "text": (b"hello, I am a picture", "not a PNG, JPEG or WEBP"),
         "empty": (b"", "empty"),

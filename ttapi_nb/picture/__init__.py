@@ -1,6 +1,6 @@
 """Pictures: opened from anywhere, shown, and written as files. Each name is where it is made."""
 
-from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
+from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, changes_in_words, open_image, sample, tidy
 from .own import OwnFile
 from .pasting import edited_picture, extended_picture
 from .saving import encode
@@ -18,6 +18,7 @@ __all__ = [
     "ImageSource",
     "OwnFile",
     "SourceImage",
+    "changes_in_words",
     "edited_picture",
     "encode",
     "extended_picture",

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+from PIL import Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
 
 from ..errors import ImageError
+from .further import deep_colours, read_further, readers
 from .jpeg import END, read_jpeg
 from .jpeg import START as JPEG_START
 from .parts import Numbers, Parts
@@ -20,7 +21,7 @@ from .webp import read_webp
 __all__ = ["TURNS", "filed", "mended", "numbers_of", "read_parts", "shown", "turned", "upright"]
 
 # Straight to the reader of the kind that it is: our own cap was looked at, and not Pillow's, which can't be raised.
-READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
+READERS: dict[str, Callable[[io.BytesIO], Image.Image]] = readers | {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -42,7 +43,7 @@ TURNS = {
 
 
 def read_parts(data: bytes) -> Parts | None:
-    """The parts of a PNG, JPEG or WEBP file, or None where it is none. Raises `ImageError` where it is damaged."""
+    """The parts of a picture file, or None where it is of no kind that is opened. Raises `ImageError`."""
     for junk, start in _starts(data):
         rest = data[junk:] if junk else data
         parts = (
@@ -56,11 +57,13 @@ def read_parts(data: bytes) -> Parts | None:
             words = "Bytes in front of the picture were skipped."
             return replace(parts, changes=(words, *parts.changes))
         return parts
-    return None
+    return read_further(data)
 
 
 def _starts(data: bytes) -> list[tuple[int, bytes]]:
     head = data[: MOST_JUNK + 16]
+    if head[4:8] == b"ftyp" or head[:4] in (b"II*\0", b"MM\0*"):
+        return []
     if head.startswith(JPEG_START + b"\xff"):
         return [(0, JPEG_START)]
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
@@ -92,7 +95,7 @@ def _decoded(parts: Parts, mode: str = "", rawmode: str = "") -> Image.Image:
         image = READERS[parts.format](io.BytesIO(parts.clean))
         if image.size != parts.size:
             raise ImageError(DAMAGED)
-        if mode:
+        if mode and isinstance(image, ImageFile.ImageFile):
             # Another way to take the same bytes apart, with as many of them for a pixel.
             image._mode = mode
             image.tile = [image.tile[0]._replace(args=rawmode)]
@@ -107,9 +110,8 @@ def _told_of_missing(parts: Parts, image: Image.Image) -> Parts:
     # What the decoder makes up for missing data depends on what follows, and what it has read does not.
     noise = np.random.default_rng(1).integers(0, 255, 8192, np.uint8).tobytes()
     other = _decoded(replace(parts, clean=parts.clean.removesuffix(END) + noise + END))
-    differing = np.asarray(image) != np.asarray(other)
-    rows = np.flatnonzero(differing.reshape(image.height, -1).any(axis=1))
-    missing = image.height - int(rows[0]) if len(rows) else 0
+    differing = ImageChops.difference(image, other).getbbox()
+    missing = image.height - differing[1] if differing else 0
     if missing > max(MISSING_ROWS, MISSING_SHARE * image.height) or missing >= image.height:
         raise ImageError(DAMAGED)
     words = f"Its last {missing} rows are damaged or missing."
@@ -122,6 +124,8 @@ def numbers_of(parts: Parts) -> Numbers:
     if parts.depth != 16:
         return _with_key(np.asarray(_plain(image)), parts)
     channels = len(parts.mode) - bool(parts.key)
+    if parts.format == "TIFF":
+        return np.asarray(image).astype(np.uint16) if channels == 1 else deep_colours(parts)
     if channels == 1:
         return _with_key(np.asarray(image), parts)
     if channels == 2:
@@ -149,7 +153,9 @@ def shown(parts: Parts) -> tuple[Parts, Image.Image]:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    return image.convert({"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode))
+    mode = {"1": "L", "RGBX": "RGB"}.get(image.mode, image.mode)
+    # A large picture has no room for a copy.
+    return image if mode == image.mode else image.convert(mode)
 
 
 def _with_key(numbers: Numbers, parts: Parts) -> Numbers:

@@ -25,7 +25,16 @@ from .png import DAMAGED
 from .reading import FILE_CAP
 from .source import FORMATS, SourceImage
 
-__all__ = ["FILE_CAP", "PIXEL_CAP", "SAMPLE", "ImageSource", "open_image", "sample", "tidy"]
+__all__ = [
+    "FILE_CAP",
+    "PIXEL_CAP",
+    "SAMPLE",
+    "ImageSource",
+    "changes_in_words",
+    "open_image",
+    "sample",
+    "tidy",
+]
 
 PIXEL_CAP = 100_000_000
 """The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
@@ -114,6 +123,11 @@ def _check_arguments(pixel_cap: object, name: object, allow_private: object, bgr
             raise ImageError(f"{word} is {value!r:.50}. Give True or False.")
 
 
+def changes_in_words(picture: SourceImage) -> str:
+    """What opening a picture changed, in one line with its name, or "" where nothing was."""
+    return f"{picture.name}: {' '.join(picture.changes)}" if picture.changes else ""
+
+
 def tidy(name: str) -> str:
     """The last part of a name, without what could not be seen, stored or sent, and no longer than a hundred letters."""
     # Not only what this system takes for a folder's end: names travel.
@@ -157,7 +171,7 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
         data,
     )
     pixels, words = _shown(turned(stored, parts.orientation), own)
-    format = parts.format if parts.format in FORMATS else "PNG"
+    format = parts.format if parts.format in FORMATS else "JPEG" if parts.format == "HEIC" else "PNG"
     changes = [*parts.changes]
     if parts.orientation != 1:
         changes.append("It was turned upright, as its EXIF says.")
@@ -223,18 +237,11 @@ def _not_ours(data: bytes) -> str:
     head = data[:64].lstrip()
     if not head:
         return "The file is empty. Choose another, or save it again."
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
-        return (
-            "It is a HEIC photo, which no model takes. Save or share it as JPEG: on an iPhone, Settings > Camera > "
-            "Formats > Most Compatible; on a Mac, Preview > File > Export."
-        )
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "It is an AVIF picture, which no model takes. Save it as PNG or JPEG."
     for mark, kind in (
         (b"GIF8", "a GIF"),
         (b"BM", "a BMP"),
-        (b"II*\0", "a TIFF"),
-        (b"MM\0*", "a TIFF"),
         (b"%PDF", "a PDF"),
     ):
         if head.startswith(mark):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import warnings
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -72,7 +73,9 @@ def sound_profile(profile: bytes) -> bool:
 def _tags(exif: bytes) -> Mapping[int, Any]:
     found = Image.Exif()
     try:
-        found.load(exif)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.load(exif)
         return {tag: found.get(tag) for tag in (ORIENTATION, ACROSS, DOWN, UNIT)}
     except Exception:  # noqa: BLE001 - what a camera wrote may be broken in any way
         return {}

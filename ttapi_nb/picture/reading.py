@@ -250,7 +250,10 @@ def _pieces(file: Any) -> Iterable[bytes]:
 def from_response(response: Any) -> tuple[bytes, str]:
     """The body of an answer of httpx or requests, and a name by its address. Raises `ImageError`."""
     status = response.status_code
-    name = name_in(str(getattr(response, "url", "") or "image"))
+    try:
+        name = name_in(str(response.url))
+    except Exception:  # noqa: BLE001 - httpx has none where the answer was made by hand
+        name = "image"
     if not isinstance(status, int) or not 200 <= status < 300:
         raise ImageError(
             f"This answer has status {str(status)[:20]} and holds no picture. Ask again, or check the address."
