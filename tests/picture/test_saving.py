@@ -205,6 +205,20 @@ def test_a_tiff_holds_the_numbers_too(tmp_path: Path, kind: str) -> None:
     assert set(np.atleast_1d(tags[258])) == {native.itemsize * 8}
 
 
+@pytest.mark.parametrize("kind", ["p3", "grey16", "rgb16 p3", "rgba16", "grey profile"])
+def test_a_saved_tiff_goes_on_as_a_photo(tmp_path: Path, kind: str) -> None:
+    """Opened again, it has the numbers, the depth and the profile, and what is edited next keeps them."""
+    first = edited(sources()[kind]).results[0]
+    again = open_image(first.save(tmp_path / "one.tif"))
+    assert own(again).profile == own(first.picture).profile
+    assert own(again).depth == own(first.picture).depth
+    assert np.array_equal(own(again).numbers(), first.native)
+    second = edited((tmp_path / "one.tif").read_bytes()).results[0]
+    path = second.save(tmp_path / "two.tif", keep_metadata=True)
+    made = own(open_image(path)).numbers()
+    assert np.array_equal(made[outside()], first.native[outside()])
+
+
 def test_what_a_kind_of_file_can_not_hold_is_said(tmp_path: Path) -> None:
     """One sentence for depth, transparency, grey and metadata; none where all is held."""
     deep = edited(sources()["rgb16"]).results[0]
