@@ -654,7 +654,7 @@ def test_heavy_but_honest_masks() -> None:
 
 
 def test_compressed_text_bomb() -> None:
-    """A compressed text that unpacks to more than Pillow allows is a damaged picture, told in a sentence."""
+    """A compressed text that unpacks to more than Pillow allows is skipped, and is no lineage."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -662,9 +662,9 @@ def test_compressed_text_bomb() -> None:
     plain = encoded(Image.new("RGB", (4, 4)))
     bomb = b"ttapi_nb\0\1\0\0\0" + zlib.compress(bytes(200_000_000), 9)
     data = plain[:33] + chunk(b"iTXt", bomb) + plain[33:]
-    for opens in (open_image, open_result):
-        with pytest.raises((ImageError, ResultError), match=r"damaged|no lineage"):
-            opens(data)
+    assert any("skipped" in words for words in open_image(data).changes)
+    with pytest.raises((ImageError, ResultError), match=r"no lineage"):
+        open_result(data)
 
 
 def test_unreadable_mask_in_a_request(photo: Image.Image) -> None:

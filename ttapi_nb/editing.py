@@ -14,7 +14,7 @@ from .client.responses import ImageData, ImagesResponse
 from .errors import InvalidRequestError, ResultError, SettingsError
 from .fit import mask_for
 from .mask import Mask
-from .picture import ImageSource, SourceImage, open_image
+from .picture import ImageSource, SourceImage, edited_picture, open_image
 from .request import EditRequest, MaskSource, Options
 from .runs import Result, Run, RunLog, default_log
 from .strict import measure_leak, paste, surroundings
@@ -163,10 +163,9 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
     landing = fit.landing(answer, source, mask)
     name = f"{source.name.rsplit('.', 1)[0]}-edit-{number}"
     if mask is None:
-        whole = fit.back(answer, source)
-        return Result(
-            number, SourceImage(whole, "PNG", name), item, False, None, landing.note, response.offline
-        )
+        picture = edited_picture(source, fit.back(answer, source), name)
+        note = _said(landing.note, source, picture)
+        return Result(number, picture, item, False, None, note, response.offline)
     # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
     sent = open_image(run.request.image_files[0].data).pixels
     raw, counted = fit.on_sent(answer, landing)
@@ -178,23 +177,31 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
     if run.strict:
         region = _common(fit.reach(landing), surroundings(mask.bounds or fit.inside, source.size))
         if region is None:
-            whole = source.pixels.copy()
+            picture = edited_picture(source, source.pixels.copy(), name, (0, 0, 0, 0))
             note = f"{note} What you masked is not in it, so nothing changed. Ask for a size of the picture's shape."
         else:
             pasted = paste(source.pixels, fit.part(answer, region, landing), mask, region[:2])
-            whole, shift = pasted.image, pasted.shift
+            picture, shift = (
+                edited_picture(source, pasted.image, name, pasted.box, pasted.weight),
+                pasted.shift,
+            )
     else:
-        whole = fit.back(answer, source, mask)
+        picture = edited_picture(source, fit.back(answer, source, mask), name)
     return Result(
         number,
-        SourceImage(whole, "PNG", name),
+        picture,
         item,
         run.strict and protects,
         leak,
-        note,
+        _said(note, source, picture),
         response.offline,
         shift,
     )
+
+
+def _said(note: str, source: SourceImage, picture: SourceImage) -> str:
+    """A result's note, with what opening the photo changed, and what of the answer its kind could not hold."""
+    return " ".join(words for words in dict.fromkeys((note, *source.changes, *picture.changes)) if words)
 
 
 def _common(one: Box, other: Box) -> Box | None:

@@ -21,7 +21,7 @@ from PIL import Image
 from .errors import FitError, MaskError
 from .mask import HALF, Mask, asked_for, edited, protected, share
 from .models import Model, SizeRule, megabytes, model_for, parse_size
-from .picture import PIXEL_CAP, ImageSource, SourceImage, on_white, open_image
+from .picture import PIXEL_CAP, ImageSource, SourceImage, extended_picture, on_white, open_image
 
 __all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words", "under_limit"]
 
@@ -439,7 +439,7 @@ def extend(
     mask = Mask(size).rectangle((0, 0, *size))
     mask = mask.rectangle((before, above, before + width, above + height), erase=True)
     # What made the picture made most of this one too.
-    return SourceImage(pixels, "PNG", source.name).with_lineage(source._lineage), mask
+    return extended_picture(source, pixels, (before, above)).with_lineage(source._lineage), mask
 
 
 def _ratio(aspect: Any) -> tuple[int, int]:

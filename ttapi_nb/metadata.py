@@ -13,7 +13,7 @@ from PIL import Image
 if TYPE_CHECKING:
     import re
 
-__all__ = ["TEXT_CAP", "options_for", "text_in"]
+__all__ = ["KEY", "TEXT_CAP", "jpeg_segments", "options_for", "packet_with", "text_in"]
 
 TEXT_CAP = 1_000_000
 """The longest text, in characters, that is written or read."""
@@ -41,10 +41,27 @@ def options_for(format: str, text: str) -> dict[str, Any]:
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt(KEY, text)
         return {"pnginfo": chunks}
-    packet = _packet(_property(text))
+    packet = packet_with(text)
     if format == "JPEG":
-        return {"extra": _segments(packet)}
+        return {"extra": jpeg_segments(packet)}
     return {"xmp": packet}
+
+
+def packet_with(text: str, other: bytes = b"") -> bytes:
+    """An XMP packet with `text`, and with all that is in `other`, a packet of UTF-8 that carries no text of ours.
+
+    Where both are empty, so is it.
+    """
+    if not text:
+        return _wrapped(other) if other else b""
+    end = other.rfind(b"</", 0, max(0, other.rfind(b"RDF>")))
+    if end < 0:
+        return _packet(_property(text))
+    description = (
+        '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about="" '
+        f'xmlns:ttapi="{NAMESPACE}">{_property(text)}</rdf:Description>'
+    )
+    return _wrapped(other[:end] + description.encode() + other[end:])
 
 
 def text_in(opened: Image.Image) -> str:
@@ -68,16 +85,22 @@ def _property(text: str) -> str:
     return f"<ttapi:lineage>{html.escape(text, quote=False)}</ttapi:lineage>"
 
 
-def _packet(properties: str) -> bytes:
+def _wrapped(inside: bytes) -> bytes:
     return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'.encode() + inside + b'<?xpacket end="r"?>'
+    )
+
+
+def _packet(properties: str) -> bytes:
+    inside = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f'<rdf:Description rdf:about="" xmlns:ttapi="{NAMESPACE}" xmlns:xmpNote="http://ns.adobe.com/xmp/note/">'
-        f'{properties}</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
-    ).encode()
+        f"{properties}</rdf:Description></rdf:RDF></x:xmpmeta>"
+    )
+    return _wrapped(inside.encode())
 
 
-def _segments(packet: bytes) -> bytes:
+def jpeg_segments(packet: bytes) -> bytes:
     """The packet as a JPEG's segments: one, or where it is too long for that, a pointer and the packet in portions."""
     if len(packet) <= SEGMENT:
         return _segment(XMP_NAME + packet)

@@ -36,6 +36,8 @@ from .runlog import RunLog, RunRow, State, default_log
 from .strict import Leak, Shift
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from .client.responses import ImageData, ImagesResponse
 
 __all__ = ["Result", "Run", "RunLog", "RunRow", "State", "default_log"]
@@ -70,6 +72,7 @@ class Result:
     offline: bool = False
     shift: Shift | None = None
     replayed: bool = False
+    _saved: list[str] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def image(self) -> Image.Image:
@@ -92,16 +95,40 @@ class Result:
         said = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else ""]
         return " ".join(words for words in said if words)
 
+    @property
+    def native(self) -> np.ndarray[Any, Any]:
+        """The result as it will be saved, in the photo's own colours and depth: (height, width), or with channels
+        behind, uint8 or uint16. Where nothing is masked these are the numbers of the photo's file. Treat it as
+        read-only; it is made anew at each look.
+        """
+        import numpy as np
+
+        own = self.picture.own
+        return np.asarray(self.picture.pixels) if own is None else own.numbers()
+
     def file(self, format: str | None = None) -> ImageFile:
-        """The file that `save` writes, as `PNG` (left out), `JPEG` or `WEBP`."""
+        """The file that `save` writes, as `PNG` (left out), `JPEG`, `WEBP` or `TIFF`; `changes` of it tells what such a
+        file can't hold.
+        """
         return self.picture.saved_file(format)
 
-    def save(self, path: str | Path, *, lineage: bool = True) -> Path:
-        """Write the result to `path` (.png, .jpg or .webp), with what made it, the prompt too, for `open_result`.
+    @property
+    def saved_note(self) -> str:
+        """What the file that was saved last could not hold of the result, in words; empty where it holds it all."""
+        return " ".join(self._saved)
 
-        `lineage=False` writes the picture alone. Returns where it is; raises `ResultError`.
+    def save(self, path: str | Path, *, lineage: bool = True, keep_metadata: bool = False) -> Path:
+        """Write the result to `path` (.png, .jpg, .webp or .tif) in the photo's own colours, depth and density, with
+        what made it, the prompt too, for `open_result`. Saved as .jpg, a JPEG keeps its blocks where nothing changed.
+
+        `lineage=False` leaves out what made it. `keep_metadata=True` keeps the photo's EXIF, XMP and IPTC, but for
+        place and maker's notes. What the kind of file can't hold is told by `saved_note`. Returns where it is; raises
+        `ResultError`.
         """
-        return (self.picture if lineage else self.picture.with_lineage("")).save(path)
+        picture = self.picture if lineage else self.picture.with_lineage("")
+        where, changes = picture.write(path, keep_metadata=keep_metadata)
+        self._saved[:] = changes
+        return where
 
     def _repr_html_(self) -> str:
         caption = f"Result {self.number}: {self.image.width}x{self.image.height}"

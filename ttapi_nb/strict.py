@@ -101,10 +101,15 @@ class Shift:
 
 @dataclass(frozen=True)
 class Pasted:
-    """What `paste` made: the picture, and the colour shift it measured, None where there was nothing to compare."""
+    """What `paste` made: the picture, and the colour shift it measured, None where there was nothing to compare.
+
+    `weight` tells in `box` how much of each pixel is the answer's, 0 to 255; outside that it is nothing.
+    """
 
     image: Image.Image
     shift: Shift | None
+    box: Box = (0, 0, 0, 0)
+    weight: NDArray[np.uint8] | None = field(default=None, repr=False)
 
 
 def surroundings(bounds: Box, size: tuple[int, int]) -> Box:
@@ -146,6 +151,7 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     ramp = _ramp(covered, _seam(source.size), _borders(region, source.size))
     left, top, right, bottom = bounds
     rows = max(1, STRIP // (right - left))
+    weights = np.zeros((bottom - top, right - left), np.uint8)
     for start in range(top, bottom, rows):
         strip = (left, start, right, min(bottom, start + rows))
         here = (slice(strip[1], strip[3]), slice(left, right))
@@ -155,7 +161,10 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
         place = (at[0] + left, at[1] + start, at[0] + right, at[1] + strip[3])
         blended = _blended(source.crop(place), answer.crop(strip), covered[here], weight, change, whole.mode)
         whole.paste(blended, place[:2])
-    return Pasted(whole, shift)
+        # Only what is covered, but all of that: a share too small for a level is one still.
+        weights[start - top : strip[3] - top] = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
+    where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
+    return Pasted(whole, shift, where, weights)
 
 
 def measure_leak(

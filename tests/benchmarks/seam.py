@@ -8,10 +8,12 @@ not lower in every case. With the name of a folder it also saves the pictures th
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +21,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 import ttapi_nb as tt
 from ttapi_nb.fit import extend
+from ttapi_nb.picture.colour import PRIMARIES, SRGB, made_profile
 
 INWARD, OUTWARD = 8, 2
+# x and y of Adobe RGB (1998)'s white, red, green and blue.
+ADOBE = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 
 
 def hosted(image: Image.Image, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
@@ -49,9 +54,16 @@ class Case:
     """A photo, a mask on it, and who paints."""
 
     name: str
-    photo: Image.Image
+    photo: Image.Image | bytes
     mask: tt.Mask
     client: Callable[[], tt.Client]
+
+
+def file(image: Image.Image, format: str, **more: Any) -> bytes:
+    """The picture as a file."""
+    out = io.BytesIO()
+    image.save(out, format, **more)
+    return out.getvalue()
 
 
 def cases() -> list[Case]:
@@ -91,6 +103,17 @@ def cases() -> list[Case]:
     ):
         mask = tt.Mask(large.size).ellipse(box)
         found.append(Case(name, large, mask, lambda: tt.Client.offline(fill=hosted)))
+    kinds = {
+        "Display P3": file(photo, "PNG", icc_profile=made_profile(PRIMARIES[12], SRGB)),
+        "Adobe RGB": file(photo, "PNG", icc_profile=made_profile(ADOBE, (563 / 256, 1, 0, 0, 0))),
+        "grey": file(photo.convert("L"), "PNG"),
+        "16 bits": file(Image.fromarray(np.asarray(photo.convert("L"), np.uint16) * 257), "PNG"),
+        "JPEG": file(photo, "JPEG", quality=90),
+    }
+    found += [
+        Case(f"ellipse, {name}", data, masks["ellipse"], lambda: tt.Client.offline(fill=hosted))
+        for name, data in kinds.items()
+    ]
     wider, margins = extend(photo.crop((200, 0, 712, 1024)), left=200, right=312)
 
     def outpaint(image: Image.Image, mask: Image.Image, prompt: str, seed: int) -> Image.Image:

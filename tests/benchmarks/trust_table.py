@@ -24,6 +24,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from ttapi_nb.models import model_for
+from ttapi_nb.picture.colour import PRIMARIES, SRGB, made_profile
 from ttapi_nb.service import Answer, Service
 
 PLANS = ("crop", "pad", "scale", "auto")
@@ -51,6 +52,17 @@ def file(picture: Image.Image, format: str, **more: object) -> bytes:
     return out.getvalue()
 
 
+def profile(code: int) -> bytes:
+    """A profile of the primaries that H.273 has under this code, with sRGB's curve."""
+    return made_profile(PRIMARIES[code], SRGB) or b""
+
+
+def adobe() -> bytes:
+    """A profile of Adobe RGB (1998)'s primaries and gamma."""
+    primaries = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+    return made_profile(primaries, (563 / 256, 1, 0, 0, 0)) or b""
+
+
 def sources() -> dict[str, bytes]:
     """A file of every kind."""
     grey = np.asarray(soft(900, 600).convert("L"), np.uint16) * 257
@@ -69,6 +81,10 @@ def sources() -> dict[str, bytes]:
         "EXIF-rotated 1200x800 jpeg": file(soft(1200, 800), "JPEG", quality=95, exif=turned),
         "RGBA noise 1400x1400": file(Image.fromarray(noise), "PNG"),
         "6000x4000 jpeg": file(soft(6000, 4000), "JPEG", quality=90),
+        "Display P3 900x600": file(soft(900, 600), "PNG", icc_profile=profile(12)),
+        "Adobe RGB 900x600 jpeg": file(soft(900, 600), "JPEG", quality=92, icc_profile=adobe()),
+        "grey 900x600": file(soft(900, 600).convert("L"), "PNG"),
+        "progressive 900x600 jpeg": file(soft(900, 600), "JPEG", quality=85, progressive=True),
     }
 
 
@@ -125,10 +141,17 @@ class Bending(Service):
 
 
 def outside_is_identical(run: tt.Run, mask: tt.Mask) -> bool:
-    """Whether every byte of the result that the mask does not cover is the source's."""
-    made, source = np.asarray(run.results[0].image), np.asarray(run.source.pixels)
+    """Whether every byte of the result that the mask does not cover is the source's: as shown, and of its own file."""
     outside = mask.coverage() == 0
-    return made.shape == source.shape and bool(np.array_equal(made[outside], source[outside]))
+    own = run.source.own
+    pairs = [(np.asarray(run.results[0].image), np.asarray(run.source.pixels))]
+    pairs += [] if own is None else [(run.results[0].native, own.numbers())]
+    return all(
+        made.shape == source.shape
+        and made.dtype == source.dtype
+        and bool(np.array_equal(made[outside], source[outside]))
+        for made, source in pairs
+    )
 
 
 def expected_leak(run: tt.Run, mask: tt.Mask, marked: NDArray[np.bool_]) -> float:

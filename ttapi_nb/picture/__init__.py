@@ -1,9 +1,11 @@
 """Pictures: opened from anywhere, shown, and written as files. Each name is where it is made."""
 
-from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, open_image, sample, tidy
+from .opening import FILE_CAP, PIXEL_CAP, SAMPLE, ImageSource, changes_in_words, open_image, sample, tidy
 from .own import OwnFile
+from .pasting import edited_picture, extended_picture
+from .saving import encode
 from .show import on_white, preview, thumbnail_html
-from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage, encode
+from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage
 
 __all__ = [
     "FILE_CAP",
@@ -16,7 +18,10 @@ __all__ = [
     "ImageSource",
     "OwnFile",
     "SourceImage",
+    "changes_in_words",
+    "edited_picture",
     "encode",
+    "extended_picture",
     "on_white",
     "open_image",
     "preview",

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from ..errors import DownloadError, ImageError
+from ..errors import ImageError
 from ..metadata import text_in
+from .arrays import judged
+from .colour import HDR_CODES, icc_of, is_srgb, to_srgb
+from .decode import TURNS, read_parts, shown, turned
+from .forms import File, Memory, taken
+from .own import OwnFile
+from .parts import Numbers, Parts, sound_density, sound_profile
+from .png import DAMAGED
+from .reading import FILE_CAP
 from .source import FORMATS, SourceImage
 
-__all__ = ["FILE_CAP", "PIXEL_CAP", "SAMPLE", "ImageSource", "open_image", "sample", "tidy"]
+__all__ = [
+    "FILE_CAP",
+    "PIXEL_CAP",
+    "SAMPLE",
+    "ImageSource",
+    "changes_in_words",
+    "open_image",
+    "sample",
+    "tidy",
+]
 
 PIXEL_CAP = 100_000_000
 """The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
-
-FILE_CAP = 200 * 10**6
-"""The most bytes of a file that is fetched or uploaded."""
 
 LONGEST_NAME = 100
 # The EXIF tag that says how a camera was held.
@@ -42,7 +56,7 @@ ImageSource: TypeAlias = (
     | Mapping[str, Any]
     | SourceImage
 )
-"""What `open_image` takes."""
+"""What `open_image` takes, as far as types can tell; it says the rest itself."""
 
 
 def sample() -> SourceImage:
@@ -50,24 +64,68 @@ def sample() -> SourceImage:
     return open_image(SAMPLE)
 
 
-def open_image(source: ImageSource, *, pixel_cap: int = PIXEL_CAP, name: str | None = None) -> SourceImage:
+def open_image(
+    source: ImageSource,
+    *,
+    pixel_cap: int = PIXEL_CAP,
+    name: str | None = None,
+    allow_private: bool = False,
+    bgr: bool = False,
+) -> SourceImage:
     """Open a picture from wherever it is.
 
-    `source` is a path, an http(s) URL, the bytes of a file, an open binary file (read from its start), a PIL image,
-    a numpy array, an entry of a FileUpload's value, or a `SourceImage` (returned as it is). Files are PNG, JPEG
-    (a phone's MPO too) or WEBP; of an animation the first frame counts. Arrays are `(height, width)`,
-    `(height, width, 3)` or `(height, width, 4)`, of uint8, uint16, bool, or floats from 0 to 1.
+    `source` is one of:
 
-    Orientation is applied, colours are brought to sRGB, 16 bits become 8. Raises `ImageError`.
+    * a path (`~` is your home), an http(s) or `file://` address, a data URL, or base64;
+    * the bytes of a file, anything with `read()` that gives them (from its start where it can be rewound), an answer of
+      httpx or requests, what a FileUpload of ipywidgets 7 or 8 holds;
+    * a PIL image of any mode, a numpy array, a torch tensor, or what else becomes an array;
+    * a matplotlib figure, an Image of IPython or ipywidgets, a result of ours, or a `SourceImage` (returned as it is).
+
+    Files are PNG, JPEG (a phone's MPO too), WEBP or TIFF, and HEIC with the extra `ttapi-nb[heic]`; of several pictures
+    in a file the first counts. Only regular files are opened, up to `FILE_CAP` bytes.
+
+    Arrays are `(height, width)`, or with 1, 3 or 4 channels behind these; where only the first number can be the
+    channels (and in tensors wherever it can), they are before these. A batch of one is its picture. Channels are
+    red, green, blue and alpha; `bgr=True` is for OpenCV's order. Numbers are judged alike in arrays and PIL images:
+    bool; whole numbers as 0 to 255, or where one is larger as 0 to 65535; floats as 0 to 1, or where one is larger
+    than 2 as 0 to 255.
+
+    Orientation is applied, colours are brought to sRGB as browsers do, 16 bits become 8: `own` of what is returned
+    is the picture as it was, and `changes` says what was changed. `pixel_cap` is how many pixels it may have, looked
+    at before any is decoded. `allow_private` lets an address lead to this machine or its network. Raises `ImageError`.
     """
-    if isinstance(source, SourceImage):
-        return source
-    if isinstance(source, Image.Image):
-        return SourceImage(_from_pil(source, pixel_cap), name=tidy(name or "image"))
-    if isinstance(source, np.ndarray):
-        return SourceImage(_from_array(source, pixel_cap), name=tidy(name or "image"))
-    data, found = _read(source)
-    return _decode(data, tidy(name or found), pixel_cap)
+    _check_arguments(pixel_cap, name, allow_private, bgr)
+    found = taken(source, allow_private=allow_private, bgr=bgr)
+    if isinstance(found, SourceImage):
+        return found
+    if isinstance(found, File):
+        return _decode(found.data, tidy(name or found.name), pixel_cap)
+    called = tidy(name or "image")
+    if isinstance(found, Memory):
+        height, width = found.numbers.shape[:2]
+        _check_size((width, height), pixel_cap)
+        return _from_memory(found.numbers, called, found.words)
+    return _from_pil(found, called, pixel_cap)
+
+
+def _check_arguments(pixel_cap: object, name: object, allow_private: object, bgr: object) -> None:
+    if (
+        isinstance(pixel_cap, bool)
+        or not isinstance(pixel_cap, int | float | np.integer)
+        or not pixel_cap >= 1
+    ):
+        raise ImageError(f"pixel_cap is {pixel_cap!r:.50}. Give a number of pixels, 100_000_000 for example.")
+    if name is not None and not isinstance(name, str):
+        raise ImageError(f"name is {name!r:.50}. Give a text, or leave it out.")
+    for word, value in (("allow_private", allow_private), ("bgr", bgr)):
+        if not isinstance(value, bool | np.bool_):
+            raise ImageError(f"{word} is {value!r:.50}. Give True or False.")
+
+
+def changes_in_words(picture: SourceImage) -> str:
+    """What opening a picture changed, in one line with its name, or "" where nothing was."""
+    return f"{picture.name}: {' '.join(picture.changes)}" if picture.changes else ""
 
 
 def tidy(name: str) -> str:
@@ -81,89 +139,94 @@ def tidy(name: str) -> str:
     return plain[:LONGEST_NAME] or "image"
 
 
-def _read(source: Any) -> tuple[bytes, str]:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return bytes(source), "image"
-    if isinstance(source, Mapping) and "content" in source:
-        return bytes(source["content"]), str(source.get("name") or "image")
-    if hasattr(source, "read"):
-        return _read_file(source)
-    if isinstance(source, str) and source.lower().startswith(("http://", "https://")):
-        return _read_url(source)
-    if isinstance(source, str | os.PathLike):
-        return _read_path(source)
-    kind = type(source).__name__
-    raise ImageError(
-        f"A picture can't be made from {kind}. Give a path, a URL, bytes, a PIL image or a numpy array."
-    )
-
-
-def _read_file(file: Any) -> tuple[bytes, str]:
-    problem = 'This file gives text, not bytes. Open it with open(path, "rb").'
-    try:
-        if file.seekable():
-            file.seek(0)
-        data = file.read()
-        if isinstance(data, bytes):
-            return data, Path(str(getattr(file, "name", "image"))).name
-    except UnicodeDecodeError:
-        pass
-    except (OSError, ValueError) as error:
-        problem = f'This file can\'t be read ({error}). Open it again with open(path, "rb").'
-    raise ImageError(problem)
-
-
-def _read_url(url: str) -> tuple[bytes, str]:
-    # Here, not above: most pictures need no network.
-    from .. import loop
-    from ..download import download
-
-    try:
-        data = loop.call(download(url, size_cap=FILE_CAP))
-    except DownloadError as error:
-        problem = str(error)
-    else:
-        return data, url.split("?", 1)[0].rstrip("/").rsplit("/", 1)[-1] or "image"
-    raise ImageError(f"{problem} Check the address, or save the picture and give its path.")
-
-
-def _read_path(path: str | os.PathLike[str]) -> tuple[bytes, str]:
-    try:
-        return Path(path).read_bytes(), Path(path).name
-    except FileNotFoundError:
-        here = Path.cwd()
-        problem = (
-            f"There is no file {str(path)!r} (looking from {here}). Check the name, or give the whole path."
-        )
-    except IsADirectoryError:
-        problem = f"{str(path)!r} is a folder. Give the path of a picture in it."
-    except (OSError, ValueError) as error:
-        problem = f"{str(path)[:200]!r} could not be read ({type(error).__name__}). Check the path and its permissions."
-    raise ImageError(problem)
-
-
 def _decode(data: bytes, name: str, pixel_cap: int) -> SourceImage:
-    problem = "It may be damaged: open it in another program and save it again as PNG or JPEG."
+    problem = DAMAGED
     try:
-        with warnings.catch_warnings():
-            # Our own cap is checked below, before any pixel is decoded; and broken notes make no broken picture.
-            warnings.simplefilter("ignore")
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-        # Phones write a JPEG with a second picture behind the first, which Pillow calls MPO.
-        format = "JPEG" if opened.format == "MPO" else opened.format or "PNG"
-        # Before the pixels are decoded: what stands behind them is not read.
-        lineage = text_in(opened)
-        return SourceImage(_upright(opened, pixel_cap), format, name, _lineage=lineage)
+        parts = read_parts(data)
+        if parts is not None:
+            _check_size(parts.size, pixel_cap)
+            return _picture(*shown(parts), data, name)
+        problem = _not_ours(data)
     except ImageError as error:
         problem = str(error)
-        raise ImageError(f"{name!r} can't be used. {problem}") from None
-    except Image.DecompressionBombError:
-        problem = _too_many_pixels("It has far", pixel_cap)
-    except UnidentifiedImageError:
-        problem = _not_ours(data)
     except Exception:  # noqa: BLE001, S110 - decoders fail on hostile bytes with any error at all; it is told below
         pass
     raise ImageError(f"{name!r} can't be used. {problem}")
+
+
+def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> SourceImage:
+    """The picture that is shown and sent, with what it was in its file."""
+    own = OwnFile(
+        parts.format,
+        parts.mode,
+        parts.depth,
+        parts.profile,
+        parts.cicp,
+        parts.gamma,
+        parts.chromaticities,
+        parts.palette,
+        parts.orientation,
+        parts.density,
+        parts.metadata,
+        data,
+    )
+    pixels, words = _shown(turned(stored, parts.orientation), own)
+    format = parts.format if parts.format in FORMATS else "JPEG" if parts.format == "HEIC" else "PNG"
+    changes = [*parts.changes]
+    if parts.orientation != 1:
+        changes.append("It was turned upright, as its EXIF says.")
+    # Pillow's own object again, with the texts that its reader didn't get to see.
+    stored.info = dict(parts.info.items())
+    stored.applist = list(parts.segments)  # type: ignore[attr-defined]
+    return SourceImage(pixels, format, name, own, (*changes, *words), _lineage=text_in(stored))
+
+
+def _shown(image: Image.Image, own: OwnFile) -> tuple[Image.Image, list[str]]:
+    """The picture in sRGB, and what was changed for that."""
+    said = own.cicp or own.profile or own.gamma or own.chromaticities
+    if own.cicp and own.cicp[1] in HDR_CODES:
+        raise ImageError(
+            f"It is an HDR picture ({HDR_CODES[own.cicp[1]]}), which can't be shown truly here. Save it as sRGB first."
+        )
+    profile = icc_of(own.profile, own.cicp, own.gamma, own.chromaticities)
+    pixels, used = to_srgb(image, profile, own.palette)
+    # Only pixels go on. It is a copy already, of Pillow's plain class, and a large picture has no room for another.
+    pixels.info = {}
+    changes = []
+    if own.mode == "CMYK":
+        changes.append("Its CMYK colours became sRGB.")
+    elif used and profile is not None and not is_srgb(profile):
+        changes.append(f"Its colours became sRGB, from {_called(own)}.")
+    elif said and not used and profile is not None:
+        changes.append("Its colour profile can't be used, and was left out.")
+    if own.depth == 16:
+        changes.append("It has 16 bits a channel, of which 8 are shown and sent.")
+    return pixels, changes
+
+
+def _called(own: OwnFile) -> str:
+    if own.cicp:
+        return "those that its cICP names"
+    return "those of its profile" if own.profile else "those of its gamma"
+
+
+def _from_memory(numbers: Numbers, name: str, words: str) -> SourceImage:
+    deep = numbers.dtype == np.uint16
+    image = Image.fromarray((numbers >> 8).astype(np.uint8) if deep else numbers)
+    own = OwnFile("", image.mode, 16 if deep else 8, _numbers=numbers if deep or image.mode == "L" else None)
+    pixels, changes = _shown(image, own)
+    if own._numbers is None:
+        # The very picture that is shown: there is no need for another copy.
+        own = replace(own, _numbers=pixels)
+    return SourceImage(pixels, "PNG", name, own, tuple([words] * bool(words) + changes))
+
+
+def _check_size(size: tuple[int, int], pixel_cap: int) -> None:
+    width, height = size
+    if width * height > pixel_cap:
+        raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
+    if not width or not height:
+        raise ImageError("It has no pixels. Choose another picture.")
 
 
 def _too_many_pixels(how_many: str, pixel_cap: int) -> str:
@@ -174,18 +237,11 @@ def _not_ours(data: bytes) -> str:
     head = data[:64].lstrip()
     if not head:
         return "The file is empty. Choose another, or save it again."
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"):
-        return (
-            "It is a HEIC photo, which no model takes. Save or share it as JPEG: on an iPhone, Settings > Camera > "
-            "Formats > Most Compatible; on a Mac, Preview > File > Export."
-        )
     if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
         return "It is an AVIF picture, which no model takes. Save it as PNG or JPEG."
     for mark, kind in (
         (b"GIF8", "a GIF"),
         (b"BM", "a BMP"),
-        (b"II*\0", "a TIFF"),
-        (b"MM\0*", "a TIFF"),
         (b"%PDF", "a PDF"),
     ):
         if head.startswith(mark):
@@ -195,9 +251,17 @@ def _not_ours(data: bytes) -> str:
     return "It is not a PNG, JPEG or WEBP picture. Save it as one of these."
 
 
-def _from_pil(image: Image.Image, pixel_cap: int) -> Image.Image:
+def _from_pil(image: Image.Image, name: str, pixel_cap: int) -> SourceImage:
     try:
-        return _upright(image, pixel_cap)
+        _check_size(image.size, pixel_cap)
+        # First, and once: a picture that failed to load passes for a whole one the second time.
+        image.load()
+        upright = _turned(image)
+        if upright.mode == "F" or upright.mode.startswith("I"):
+            array = np.asarray(upright)
+            numbers, words = judged(array.astype(array.dtype.newbyteorder("=")))
+            return _from_memory(numbers, name, words)
+        return _of_pil(upright, name, was_turned=upright is not image)
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow decodes only now, and decoders fail with any error at all
@@ -205,84 +269,63 @@ def _from_pil(image: Image.Image, pixel_cap: int) -> Image.Image:
     raise ImageError(problem)
 
 
-def _upright(image: Image.Image, pixel_cap: int) -> Image.Image:
-    width, height = image.size
-    if width * height > pixel_cap:
-        raise ImageError(_too_many_pixels(f"It is {width}x{height}, which is", pixel_cap))
-    if not width or not height:
-        raise ImageError("It has no pixels. Choose another picture.")
-    # First, and once: a picture that failed to load passes for a whole one the second time.
-    image.load()
-    turned = _turned(image)
-    profile = turned.info.get("icc_profile")
-    plain = _to_rgb(_in_srgb(turned, profile) if profile else turned)
-    # Only pixels go on. It is a copy already, of Pillow's plain class, and a large picture has no room for another.
-    plain.info = {}
-    return plain
-
-
 def _turned(image: Image.Image) -> Image.Image:
     """The picture as its EXIF says it is meant to be seen; where that is broken, as it is."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            if image.getexif().get(ORIENTATION, 1) == 1:
-                return image
-            from PIL import ImageOps
-
-            return ImageOps.exif_transpose(image)
+            orientation = image.getexif().get(ORIENTATION, 1)
+            return turned(image, orientation) if orientation in TURNS else image
     except Exception:  # noqa: BLE001 - what a camera wrote may be broken in any way
         return image
 
 
-def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    if image.mode not in ("RGB", "RGBA", "CMYK"):
-        return image
-    # Here, not above: few pictures bring a profile.
-    from PIL import ImageCms
+# What each of Pillow's modes is kept as; those that are not here, as RGB or RGBA.
+KEPT = {"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBA": "RGBA", "CMYK": "CMYK"}
 
+
+def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
+    """A picture of colours, with what Pillow still knows of its file."""
+    info = dict(image.info)
+    kept = KEPT.get(image.mode, "RGBA" if image.has_transparency_data else "RGB")
+    if "transparency" in info and kept in ("L", "RGB"):
+        kept += "A"
+    # A copy, even where the mode stays.
+    stored = image.convert(kept)
+    profile = info.get("icc_profile")
+    sound = isinstance(profile, bytes) and sound_profile(profile)
+    words = ["It was turned upright, as its EXIF says."] * was_turned
+    words += ["Its colour profile is damaged, and was not used."] * bool(profile and not sound)
+    plain = sound or "srgb" in info
+    own = OwnFile(
+        "",
+        kept,
+        profile=profile if sound else None,
+        gamma=None if plain else _number(info.get("gamma")),
+        chromaticities=None if plain else _numbers(info.get("chromaticity")),
+        density=_density(info.get("dpi")),
+        _numbers=stored,
+    )
+    pixels, changes = _shown(stored, own)
+    if kept == pixels.mode and not changes:
+        # The very picture that is shown: there is no need for another copy.
+        own = replace(own, _numbers=pixels)
+    return SourceImage(pixels, "PNG", name, own, (*words, *changes))
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and 0 < value < 100 else None
+
+
+def _numbers(values: object) -> tuple[float, ...] | None:
+    if not isinstance(values, tuple | list) or len(values) != 8:
+        return None
+    return tuple(float(value) for value in values)
+
+
+def _density(dpi: object) -> tuple[float, float] | None:
     try:
-        converted = ImageCms.profileToProfile(
-            image,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-            ImageCms.createProfile("sRGB"),
-            outputMode="RGBA" if image.mode == "RGBA" else "RGB",
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    return converted or image
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode == "F":
-        return _from_array(np.asarray(image), PIXEL_CAP)
-    see_through = image.has_transparency_data
-    return image.convert("RGBA" if see_through else "RGB")
-
-
-def _from_array(array: np.ndarray[Any, Any], pixel_cap: int) -> Image.Image:
-    shape = "x".join(map(str, array.shape))
-    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))) or 0 in array.shape:
-        raise ImageError(
-            f"An array of shape {shape} is no picture. Give (height, width), or 3 or 4 channels behind these."
-        )
-    if array.shape[0] * array.shape[1] > pixel_cap:
-        raise ImageError(_too_many_pixels("The array has", pixel_cap))
-    if array.dtype == np.bool_:
-        array = array.astype(np.uint8) * 255
-    elif array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
-    elif np.issubdtype(array.dtype, np.floating):
-        if not (np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1):
-            raise ImageError(
-                "An array of floats must lie between 0 and 1. Divide it by its greatest value first."
-            )
-        array = np.rint(array * 255).astype(np.uint8)
-    elif array.dtype != np.uint8:
-        raise ImageError(
-            f"An array of {array.dtype} is no picture. Give uint8, uint16, bool, or floats from 0 to 1."
-        )
-    image = Image.fromarray(np.ascontiguousarray(array))
-    return image if image.mode in ("RGB", "RGBA") else image.convert("RGB")
+        pair = [float(value) for value in dpi]  # type: ignore[attr-defined]
+        return sound_density(pair[0], pair[1])
+    except (IndexError, TypeError, ValueError):
+        return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,24 +12,29 @@ from PIL import Image
 
 from ..errors import ResultError
 from ..files import write
-from ..metadata import options_for
 from .own import OwnFile
+from .saving import encode, kept_file
 from .show import preview
 
-__all__ = ["FORMATS", "MIME_TYPES", "SUFFIXES", "ImageFile", "SourceImage", "encode"]
+__all__ = ["FORMATS", "MIME_TYPES", "SUFFIXES", "ImageFile", "SourceImage"]
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 MIME_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
+# What can be saved, of which no model takes the last.
+SAVED = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An encoded picture as it goes out: a name, a true MIME type, and the bytes."""
+    """An encoded picture as it goes out: a name, a true MIME type, and the bytes. `changes` tells, a sentence each,
+    what of the picture such a file can't hold.
+    """
 
     name: str
     mime: str
     data: bytes
+    changes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"ImageFile({self.name!r}, {self.mime}, {len(self.data):,} bytes)"
@@ -42,8 +46,8 @@ class SourceImage:
     what ttapi_nb itself wrote there (see `lineage`).
 
     `format` is the file format it came in (`PNG` for pixels that came from memory) and is what `file()` writes
-    unless told otherwise. Treat `pixels` as read-only. `own` is what it was before it was brought to sRGB, where that is
-    known, and `changes` what opening it changed, a sentence each.
+    unless told otherwise. Treat `pixels` as read-only. `own` is what it was before it was brought to sRGB, where
+    that is known, and `changes` what opening it changed, a sentence each.
     """
 
     pixels: Image.Image
@@ -80,15 +84,17 @@ class SourceImage:
         format = format or self.format
         return self._named(format, self._encoded(format))
 
-    def saved_file(self, format: str | None = None) -> ImageFile:
-        """The file that `save` writes: as `file()`, and where the picture has a lineage, with that."""
+    def saved_file(self, format: str | None = None, *, keep_metadata: bool = False) -> ImageFile:
+        """The file that `save` writes: the photo's own numbers in its own colours, depth and density, as far as the
+        `format` (`TIFF` too) can hold them, and its lineage; `changes` of it tells what it can't hold.
+        """
         format = format or self.format
-        if not self._lineage:
-            return self.file(format)
-        return self._named(format, encode(self.pixels, format, self._lineage))
+        data, changes = kept_file(self.pixels, self.own, format, self._lineage, keep_metadata)
+        return self._named(format, data, changes)
 
-    def _named(self, format: str, data: bytes) -> ImageFile:
-        return ImageFile(Path(self.name).stem[:80] + SUFFIXES[format], MIME_TYPES[format], data)
+    def _named(self, format: str, data: bytes, changes: tuple[str, ...] = ()) -> ImageFile:
+        suffix, mime = SUFFIXES.get(format, ".tif"), MIME_TYPES.get(format, "image/tiff")
+        return ImageFile(Path(self.name).stem[:80] + suffix, mime, data, changes)
 
     def _encoded(self, format: str) -> bytes:
         # A request asks for its size, then for itself: encode once.
@@ -106,48 +112,46 @@ class SourceImage:
         """The same picture with this lineage, as `Lineage.to_json` writes it."""
         return replace(self, _lineage=text)
 
-    def save(self, path: str | os.PathLike[str], *, as_it_came: bytes | None = None) -> Path:
-        """Write the picture to `path`, in the format of its suffix (.png, .jpg or .webp; none: its own).
+    def save(
+        self, path: str | os.PathLike[str], *, as_it_came: bytes | None = None, keep_metadata: bool = False
+    ) -> Path:
+        """Write the picture to `path`, in the format of its suffix (.png, .jpg, .webp or .tif; none: its own), with the
+        photo's own numbers, colour profile, depth and density. A JPEG of a JPEG keeps its blocks.
 
-        Of metadata the file carries only the picture's lineage, where it has one. `as_it_came` are the bytes it was
-        read from, written unchanged where the format fits. Returns where it is; raises `ResultError`.
+        Of metadata the file carries only the picture's lineage, where it has one; `keep_metadata` keeps EXIF, XMP and
+        IPTC too, but for place and maker's notes. What the format can't hold, `saved_file(format).changes` tells.
+        `as_it_came` are the bytes it was read from, written unchanged where the format fits. Returns where it is;
+        raises `ResultError`.
         """
+        return self.write(path, as_it_came=as_it_came, keep_metadata=keep_metadata)[0]
+
+    def write(
+        self, path: str | os.PathLike[str], *, as_it_came: bytes | None = None, keep_metadata: bool = False
+    ) -> tuple[Path, tuple[str, ...]]:
+        """As `save`, and returns also what the file could not hold, a sentence each."""
         where = _place(path)
         where = where if where.suffix else where.with_name(where.name + SUFFIXES[self.format])
-        formats = {suffix: format for format, suffix in SUFFIXES.items()} | {".jpeg": "JPEG"}
-        format = formats.get(where.suffix.lower())
+        format = SAVED.get(where.suffix.lower())
         if format is None:
             raise ResultError(
-                f"{_cut(where.name)!r} has a suffix that can't be written. Use .png, .jpg or .webp."
+                f"{_cut(where.name)!r} has a suffix that can't be written. Use .png, .jpg, .webp or .tif."
             )
         try:
-            data = as_it_came if as_it_came and format == self.format else self.saved_file(format).data
-            write(where, data)
+            if as_it_came and format == self.format:
+                file = self._named(format, as_it_came)
+            else:
+                file = self.saved_file(format, keep_metadata=keep_metadata)
+            write(where, file.data)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             problem = f"{_cut(where)} could not be written ({why}). Choose another place."
         else:
-            return where
+            return where, file.changes
         raise ResultError(problem)
 
     def preview(self, longest: int) -> Image.Image:
         """The pixels, scaled down (never up) until no side is over `longest` pixels."""
         return preview(self.pixels, longest)
-
-
-def encode(pixels: Image.Image, format: str, lineage: str = "") -> bytes:
-    """`pixels` as a file with no metadata but `lineage`. JPEG drops transparency; PNG and WEBP keep every pixel as it
-    is.
-    """
-    out = io.BytesIO()
-    more = options_for(format, lineage) if lineage else {}
-    if format == "JPEG":
-        pixels.convert("RGB").save(out, "JPEG", quality=95, subsampling=0, **more)
-    elif format == "WEBP":
-        pixels.save(out, "WEBP", lossless=True, exact=True, quality=50, **more)
-    else:
-        pixels.save(out, "PNG", **more)
-    return out.getvalue()
 
 
 def _place(path: str | os.PathLike[str]) -> Path:

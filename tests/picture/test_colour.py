@@ -1,0 +1,120 @@
+"""Colours of files are brought to sRGB; the values are Chromium's for the same files, or the formula's."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.picture.making import ADOBE_RGB, DISPLAY_P3, chrm, chunk, gama, grey_profile, iccp, jpeg, png
+from ttapi_nb import ImageError, open_image
+from ttapi_nb.picture.colour import PRIMARIES, icc_of
+
+FIELD = Path(__file__).parents[1] / "fixtures" / "field"
+GREYS = np.arange(256, dtype=np.uint8).reshape(16, 16)
+COLOURS = np.random.default_rng(2).integers(0, 256, (20, 20, 3)).astype(np.uint8)
+
+
+def curve(
+    linear: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Linear light as sRGB, 0 to 255."""
+    linear = linear.clip(0, 1)
+    return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+
+
+def shown(data: bytes) -> NDArray[np.int64]:
+    """The picture's pixels."""
+    return np.asarray(open_image(data).pixels.convert("RGB")).astype(int)
+
+
+@pytest.mark.parametrize("way", ["gAMA", "PNG ICC", "JPEG ICC", "alpha ICC", "cICP"])
+def test_linear_greys(way: str) -> None:
+    """Linear light gets its curve, however a file says that it is linear."""
+    data = {
+        "gAMA": png(GREYS, gama(1.0)),
+        "PNG ICC": png(GREYS, iccp(grey_profile(1.0))),
+        "JPEG ICC": jpeg(GREYS, "L", icc_profile=grey_profile(1.0)),
+        "alpha ICC": png(np.dstack([GREYS, np.full_like(GREYS, 255)]), iccp(grey_profile(1.0))),
+        "cICP": png(GREYS, chunk(b"cICP", bytes([1, 8, 0, 1]))),
+    }[way]
+    stored = np.asarray(Image.open(io.BytesIO(data)).convert("L")) if way == "JPEG ICC" else GREYS
+    assert np.abs(shown(data)[:, :, 1] - curve(stored / 255)).max() <= 1
+
+
+def test_wide_colours() -> None:
+    """Display P3 and Adobe RGB become sRGB by their primaries, clipped where sRGB has no such colour."""
+    to_srgb = np.array([[1.2249, -0.2247, 0], [-0.0420, 1.0419, 0], [-0.0197, -0.0786, 1.0979]])
+    light = np.where(
+        COLOURS / 255 <= 0.04045, COLOURS / 255 / 12.92, ((COLOURS / 255 + 0.055) / 1.055) ** 2.4
+    )
+    expected = curve(light @ to_srgb.T)
+    index = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    palette = png(index, iccp(DISPLAY_P3), chunk(b"PLTE", COLOURS.reshape(-1, 3)[:200].tobytes()), colour=3)
+    for data, wanted in (
+        (png(COLOURS, iccp(DISPLAY_P3)), expected),
+        (png(COLOURS, chunk(b"cICP", bytes([12, 13, 0, 1]))), expected),
+        (palette, expected.reshape(-1, 3)[:200].reshape(10, 20, 3)),
+        (png(COLOURS.astype(np.uint16) * 257, iccp(DISPLAY_P3)), expected),
+    ):
+        assert np.abs(shown(data) - wanted).max() <= 1.5
+    green = shown(png(np.full((1, 1, 3), (0, 200, 0), np.uint8), iccp(ADOBE_RGB)))[0, 0]
+    assert np.abs(green - [0, 200, 0]).max() <= 1
+
+
+def test_what_comes_first() -> None:
+    """CICP comes before a profile, that before sRGB's chunk, and that before gamma, as browsers have it."""
+    plain = png(COLOURS)
+    srgb = chunk(b"sRGB", b"\0")
+    for data in (
+        png(COLOURS, chunk(b"cICP", bytes([1, 13, 0, 1])), iccp(DISPLAY_P3)),
+        png(COLOURS, srgb, gama(1.0)),
+        png(COLOURS, gama(0.45455)),
+        png(COLOURS, chrm(PRIMARIES[12])),
+        png(COLOURS, iccp(grey_profile(1.0))),
+    ):
+        assert np.array_equal(shown(data), shown(plain))
+    assert np.array_equal(
+        shown(png(COLOURS, iccp(DISPLAY_P3), gama(1.0))), shown(png(COLOURS, iccp(DISPLAY_P3)))
+    )
+    both = png(COLOURS, chrm(PRIMARIES[12]), gama(0.45455))
+    assert not np.array_equal(shown(both), shown(plain))
+
+
+def test_files_of_the_field() -> None:
+    """A linear PNG and a linear grey JPEG are as bright as in a browser, and said to be converted."""
+    for name in ("gama1.png", "gray_g1.0.jpg", "adobe.jpg", "cmyk.jpg"):
+        assert "sRGB" in " ".join(open_image(FIELD / name).changes)
+    stored = np.asarray(Image.open(FIELD / "gray_g1.0.jpg"))
+    found = np.asarray(open_image(FIELD / "gray_g1.0.jpg").pixels)[:, :, 0]
+    assert np.abs(found - curve(stored / 255)).max() <= 1
+
+
+@pytest.mark.parametrize("code", [16, 18])
+def test_hdr_is_refused(code: int) -> None:
+    """A picture in PQ or HLG, which would look wrong in sRGB, is refused with what to do."""
+    with pytest.raises(ImageError, match=r"HDR.*Save it as sRGB"):
+        open_image(png(COLOURS, chunk(b"cICP", bytes([9, code, 0, 1]))))
+
+
+def test_broken_profiles() -> None:
+    """A profile that is cut off or empty of tables is left out, and that is told."""
+    for profile in (DISPLAY_P3[:200], DISPLAY_P3[:128] + b"\xff" * 4, DISPLAY_P3[:132].ljust(400, b"\0")):
+        opened = open_image(png(COLOURS, iccp(profile)))
+        assert np.array_equal(np.asarray(opened.pixels), COLOURS)
+    assert icc_of(None, None, 1e-9) is None
+    assert icc_of(None, None, 0.5, (0.0,) * 8) is None
+
+
+def test_a_pil_image_with_a_profile() -> None:
+    """What Pillow knows of a file's colours is gone by, as if the file had been given."""
+    for data in (
+        png(COLOURS, iccp(DISPLAY_P3)),
+        png(COLOURS, gama(1.0)),
+        png(GREYS, iccp(grey_profile(1.8))),
+    ):
+        assert open_image(Image.open(io.BytesIO(data))).digest == open_image(data).digest

@@ -1,0 +1,63 @@
+"""From sRGB back to a photo's own colours: what `colour` does, the other way round."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .colour import icc_of, is_srgb
+from .own import OwnFile
+
+__all__ = ["is_plain", "to_own"]
+
+SPACES = {b"RGB ": "RGB", b"CMYK": "CMYK", b"GRAY": "L"}
+
+
+def is_plain(own: OwnFile) -> bool:
+    """Whether its own numbers are those of the sRGB picture that is shown."""
+    # A profile of sRGB's colours may still be a level off.
+    return own.mode in ("RGB", "RGBA") and own.depth == 8 and _profile(own) is None
+
+
+def to_own(colours: Image.Image, own: OwnFile) -> NDArray[Any]:
+    """The colours of `colours`, `RGB` in sRGB, as numbers of the photo's kind: (height, width), or with 3 or 4 channels
+    behind, of its depth and without transparency. A palette's are `RGB`.
+    """
+    mode = own.mode.rstrip("A") if own.mode not in ("P", "CMYK") else {"P": "RGB"}.get(own.mode, own.mode)
+    profile = _profile(own)
+    found = colours if profile is None or is_srgb(profile) else _converted(colours, profile, mode)
+    if found.mode != mode:
+        found = found.convert(mode)
+    numbers = np.asarray(found)
+    return numbers.astype(np.uint16) * 257 if own.depth == 16 else numbers
+
+
+def _profile(own: OwnFile) -> bytes | None:
+    return icc_of(own.profile, own.cicp, own.gamma, own.chromaticities)
+
+
+def _converted(colours: Image.Image, profile: bytes, mode: str) -> Image.Image:
+    # Here, not above: few pictures bring a profile.
+    from PIL import ImageCms
+
+    space = SPACES.get(profile[16:20], "")
+    if space != mode and (space, mode) != ("RGB", "L"):
+        # A profile for other colours was not used on the way here either.
+        return colours
+    try:
+        found = ImageCms.profileToProfile(
+            colours,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode=space,
+            flags=ImageCms.Flags.HIGHRESPRECALC,
+        )
+    except (ImageCms.PyCMSError, MemoryError, OSError, TypeError, ValueError):
+        # Some profiles only know the way to sRGB.
+        return colours
+    return found or colours

@@ -1,0 +1,161 @@
+"""JPEG: its segments read forgivingly."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import ImageError
+from .parts import PROFILE_CAP, Parts, density_in, orientation_in, sound_density, sound_profile
+from .png import DAMAGED
+
+__all__ = ["END", "START", "read_jpeg"]
+
+START, END = b"\xff\xd8", b"\xff\xd9"
+ICC, EXIF, XMP = b"ICC_PROFILE\0", b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+PHOTOSHOP, MULTIPLE = b"Photoshop 3.0\0", b"MPF\0"
+# Tables, frame headers, restart interval: what the pixels can't do without. JFIF and Adobe name the colours.
+NEEDED = {0xDB, 0xC4, 0xCC, 0xDD, 0xDC, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xD0)}
+FRAMES = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+# Within the compressed data: any marker but those that belong there.
+MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+GAIN_MAPS = (b"hdrgm", b"HDRGainMap", b"urn:iso:std:iso:ts:21496:-1")
+
+
+@dataclass
+class _Found:
+    """What the segments before the first scan hold."""
+
+    kept: list[bytes] = field(default_factory=lambda: [START])
+    profile: dict[int, bytes] = field(default_factory=dict)
+    promised: int = 0
+    info: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    segments: list[tuple[str, bytes]] = field(default_factory=list)
+    components: int = 0
+    size: tuple[int, int] = (0, 0)
+    density: tuple[float, float] | None = None
+    several: bool = False
+    gain_map: bool = False
+    junk: bool = False
+
+
+def read_jpeg(data: bytes) -> Parts:
+    """A JPEG file's parts. Raises `ImageError` where its pixels can't be found."""
+    found = _Found()
+    scan = _walk(data, found)
+    if scan is None or found.components not in MODES:
+        raise ImageError(DAMAGED)
+    changes = []
+    if found.junk:
+        changes.append("Bytes in the file that belong to nothing were skipped.")
+    whole = ended(data, scan)
+    if not whole:
+        changes.append("The end of the file is missing.")
+    profile = _profile(found)
+    if profile is None and found.promised:
+        changes.append("Its colour profile is damaged, and was not used.")
+    if found.gain_map:
+        changes.append("Its HDR gain map was left out.")
+    elif found.several:
+        changes.append("The file holds further pictures, which were left out.")
+    exif = found.metadata.get("exif", b"")
+    return Parts(
+        "JPEG",
+        # An 0xFF that was cut off from its marker would take ours with it.
+        b"".join(found.kept) + (data[scan:] if whole else data[scan:].rstrip(b"\xff") + END),
+        found.size,
+        MODES[found.components],
+        profile=profile,
+        orientation=orientation_in(exif) if exif else 1,
+        density=found.density or (density_in(exif) if exif else None),
+        metadata=found.metadata,
+        info=found.info,
+        segments=tuple(found.segments),
+        changes=tuple(changes),
+    )
+
+
+def _walk(data: bytes, found: _Found) -> int | None:
+    """Read the segments, and return where the first scan begins."""
+    place = len(START)
+    while place < len(data):
+        start = data.find(b"\xff", place)
+        if start < 0:
+            return None
+        found.junk = found.junk or start > place
+        place = start
+        while data[place : place + 1] == b"\xff":
+            place += 1
+        marker = data[place] if place < len(data) else 0xD9
+        place += 1
+        if marker == 0xDA:
+            return place - 2
+        if marker == 0xD9:
+            return None
+        if marker in (0x00, 0x01, 0xD8, *range(0xD0, 0xD8)):
+            found.junk = found.junk or marker != 0x01
+            continue
+        length = int.from_bytes(data[place : place + 2])
+        body = data[place + 2 : place + length]
+        if length < 2:
+            found.junk = True
+            continue
+        if marker in NEEDED or marker in (0xE0, 0xEE):
+            found.kept += [b"\xff", bytes([marker]), data[place : place + length]]
+        if marker in FRAMES and len(body) >= 6 and not found.components:
+            found.components = body[5]
+            found.size = int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
+        if 0xE0 <= marker <= 0xEF:
+            _application(marker, body, found)
+        place += length
+    return None
+
+
+def _application(marker: int, body: bytes, found: _Found) -> None:
+    if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
+        scale = {1: 1.0, 2: 2.54}.get(body[7])
+        if scale:
+            found.density = sound_density(
+                int.from_bytes(body[8:10]) * scale, int.from_bytes(body[10:12]) * scale
+            )
+    elif marker == 0xE1 and body.startswith(EXIF):
+        found.metadata.setdefault("exif", body)
+    elif marker == 0xE1 and body.startswith(XMP):
+        packet = body[len(XMP) :]
+        found.info.setdefault("xmp", packet)
+        found.metadata.setdefault("xmp", packet)
+    elif marker == 0xE2 and body.startswith(ICC) and len(body) > 14:
+        number, found.promised = body[12], max(body[13], 1)
+        found.profile.setdefault(number, body[14:])
+    elif marker == 0xE2 and body.startswith(MULTIPLE):
+        found.several = True
+    elif marker == 0xED and body.startswith(PHOTOSHOP):
+        found.metadata["iptc"] = found.metadata.get("iptc", b"") + body[len(PHOTOSHOP) :]
+    if marker in (0xE1, 0xE2) and any(name in body for name in GAIN_MAPS):
+        found.gain_map = True
+    found.segments.append((f"APP{marker & 15}", body))
+
+
+def _profile(found: _Found) -> bytes | None:
+    parts = [found.profile.get(number) for number in range(1, found.promised + 1)]
+    whole = b"".join(part for part in parts if part is not None)
+    sound = None not in parts and len(whole) <= PROFILE_CAP and sound_profile(whole)
+    return whole if sound else None
+
+
+def ended(data: bytes, scan: int) -> bool:
+    """Whether the file has its end marker, somewhere behind where the first scan begins."""
+    place = scan
+    while True:
+        marker = MARKER.search(data, place)
+        if marker is None:
+            return False
+        if marker.group() == END:
+            return True
+        place = marker.end()
+        # A table or the head of the next scan, which may hold such bytes by chance.
+        if 0xC0 <= marker.group()[1] <= 0xFE:
+            place += max(int.from_bytes(data[place : place + 2]), 2)
