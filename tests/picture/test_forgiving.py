@@ -119,6 +119,15 @@ def test_odd_jpegs(progressive: bool) -> None:
         open_image(whole[: len(whole) // 2])
 
 
+def test_a_progressive_jpeg_without_its_last_scans() -> None:
+    """Cut off between two of its scans, such a picture is whole but coarse: it is refused."""
+    whole = jpeg(ARRAY, progressive=True)
+    scans = [place for place in range(len(whole)) if whole[place : place + 2] == b"\xff\xda"]
+    for scan in (scans[1], scans[-1]):
+        with pytest.raises(ImageError, match="damaged"):
+            open_image(whole[: whole.rindex(b"\xff\xc4", 0, scan)])
+
+
 def test_further_pictures_are_told() -> None:
     """A phone's gain map, the second picture of its file and an animation's other frames are told of."""
     photo = Image.fromarray(ARRAY)

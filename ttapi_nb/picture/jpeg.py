@@ -51,7 +51,9 @@ def read_jpeg(data: bytes) -> Parts:
     changes = []
     if found.junk:
         changes.append("Bytes in the file that belong to nothing were skipped.")
-    whole = ended(data, scan)
+    whole, complete = _ended(data, scan, found.components)
+    if not whole and not complete:
+        raise ImageError(DAMAGED)
     if not whole:
         changes.append("The end of the file is missing.")
     profile = _profile(found)
@@ -146,16 +148,28 @@ def _profile(found: _Found) -> bytes | None:
     return whole if sound else None
 
 
-def ended(data: bytes, scan: int) -> bool:
-    """Whether the file has its end marker, somewhere behind where the first scan begins."""
-    place = scan
+def _ended(data: bytes, scan: int, components: int) -> tuple[bool, bool]:
+    """Whether the file has its end marker, somewhere behind where the first scan begins, and whether it has scans for
+    every bit of every component.
+    """
+    place, exact = scan, set[tuple[int, int]]()
     while True:
         marker = MARKER.search(data, place)
-        if marker is None:
-            return False
-        if marker.group() == END:
-            return True
+        if marker is None or marker.group() == END:
+            return marker is not None, len(exact) == 64 * components
         place = marker.end()
-        # A table or the head of the next scan, which may hold such bytes by chance.
+        # A table or the head of a scan, which may hold such bytes by chance.
         if 0xC0 <= marker.group()[1] <= 0xFE:
-            place += max(int.from_bytes(data[place : place + 2]), 2)
+            length = max(int.from_bytes(data[place : place + 2]), 2)
+            if marker.group() == b"\xff\xda":
+                exact |= set(_exact(data[place + 2 : place + length]))
+            place += length
+
+
+def _exact(head: bytes) -> list[tuple[int, int]]:
+    """The components and the numbers of their coefficients that a scan brings to the last bit."""
+    count = head[0] if head else 0
+    if len(head) < 4 + 2 * count or head[3 + 2 * count] & 15:
+        return []
+    first, last = head[1 + 2 * count], head[2 + 2 * count]
+    return [(head[1 + 2 * each], at) for each in range(count) for at in range(first, min(last, 63) + 1)]
