@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["make_private_folder", "replacing", "sync_folder", "write"]
+__all__ = ["PRIVATE_FILE", "make_private_folder", "replacing", "sync_folder", "write"]
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 # What a new file may be at most; the user's umask takes away from it.
