@@ -41,6 +41,7 @@ def test_a_cassette_of_version_1_is_replayed() -> None:
     mask = Mask((32, 32)).rectangle((8, 8, 24, 20))
     photo = FIXTURES / "room.png"
     response = client.images.edit(image=photo, prompt="a red sofa", mask=mask, size="1024x1024")
+    assert response.data[0].data is not None
     assert open_image(response.data[0].data).pixels.getcolors() == [(32 * 32, (0, 128, 128))]
     assert response.usage is not None
     assert response.usage.total_tokens == 30

@@ -146,7 +146,7 @@ def made() -> list[Any]:
 
 def within(widget: Any) -> list[Any]:
     """The widgets that a widget's attributes hold."""
-    found, waiting = [], [widget]
+    found, waiting = list[Any](), [widget]
     while waiting:
         one = waiting.pop()
         for value in [*vars(one).values(), *getattr(one, "_trait_values", {}).values()]:

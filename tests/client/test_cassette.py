@@ -13,12 +13,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+import unicodedata
 import warnings
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -848,13 +849,13 @@ def test_what_no_exchange_has_is_not_read(tape: Path, kind: str) -> None:
 def test_accents_piled_up_cost_no_square(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A prompt of accents that are in no order is compared without bringing all of them into one."""
     asked: list[int] = []
-    normalize = cassette.unicodedata.normalize
+    normalize = unicodedata.normalize
 
-    def watched(form: Any, text: str) -> str:
+    def watched(form: Literal["NFC"], text: str) -> str:
         asked.append(len(text))
         return normalize(form, text)
 
-    monkeypatch.setattr(cassette.unicodedata, "normalize", watched)
+    monkeypatch.setattr(unicodedata, "normalize", watched)
     tape.write_bytes(_many(ENTRY | {"prompt": "a" + "\u0301\u0316" * 50_000 + " e\u0301"}, 3))
     assert len(cassette.Player(tape).recorded) == 1
     assert max(asked) <= cassette.LONGEST_WORD

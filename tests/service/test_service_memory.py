@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from ttapi_nb.picture import open_image
 from ttapi_nb.service import Service, app, rules
 from ttapi_nb.service.body import Body, Upload
 from ttapi_nb.service.memory import DECODING, WORK_MEMORY, Gate, decoding_of
@@ -100,13 +101,12 @@ def test_large_pictures_are_decoded_one_after_another(
     """Where two pictures have no room together, they are never open at once, and all requests are answered."""
     monkeypatch.setattr(app, "work", Gate(DECODING * 256 * 256 + 1000))
     opened, most = list[int](), list[int]()
-    read = rules.open_image
 
     def watched(*given: Any, **more: Any) -> Any:
         opened.append(1)
         most.append(len(opened))
         try:
-            return read(*given, **more)
+            return open_image(*given, **more)
         finally:
             opened.pop()
 

@@ -53,7 +53,7 @@ def target(kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", GOOD)
 def test_any_message_does_no_harm(kind: str) -> None:
-    """Each field missing, and of every wrong type, with every wrong buffer, raises nothing: the good one still works."""
+    """Each field missing, and of every wrong type, and every wrong buffer raise nothing; the good one works."""
     message, data = GOOD[kind]
     widget = target(kind)
     changed: list[Any] = [*ODD]

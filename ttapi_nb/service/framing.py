@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterator
 from email import errors
 from email.message import Message
-from typing import BinaryIO
+from io import BufferedReader
+from typing import Any
 
 from .refusal import Refusal
 
@@ -72,12 +73,12 @@ def _check_head(headers: Message) -> None:
         raise Refusal("The request's headers are broken. Let the HTTP library write them.")
 
 
-def pieces(file: BinaryIO, length: int) -> Iterator[bytes]:
+def pieces(file: BufferedReader[Any], length: int) -> Iterator[bytes]:
     """The body, which `body_length` told the length of. Raises `Refusal` and `CutOffError`."""
     return _chunks(file) if length == CHUNKED else _exactly(file, length)
 
 
-def _exactly(file: BinaryIO, length: int) -> Iterator[bytes]:
+def _exactly(file: BufferedReader[Any], length: int) -> Iterator[bytes]:
     while length > 0:
         piece = file.read(min(length, PIECE))
         if not piece:
@@ -86,7 +87,7 @@ def _exactly(file: BinaryIO, length: int) -> Iterator[bytes]:
         yield piece
 
 
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
+def _chunks(file: BufferedReader[Any]) -> Iterator[bytes]:
     extra = EXTRA_CAP
     while True:
         line = _line(file)
@@ -107,7 +108,7 @@ def _chunks(file: BinaryIO) -> Iterator[bytes]:
             raise Refusal(BROKEN)
 
 
-def _line(file: BinaryIO) -> bytes:
+def _line(file: BufferedReader[Any]) -> bytes:
     line = file.readline(LINE_CAP)
     if not line or (not line.endswith(b"\n") and len(line) < LINE_CAP):
         raise CutOffError

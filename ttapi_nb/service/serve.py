@@ -185,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.rfile.close()
         self.inbox = Inbox(self.connection)
-        self.rfile = io.BufferedReader(self.inbox, 16_384)
+        self.reader = self.rfile = io.BufferedReader(self.inbox, 16_384)
         self.headers = Message()
         self.expects = False
         # Bytes of the request that are still to come; None where nobody knows.
@@ -207,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _more(self) -> bool:
         try:
-            return bool(self.rfile.peek(1))
+            return bool(self.reader.peek(1))
         except OSError:
             return False
 
@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
         self.inbox.allow(self.server.body_seconds, NO_LIMIT)
         with self.server.bodies.lot() as lot, io.BytesIO() as collected:
-            for piece in pieces(self.rfile, length):
+            for piece in pieces(self.reader, length):
                 if collected.tell() + len(piece) > BODY_CAP:
                     raise too_large
                 lot.grow(len(piece))

@@ -32,7 +32,7 @@ def field_of(message: object, name: str, kind: type[Kind]) -> Kind | None:
     """
     value = message.get(name) if isinstance(message, dict) else None
     # True is no number, whatever Python says; and no count of bytes or marks is below 0 or beyond this.
-    if type(value) is not kind or (kind is int and not 0 <= value < 1 << 53):
+    if type(value) is not kind or (isinstance(value, int) and not 0 <= value < 1 << 53):
         return None
     return value
 
