@@ -680,3 +680,40 @@ def test_steps_are_values() -> None:
     step = _step()
     with pytest.raises(TypeError):
         step.options["n"] = 3  # type: ignore[index]
+
+
+HEAVY = {
+    "an ellipse": lambda mask: mask.ellipse((0, 0, 10_000, 10_000)),
+    "a polygon": lambda mask: mask.polygon([(0, 0), (10_000, 0), (0, 10_000), (9_999, 9_999)]),
+    "a rectangle": lambda mask: mask.rectangle((0, 0, 10_000, 10_000)),
+    "a brush": lambda mask: mask.paint([(5000, 5000)], radius=9000),
+    "a long stroke": lambda mask: mask.paint([(0, 0), (10_000, 10_000)], radius=1),
+    "growing": lambda mask: mask.rectangle((1, 1, 9, 9)).grow(30),
+    "growing far": lambda mask: mask.rectangle((1, 1, 9, 9)).shrink(9000),
+}
+
+
+@pytest.mark.parametrize("kind", HEAVY)
+def test_masks_that_would_fill_the_memory(kind: str) -> None:
+    """A drawing of a few hundred bytes that would hold gigabytes while it is drawn is not brought back."""
+    step = replace(
+        _drawn(HEAVY[kind](Mask((10_000, 10_000)))), sources=(Origin("a.png", (10_000, 10_000), "ab" * 32),)
+    )
+    assert len(step.drawing) < 1000
+    assert step.mask is None
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_pipes_and_links_beside_a_result_are_not_opened(photo: Image.Image, tmp_path: Path) -> None:
+    """Where a source is looked for, what is no regular file is passed over: a pipe would keep its reader for ever."""
+    os.mkfifo(tmp_path / "room.png")
+    (tmp_path / "other.png").symlink_to("/dev/zero")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    photo.save(tmp_path / "z.png")
+    source = open_image(photo)
+    origin = Origin("room.png", (64, 64), source.digest)
+    path = tmp_path / "result.png"
+    path.write_bytes(_png(Lineage((_step(sources=(origin,)),)).to_json()))
+    found = open_result(path).source
+    assert found is not None
+    assert found.name == "z.png"

@@ -29,7 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument("--port", type=int, default=8000, help="the port to listen on, 0 for any that is free")
     serve.add_argument("--seed", type=int, default=0, help="makes results repeatable")
     serve.add_argument(
-        "--envelope", choices=("ttapi", "openai"), default="ttapi", help="how errors are written"
+        "--envelope",
+        choices=("auto", "ttapi", "openai"),
+        default="auto",
+        help="how errors are written: as OpenAI does to clients that send Authorization: Bearer, and as TTAPI does to "
+        "others (auto), or always as one of them",
     )
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"

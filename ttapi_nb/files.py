@@ -10,7 +10,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["close_to_others", "make_private_folder", "new_private_file", "replacing", "sync_folder", "write"]
+__all__ = [
+    "PRIVATE_FILE",
+    "close_to_others",
+    "make_private_folder",
+    "new_private_file",
+    "replacing",
+    "sync_folder",
+    "write",
+]
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 # What a new file may be at most; the user's umask takes away from it.

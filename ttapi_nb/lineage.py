@@ -40,6 +40,7 @@ __all__ = [
     "Origin",
     "Step",
     "bare_name",
+    "is_drawable",
     "lineage_of",
     "next_lineage",
     "open_result",
@@ -61,8 +62,9 @@ OPTIONS = tuple(
     for item in fields(EditRequest)
     if item.name not in ("image", "prompt", "mask", "model", "user", "extra_body", "stream", "partial_images")
 )
-# What drawing a mask may cost, in pixels that are looked at: about half a minute.
-WORK_CAP = 2e10
+# What drawing a mask may cost, in pixels that are looked at, about a quarter of a minute; and in bytes at once.
+WORK_CAP = 1e10
+MEMORY_CAP = 800e6
 # How many files of a folder are looked at for a source, and how many of these are opened whole.
 LOOKED_AT, OPENED = 200, 8
 # Longer than any word the service takes as a model or an option.
@@ -135,8 +137,7 @@ class Step:
         except MaskError:
             return None
         # A few bytes of a hostile file may ask for hours of drawing.
-        fits = mask.size == self.source.size and _work(mask) <= WORK_CAP
-        return mask if fits else None
+        return mask if mask.size == self.source.size and is_drawable(mask) else None
 
 
 @dataclass(frozen=True)
@@ -492,8 +493,20 @@ def _short(text: str, most: int = 40) -> str:
 # A mask's cost, and a source's place
 
 
-def _work(mask: Mask) -> float:
-    """About how many pixels are looked at to draw a mask; a stroke's cost ten times as much as others."""
+def is_drawable(mask: Mask) -> bool:
+    """Whether a mask that came from elsewhere can be drawn in bearable time and memory."""
+    costs = _costs(mask)
+    return (
+        math.fsum(work for work, _ in costs) <= WORK_CAP
+        and max((held for _, held in costs), default=0) <= MEMORY_CAP
+    )
+
+
+def _costs(mask: Mask) -> list[tuple[float, float]]:
+    """For each mark about how many pixels are looked at to draw it, and how many bytes are held at once for it.
+
+    A stroke's pixels cost ten times as much as others.
+    """
     width, height = mask.size
 
     def area(xs: Iterable[float], ys: Iterable[float], reach: float) -> float:
@@ -502,21 +515,28 @@ def _work(mask: Mask) -> float:
         down = min(height, max(ys) + reach) - max(0, min(ys) - reach)
         return max(0.0, across) * max(0.0, down)
 
-    def cost(mark: Mark) -> float:
+    def cost(mark: Mark) -> tuple[float, float]:
         if isinstance(mark, Stroke):
             points = mark.points
-            return 10 * sum(
+            areas = [
                 area((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1)
                 for one, two in zip(points, points[1:] or points, strict=False)
-            )
+            ]
+            # Distances are floats, and there are several of them.
+            return 10 * sum(areas), 20 * max(areas)
         if isinstance(mark, Shape):
-            return 16 * area((x for x, _ in mark.points), (y for _, y in mark.points), 0)
+            covered = area((x for x, _ in mark.points), (y for _, y in mark.points), 0)
+            # A rectangle is worked out in floats, the others are drawn four times as large.
+            return 16 * covered, 17 * covered
         if isinstance(mark, Bitmap):
-            return mark.size[0] * mark.size[1]
-        rows = 2 * min(mark.pixels, height) + 1 if mark.what in ("grow", "shrink") else 4
-        return width * height * rows
+            return mark.size[0] * mark.size[1], 2 * mark.size[0] * mark.size[1]
+        grows = mark.what in ("grow", "shrink")
+        reach = min(mark.pixels, max(width, height))
+        rows = 2 * min(mark.pixels, height) + 1 if grows else 4
+        padded = (width + 2 * min(reach, width)) * height
+        return width * height * rows, padded * (2 + math.log2(2 * reach + 2)) if grows else 4 * width * height
 
-    return math.fsum(cost(mark) for mark in mask.marks)
+    return [cost(mark) for mark in mask.marks]
 
 
 def _beside(file: ImageSource, origin: Origin, pixel_cap: int) -> SourceImage | None:
@@ -545,7 +565,8 @@ def _candidates(folder: Path, origin: Origin) -> list[Path]:
     """Some pictures of a folder, those of the right name first."""
     found: list[Path] = []
     try:
-        for path in folder.iterdir():
+        # A folder may hold millions of other files.
+        for path in itertools.islice(folder.iterdir(), 50 * LOOKED_AT):
             if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
                 found.append(path)
                 if len(found) == LOOKED_AT:

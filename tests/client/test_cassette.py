@@ -13,12 +13,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+import unicodedata
 import warnings
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -817,3 +818,88 @@ def test_memory_is_bounded(tmp_path: Path) -> None:
     *said, megabytes = done.stdout.split()
     assert said == ["refused"] * len(bombs)
     assert int(megabytes) < 200
+
+
+def _many(entry: dict[str, Any], count: int) -> bytes:
+    written = json.dumps(entry).encode()
+    return _zip(
+        {"ttapi_nb.json": HEAD} | {f"exchanges/{number:06d}.json": written for number in range(count)}
+    )
+
+
+SLOW: dict[str, dict[str, Any]] = {
+    "many pictures": ENTRY | {"images": [["0" * 64, 1, 1]] * 20_000},
+    "many options": ENTRY | {"options": {f"o{number}": 1 for number in range(100_000)}},
+    "a long option": ENTRY | {"options": {"size": "x" * 1_000_000}},
+    "a long model": ENTRY | {"model": "x" * 1_000_000},
+    "an endless prompt": ENTRY | {"prompt": "x" * 1_500_000},
+    "extra that is no digest": ENTRY | {"extra": "x" * 1_000_000},
+    "a picture without a digest": ENTRY | {"images": [["../../etc/passwd", 1, 1]]},
+}
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_what_no_exchange_has_is_not_read(tape: Path, kind: str) -> None:
+    """An exchange that would cost minutes to look at, and kilobytes to pack, is refused before it is compared."""
+    tape.write_bytes(_many(SLOW[kind], 30))
+    with pytest.raises(SettingsError, match="not what a recording holds"):
+        cassette.Player(tape)
+
+
+def test_accents_piled_up_cost_no_square(tape: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prompt of accents that are in no order is compared without bringing all of them into one."""
+    asked: list[int] = []
+    normalize = unicodedata.normalize
+
+    def watched(form: Literal["NFC"], text: str) -> str:
+        asked.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", watched)
+    tape.write_bytes(_many(ENTRY | {"prompt": "a" + "\u0301\u0316" * 50_000 + " e\u0301"}, 3))
+    assert len(cassette.Player(tape).recorded) == 1
+    assert max(asked) <= cassette.LONGEST_WORD
+
+
+def test_a_word_is_found_however_it_was_typed() -> None:
+    """The same letters with other bytes are the same prompt."""
+    assert (
+        cassette._plain("un cafe\u0301 noir\r\n")
+        == cassette._plain("un caf\u00e9 noir")
+        == "un caf\u00e9 noir"
+    )
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no modes")
+def test_a_new_recording_is_its_owners_alone(server: Server, photo: Image.Image, tape: Path) -> None:
+    """Under an ordinary umask nobody else reads a new one; one that was shared stays shared, and folders are let be."""
+    before = os.umask(0o022)
+    try:
+        folder = tape.parent.stat().st_mode
+        client = record(server, tape)
+        assert tape.stat().st_mode & 0o777 == 0o600
+        client.images.edit(image=photo, prompt="a")
+        assert tape.stat().st_mode & 0o777 == 0o600
+        tape.chmod(0o644)
+        client.images.edit(image=photo, prompt="b")
+        assert tape.stat().st_mode & 0o777 == 0o644
+        assert tape.parent.stat().st_mode == folder
+        assert [path.name for path in tape.parent.iterdir() if path.suffix == ".part"] == []
+    finally:
+        os.umask(before)
+
+
+def test_a_relative_place_stays_where_it_was(
+    server: Server, photo: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change of the working directory, recording and replaying go on in the file that was meant."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    client = record(server, Path("a.zip"))
+    client.images.edit(image=photo, prompt="a")
+    replaying = Client.replay("a.zip")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    client.images.edit(image=photo, prompt="b")
+    assert replaying.images.edit(image=photo, prompt="a").data[0].data
+    assert len(Client.replay(tmp_path / "a.zip").recorded) == 2
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import io
 import json
 import socket
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import numpy as np
 import openai
 import pytest
 from PIL import Image
 
 from ttapi_nb.service import Service, serve
-from ttapi_nb.service.serve import BODY_CAP, LocalServer
+from ttapi_nb.service.inbox import Store
+from ttapi_nb.service.serve import BODY_CAP, LINES, LocalServer
+
+# `ttapi_nb.service.serve` is the function, once the room is imported.
+serving = sys.modules["ttapi_nb.service.serve"]
 
 
 def running(service: Service | None = None, host: str = "127.0.0.1") -> Iterator[LocalServer]:
@@ -179,42 +186,32 @@ def raw(server: LocalServer, request: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("headers", "status"),
-    [
-        (b"Transfer-Encoding: chunked", 411),
-        (b"Content-Length: many", 411),
-        (b"Content-Length: -1", 411),
-        (b"X: y", 411),
-        (f"Content-Length: {BODY_CAP + 1}".encode(), 413),
-    ],
+    [(b"X: y", 411), (f"Content-Length: {BODY_CAP + 1}".encode(), 413)],
 )
 def test_bodies_of_unknown_or_huge_length_are_refused(
     server: LocalServer, headers: bytes, status: int
 ) -> None:
-    """A body must say its length, and stay under the cap; the connection then ends."""
-    request = b"POST /v1/images/edits HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n\r\n"
-    answer = raw(server, request)
+    """A body must say its length, or come in chunks, and stay under the cap; the connection then ends."""
+    answer = raw(server, post(server, headers))
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())
     assert b"Connection: close" in answer
 
 
 def test_a_body_cut_short_gets_no_edit(server: LocalServer) -> None:
     """A client that hangs up in the middle of its body gets nothing."""
-    request = b"POST /v1/images/edits HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
-    assert raw(server, request) == b""
+    assert raw(server, post(server, b"Content-Length: 100", body=b"{")) == b""
 
 
-def test_a_strange_host_header_does_not_get_into_urls(
-    server: LocalServer, photo: Image.Image, as_url: Any
-) -> None:
-    """A result's URL is built from the Host header, or from the server's address where that is no host."""
+def test_the_name_that_was_asked_for_is_in_urls(server: LocalServer, photo: Image.Image, as_url: Any) -> None:
+    """A result's URL has that of the server's names that the client used, and no other."""
     fields = {"prompt": "x", "image": as_url(photo), "size": "256x256", "response_format": "url"}
-    for host, origin in (("localhost:99", "localhost:99"), ("a b/@c", server.origin)):
+    for host in (f"localhost:{server.server_port}", server.origin):
         connection = http.client.HTTPConnection(server.origin)
         headers = {"Content-Type": "application/json", "TT-API-KEY": "any", "Host": host}
         connection.request("POST", "/v1/images/edits", json.dumps(fields), headers)
         reply = json.loads(connection.getresponse().read())
         connection.close()
-        assert reply["data"][0]["url"].startswith(f"http://{origin}/v1/files/")
+        assert reply["data"][0]["url"].startswith(f"http://{host}/v1/files/")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "", "192.168.1.4", "example.org", "::"])
@@ -229,3 +226,409 @@ def test_nothing_of_a_request_is_logged(server: LocalServer, capfd: pytest.Captu
     raw(server, b"GET /?secret HTTP/1.1\r\nTT-API-KEY: secret\r\n\r\n")
     raw(server, b"secret nonsense\r\n\r\n")
     assert capfd.readouterr() == ("", "")
+
+
+# Bodies without a length
+
+
+def chunked(*chunks: bytes, extension: bytes = b"", trailer: bytes = b"") -> bytes:
+    """A body piece by piece, as RFC 9112 has it."""
+    written = [b"%x%s\r\n%s\r\n" % (len(chunk), extension, chunk) for chunk in chunks]
+    return b"".join([*written, b"0\r\n", trailer, b"\r\n"])
+
+
+def post(server: LocalServer, *headers: bytes, body: bytes = b"", method: bytes = b"POST") -> bytes:
+    """A request to edit, with the server's own name."""
+    lines = [
+        method + b" /v1/images/edits HTTP/1.1",
+        b"Host: " + server.origin.encode(),
+        b"TT-API-KEY: any",
+        *headers,
+    ]
+    return b"\r\n".join([*lines, b"", body])
+
+
+def status_of(answer: bytes) -> int:
+    """The status of the first answer."""
+    assert answer.startswith(b"HTTP/1.1 "), answer[:100]
+    return int(answer[9:12])
+
+
+JSON = b"Content-Type: application/json"
+CHUNKED = b"Transfer-Encoding: chunked"
+CLOSE = b"Connection: close"
+
+
+@pytest.fixture
+def wanted(photo: Image.Image, as_url: Any) -> bytes:
+    """The body of an edit that is in order."""
+    return json.dumps({"prompt": "x", "image": as_url(photo), "size": "256x256"}).encode()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        chunked,
+        lambda body: chunked(*(body[at : at + 700] for at in range(0, len(body), 700))),
+        lambda body: chunked(body[:1], body[1:], extension=b' ;name="va;lue"'),
+        lambda body: chunked(body, trailer=b"X-Sum: 5\r\nX-Other: y\r\n"),
+        lambda body: b"%X\r\n" % len(body) + body + b"\r\n0000\r\n\r\n",
+    ],
+    ids=["one", "many", "extensions", "trailers", "capitals and zeros"],
+)
+def test_a_chunked_body_is_taken(wanted: bytes, written: Any) -> None:
+    """A body that comes piece by piece gets its edit, and the line can be used again."""
+    service = Service(fill=lambda image, *_: image, require_key=True)
+    for server in running(service):
+        again = post(server, CLOSE, method=b"GET")
+        answer = raw(server, post(server, JSON, CHUNKED, body=written(wanted)) + again)
+        assert status_of(answer) == 200
+        assert answer.count(b"HTTP/1.1 405 ") == 1
+
+
+def test_the_openai_package_and_http_client_send_chunks(photo: Image.Image, as_bytes: Any) -> None:
+    """What httpx and the standard library send piece by piece, as of a stream, is taken."""
+    boundary = "x" * 20
+    form = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n'
+        "Content-Type: image/png\r\n\r\n"
+    ).encode()
+    fields = "".join(
+        f'\r\n--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'
+        for name, value in (("prompt", "x"), ("size", "256x256"))
+    ).encode()
+    body = [form, as_bytes(photo), fields, f"\r\n--{boundary}--\r\n".encode()]
+    for server in running(Service(fill=lambda image, *_: image, require_key=True)):
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}", "TT-API-KEY": "x"}
+        connection = http.client.HTTPConnection(server.origin)
+        connection.request("POST", "/v1/images/edits", iter(body), headers, encode_chunked=True)
+        assert connection.getresponse().status == 200
+        connection.close()
+        with httpx.Client(trust_env=False) as client:
+            assert (
+                client.post(f"{server.url}/images/edits", content=iter(body), headers=headers).status_code
+                == 200
+            )
+
+
+BAD_CHUNKS = {
+    "no number": b"many\r\n{}\r\n0\r\n\r\n",
+    "a sign": b"+2\r\n{}\r\n0\r\n\r\n",
+    "a prefix": b"0x2\r\n{}\r\n0\r\n\r\n",
+    "an underscore": b"1_0\r\n" + b"x" * 16 + b"\r\n0\r\n\r\n",
+    "nothing": b"\r\n{}\r\n0\r\n\r\n",
+    "a space before": b" 2\r\n{}\r\n0\r\n\r\n",
+    "a bare line feed": b"2\n{}\r\n0\r\n\r\n",
+    "a bare carriage return": b"2;a\rb\r\n{}\r\n0\r\n\r\n",
+    "too many digits": b"0" * 17 + b"\r\n\r\n",
+    "more data than said": b"2\r\n{}{}\r\n0\r\n\r\n",
+    "a long extension": b"2;" + b"x" * 20_000 + b"\r\n{}\r\n0\r\n\r\n",
+    "many extensions": (b"1;" + b"x" * 1000 + b"\r\n{\r\n") * 30 + b"0\r\n\r\n",
+    "a long trailer": b"0\r\n" + b"X: y\r\n" * 5000 + b"\r\n",
+    "a trailer with a bare line feed": b"0\r\nX: y\n\r\n",
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CHUNKS)
+def test_bad_chunks_are_refused(server: LocalServer, kind: str) -> None:
+    """A broken chunked body is refused in words, and nothing behind it is taken for another request."""
+    smuggled = post(server, method=b"GET")
+    answer = raw(server, post(server, JSON, CHUNKED, body=BAD_CHUNKS[kind]) + smuggled)
+    assert status_of(answer) == 400
+    assert b"chunked body is broken" in answer
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        [CHUNKED, b"Content-Length: 2"],
+        [b"Content-Length: 2", b"Content-Length: 2"],
+        [b"Content-Length: 2", b"Content-Length: 40"],
+        [b"Content-Length: 2, 2"],
+        [b"Content-Length: +2"],
+        [b"Content-Length: 2_0"],
+        [b"Content-Length: \xb2"],
+        [b"Content-Length:"],
+        [b"Content-Length: many"],
+        [b"Content-Length: -1"],
+        [b"Transfer-Encoding: gzip, chunked"],
+        [b"Transfer-Encoding: identity"],
+        [b"Transfer-Encoding: chunked, chunked"],
+        [CHUNKED, CHUNKED],
+        [b"Transfer-Encoding: xchunked"],
+        [b"Transfer-Encoding : chunked", b"Content-Length: 2"],
+        [b"no header at all", b"Content-Length: 2"],
+        [b"X: y", b" Content-Length: 2"],
+        [b": y", b"Content-Length: 2"],
+    ],
+    ids=lambda head: (b" + ".join(head)).decode("latin-1"),
+)
+def test_a_head_that_two_readers_could_take_in_two_ways_is_refused(
+    server: LocalServer, head: list[bytes]
+) -> None:
+    """Lengths that contradict each other, and headers that are none, are refused before the body is used."""
+    answer = raw(server, post(server, JSON, *head, body=b"{}" + post(server, method=b"GET")))
+    assert status_of(answer) == 400
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_old_http_has_no_chunks(server: LocalServer) -> None:
+    """A chunked body of HTTP/1.0 is refused: what stands in its way would read it otherwise."""
+    request = post(server, JSON, CHUNKED, body=chunked(b"{}")).replace(b"HTTP/1.1", b"HTTP/1.0")
+    assert status_of(raw(server, request)) == 400
+
+
+def test_a_chunked_body_is_no_way_around_the_cap(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body whose pieces are too much together is refused, and so are several at once that are too much together."""
+    monkeypatch.setattr(serving, "BODY_CAP", 1000)
+    answer = raw(server, post(server, JSON, CHUNKED, body=chunked(*[b"x" * 100] * 11)))
+    assert status_of(answer) == 413
+    monkeypatch.setattr(serving, "BODY_CAP", BODY_CAP)
+    monkeypatch.setattr(server, "bodies", Store(1000))
+    for body in (chunked(*[b"x" * 100] * 11), chunked(b"f" * 16**3)):
+        answer = raw(server, post(server, JSON, CHUNKED, body=body))
+        assert status_of(answer) == 503
+        assert b"again in a moment" in answer
+    # What was taken is given back.
+    assert status_of(raw(server, post(server, JSON, CLOSE, CHUNKED, body=chunked(b"{}" * 400)))) == 400
+
+
+def test_a_huge_chunk_that_is_only_announced_costs_nothing(server: LocalServer) -> None:
+    """A chunk that says it has an exabyte is taken as it comes, and without its data is no body."""
+    assert raw(server, post(server, JSON, CHUNKED, body=b"fffffffffffffff\r\nx")) == b""
+
+
+# Answers before the body was read
+
+
+def test_continue_is_said_before_the_body(server: LocalServer) -> None:
+    """A client that asks is told to go on, and answered; where its head is refused, it is told that at once."""
+    expect = b"Expect: 100-continue"
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as sock:
+        sock.sendall(post(server, JSON, CLOSE, expect, b"Content-Length: 2"))
+        assert sock.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        sock.sendall(b"{}")
+        assert status_of(sock.recv(65536)) == 400
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as sock:
+        sock.sendall(post(server, JSON, expect, CHUNKED, b"Origin: http://evil.example"))
+        assert status_of(sock.recv(65536)) == 403
+
+
+@pytest.mark.parametrize("encode_chunked", [False, True])
+def test_an_early_answer_reaches_a_client_that_sends_first(server: LocalServer, encode_chunked: bool) -> None:
+    """A client that looks only after it has sent all of a large body still gets the refusal, not a broken line."""
+    connection = http.client.HTTPConnection(server.origin, timeout=20)
+    headers = {"Host": "evil.example"} | ({} if encode_chunked else {"Content-Length": str(20 << 20)})
+    connection.request(
+        "POST", "/v1/images/edits", iter([bytes(1 << 20)] * 20), headers, encode_chunked=encode_chunked
+    )
+    response = connection.getresponse()
+    assert response.status == 403
+    assert response.headers["Connection"] == "close"
+    assert "its own names" in json.loads(response.read())["message"]
+    connection.close()
+
+
+# Whom it answers
+
+
+def test_only_its_own_names_are_answered(server: LocalServer) -> None:
+    """A name that was made to lead here, and so a web page behind it, gets 403 in words; its own names are answered."""
+    port = server.server_port
+    good = [f"127.0.0.1:{port}", f"localhost:{port}", f"LocalHost:{port}", f"[::1]:{port}"]
+    bad = [
+        "evil.example",
+        f"evil.example:{port}",
+        "127.0.0.1",
+        f"127.0.0.1:{port + 1}",
+        f"x@127.0.0.1:{port}",
+    ]
+    bad += [
+        "",
+        f"127.0.0.1.evil.example:{port}",
+        f"localhost.:{port}",
+        f"0x7f.1:{port}",
+        f"localhost:{port}/",
+        "[::1",
+    ]
+    for host in good + bad:
+        answer = raw(server, f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert status_of(answer) == (404 if host in good else 403), host
+        assert (b"only for its own names" in answer) == (host in bad)
+    assert status_of(raw(server, b"GET / HTTP/1.1\r\n\r\n")) == 403
+    for lines in (
+        f"Host: localhost:{port}\r\nHost: evil.example",
+        f"Host: localhost:{port}\r\nHost: localhost:{port}",
+    ):
+        assert status_of(raw(server, f"GET / HTTP/1.1\r\n{lines}\r\n\r\n".encode())) == 400
+
+
+def test_a_url_in_the_place_of_a_path_counts_more_than_the_header(server: LocalServer) -> None:
+    """A request as proxies get it is answered where its URL has a name of the server's own."""
+    port = server.server_port
+    for url, status in (
+        (f"http://localhost:{port}/v1", 404),
+        (f"http://evil.example:{port}/v1", 403),
+        (f"https://localhost:{port}/", 403),
+        (f"localhost:{port}", 403),
+        ("http://[", 403),
+    ):
+        head = f"GET {url} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n"
+        assert status_of(raw(server, head.encode())) == status, url
+
+
+@pytest.mark.parametrize(
+    ("origin", "answered"),
+    [
+        ("http://127.0.0.1:{port}", True),
+        ("http://LOCALHOST:{port}", True),
+        ("http://localhost", False),
+        ("https://evil.example", False),
+        ("null", False),
+        ("", False),
+        ("https://127.0.0.1:{port}", False),
+        ("http://127.0.0.1:{port}\r\nOrigin: http://evil.example", False),
+    ],
+)
+def test_no_web_page_of_another_origin_is_answered(server: LocalServer, origin: str, answered: bool) -> None:
+    """A page elsewhere that sends requests here gets 403, and no header that would let it read an answer."""
+    header = f"Origin: {origin.format(port=server.server_port)}".encode()
+    for method in (b"GET", b"OPTIONS"):
+        answer = raw(server, post(server, CLOSE, header, method=method))
+        assert status_of(answer) == (405 if answered else 403)
+        assert b"access-control" not in answer.lower()
+
+
+# Whose words
+
+
+@pytest.mark.parametrize(
+    ("envelope", "headers", "openais"),
+    [
+        ("auto", {"Authorization": "Bearer x"}, True),
+        ("auto", {"authorization": "bearer x"}, True),
+        ("auto", {"TT-API-KEY": "x"}, False),
+        ("auto", {"Authorization": "Basic eDp5"}, False),
+        ("auto", {"Authorization": "Bearer "}, False),
+        ("auto", {}, False),
+        ("ttapi", {"Authorization": "Bearer x"}, False),
+        ("openai", {"TT-API-KEY": "x"}, True),
+    ],
+)
+def test_the_envelope_follows_the_client(envelope: Any, headers: dict[str, str], openais: bool) -> None:
+    """Errors come as the client reads them, those too that are found before the body is: by how it brings its key."""
+    for server in running(Service(envelope=envelope, require_key=True)):
+        for more, status in (
+            ({"Content-Type": "text/plain"}, (400, 401)),
+            ({"Host": "evil.example"}, (403,)),
+        ):
+            connection = http.client.HTTPConnection(server.origin, timeout=20)
+            connection.request("POST", "/v1/images/edits", b"{}", headers | more)
+            response = connection.getresponse()
+            reply = json.loads(response.read())
+            connection.close()
+            assert response.status in status
+            assert ("error" in reply) == openais
+            assert (reply.get("status") == "FAILED") != openais
+
+
+def test_the_openai_package_shows_the_services_words_by_default(
+    server: LocalServer, photo: Image.Image
+) -> None:
+    """OpenAI's client, told nothing of this service, says what was wrong."""
+    with (
+        openai.OpenAI(base_url=server.url, api_key="x", max_retries=0) as client,
+        pytest.raises(openai.BadRequestError, match="The model 'no-such-model' does not exist") as refused,
+    ):
+        client.images.edit(image=as_file(photo), prompt="x", model="no-such-model")
+    assert refused.value.code == "model_not_found"
+
+
+# How much at once
+
+
+def dripping(server: LocalServer, head: bytes) -> bytes:
+    """What comes back where a byte is sent each time that one is read from nothing: never fast enough."""
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as sock:
+        sock.sendall(head)
+        sock.settimeout(0.02)
+        for _ in range(500):
+            try:
+                return sock.recv(65536)
+            except TimeoutError:
+                sock.sendall(b"x")
+        raise AssertionError("it would have waited for ever")
+
+
+def test_a_head_and_a_body_have_a_time_for_all_of_them(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that sends a byte now and then is given up on, however often it does."""
+    monkeypatch.setattr(server, "head_seconds", 0.2)
+    monkeypatch.setattr(server, "body_seconds", 0.2)
+    monkeypatch.setattr(server, "drain_seconds", 0.1)
+    assert dripping(server, b"GET / HTTP/1.1\r\nX: ") == b""
+    for head in (b"Content-Length: 100000", CHUNKED):
+        said = dripping(server, post(server, JSON, head, body=b"fffff\r\n"))
+        assert status_of(said) == 408
+
+
+def test_an_idle_line_is_closed(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line without a request does not stay for ever."""
+    monkeypatch.setattr(server, "idle_seconds", 0.05)
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as sock:
+        assert sock.recv(1) == b""
+
+
+def test_a_head_has_a_size(server: LocalServer) -> None:
+    """A head of hundreds of kilobytes is refused, by one header or by many."""
+    for head in ([b"X: " + b"y" * 70_000], [b"X: y"] * 150, [b"X: " + b"y" * 60_000] * 9):
+        assert status_of(raw(server, post(server, *head))) == 431
+
+
+def test_slow_lines_do_not_make_threads_without_end(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With hundreds of lines there are as many threads as said, the next are told so, and old ones give way."""
+    monkeypatch.setattr(server, "patience", 1e9)
+    before = threading.active_count()
+    with contextlib.ExitStack() as stack:
+        # At once they would not all be accepted by a busy machine: each has said something before the next comes.
+        slow = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.server_port), timeout=20))
+            for _ in range(LINES)
+        ]
+        for line in slow:
+            line.sendall(post(server, method=b"GET") + b"GET / HTTP/1.1\r\n")
+        for line in slow:
+            said = line.recv(65536)
+            while not said.endswith(b"}"):
+                said += line.recv(65536)
+            assert status_of(said) == 405
+        refused = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.server_port), timeout=20))
+            for _ in range(3 * LINES)
+        ]
+        # Those who are hung up on do not wait either.
+        assert [line.recv(1) for line in refused[20:]] == [b""] * len(refused[20:])
+        assert threading.active_count() <= before + LINES + serving.TURNED_AWAY
+        for line in refused:
+            line.close()
+        answers = {status_of(answer) if (answer := again(server)) else 0 for _ in range(50)}
+        assert answers <= {0, 503}
+        assert 503 in answers
+        monkeypatch.setattr(server, "patience", 0)
+        assert status_of(raw(server, post(server, CLOSE, method=b"GET"))) == 405
+        assert slow[0].recv(1) == b""
+        slow[-1].sendall(b"Host: " + server.origin.encode() + b"\r\n\r\n")
+        assert status_of(slow[-1].recv(65536)) == 404
+
+
+def again(server: LocalServer) -> bytes:
+    """What comes back for a request, or nothing where the line was cut."""
+    with contextlib.suppress(ConnectionError):
+        return raw(server, post(server, CLOSE, method=b"GET"))
+    return b""

@@ -261,3 +261,37 @@ def test_closing_the_photo_takes_the_mask_along(drawer):
 def test_repr_is_short(drawer):
     """The repr names photo and mask."""
     assert repr(drawer) == "MaskDrawer(SourceImage('image', 400x300, PNG), Mask(400x300, 0 marks))"
+
+
+def test_a_photo_is_opened_before_the_lock_is_taken(drawer):
+    """Whatever a photo is read from, a run that ends meanwhile can still say so: nobody waits with the lock."""
+    held = []
+
+    class File(io.BytesIO):
+        def read(self, *size):
+            held.append(drawer.lock._is_owned())
+            return super().read(*size)
+
+    Image.new("RGB", (400, 300), "teal").save(data := io.BytesIO(), "PNG")
+    drawer.show_both(File(data.getvalue()), Mask((400, 300)).rectangle((1, 1, 9, 9)))
+    drawer.image = File(data.getvalue())
+    assert held
+    assert not any(held)
+
+
+def test_a_mark_that_can_not_be_drawn_does_not_become_the_mask(drawer, monkeypatch):
+    """Where a mask can't be drawn, that is said, and the mask that was there stays, on the screen and in Python."""
+    stroke(drawer, (100, 100))
+    before = drawer.mask
+
+    def fails(mask):
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Mask, "coverage", fails)
+        drawer.invert()
+    assert drawer.mask is before
+    assert "not enough memory" in drawer._problem.words[0]
+    stroke(drawer, (200, 200))
+    assert len(drawer.mask.marks) == 2
+    assert not drawer._problem.words

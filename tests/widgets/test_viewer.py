@@ -57,7 +57,7 @@ def click(viewer: ResultViewer, description: str) -> None:
 
 def items(viewer: ResultViewer) -> Any:
     """What the browser is told of each result."""
-    return viewer._compare.shown["items"]
+    return viewer._panes.shown["items"]
 
 
 def given(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, Image.Image]:
@@ -70,10 +70,10 @@ def given(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch, *names: str) ->
         sent[message["name"]] = picture = Image.open(io.BytesIO(buffers[0]))
         assert Image.MIME[picture.format or ""] == message["mime"]
 
-    monkeypatch.setattr(viewer._compare, "send", send)
+    monkeypatch.setattr(viewer._panes, "send", send)
     assert viewer.run is not None
     for name in names:
-        viewer._compare._handle_custom_msg({"type": "want", "run": viewer.run.id, "name": name}, [])
+        viewer._panes._handle_custom_msg({"type": "want", "run": viewer.run.id, "name": name}, [])
     return sent
 
 
@@ -168,12 +168,12 @@ def test_each_of_several_results_can_be_chosen(two):
     """Choosing in the strip, or from Python, changes what is shown; a new run starts at the first."""
     viewer = ResultViewer(two)
     assert len(items(viewer)) == 2
-    viewer._compare.index = 1
+    viewer._panes.index = 1
     assert viewer.index == 1
     assert viewer.result is two.results[1]
     assert "Result 2" in viewer.caption
     viewer.index = 0
-    assert viewer._compare.index == 0
+    assert viewer._panes.index == 0
     viewer.index = 1
     viewer.run = edit(two.source.pixels)
     assert viewer.index == 0
@@ -200,8 +200,8 @@ def test_picture_of_another_run_is_not_given(kept, two, monkeypatch):
     viewer = ResultViewer(kept)
     old = kept.id
     viewer.run = two
-    monkeypatch.setattr(viewer._compare, "send", lambda *_: pytest.fail("sent"))
-    viewer._compare._handle_custom_msg({"type": "want", "run": old, "name": "before"}, [])
+    monkeypatch.setattr(viewer._panes, "send", lambda *_: pytest.fail("sent"))
+    viewer._panes._handle_custom_msg({"type": "want", "run": old, "name": "before"}, [])
 
 
 def test_transparent_photo_stays_transparent_in_the_browser(photo, monkeypatch):
@@ -215,7 +215,7 @@ def test_state_holds_thumbnails_only(photo):
     """Ten results of noise, the worst there is, leave under 0.25 MB in the widget's state."""
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (512, 512, 3), np.uint8))
     viewer = ResultViewer(edit(noise, n=10, client=tt.Client.offline(fill=lambda image, *_: image)))
-    thumbnails = viewer._compare.get_state()["shown"]["thumbs"]
+    thumbnails = viewer._panes.get_state()["shown"]["thumbs"]
     assert len(thumbnails) == 11
     assert sum(map(len, thumbnails)) < 250_000 * 3 / 4
     assert max(Image.open(io.BytesIO(data)).width for data in thumbnails) == 256
@@ -224,11 +224,11 @@ def test_state_holds_thumbnails_only(photo):
 def test_raw_answer_is_one_click_away(kept):
     """The model's own answer is shown and described in the result's place, and back."""
     viewer = ResultViewer(kept)
-    viewer._compare.raw = True
+    viewer._panes.raw = True
     assert viewer.raw
     assert "Raw answer 1: 256 × 256" in viewer.caption
     viewer.raw = False
-    assert not viewer._compare.raw
+    assert not viewer._panes.raw
     assert "Result 1: 64 × 64" in viewer.caption
 
 
@@ -236,7 +236,7 @@ def test_heat_map_brings_its_legend(kept):
     """In the heat map's mode the caption says how to read it; where the next run has none, the slider is back."""
     viewer = ResultViewer(kept)
     viewer.mode = "heat"
-    assert viewer._compare.mode == "heat"
+    assert viewer._panes.mode == "heat"
     assert "brighter" in viewer.caption
     viewer.run = edit(kept.source.pixels, masked=False)
     assert viewer.mode == "slider"
@@ -256,7 +256,7 @@ def test_stars_are_state(two):
     assert not viewer._star.value
     viewer.starred = (1, 0)
     assert viewer._star.value
-    assert viewer._compare.starred == [0, 1]
+    assert viewer._panes.starred == [0, 1]
     viewer._star.value = False
     assert seen == [(1,), (0, 1), (1,)]
 

@@ -16,11 +16,11 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import stat
 import sys
 import threading
 import unicodedata
-import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -40,6 +40,7 @@ from ..errors import (
     ResultError,
     SettingsError,
 )
+from ..files import PRIVATE_FILE, replacing
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
 from ..picture import SourceImage, open_image
@@ -62,6 +63,11 @@ RESULTS_CAP = 128_000_000
 DIRECTORY_CAP = 4_000_000
 MEMBERS_CAP = 30_000
 INDEX_CAP = 64_000_000
+# What one exchange may have of each: far more than any service takes.
+PROMPT_CAP = 200_000
+WORD_CAP = 2_000
+ITEMS_CAP = 100
+LONGEST_WORD = 200
 PIECE = 1 << 20
 # A shorter key is a toy, which stands in words and pictures by chance.
 SHORTEST_KEY = 8
@@ -120,7 +126,9 @@ class _Ask:
     @property
     def key(self) -> str:
         """The same for the same request, whatever wrote its pictures."""
-        return json.dumps([_plain(self.prompt), *list(asdict(self).values())[1:]], sort_keys=True)
+        rest = (self.model, self.options, self.extra, self.images, self.mask)
+        written = json.dumps([_plain(self.prompt), *rest], sort_keys=True)
+        return hashlib.sha256(written.encode()).hexdigest()
 
     def listed(self, refused: bool) -> Recorded:
         sizes = tuple((width, height) for _, width, height in self.images)
@@ -175,10 +183,20 @@ def _mask_digest(mask: Mask | SourceImage) -> str:
 
 def _plain(prompt: str) -> str:
     # The same words may be typed with other bytes, and a text box adds an end of line.
-    return unicodedata.normalize("NFC", prompt.replace("\r\n", "\n")).strip()
+    plain = prompt.replace("\r\n", "\n").strip()
+    if plain.isascii():
+        return plain
+    # Word by word, since nothing combines with a space, and no endless word: accents piled up take the square of their
+    # number to be put in order.
+    words = (
+        word if len(word) > LONGEST_WORD else unicodedata.normalize("NFC", word) for word in plain.split(" ")
+    )
+    return " ".join(words)
 
 
 def _shortened(text: str, longest: int) -> str:
+    # Cut first: it may be megabytes.
+    text = text[: 10 * longest]
     plain = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return plain if len(plain) <= longest else plain[: longest - 1] + "…"
 
@@ -189,7 +207,8 @@ def _shortened(text: str, longest: int) -> str:
 class Recorder:
     """Keeps each exchange in the zip file at `path`, which is made where there is none, and added to where there is.
 
-    Each addition replaces the file as a whole, so that a crash leaves the one before; threads, and on other systems
+    A new file is its owner's alone; one that is there keeps its mode, so that it can be shared. Each addition replaces
+    the file as a whole, so that a crash leaves the one before; threads, and on other systems
     than Windows processes too, wait for each other. Raises `SettingsError`.
     """
 
@@ -512,11 +531,15 @@ def _entry(found: dict[str, Any], name: str) -> _Entry:
         # Plain values only: they are compared and shown, and nothing else.
         if any(not isinstance(value, str | int | float) for value in options.values()):
             raise TypeError
+        if len(options) > ITEMS_CAP or any(
+            len(text) > WORD_CAP for text in (*options, *options.values()) if isinstance(text, str)
+        ):
+            raise ValueError
         ask = _Ask(
-            _text(found["prompt"]),
+            _text(found["prompt"], PROMPT_CAP),
             _text(found["model"]),
             {_text(field): value for field, value in options.items()},
-            _text(found["extra"]),
+            _digest(found["extra"]) if found["extra"] != "" else "",
             tuple(map(_picture, _list(found["images"]))),
             None if found["mask"] is None else _picture(found["mask"]),
         )
@@ -532,7 +555,7 @@ def _reply(found: dict[str, Any]) -> dict[str, Any]:
         return {
             "refusal": {
                 "status": _number(refused["status"]),
-                "message": _text(refused["message"]),
+                "message": _text(refused["message"], PROMPT_CAP),
                 "code": _text_or_none(refused["code"]),
                 "param": _text_or_none(refused["param"]),
             }
@@ -540,10 +563,10 @@ def _reply(found: dict[str, Any]) -> dict[str, Any]:
     counts = None if found["usage"] is None else _dict(found["usage"])
     usage = counts and {item.name: _number_or_none(counts.get(item.name)) for item in fields(Usage)}
     results = [
-        (_text_or_none(_dict(item)["sha256"]), _text_or_none(item["revised_prompt"]))
+        (_text_or_none(_dict(item)["sha256"]), _text_or_none(item["revised_prompt"], PROMPT_CAP))
         for item in _list(found["results"])
     ]
-    if len(results) > 100 or not all(name is None or DIGEST.fullmatch(name) for name, _ in results):
+    if not all(name is None or DIGEST.fullmatch(name) for name, _ in results):
         raise ValueError
     return {
         "created": _number_or_none(found["created"]),
@@ -555,17 +578,23 @@ def _reply(found: dict[str, Any]) -> dict[str, Any]:
 
 def _picture(found: Any) -> tuple[str, int, int]:
     digest, width, height = _list(found)
-    return _text(digest), _number(width), _number(height)
+    return _digest(digest), _number(width), _number(height)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
+def _digest(value: Any) -> str:
+    if not DIGEST.fullmatch(_text(value)):
+        raise ValueError
+    return str(value)
+
+
+def _text(value: Any, most: int = WORD_CAP) -> str:
+    if not isinstance(value, str) or len(value) > most:
         raise TypeError
     return value
 
 
-def _text_or_none(value: Any) -> str | None:
-    return None if value is None else _text(value)
+def _text_or_none(value: Any, most: int = WORD_CAP) -> str | None:
+    return None if value is None else _text(value, most)
 
 
 def _number(value: Any) -> int:
@@ -579,7 +608,7 @@ def _number_or_none(value: Any) -> int | None:
 
 
 def _list(value: Any) -> list[Any]:
-    if not isinstance(value, list):
+    if not isinstance(value, list) or len(value) > ITEMS_CAP:
         raise TypeError
     return value
 
@@ -610,26 +639,18 @@ def _read_results(
 
 def _replace(path: Path, members: Iterable[tuple[str, bytes]], *, keep: bool = False) -> None:
     """Put a new file in the place of the one at `path`, with what was in it where `keep`, and `members`."""
-    import shutil
-
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
+    # To read too, which adding to a zip file needs.
+    with replacing(path) as whole, os.fdopen(os.dup(whole.fileno()), "r+b") as file:
         if keep:
-            shutil.copyfile(path, part)
-        with zipfile.ZipFile(part, "a" if keep else "w", allowZip64=False) as archive:
+            with path.open("rb") as before:
+                shutil.copyfileobj(before, file)
+        with zipfile.ZipFile(file, "a" if keep else "w", allowZip64=False) as archive:
             for name, data in members:
                 # No time and no machine: they are nobody's business.
                 info = zipfile.ZipInfo(name)
                 info.external_attr = 0o644 << 16
                 packed = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
                 archive.writestr(info, data, packed)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        shutil.copymode(path, part)
-        part.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -638,11 +659,12 @@ def _alone(path: Path) -> Iterator[None]:
     with _threads:
         if sys.platform == "win32":
             # A file that is open there can't be replaced, so only threads wait for each other.
-            path.touch()
+            path.touch(PRIVATE_FILE)
             yield
             return
         while True:
-            with path.open("ab") as file:
+            # A new one is its owner's alone, until its owner shares it.
+            with os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, PRIVATE_FILE), "ab") as file:
                 # Some network folders have no locks: then only threads wait.
                 with contextlib.suppress(OSError):
                     fcntl.flock(file, fcntl.LOCK_EX)

@@ -17,14 +17,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
 from PIL import Image
 
-from .body import read_body
+from ..picture import SourceImage
+from .body import Body, read_body
+from .memory import PAINTING, decoding_of, give_back, work
 from .paint import leak, over_white, paint
 from .refusal import Refusal
 from .rules import Edit, Hole, check
@@ -67,7 +69,8 @@ class Service:
     after the first are checked and counted, and otherwise ignored. Results come as base64 unless
     `response_format` asks for a URL; a URL lives for 60 minutes, and only the newest 64 are kept.
 
-    `seed` gives other results for the same request. `envelope` chooses whose way of writing errors is used.
+    `seed` gives other results for the same request. `envelope` chooses whose way of writing errors is used: `"ttapi"`,
+    `"openai"`, or `"auto"`, which is OpenAI's for a request with `Authorization: Bearer` and TTAPI's for any other.
     `fill` replaces the edit: it gets the first picture at the result's size (`RGB` or `RGBA`) and a mask,
     white all over where none was sent, and what it returns is the result, resized if it has another size.
     Requests on several threads call it on several threads. `leaky` repaints each result as hosted models do:
@@ -79,14 +82,14 @@ class Service:
         self,
         *,
         seed: int = 0,
-        envelope: Literal["ttapi", "openai"] = "ttapi",
+        envelope: Literal["auto", "ttapi", "openai"] = "auto",
         fill: Fill | None = None,
         leaky: bool = False,
         require_key: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if envelope not in ("ttapi", "openai"):
-            raise ValueError(f"envelope must be 'ttapi' or 'openai', not {envelope!r}.")
+        if envelope not in ("auto", "ttapi", "openai"):
+            raise ValueError(f"envelope must be 'auto', 'ttapi' or 'openai', not {envelope!r}.")
         self._seed = seed
         self._envelope = envelope
         self._fill = fill
@@ -101,9 +104,9 @@ class Service:
         try:
             return self._route(method, url, {name.lower(): value for name, value in headers.items()}, body)
         except Refusal as refusal:
-            return self._refused(refusal)
+            return self.refused(refusal, headers)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the client must get an answer
-            return self._refused(Refusal(f"The service failed: {type(error).__name__}.", status=500))
+            return self.refused(Refusal(f"The service failed: {type(error).__name__}.", status=500), headers)
 
     def _route(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         try:
@@ -122,12 +125,9 @@ class Service:
             return self._file(where.path.removeprefix(FILES))
         raise Refusal(f"There is nothing here. Edit pictures with POST {EDITS}.", status=404)
 
-    def refusal(self, status: int, message: str) -> Answer:
-        """An error answer in the chosen envelope, for what a server finds before `handle` is asked."""
-        return self._refused(Refusal(message, status=status))
-
-    def _refused(self, refusal: Refusal) -> Answer:
-        if self._envelope == "ttapi":
+    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Answer:
+        """The error answer to a request with these headers; a server asks for it too, for what `handle` never sees."""
+        if self._envelope == "ttapi" or (self._envelope == "auto" and not _bearer(headers)):
             return _json(refusal.status, {"status": "FAILED", "message": refusal.message, "data": None})
         kind = "invalid_request_error" if refusal.status < 500 else "server_error"
         error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}
@@ -136,27 +136,40 @@ class Service:
     # An edit
 
     def _edit(self, files_url: str, content_type: str, body: bytes) -> Answer:
-        edit = check(read_body(content_type, body))
-        size = result_size(edit.model, edit.size, edit.picture.size)
-        picture, hole = shaped(edit.picture.pixels, edit.hole, size)
-        results = [self._result(edit, picture, hole, number) for number in range(edit.n)]
-        data = []
-        for result in results:
+        edit, digest = _checked(content_type, body)
+        size = edit.picture.size
+        # A user's own function may wait for another request, so it is not made to wait for room.
+        room = size[0] * size[1] * (PAINTING + 12 * edit.n) if self._fill is None else 0
+        with work.room(room):
+            data, see_through = self._results(edit, digest, files_url)
+            reply: dict[str, object] = {
+                "created": int(self._clock()),
+                "data": data,
+                "usage": _usage(edit, size),
+            }
+            if "output_format" in edit.model.choices:
+                reply["size"] = f"{size[0]}x{size[1]}"
+                reply["quality"] = "high" if edit.quality == "auto" else edit.quality
+                reply["output_format"] = edit.output_format
+                reply["background"] = "transparent" if see_through else "opaque"
+            return _json(200, reply)
+
+    def _results(self, edit: Edit, digest: str, files_url: str) -> tuple[list[dict[str, str]], bool]:
+        """The results as the reply has them, and whether they are transparent."""
+        data, see_through = [], False
+        for number in range(edit.n):
+            result = self._result(edit, digest, number)
+            see_through = see_through or (number == 0 and _keeps_alpha(result, edit))
             encoded = _encoded(result, edit)
             if edit.as_url:
                 data.append({"url": files_url + self._keep(encoded, edit.output_format)})
             else:
                 data.append({"b64_json": base64.b64encode(encoded).decode()})
-        reply: dict[str, object] = {"created": int(self._clock()), "data": data, "usage": _usage(edit, size)}
-        if "output_format" in edit.model.choices:
-            reply["size"] = f"{size[0]}x{size[1]}"
-            reply["quality"] = "high" if edit.quality == "auto" else edit.quality
-            reply["output_format"] = edit.output_format
-            reply["background"] = "transparent" if _keeps_alpha(results[0], edit) else "opaque"
-        return _json(200, reply)
+        return data, see_through
 
-    def _result(self, edit: Edit, picture: Image.Image, hole: Hole | None, number: int) -> Image.Image:
-        words = f"{self._seed} {number} {edit.picture.digest} {edit.prompt}"
+    def _result(self, edit: Edit, digest: str, number: int) -> Image.Image:
+        picture, hole = edit.picture.pixels, edit.hole
+        words = f"{self._seed} {number} {digest} {edit.prompt}"
         # A prompt from JSON may hold half a surrogate pair, which plain UTF-8 can't write.
         seed = int.from_bytes(hashlib.sha256(words.encode(errors="surrogatepass")).digest()[:4], "big")
         if self._fill is not None:
@@ -189,14 +202,44 @@ class Service:
             del self._stored[name]
 
 
+def _checked(content_type: str, body: bytes) -> tuple[Edit, str]:
+    """The edit that is asked for, its picture and hole at the result's size, and the digest of the picture as it came.
+
+    Waits until there is memory for what came in, which may be far larger than the result.
+    """
+    # Once as text, and once as the bytes of pictures.
+    with work.room(2 * len(body)):
+        read = read_body(content_type, body)
+    weight = decoding_of(read)
+    with work.room(weight):
+        try:
+            return _opened(read)
+        finally:
+            give_back(weight)
+
+
+def _opened(read: Body) -> tuple[Edit, str]:
+    edit = check(read)
+    size = result_size(edit.model, edit.size, edit.picture.size)
+    picture, hole = shaped(edit.picture.pixels, edit.hole, size)
+    made = replace(edit, picture=SourceImage(picture, edit.picture.format), hole=hole)
+    return made, edit.picture.digest
+
+
 def _check_method(method: str, right: str) -> None:
     if method.upper() != right:
         raise Refusal(f"Use {right} here.", status=405)
 
 
 def _has_key(headers: Mapping[str, str]) -> bool:
-    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
-    return bool(headers.get("tt-api-key", "").strip() or (scheme.lower() == "bearer" and token.strip()))
+    return bool(headers.get("tt-api-key", "").strip() or _bearer(headers))
+
+
+def _bearer(headers: Mapping[str, str]) -> str:
+    """The token of `Authorization: Bearer`, or nothing."""
+    given = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+    scheme, _, token = given.strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _json(status: int, content: Mapping[str, object]) -> Answer:

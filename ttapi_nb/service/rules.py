@@ -65,15 +65,14 @@ def check(body: Body) -> Edit:
     size = _size(fields, model)
     chosen = _choices(fields, model)
     compression = _compression(fields, model, chosen["output_format"])
-    pictures = _pictures(body.images, model)
-    mask = _mask(body.mask, pictures[0], model) if body.mask is not None else None
-    seen = [picture.size for picture in pictures] + ([mask.size] if mask else [])
+    first, sizes = _pictures(body.images, model)
+    mask = _mask(body.mask, first, model) if body.mask is not None else None
     return Edit(
         model=model,
         prompt=prompt,
-        picture=pictures[0],
-        hole=_hole(pictures[0], mask),
-        inputs=tuple(seen),
+        picture=first,
+        hole=_hole(first, mask),
+        inputs=(*sizes, *([mask.size] if mask else ())),
         n=n,
         size=size,
         quality=chosen["quality"],
@@ -177,14 +176,17 @@ def _compression(fields: Mapping[str, object], model: Model, output_format: str)
 # Pictures
 
 
-def _pictures(uploads: tuple[Upload, ...], model: Model) -> list[SourceImage]:
+def _pictures(uploads: tuple[Upload, ...], model: Model) -> tuple[SourceImage, list[tuple[int, int]]]:
+    """The first picture, and the sizes of all of them."""
     if not uploads:
         raise Refusal("'image' is required: send a picture to edit.", param="image")
     if len(uploads) > model.images_max:
         takes = "exactly one" if model.images_max == 1 else f"at most {model.images_max}"
         message = f"{len(uploads)} pictures were sent, and {model.name} takes {takes}."
         raise Refusal(message, code="invalid_value", param="image")
-    return [_picture(upload, model) for upload in uploads]
+    first = _picture(uploads[0], model)
+    # The others are only checked: sixteen of them at once would fill the memory.
+    return first, [first.size, *(_picture(upload, model).size for upload in uploads[1:])]
 
 
 def _picture(upload: Upload, model: Model) -> SourceImage:
@@ -209,9 +211,10 @@ def _opened(upload: Upload, param: str) -> SourceImage:
     except ImageError as error:
         problem = str(error)
     else:
-        if upload.mime in (None, MIME_TYPES[picture.format]):
+        found = MIME_TYPES.get(picture.format, picture.format)
+        if upload.mime in (None, found):
             return picture
-        problem = f"'{param}' was sent as {upload.mime}, but its bytes are {MIME_TYPES[picture.format]}."
+        problem = f"'{param}' was sent as {upload.mime}, but its bytes are {found}."
     raise Refusal(problem, code="invalid_image_file", param=param)
 
 

@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import anywidget
 import ipywidgets
 import traitlets
 
 from ..picture import FILE_CAP
+from ..picture.opening import tidy
 
 __all__ = ["Page", "Part", "PhotoInput", "module"]
+
+
+PIECE_CAP = 8 * 1024 * 1024
+"""The most bytes of one message: a browser's socket closes at 10 MiB."""
+
+NAME_CAP = 200
+
+Kind = TypeVar("Kind", str, int, bool)
+
+
+def field_of(message: object, name: str, kind: type[Kind]) -> Kind | None:
+    """A field of a message from the browser, or None where it is not there or of another type.
+
+    What comes from a browser is input: a page may send anything under a widget's name.
+    """
+    value = message.get(name) if isinstance(message, dict) else None
+    # True is no number, whatever Python says; and no count of bytes or marks is below 0 or beyond this.
+    if type(value) is not kind or (isinstance(value, int) and not 0 <= value < 1 << 53):
+        return None
+    return value
+
+
+def buffer_of(buffers: object, most: int) -> bytes | None:
+    """The bytes that came beside a message, or None where there are none, or more than `most`."""
+    first = buffers[0] if isinstance(buffers, list | tuple) and buffers else None
+    if not isinstance(first, bytes | bytearray | memoryview):
+        return None
+    return bytes(first) if memoryview(first).nbytes <= most else None
 
 
 def static(name: str) -> str:
@@ -62,8 +92,9 @@ class PhotoInput(Part):
 
     def __init__(self, label: str = "Choose a photo", *, several: bool = False) -> None:
         super().__init__(label=label, several=several)
-        self._pieces = bytearray()
-        self._upload = ""
+        # One file at a time, of which no more is kept than was announced.
+        self._arriving = threading.Lock()
+        self._forget()
         self._photo_callbacks = ipywidgets.CallbackDispatcher()
         self._sample_callbacks = ipywidgets.CallbackDispatcher()
         self._refused_callbacks = ipywidgets.CallbackDispatcher()
@@ -81,27 +112,51 @@ class PhotoInput(Part):
         """Call `callback(sentence)` when a file is not read because it is too large."""
         self._refused_callbacks.register_callback(callback, remove=remove)
 
-    def _receive(self, _: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        if message.get("type") == "sample":
+    def _receive(self, _: object, message: object, buffers: Sequence[Any]) -> None:
+        kind = field_of(message, "type", str)
+        if kind == "sample":
             self._sample_callbacks()
-        elif message.get("type") == "piece" and buffers:
-            self._receive_piece(message, buffers[0])
+        elif kind == "piece":
+            data = buffer_of(buffers, PIECE_CAP)
+            with self._arriving:
+                words, photo = self._take_piece(message, data)
+            # Outside the lock: a callback may take long, and another photo may come meanwhile.
+            if words:
+                self._refused_callbacks(words)
+            elif photo is not None:
+                self._photo_callbacks(*photo)
 
-    def _receive_piece(self, message: dict[str, Any], piece: memoryview) -> None:
-        name = str(message["name"])
-        if message["size"] > FILE_CAP:
-            if message["last"]:
-                self._refused_callbacks(f"{name!r} is over {FILE_CAP // 10**6} MB. Choose a smaller file.")
-            return
-        if message["start"] == 0:
+    def _take_piece(self, message: object, piece: bytes | None) -> tuple[str, tuple[str, bytes] | None]:
+        """Keep a piece; returns why the file is refused or nothing, and name and bytes once they are whole."""
+        upload, name = (field_of(message, field, str) for field in ("id", "name"))
+        size, start = (field_of(message, field, int) for field in ("size", "start"))
+        last = field_of(message, "last", bool)
+        if upload is None or name is None or size is None or start is None or last is None:
+            return "", None
+        upload, name = upload[:NAME_CAP], tidy(name)
+        if size > FILE_CAP:
+            said = f"{name!r} is over {FILE_CAP // 10**6} MB. Choose a smaller file."
+            return (said if last else ""), None
+        if start == 0:
             # A new file wins over one whose rest never came.
-            self._upload, self._pieces = message["id"], bytearray()
-        if message["id"] != self._upload or message["start"] != len(self._pieces):
-            return
+            self._upload, self._size, self._pieces = upload, size, bytearray()
+        if upload != self._upload:
+            return "", None
+        if piece is None or start != len(self._pieces) or size != self._size or start + len(piece) > size:
+            if start == len(self._pieces):
+                self._forget()
+                return f"{name!r} did not come as it was announced. Choose it again.", None
+            return "", None
         self._pieces += piece
-        if message["last"]:
-            data, self._pieces, self._upload = bytes(self._pieces), bytearray(), ""
-            self._photo_callbacks(name, data)
+        if not last:
+            # Without a byte it would never be whole, and more than it has can't come.
+            return "", None
+        data, whole = bytes(self._pieces), len(self._pieces) == size
+        self._forget()
+        return ("", (name, data)) if whole else (f"{name!r} came only in part. Choose it again.", None)
+
+    def _forget(self) -> None:
+        self._pieces, self._upload, self._size = bytearray(), "", 0
 
 
 class Page(Part):
@@ -115,7 +170,9 @@ class Page(Part):
     def __init__(self) -> None:
         super().__init__(layout={"display": "none"})
         self._callbacks = ipywidgets.CallbackDispatcher()
-        self.on_msg(lambda _, message, __: self._callbacks() if message.get("type") == "run" else None)
+        self.on_msg(
+            lambda _, message, __: self._callbacks() if field_of(message, "type", str) == "run" else None
+        )
 
     def on_run(self, callback: Callable[[], None], remove: bool = False) -> None:
         """Call `callback()` when Ctrl+Enter or Cmd+Enter is pressed inside the editor."""

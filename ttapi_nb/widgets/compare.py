@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import traitlets
 
 from ..picture import ImageFile
-from .browser import Part, module, static
+from .browser import Part, field_of, module, static
 from .viewer import MODES
 
 __all__ = ["Compare", "Download"]
@@ -34,9 +33,10 @@ class Compare(Part):
     def on_want(self, callback: Callable[[str, str], None]) -> None:
         """Call `callback(run_id, name)` when the browser first needs a picture."""
 
-        def receive(_: object, message: Mapping[str, Any], __: object) -> None:
-            if message.get("type") == "want":
-                callback(str(message.get("run")), str(message.get("name")))
+        def receive(_: object, message: object, __: object) -> None:
+            run_id, name = (field_of(message, field, str) for field in ("run", "name"))
+            if field_of(message, "type", str) == "want" and run_id is not None and name is not None:
+                callback(run_id, name)
 
         self.on_msg(receive)
 

@@ -27,6 +27,7 @@ State: TypeAlias = tuple[SourceImage | None, Mask | None]
 
 # Photos that undo can go back to: each stays in memory.
 PHOTOS_KEPT = 4
+NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
 
 
 class MaskDrawer(Closing, ipywidgets.VBox):
@@ -62,7 +63,7 @@ class MaskDrawer(Closing, ipywidgets.VBox):
         self._recording = True
         # One lock for a drawer and all around it: two could wait for each other.
         self.lock = threading.RLock()
-        self._surface = Surface(self._marked, self._filled, self._key, self.lock)
+        self._surface = Surface(self._marked, self._filled, self._key, self._refused, self.lock)
         self._tools = ToolRow()
         # Each layout and style is a widget too: what looks alike shares them.
         layout = ipywidgets.Layout()
@@ -155,6 +156,8 @@ class MaskDrawer(Closing, ipywidgets.VBox):
 
     def show_both(self, image: ImageSource, mask: Mask | None = None) -> None:
         """Another photo together with its mask, as one change to undo. Raises what `open_image` raises."""
+        # Before the lock is taken: it may be fetched, on the loop whose callbacks may wait for this very lock.
+        image = open_image(image)
         with self.lock:
             before = (self.image, self.mask)
             with self._unrecorded():
@@ -246,6 +249,9 @@ class MaskDrawer(Closing, ipywidgets.VBox):
     def _changed_edge(self, what: str, pixels: float) -> None:
         self._change(lambda mask: getattr(mask, what)(pixels))
 
+    def _refused(self, sentence: str) -> None:
+        self._problem.say(sentence, "alert")
+
     def _key(self, action: str) -> None:
         if action == "undo":
             self.undo()
@@ -257,9 +263,13 @@ class MaskDrawer(Closing, ipywidgets.VBox):
             if self.mask is None:
                 return
             try:
-                self.mask = changed(self.mask)
-            except TTAPIError as error:
-                self._problem.say(str(error), "alert")
+                mask = changed(self.mask)
+                # Drawn before it is taken: what can't be drawn must not become the mask.
+                mask.coverage()
+                self.mask = mask
+            except (TTAPIError, MemoryError) as error:
+                said = str(error) if isinstance(error, TTAPIError) else NO_MEMORY
+                self._problem.say(said, "alert")
             else:
                 self._problem.say("")
 

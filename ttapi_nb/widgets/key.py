@@ -9,10 +9,14 @@ import ipywidgets
 
 from ..client.secret import Secret, store_key
 from ..errors import MissingKeyError, SettingsError
-from .browser import Part, module
+from .browser import Part, buffer_of, field_of, module
 from .text import LateWords, Tone, made
 
 __all__ = ["KeyForm", "KeyInput"]
+
+
+# Far longer than any key.
+KEY_CAP = 10_000
 
 
 class KeyInput(Part):
@@ -29,11 +33,15 @@ class KeyInput(Part):
         """Call `callback(key, remember)` when a key was sent."""
         self._callbacks.register_callback(callback, remove=remove)
 
-    def _receive(self, _: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        if message.get("type") == "key" and buffers:
+    def _receive(self, _: object, message: object, buffers: list[Any]) -> None:
+        data = buffer_of(buffers, KEY_CAP)
+        if isinstance(buffers, list):
             # Taken out, not only read: the kernel keeps the last message.
-            key = Secret(bytes(buffers.pop()).decode("utf-8", "replace"))
-            self._callbacks(key, message.get("remember") is True)
+            buffers.clear()
+        if field_of(message, "type", str) != "key" or data is None:
+            return
+        key = Secret(data.decode("utf-8", "replace"))
+        self._callbacks(key, field_of(message, "remember", bool) is True)
 
 
 class KeyForm(ipywidgets.VBox):

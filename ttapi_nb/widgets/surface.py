@@ -7,18 +7,17 @@ stroke while it is drawn, without asking the kernel; where it can't, ipycanvas s
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ipycanvas
 import ipywidgets
 import numpy as np
 import traitlets
-from numpy.typing import NDArray
 
 from ..mask import Mark, Mask, Shape, Stroke
 from ..picture import SourceImage
-from .browser import Part, module
+from .browser import Part, buffer_of, field_of, module
 from .closing import Closing
 from .sheet import OPACITY, TINT, Point, Sheet, name_again
 
@@ -32,12 +31,20 @@ PLAIN_TOOLS = ("brush", "eraser")
 """The tools that work where the browser does not paint by itself."""
 
 LARGEST_BRUSH = 1000
+# The eraser is a brush to the browser.
+MARKING = ("brush", "line", "rectangle", "ellipse", "polygon", "lasso", "bucket")
+ACTIONS = ("undo", "redo")
+# Hours of drawing without letting go; and how far from the photo a point may lie, in its own sizes or pixels.
+POINTS_CAP = 200_000
+FAR, LEAST_FAR = 100, 100_000
+REASON_CAP = 500
 # Views of a drawer whose marks are counted; a browser that comes back after so many others starts anew.
 VIEWS = 64
 
 OnMark: TypeAlias = Callable[[Mark], None]
 OnFill: TypeAlias = Callable[[Point, bool], None]
 OnKey: TypeAlias = Callable[[str], None]
+OnRefused: TypeAlias = Callable[[str], None]
 
 
 class Stage(Part):
@@ -67,7 +74,7 @@ class Surface(Closing, ipywidgets.Box):
     """Shows a photo and a mask, and hands on what people do, in image pixels.
 
     * `on_mark(mark)` is called with each finished mark, `on_fill(point, erase)` where a region of similar colours is
-      asked for, and `on_key(action)` with `"undo"` or `"redo"`.
+      asked for, `on_key(action)` with `"undo"` or `"redo"`, and `on_refused(sentence)` for what is no mark.
     * `stage` holds what the next mark is made with and how the mask is shown: `tool`, `brush_size`, `pressure`, `tint`,
       `opacity`, `show`.
     * `problem` is why the browser does not paint by itself, or nothing.
@@ -75,8 +82,10 @@ class Surface(Closing, ipywidgets.Box):
 
     problem = traitlets.Unicode()
 
-    def __init__(self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, lock: threading.RLock) -> None:
-        self._on_mark, self._on_fill, self._on_key = on_mark, on_fill, on_key
+    def __init__(
+        self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, on_refused: OnRefused, lock: threading.RLock
+    ) -> None:
+        self._on_mark, self._on_fill, self._on_key, self._on_refused = on_mark, on_fill, on_key, on_refused
         self._source: SourceImage | None = None
         self._mask: Mask | None = None
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
@@ -141,18 +150,27 @@ class Surface(Closing, ipywidgets.Box):
         with self.events:
             self._sheet.draw_all_ink()
 
-    def _receive(self, _: object, message: dict[str, Any], buffers: list[memoryview]) -> None:
-        with self.events:
-            if message.get("type") == "no_ink" and self.plain is None:
-                self._fall_back(str(message.get("reason")))
-            elif message.get("type") == "key":
-                self._on_key(str(message.get("action")))
-            elif message.get("type") == "mark" and buffers:
-                self._receive_mark(message, np.frombuffer(buffers[0], np.float32).reshape(-1, 3))
+    def _receive(self, _: object, message: object, buffers: Sequence[Any]) -> None:
+        kind = field_of(message, "type", str)
+        if kind == "no_ink":
+            with self.events:
+                if self.plain is None:
+                    self._fall_back((field_of(message, "reason", str) or "")[:REASON_CAP])
+        elif kind == "key":
+            action = field_of(message, "action", str)
+            if action in ACTIONS:
+                self._on_key(action)
+        elif kind == "mark":
+            view, number = field_of(message, "view", str), field_of(message, "number", int)
+            # Without these it can't even be answered, and no browser of ours sends it.
+            if view is not None and number is not None and len(view) <= REASON_CAP:
+                with self.events:
+                    self._receive_mark(message, view, number, buffers)
 
-    def _receive_mark(self, message: dict[str, Any], points: NDArray[np.float32]) -> None:
-        view, number = str(message["view"]), int(message["number"])
+    def _receive_mark(self, message: object, view: str, number: int, buffers: Sequence[Any]) -> None:
         taken = self._taken.setdefault(view, 0)
+        while len(self._taken) > VIEWS:
+            del self._taken[next(iter(self._taken))]
         if number > taken + 1:
             # One before it was lost on the way. The browser sends both again, in order.
             return
@@ -161,22 +179,31 @@ class Surface(Closing, ipywidgets.Box):
             self._sheet.draw_all_ink()
         else:
             self._taken[view] = number
-            if len(self._taken) > VIEWS:
-                del self._taken[next(iter(self._taken))]
-            if not self._take(message, points.tolist()):
+            if not self._took(message, buffers):
                 self._sheet.draw_all_ink()
         # The ink is on its way: from its next frame on, the browser need not paint this mark itself.
         self.stage.send({"type": "taken", "view": view, "number": number})
 
-    def _take(self, message: dict[str, Any], points: list[list[float]]) -> bool:
-        """Hand on what the browser made; whether it covers anything."""
+    def _took(self, message: object, buffers: Sequence[Any]) -> bool:
+        """Hand on what the browser made; whether it covers anything.
+
+        What is no mark is refused in words, and answered like any other: the browser would send it again for ever.
+        """
+        tool, erase = field_of(message, "tool", str), field_of(message, "erase", bool)
+        points = _points(buffers, self._sheet.shown.shape)
+        if tool not in MARKING or erase is None or points is None:
+            self._on_refused("This mark came damaged from the browser and was left out. Paint it again.")
+            return False
         if self._source is None:
             return False
-        if message["tool"] == "bucket":
+        if tool == "bucket":
             x, y, _ = points[0]
-            self._on_fill((x / self._sheet.scale, y / self._sheet.scale), bool(message["erase"]))
+            self._on_fill((x / self._sheet.scale, y / self._sheet.scale), erase)
             return True
-        mark = _mark(message["tool"], points, bool(message["erase"]))
+        if tool in ("brush", "line") and not all(radius > 0 for _, _, radius in points):
+            self._on_refused("This stroke has a brush without size and was left out. Choose a larger brush.")
+            return False
+        mark = _mark(tool, points, erase)
         if mark is not None:
             self.finished(mark, self._sheet.scale)
         return mark is not None
@@ -192,6 +219,23 @@ class Surface(Closing, ipywidgets.Box):
             self.plain.show_mask(self._mask)
         self.children = (self.plain,)
         self.problem = reason
+
+
+def _points(buffers: object, shown: tuple[int, ...]) -> list[list[float]] | None:
+    """The points of a mark, x, y and radius each in pixels of the preview; None where these are none."""
+    data = buffer_of(buffers, 12 * POINTS_CAP)
+    if not data or len(data) % 12:
+        return None
+    points = np.frombuffer(data, "<f4").reshape(-1, 3)
+    # A pointer may leave the photo, but not the screen that it is on.
+    far = FAR * max(shown)
+    if (
+        not np.isfinite(points).all()
+        or (np.abs(points) > max(far, LEAST_FAR)).any()
+        or (points[:, 2] < 0).any()
+    ):
+        return None
+    return list(points.tolist())
 
 
 def _mark(tool: Any, points: list[list[float]], erase: bool) -> Stroke | Shape | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -76,8 +77,8 @@ class ResultViewer(Closing, ipywidgets.VBox):
         # Only when there is something to show: an editor appears sooner without it.
         from .compare import Compare, Download
 
-        self._compare = Compare()
-        self._compare.on_want(self._give)
+        self._panes = Compare()
+        self._panes.on_want(self._give)
         self._caption, self._leak, self._notice = Words(), Words(), Words()
         self._leak.add_class("ttapi-leak")
         self._star = ipywidgets.ToggleButton(description="Star", icon="star", tooltip="Mark this result")
@@ -111,7 +112,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self._prompt_wanted()
         self.children = (
             *(
-                self._compare,
+                self._panes,
                 self._caption,
                 self._leak,
                 self._notice,
@@ -122,7 +123,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
             ),
         )
         for name in ("index", "mode", "raw"):
-            traitlets.link((self, name), (self._compare, name))
+            traitlets.link((self, name), (self._panes, name))
         self._star.observe(lambda change: self._set_star(change.new), "value")
         self._note.observe(lambda change: self._set_note(change.new), "value")
 
@@ -323,7 +324,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
             self._build()
         self._status.say("")
         self.index, self.raw = 0, False
-        self._compare.shown = {
+        self._panes.shown = {
             "run": self.run.id,
             "size": self.run.source.size,
             "items": [self._item(at, result) for at, result in enumerate(results)],
@@ -366,7 +367,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self._show_marks()
 
     def _show_marks(self) -> None:
-        self._compare.starred = list(self.starred)
+        self._panes.starred = list(self.starred)
         self._star.value = self.index in self.starred
         self._note.value = self.notes.get(self.index, "")
 
@@ -391,7 +392,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
             return
         picture = _picture(run, name)
         if picture is not None:
-            self._compare.give(run_id, _as_file(picture, name))
+            self._panes.give(run_id, _as_file(picture, name))
 
 
 def _picture(run: Run, name: str) -> Image.Image | None:
@@ -403,7 +404,8 @@ def _picture(run: Run, name: str) -> Image.Image | None:
     source = run.source.pixels
     if kind == "before":
         return preview(source, SHOWN_EDGE)
-    if not index.isdecimal() or int(index) >= len(run.results):
+    # Letters of other alphabets are digits too, and a long row of them is no index.
+    if not re.fullmatch(r"[0-9]{1,4}", index) or int(index) >= len(run.results):
         return None
     result = run.results[int(index)]
     if kind == "result":

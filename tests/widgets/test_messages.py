@@ -1,0 +1,198 @@
+"""What a browser sends to each widget is input: whatever it is, nothing is raised, kept without end, or left wrong."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ttapi_nb import MaskDrawer
+from ttapi_nb.picture import FILE_CAP
+from ttapi_nb.widgets.browser import PIECE_CAP, Page, PhotoInput
+from ttapi_nb.widgets.compare import Compare
+from ttapi_nb.widgets.key import KEY_CAP, KeyInput
+from ttapi_nb.widgets.surface import POINTS_CAP
+
+ODD: tuple[Any, ...] = (
+    None, True, False, 0, -1, 2**80, 1.5, float("nan"), float("inf"), "", "x" * 100_000, "\ud800", [], [1], {}, {"a": 1}
+)  # fmt: skip
+BUFFERS: tuple[Any, ...] = ([], None, [None], ["text"], [[]], [memoryview(b"")], [memoryview(b"abc")], {})
+
+# For each widget a message that is in order, and what comes beside it.
+GOOD: dict[str, tuple[dict[str, Any], bytes]] = {
+    "mark": (
+        {"type": "mark", "view": "v", "number": 1, "tool": "brush", "erase": False},
+        np.array([[10, 10, 5], [30, 10, 5]], np.float32).tobytes(),
+    ),
+    "key of the drawer": ({"type": "key", "action": "undo"}, b""),
+    "no ink": ({"type": "no_ink", "reason": "no canvas"}, b""),
+    "piece": ({"type": "piece", "id": "a", "name": "x.png", "size": 3, "start": 0, "last": True}, b"abc"),
+    "sample": ({"type": "sample"}, b""),
+    "run": ({"type": "run"}, b""),
+    "want": ({"type": "want", "run": "r", "name": "result 0"}, b""),
+    "key": ({"type": "key", "remember": False}, b"sk-1234567890"),
+}
+
+
+def target(kind: str) -> Any:
+    """The part that gets messages of a kind."""
+    if kind in ("mark", "key of the drawer", "no ink"):
+        drawer = MaskDrawer(Image.new("RGB", (400, 300), "grey"))
+        return drawer._surface.stage
+    widget: Any = {"piece": PhotoInput, "sample": PhotoInput, "run": Page, "want": Compare, "key": KeyInput}[
+        kind
+    ]()
+    for register in ("on_photo", "on_sample", "on_run", "on_want", "on_key"):
+        if hasattr(widget, register):
+            getattr(widget, register)(lambda *_: None)
+    return widget
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_any_message_does_no_harm(kind: str) -> None:
+    """Each field missing, and of every wrong type, and every wrong buffer raise nothing; the good one works."""
+    message, data = GOOD[kind]
+    widget = target(kind)
+    changed: list[Any] = [*ODD]
+    for name in message:
+        changed.append({other: value for other, value in message.items() if other != name})
+        changed += [message | {name: odd} for odd in ODD]
+    for sent in changed:
+        widget._handle_custom_msg(sent, [memoryview(data)])
+    for buffers in BUFFERS:
+        widget._handle_custom_msg(message | {"number": 2}, buffers)
+    widget._handle_custom_msg(message, [memoryview(data)])
+
+
+def drawer() -> MaskDrawer:
+    """A drawer with a photo and a mask."""
+    made = MaskDrawer(Image.new("RGB", (400, 300), "grey"))
+    made.mask = made.mask.rectangle((10, 10, 50, 50))
+    return made
+
+
+def send(to: MaskDrawer, number: int, points: Any, sent: list[Any], **rest: Any) -> None:
+    """Send a mark as the stage does, and keep what is answered."""
+    stage = to._surface.stage
+    stage.send = lambda content, buffers=None: sent.append(content)
+    message = {"type": "mark", "view": "v", "number": number, "tool": "brush", "erase": False} | rest
+    data = points if isinstance(points, bytes) else np.array(points, np.float32).tobytes()
+    stage._handle_custom_msg(message, [memoryview(data)])
+
+
+BAD: dict[str, tuple[Any, dict[str, Any]]] = {
+    "no number": ([[float("nan"), 1, 5]], {}),
+    "without end": ([[1, float("inf"), 5]], {}),
+    "a radius without end": ([[1, 1, float("-inf")]], {}),
+    "a radius below nothing": ([[1, 1, -5]], {}),
+    "no radius": ([[1, 1, 0]], {}),
+    "no points": (b"", {}),
+    "half a point": (b"x" * 10, {}),
+    "far away": ([[1e30, 1, 5]], {}),
+    "a huge brush": ([[1, 1, 1e9]], {}),
+    "too many points": (bytes(12 * (POINTS_CAP + 1)), {}),
+    "another tool": ([[1, 1, 5]], {"tool": "laser"}),
+    "a tool of another type": ([[1, 1, 5]], {"tool": 7}),
+    "erase as a number": ([[1, 1, 5]], {"erase": 1}),
+    "a bucket beside the photo": ([[-5, 1, 5]], {"tool": "bucket"}),
+    "a bucket nowhere": ([[float("nan"), 1, 5]], {"tool": "bucket"}),
+    "a rectangle without end": ([[1, 1, 1], [float("inf"), 9, 1]], {"tool": "rectangle"}),
+    "a lasso of no numbers": ([[float("nan")] * 3] * 3, {"tool": "lasso"}),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_mark_is_refused_as_it_comes(kind: str) -> None:
+    """It is said in the drawer and acknowledged, the mask stays the one that is shown, and the next mark is painted."""
+    made, sent = drawer(), list[Any]()
+    before = made.mask
+    points, rest = BAD[kind]
+    send(made, 1, points, sent, **rest)
+    assert made.mask is before
+    assert sent == [{"type": "taken", "view": "v", "number": 1}]
+    assert made._problem.words
+    assert (made._surface._sheet.shown == made.mask.coverage()).all()
+    send(made, 2, [[100, 100, 20]], sent)
+    assert sent[-1]["number"] == 2
+    assert not made._problem.words
+    assert made.mask.bounds == (10, 10, 120, 120)
+    assert (made._surface._sheet.shown == made.mask.coverage()).all()
+
+
+def test_views_are_forgotten_in_time() -> None:
+    """However many views a page claims to have, few are kept."""
+    made, sent = drawer(), list[Any]()
+    for number in range(200):
+        send(made, 5, [[1, 1, 5]], sent, view=f"view {number}")
+    assert len(made._surface._taken) <= 65
+
+
+# Uploads
+
+
+def upload(widget: PhotoInput, start: int, data: bytes, **rest: Any) -> None:
+    """Send a piece of a file that says it has 10 bytes."""
+    message = {"type": "piece", "id": "a", "name": "x.png", "size": 10, "start": start, "last": False} | rest
+    widget._handle_custom_msg(message, [memoryview(data)])
+
+
+def watched() -> tuple[PhotoInput, list[Any]]:
+    """A photo input and what it called back with."""
+    widget, seen = PhotoInput(), list[Any]()
+    widget.on_photo(lambda name, data: seen.append((name, data)))
+    widget.on_refused(seen.append)
+    return widget, seen
+
+
+def test_no_more_is_kept_than_was_announced() -> None:
+    """A file of 10 bytes that goes on and on is refused at the eleventh byte, once, and nothing of it is kept."""
+    widget, seen = watched()
+    upload(widget, 0, b"x" * 6)
+    for start in itertools.islice(itertools.count(6, 6), 50):
+        upload(widget, start, b"x" * 6)
+    assert [words for words in seen if "as it was announced" in words] == seen
+    assert len(seen) == 1
+    assert len(widget._pieces) == 0
+    upload(widget, 0, b"x" * 10, last=True)
+    assert seen[-1] == ("x.png", b"x" * 10)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [(0, b"x" * 4, {"last": True})],
+        [(0, b"x" * 4, {}), (4, b"x" * 6, {"size": FILE_CAP, "last": True})],
+        [(0, b"x" * (PIECE_CAP + 1), {"size": FILE_CAP})],
+        [(0, b"x" * 11, {"last": True})],
+    ],
+    ids=["less", "another size later", "a huge piece", "more"],
+)
+def test_a_file_that_is_not_as_announced_is_refused(pieces: Any) -> None:
+    """A file that ends early, grows on the way or comes in a piece too large for a message is refused in words."""
+    widget, seen = watched()
+    for start, data, rest in pieces:
+        upload(widget, start, data, **rest)
+    assert len(seen) == 1
+    assert "Choose it again." in seen[0]
+    assert len(widget._pieces) == 0
+
+
+def test_names_of_files_are_tidy() -> None:
+    """A name of a megabyte, or one that leads elsewhere, is cut."""
+    widget, seen = watched()
+    upload(widget, 0, b"x" * 10, last=True, name="../../" + "y" * 1_000_000 + "\0.png")
+    assert len(seen[0][0]) <= 100
+    assert "/" not in seen[0][0]
+
+
+def test_a_huge_key_is_not_taken() -> None:
+    """A key of megabytes is none, and leaves the message all the same."""
+    widget, seen = KeyInput(), list[Any]()
+    widget.on_key(lambda key, remember: seen.append(key))
+    buffers = [memoryview(b"x" * (KEY_CAP + 1))]
+    widget._handle_custom_msg({"type": "key", "remember": True}, buffers)
+    assert seen == []
+    assert buffers == []
