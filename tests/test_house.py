@@ -20,7 +20,9 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     "errors",
     "files",
+    "threads",
     "loop",
+    "exiting",
     "download",
     "models",
     "metadata",
@@ -35,6 +37,7 @@ ROOMS = (
     "logrows",
     "runlog",
     "runs",
+    "carrying",
     "service",
     "client",
     "script",
@@ -45,7 +48,9 @@ ROOMS = (
 )
 # Rooms that keep to fewer than all that are above them.
 ONLY = {
-    "loop": set[str](),
+    "threads": set[str](),
+    "loop": {"threads"},
+    "exiting": {"loop"},
     "models": set[str](),
     "download": {"errors"},
     "metadata": set[str](),
