@@ -134,6 +134,11 @@ class Carrier:
         except BaseException as error:
             self._row = "none" if isinstance(error, TTAPIError) else self._row
             self._settle("not sent", INTERRUPTED)
+            # Nobody holds it yet, but who watches it may.
+            with self.run._guard:
+                if not self.run.done:
+                    self.run._end("failed", error if isinstance(error, Exception) else _unsent(error))
+            self.run._release()
             self._let_go()
             raise
 
@@ -345,7 +350,7 @@ class Carrier:
             self.run._add_note(end.problem)
         if self.run.log is not None:
             done = self._lane.submit(partial(self._settle, end.state, end.problem))
-            await _wait([done], LOG_PATIENCE)
+            await loop.wait([done], LOG_PATIENCE)
             if not done.done():
                 self.run._add_note(HANGS.format(seconds=LOG_PATIENCE))
 
@@ -391,8 +396,8 @@ class Carrier:
     async def _tell_late(self, told: list[Future[None]], settled: Future[Any] | None, last: bool) -> None:
         try:
             if settled is not None:
-                await _wait([settled], STOPPED_PATIENCE)
-            await _wait(told, WATCHER_PATIENCE)
+                await loop.wait([settled], STOPPED_PATIENCE)
+            await loop.wait(told, WATCHER_PATIENCE)
         finally:
             self._release(last)
 
@@ -462,16 +467,6 @@ def _unsent(error: BaseException) -> TTAPIError:
     kind = ResultError if isinstance(error, ResultError) else NotSentError
     words = _said(error)
     return kind(f"Nothing was sent or billed. {words}{'' if words.endswith('.') else '.'}")
-
-
-async def _wait(futures: list[Future[Any]], seconds: float) -> None:
-    if futures:
-        await asyncio.wait([asyncio.ensure_future(_over(one)) for one in futures], timeout=seconds)
-
-
-async def _over(future: Future[Any]) -> None:
-    with contextlib.suppress(BaseException):
-        await loop.follow(future)
 
 
 # What a log did not take: a full disk has room again some day, and until then the rows would count as spent.

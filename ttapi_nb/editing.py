@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
 from functools import partial
@@ -83,7 +83,40 @@ def start_edit(
     check: bool = True,
     **options: Unpack[Options],
 ) -> Run:
-    """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once."""
+    """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once.
+
+    Where Python ends before the run has, a request that has left is waited for, and one that has not is not sent.
+    """
+    return start_watched(
+        None,
+        image,
+        prompt,
+        mask=mask,
+        client=client,
+        fit=fit,
+        strict=strict,
+        log=log,
+        budget=budget,
+        check=check,
+        **options,
+    )
+
+
+def start_watched(
+    watch: Callable[[Run], None] | None,
+    image: ImageSource | Sequence[ImageSource],
+    prompt: str,
+    *,
+    mask: MaskSource | None,
+    client: Client | AsyncClient | None,
+    fit: str,
+    strict: bool,
+    log: RunLog | Literal[False] | None,
+    budget: Budget | None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """As `start_edit`; `watch(run)` is called before anything happens to the run."""
     if log is False and budget is not None:
         raise SettingsError(
             "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
@@ -105,6 +138,8 @@ def start_edit(
         how=fit,
         budget=budget,
     )
+    if watch is not None:
+        watch(run)
     carrier = run._carrier = Carrier(run, client.core, _results)
     try:
         carrier.begin(partial(_write_row, run, client.core))

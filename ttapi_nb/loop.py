@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -40,6 +39,7 @@ __all__ = [
     "quiet",
     "start",
     "submit",
+    "wait",
 ]
 
 T = TypeVar("T")
@@ -85,8 +85,8 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         try:
             loop.run_forever()
         except BaseException:  # noqa: BLE001 - all other runs go on
-            with contextlib.suppress(BaseException):
-                logging.getLogger(__name__).warning("Something tried to end the loop, which goes on.")
+            if loop.is_closed():
+                return
 
 
 _runner = _Runner()
@@ -168,6 +168,17 @@ async def follow(future: Future[T]) -> T:
     future.add_done_callback(tell)
     await ended
     return future.result()
+
+
+async def wait(futures: Collection[Future[Any]], seconds: float) -> None:
+    """Wait until all of `futures` are done, whatever came of them, but no longer than so many seconds."""
+    if futures:
+        await asyncio.wait([asyncio.ensure_future(_over(one)) for one in futures], timeout=seconds)
+
+
+async def _over(future: Future[Any]) -> None:
+    with contextlib.suppress(BaseException):
+        await follow(future)
 
 
 def quiet(timeout: float) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -20,6 +19,7 @@ from .closing import Closing
 from .surface import LARGEST_BRUSH, PLAIN_TOOLS, TOOLS, Surface
 from .text import LateWords, Words, made
 from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
+from .turns import Patient, Turns
 
 __all__ = ["MaskDrawer"]
 
@@ -29,7 +29,7 @@ State: TypeAlias = tuple[SourceImage | None, Mask | None]
 PHOTOS_KEPT = 4
 
 
-class MaskDrawer(Closing, ipywidgets.VBox):
+class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     """A photo with tools to paint a mask over it.
 
     * `image`: the photo, a `SourceImage`; assign anything that `open_image` takes. A photo of another size starts a
@@ -61,7 +61,7 @@ class MaskDrawer(Closing, ipywidgets.VBox):
         self._future: list[State] = []
         self._recording = True
         # One lock for a drawer and all around it: two could wait for each other.
-        self.lock = threading.RLock()
+        self.lock = Turns()
         self._surface = Surface(self._marked, self._filled, self._key, self.lock)
         self._tools = ToolRow()
         # Each layout and style is a widget too: what looks alike shares them.
@@ -100,6 +100,7 @@ class MaskDrawer(Closing, ipywidgets.VBox):
         self.image = image
         if mask is not None:
             self.mask = mask
+        self._others_observe = True
 
     def __repr__(self) -> str:
         return f"MaskDrawer({self.image!r}, {self.mask!r})"
@@ -155,6 +156,8 @@ class MaskDrawer(Closing, ipywidgets.VBox):
 
     def show_both(self, image: ImageSource, mask: Mask | None = None) -> None:
         """Another photo together with its mask, as one change to undo. Raises what `open_image` raises."""
+        # Before the lock is taken: it may come from a network, or be large.
+        image = open_image(image)
         with self.lock:
             before = (self.image, self.mask)
             with self._unrecorded():

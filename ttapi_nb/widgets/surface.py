@@ -6,7 +6,6 @@ stroke while it is drawn, without asking the kernel; where it can't, ipycanvas s
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +23,7 @@ from .sheet import OPACITY, TINT, Point, Sheet, name_again
 
 if TYPE_CHECKING:
     from .plain import PlainCanvas
+    from .turns import Turns
 
 __all__ = ["Surface"]
 
@@ -75,7 +75,7 @@ class Surface(Closing, ipywidgets.Box):
 
     problem = traitlets.Unicode()
 
-    def __init__(self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, lock: threading.RLock) -> None:
+    def __init__(self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, lock: Turns) -> None:
         self._on_mark, self._on_fill, self._on_key = on_mark, on_fill, on_key
         self._source: SourceImage | None = None
         self._mask: Mask | None = None
