@@ -20,6 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     "errors",
     "files",
+    "forking",
     "threads",
     "loop",
     "exiting",
@@ -48,6 +49,7 @@ ROOMS = (
 )
 # Rooms that keep to fewer than all that are above them.
 ONLY = {
+    "forking": set[str](),
     "threads": set[str](),
     "loop": {"threads"},
     "exiting": {"loop"},
@@ -57,11 +59,11 @@ ONLY = {
     "files": set[str](),
     "picture": {"errors", "files", "loop", "download", "metadata"},
     "mask": {"errors", "picture"},
-    "fit": {"errors", "picture", "mask", "models"},
+    "fit": {"errors", "forking", "picture", "mask", "models"},
     "strict": {"picture", "mask"},
     "budget": {"errors", "request"},
-    "logfile": {"files"},
-    "service": {"errors", "picture", "models"},
+    "logfile": {"files", "forking"},
+    "service": {"errors", "forking", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}

@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Literal, TypeAlias
 
+from . import forking
+
 __all__ = [
     "FILE",
     "Journal",
@@ -96,6 +98,12 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
     `write` keeps other writers out from the start, so that what is read is still so when it is written. Raises
     `OSError` or `sqlite3.Error`.
     """
+    with forking.quietly(), _opened(folder, journal, write) as db:
+        yield db
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, journal: Journal | None, write: bool) -> Iterator[sqlite3.Connection]:
     (folder / "results").mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(folder / FILE, timeout=PATIENCE, isolation_level=None)
     try:
