@@ -24,10 +24,31 @@ from ttapi_nb.runs import Run
 from ttapi_nb.service import Service
 
 # Of Python's own audit events: what changes files, and what opens a database.
-CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "os.chmod"}
+CHANGES = {
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.truncate",
+    "os.link",
+    "os.symlink",
+    "os.chmod",
+}
 OPENS = {"sqlite3.connect"}
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
-PIXELS = ("load", "save", "resize", "convert", "copy", "crop", "paste", "tobytes", "split", "point", "thumbnail")
+PIXELS = (
+    "load",
+    "save",
+    "resize",
+    "convert",
+    "copy",
+    "crop",
+    "paste",
+    "tobytes",
+    "split",
+    "point",
+    "thumbnail",
+)
 
 
 class LoopError(RuntimeError):
