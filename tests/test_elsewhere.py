@@ -158,7 +158,7 @@ def test_edits_in_other_processes(photo: Image.Image, method: str) -> None:
 
 
 FORKS = """
-import os, sys, threading, warnings
+import os, sys, threading, traceback, warnings
 from PIL import Image
 import ttapi_nb as tt
 from ttapi_nb import fit
@@ -175,7 +175,7 @@ log, stop = tt.RunLog(), threading.Event()
 def write():
     while not stop.is_set():
         log.rows()
-writers = [threading.Thread(target=write) for _ in range(2)]
+writers = [threading.Thread(target=write, daemon=True) for _ in range(2)]
 for writer in writers:
     writer.start()
 fit._lock.acquire(), paint._patchmatch_lock.acquire(), run._guard.acquire()
@@ -196,7 +196,10 @@ for _ in range(8):
         code = 2
         try:
             code = child()
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 7
 stop.set()

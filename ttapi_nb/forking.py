@@ -24,24 +24,34 @@ class _Gate:
         self.renew()
 
     def renew(self) -> None:
-        self._empty = threading.Condition()
+        self._changed = threading.Condition()
         self._inside = 0
+        self._shut = False
+        self._mine = threading.local()
 
     def enter(self) -> None:
-        with self._empty:
+        depth = getattr(self._mine, "depth", 0)
+        with self._changed:
+            # Who is inside may go further in, or the fork would wait for it and it for the fork.
+            self._changed.wait_for(lambda: depth or not self._shut)
             self._inside += 1
+        self._mine.depth = depth + 1
 
     def leave(self) -> None:
-        with self._empty:
+        self._mine.depth -= 1
+        with self._changed:
             self._inside -= 1
-            self._empty.notify_all()
+            self._changed.notify_all()
 
     def shut(self) -> None:
-        self._empty.acquire()
-        self._empty.wait_for(lambda: not self._inside, PATIENCE)
+        with self._changed:
+            self._shut = True
+            self._changed.wait_for(lambda: not self._inside, PATIENCE)
 
     def open(self) -> None:
-        self._empty.release()
+        with self._changed:
+            self._shut = False
+            self._changed.notify_all()
 
 
 _gate = _Gate()
