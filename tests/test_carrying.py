@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
 import pytest
@@ -107,7 +108,7 @@ def test_cancelled_while_the_log_is_waited_for(server: Server, photo: Image.Imag
 
 
 def test_a_locked_database(server: Server, photo: Image.Image, log: RunLog) -> None:
-    """While another program holds the log, a run that waits for it is cancelled, and another without it goes its way."""
+    """While another program holds the log, a run that waits for it is cancelled, and another without it goes on."""
     gate = server.event()
     server.answer = Reply(200, json_reply(pictures(TEAL)).body, hold=gate)
     run = start(server, photo, log)
@@ -190,7 +191,7 @@ def test_results_that_can_not_be_made(
 
     monkeypatch.setattr(editing, "_result", fails)
     run = start(server, photo, log)
-    with pytest.raises(ResultError, match="is billed.*while pasting"):
+    with pytest.raises(ResultError, match=r"is billed.*while pasting"):
         run.wait(PATIENCE)
     assert run.response is not None
     assert run.response.data[0].data is not None
@@ -212,7 +213,7 @@ def test_an_answer_that_can_not_be_read(
 
     monkeypatch.setattr(sending, "read_response", fails)
     run = start(server, photo, log)
-    with pytest.raises(UnknownOutcomeError, match="while reading.*may have been carried out and billed"):
+    with pytest.raises(UnknownOutcomeError, match=r"while reading.*may have been carried out and billed"):
         run.wait(PATIENCE)
     (row,) = log.rows()
     assert (row.state, row.sent) == ("unknown", True)
@@ -338,10 +339,14 @@ def test_two_that_wait_for_each_other(server: Server, photo: Image.Image, monkey
     server.wait_for(2)
     waited: list[Future[Run]] = [Future(), Future()]
     for at, run in enumerate(runs):
-        run.on_change(lambda _, at=at: waited[at].set_result(runs[1 - at].wait(PATIENCE)))
+        run.on_change(partial(_wait_for, runs[1 - at], waited[at]))
     gate.set()
     assert [run.wait(PATIENCE).status for run in runs] == ["done", "done"]
     assert [one.result(PATIENCE).status for one in waited] == ["done", "done"]
+
+
+def _wait_for(other: Run, waited: Future[Run], run: Run) -> None:
+    waited.set_result(other.wait(PATIENCE))
 
 
 # Interrupts

@@ -110,7 +110,7 @@ def test_a_run_under_way_travels_as_it_was(server: Server, photo: Image.Image, c
 def test_what_can_not_travel_is_left_behind(
     server: Server, photo: Image.Image, client: Client, tmp_path
 ) -> None:
-    """Somebody's price function or log class that can't be pickled does not keep a run here; the estimate goes along."""
+    """A price function or log class that can't be pickled does not keep a run here; the estimate goes along."""
 
     class Mine(RunLog):
         pass
@@ -139,7 +139,7 @@ def test_clients_travel_without_keys(photo: Image.Image, tmp_path) -> None:
         assert edit(photo, "x", client=again).results[0].offline
     assert isinstance(pickle.loads(pickle.dumps(AsyncClient.offline())), AsyncClient)
     for kind in (Client, AsyncClient):
-        with pytest.raises(TypeError, match="a key, which does not leave this process.*TT_API_KEY"):
+        with pytest.raises(TypeError, match=r"a key, which does not leave this process.*TT_API_KEY"):
             pickle.dumps(kind(KEY))
 
 
@@ -187,7 +187,8 @@ def child():
         assert "in the process that began it" in str(error)
     assert run.status == "waiting" and not run.done
     run.on_change(print)
-    tt.edit(photo, "y", client=tt.Client.offline(fill=lambda image, *more: image), mask=tt.Mask((64, 64)).rectangle((1, 1, 9, 9)))
+    client, mask = tt.Client.offline(fill=lambda image, *more: image), tt.Mask((64, 64)).rectangle((1, 1, 9, 9))
+    tt.edit(photo, "y", client=client, mask=mask)
     with fit._lock, paint._patchmatch_lock:
         return 7
 for _ in range(8):

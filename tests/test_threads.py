@@ -1,4 +1,4 @@
-"""The package's own threads: they grow, end, and never keep Python from ending; lanes keep order and wait for nobody."""
+"""The package's own threads: they grow, end, and never keep Python from ending; lanes keep order."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import CancelledError, Future
+from functools import partial
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_nobody_waits_for_another() -> None:
     assert pool.quiet(PATIENCE)
     before = threading.active_count()
     for number in range(200):
-        assert pool.submit(lambda number=number: number).result(PATIENCE) == number
+        assert pool.submit(int, number).result(PATIENCE) == number
     assert threading.active_count() <= before
 
 
@@ -73,7 +74,8 @@ def test_what_work_raises(kind: type[BaseException]) -> None:
 
 def test_work_that_is_taken_back() -> None:
     """Work that is cancelled before its turn is not done."""
-    pool, go, done = Threads("test", 1), threading.Event(), []
+    pool, go = Threads("test", 1), threading.Event()
+    done: list[int] = []
     pool.submit(go.wait, PATIENCE)
     future = pool.submit(done.append, 1)
     assert future.cancel()
@@ -86,7 +88,9 @@ def test_work_that_is_taken_back() -> None:
 
 def test_a_lane_keeps_order() -> None:
     """A lane does one thing after the other, whatever they raise, and knows which work is its own."""
-    lane, order, here = loop.lane(), [], []
+    lane = loop.lane()
+    order: list[int] = []
+    here: list[bool] = []
     go = threading.Event()
 
     def first() -> None:
@@ -96,7 +100,7 @@ def test_a_lane_keeps_order() -> None:
         raise SystemExit
 
     futures: list[Future[None]] = [lane.submit(first)]
-    futures += [lane.submit(lambda number=number: order.append(number)) for number in range(1, 50)]
+    futures += [lane.submit(partial(order.append, number)) for number in range(1, 50)]
     other = loop.lane().submit(lambda: "meanwhile").result(PATIENCE)
     assert (other, order) == ("meanwhile", [])
     go.set()
@@ -106,7 +110,7 @@ def test_a_lane_keeps_order() -> None:
 
 
 def test_a_system_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no thread can be started, a pool with none says so, one with some uses those, and a lane can go on later."""
+    """Where no thread can be started, a pool with none says so, one with some uses those, and a lane goes on later."""
     pool = Threads("test")
     used = Threads("test")
     used.submit(lambda: None).result(PATIENCE)

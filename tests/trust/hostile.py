@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -52,7 +53,7 @@ def _edits(run: tt.Run) -> None:
     tt.edit(TEAL, "inner", client=tt.Client.offline(fill=lambda image, *more: image), log=False)
 
 
-CALLBACKS: tuple[Callable[[tt.Run], object], ...] = (
+CALLBACKS: tuple[Callable[[tt.Run], Any], ...] = (
     lambda run: never.wait(),
     *map(_raises, (SystemExit, KeyboardInterrupt, asyncio.CancelledError, MemoryError, GeneratorExit)),
     _recurses,
