@@ -1,4 +1,4 @@
-"""What holds for every test: a data folder of its own, no key, and no callback that fails in silence."""
+"""What holds for every test: a data folder, no key, no callback that fails in silence, and only network on the loop."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.guard import Guard
 from tests.server import Server
 
 # They log an exception that nobody waits for, and go on.
@@ -71,6 +72,20 @@ def no_silent_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     finally:
         logging.setLogRecordFactory(make)
     assert not raised, f"a callback raised: {raised!r}"
+
+
+_guard = Guard()
+
+
+@pytest.fixture(autouse=True)
+def only_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
+    """Fail the test when the loop's thread did anything but network: see `tests.guard`."""
+    _guard.watch(monkeypatch)
+    _guard.found.clear()
+    yield _guard
+    found = [*_guard.found]
+    _guard.found.clear()
+    assert not found, "on the loop's thread:\n" + "\n".join(map(str, found))
 
 
 @pytest.fixture

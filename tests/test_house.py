@@ -20,7 +20,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROOMS = (
     "errors",
     "files",
+    "forking",
+    "threads",
     "loop",
+    "exiting",
     "download",
     "models",
     "metadata",
@@ -40,6 +43,7 @@ ROOMS = (
     "logrows",
     "runlog",
     "runs",
+    "carrying",
     "service",
     "client",
     "script",
@@ -50,14 +54,17 @@ ROOMS = (
 )
 # Rooms that keep to fewer than all that are above them.
 ONLY = {
-    "loop": set[str](),
+    "forking": set[str](),
+    "threads": set[str](),
+    "loop": {"threads"},
+    "exiting": {"loop"},
     "models": set[str](),
     "download": {"errors"},
     "metadata": set[str](),
     "files": set[str](),
     "picture": {"errors", "files", "loop", "download", "metadata"},
     "mask": {"errors", "files", "picture"},
-    "fit": {"errors", "picture", "mask", "models"},
+    "fit": {"errors", "forking", "picture", "mask", "models"},
     "strict": {"picture", "mask"},
     "budget": {"errors", "request"},
     "logchecks": {"budget", "errors"},
@@ -66,7 +73,7 @@ ONLY = {
     "logmigrations": {"logchecks"},
     "logfile": {"files", "logchecks", "logfolder", "logfork", "logmigrations"},
     "logmemory": {"logfork"},
-    "service": {"errors", "picture", "models"},
+    "service": {"errors", "forking", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import multiprocessing
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -68,7 +69,12 @@ def _another_kernel(script: str, *arguments: object) -> Iterator[subprocess.Pope
     )
     command = [sys.executable, "-c", prelude + script, *map(str, arguments)]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
     ) as process:
         try:
             yield process
@@ -153,7 +159,7 @@ tt.edit(photo, "killed", client=client, log=Stuck(sys.argv[2]))
 
 
 def test_ended_in_peace(server: Server, photo: Image.Image, log: RunLog) -> None:
-    """A run that has ended leaves no sign of life behind, and nor does a process that ends in the middle of one."""
+    """A run that has ended leaves no sign of life behind, and nor does a process that is ended in the middle of one."""
     _edit(server, photo, log)
     with pytest.raises(BudgetError):
         _edit(server, photo, log, budget=Budget(runs=1))
@@ -163,7 +169,15 @@ def test_ended_in_peace(server: Server, photo: Image.Image, log: RunLog) -> None
     with _another_kernel(script, server.url, log.folder) as process:
         server.wait_for(2)
         assert len(list((log.folder / "alive").iterdir())) == 1
-        process.communicate("end\n", timeout=PATIENCE)
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write("end\n")
+        process.stdin.flush()
+        # Python waits for the answer, and says how to end it all the same.
+        assert "1 edit was sent and may be billed" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        process.wait(PATIENCE)
+        assert "Stopped waiting" in process.stderr.read()
     assert list((log.folder / "alive").iterdir()) == []
     assert [row.state for row in log.rows()] == ["unknown", "done"]
 

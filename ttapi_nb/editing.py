@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import replace
+from functools import partial
 from typing import Literal, TypeAlias, Unpack
 
-from . import loop
 from .budget import Budget
+from .carrying import INTERRUPTED, STOPPED_PATIENCE, Carrier
 from .client import AsyncClient, Client, default_client
+from .client.core import Core
 from .client.responses import ImageData, ImagesResponse
 from .errors import InvalidRequestError, ResultError, SettingsError
 from .fit import mask_for
@@ -81,7 +84,40 @@ def start_edit(
     check: bool = True,
     **options: Unpack[Options],
 ) -> Run:
-    """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once."""
+    """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once.
+
+    Where Python ends before the run has, a request that has left is waited for, and one that has not is not sent.
+    """
+    return start_watched(
+        None,
+        image,
+        prompt,
+        mask=mask,
+        client=client,
+        fit=fit,
+        strict=strict,
+        log=log,
+        budget=budget,
+        check=check,
+        **options,
+    )
+
+
+def start_watched(
+    watch: Callable[[Run], None] | None,
+    image: ImageSource | Sequence[ImageSource],
+    prompt: str,
+    *,
+    mask: MaskSource | None,
+    client: Client | AsyncClient | None,
+    fit: str,
+    strict: bool,
+    log: RunLog | Literal[False] | None,
+    budget: Budget | None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """As `start_edit`; `watch(run)` is called before anything happens to the run."""
     if log is False and budget is not None:
         raise SettingsError(
             "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
@@ -103,39 +139,34 @@ def start_edit(
         how=fit,
         budget=budget,
     )
+    if watch is not None:
+        watch(run)
+    carrier = run._carrier = Carrier(run, client.core, _results)
     try:
-        if run.log is not None:
-            run.log.begin(
-                run.id,
-                sent,
-                offline=client.core.offline,
-                source=source,
-                asked=request,
-                fit=fit,
-                strict=strict,
-                address=client.core.address,
-                budget=budget,
-            )
-        loop.submit(_carry_out(run, client))
+        carrier.begin(partial(_write_row, run, client.core))
+        return run
     except KeyboardInterrupt:
-        # Whoever stopped the cell has no run to wait for or to cancel, so it must not leave any more.
-        run.given_up()
+        # Whoever stopped the cell has no run to wait for or to cancel, so it must not leave any more. This comes first,
+        # and without a call: a second interrupt may come with the next one.
+        carrier.withdrawn = True
+        carrier.withdraw(INTERRUPTED)
+        with contextlib.suppress(KeyboardInterrupt):
+            wait((carrier.over,), STOPPED_PATIENCE)
         raise
-    return run
 
 
-async def _carry_out(run: Run, client: Client | AsyncClient) -> None:
-    run.began(asyncio.current_task())
-    try:
-        response = await client.core.send(
-            run.request, check=False, on_sent=run.left, on_busy=run.refused, on_answer=run.arrived
-        )
-        await asyncio.to_thread(run.answered, response)
-        results, note = await asyncio.to_thread(_results, run, response)
-    except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
-        run.stopped(error)
-    else:
-        run.succeeded(results, note)
+def _write_row(run: Run, core: Core, log: RunLog) -> None:
+    log.begin(
+        run.id,
+        run.request,
+        offline=core.offline,
+        source=run.source,
+        asked=run.asked,
+        fit=run.how,
+        strict=run.strict,
+        address=core.address,
+        budget=run.budget,
+    )
 
 
 def _results(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from . import forking
 from .errors import FitError, MaskError
 from .mask import HALF, Mask, asked_for, edited, protected, share
 from .models import Model, SizeRule, megabytes, model_for, parse_size
@@ -636,6 +637,7 @@ _sent: weakref.WeakKeyDictionary[SourceImage, dict[Any, tuple[SourceImage, str]]
     weakref.WeakKeyDictionary()
 )
 _lock = threading.Lock()
+forking.anew(globals(), "_lock")
 
 
 def _format(source: SourceImage, row: Model) -> str:

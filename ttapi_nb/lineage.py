@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -121,6 +121,11 @@ class Step:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view of a dict can't be pickled.
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        return partial(type(self), **given | {"options": dict(self.options)}), ()
 
     @property
     def source(self) -> Origin:

@@ -12,7 +12,7 @@ from typing import Any
 
 from .budget import Budget, Spent
 from .errors import MaskError, ResultError
-from .lineage import MASK_CAP, WORK_CAP, _work
+from .lineage import MASK_CAP, is_drawable
 from .logchecks import (
     HASH,
     MOST_RESULTS,
@@ -271,7 +271,7 @@ def _drawn(drawing: str) -> Mask | None:
     try:
         mask = Mask.from_json(drawing)
         # A few bytes of somebody else's file may ask for hours of drawing.
-        return mask if _work(mask) <= WORK_CAP else None
+        return mask if is_drawable(mask) else None
     except (MaskError, ValueError, OverflowError, TypeError, RecursionError):
         return None
 

@@ -1,21 +1,51 @@
-"""One event loop, on a thread of the package's own, that all network traffic runs on.
+"""One event loop, on a thread of the package's own, that all network traffic runs on, and threads for all the rest.
 
 An httpx client belongs to one loop, and notebook front ends call back on whichever thread they like. With a loop
 of our own a request outlives the cell that began it, and one client serves every thread, cell and widget.
+
+Its thread does network and nothing else: whatever may wait there (a lock, a disk, a picture, somebody's callback) makes
+every other run wait too, and whoever waits for the loop while holding what it wants waits for ever. So there are
+
+* `in_thread` for what may block: its threads grow in number as they are needed, so nobody's waiting costs another's;
+* `heavy` for work on pictures, of which only so much goes on at once, as each takes memory;
+* `Lane` for what has to happen in order: one piece after the other, each on some thread, and no lane waits for another.
+
+All these threads are daemons: what hangs in one can't keep Python from ending. `exiting` sees to what must not be lost.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
-__all__ = ["call", "is_here", "open_in_thread", "submit"]
+from .threads import Lane, Threads, leaving
+
+__all__ = [
+    "Lane",
+    "call",
+    "follow",
+    "heavy",
+    "help_out",
+    "in_thread",
+    "is_here",
+    "lane",
+    "not_here",
+    "open_in_thread",
+    "quiet",
+    "start",
+    "submit",
+    "wait",
+]
 
 T = TypeVar("T")
+
+AT_ONCE = max(8, (os.cpu_count() or 1) + 4)
+"""How many pieces of work on pictures go on at the same time."""
 
 
 class _Runner:
@@ -24,26 +54,39 @@ class _Runner:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._openers: ThreadPoolExecutor | None = None
         self.thread: threading.Thread | None = None
+        self.threads, self.pictures, self.openers = self._pools()
+
+    def _pools(self) -> tuple[Threads, Threads, Threads]:
+        return Threads("ttapi_nb-any"), Threads("ttapi_nb-work", AT_ONCE), Threads("ttapi_nb-open", 8)
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                self.thread = threading.Thread(target=self._loop.run_forever, name="ttapi_nb", daemon=True)
+                # What asyncio itself does on threads, as looking up an address, must not queue behind anybody.
+                self._loop.set_default_executor(self.threads)
+                self.thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name="ttapi_nb", daemon=True
+                )
                 self.thread.start()
             return self._loop
-
-    def openers(self) -> ThreadPoolExecutor:
-        with self._lock:
-            self._openers = self._openers or ThreadPoolExecutor(8, "ttapi_nb-open")
-            return self._openers
 
     def forget(self) -> None:
         # A forked child has the loop, and perhaps a held lock, but not the threads that ran it.
         self._lock = threading.Lock()
-        self._loop = self._openers = self.thread = None
+        self._loop = self.thread = None
+        self.threads, self.pictures, self.openers = self._pools()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    """Run the loop whatever is thrown: asyncio lets SystemExit and KeyboardInterrupt through, which end one task."""
+    while True:
+        try:
+            loop.run_forever()
+        except BaseException:  # noqa: BLE001 - all other runs go on
+            if loop.is_closed():
+                return
 
 
 _runner = _Runner()
@@ -61,13 +104,40 @@ def is_here() -> bool:
     return threading.current_thread() is _runner.thread
 
 
+def not_here(what: str) -> None:
+    """Raise `RuntimeError` where this is the loop's thread, on which `what` has no place."""
+    if is_here():
+        raise RuntimeError(
+            f"The loop's thread does network only, and this is {what}. Use a thread or a lane."
+        )
+
+
+def start(work: Callable[[], T]) -> Future[T]:
+    """Begin `work`, which may block as long as it likes, on a thread."""
+    return _runner.threads.submit(work)
+
+
+def lane() -> Lane:
+    """A lane of its own, on the package's threads."""
+    return Lane(start)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Do `work`, which may block as long as it likes, on a thread."""
+    return await asyncio.get_running_loop().run_in_executor(_runner.threads, work)
+
+
+async def heavy(work: Callable[[], T]) -> T:
+    """Do `work` on pictures on a thread, with no more than `AT_ONCE` others."""
+    return await asyncio.get_running_loop().run_in_executor(_runner.pictures, work)
+
+
 async def open_in_thread(work: Callable[[], T]) -> T:
     """Do `work`, which may itself wait for the loop (to open a picture from a URL), on a thread.
 
-    It is none of the loop's own threads: were all of those waiting for downloads, none would be left to look up an
-    address for them.
+    It is none of those for other work: were all of these waiting for downloads, none would be left for that.
     """
-    return await asyncio.get_running_loop().run_in_executor(_runner.openers(), work)
+    return await asyncio.get_running_loop().run_in_executor(_runner.openers, work)
 
 
 def call(work: Coroutine[Any, Any, T]) -> T:
@@ -83,3 +153,44 @@ def call(work: Coroutine[Any, Any, T]) -> T:
     except KeyboardInterrupt:
         future.cancel()
         raise
+
+
+async def follow(future: Future[T]) -> T:
+    """What `future` gives, awaited on any loop; whoever stops awaiting it leaves it going."""
+    here = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = here.create_future()
+
+    def tell(_: object) -> None:
+        # A loop that was closed has nobody waiting.
+        with contextlib.suppress(RuntimeError):
+            here.call_soon_threadsafe(lambda: None if ended.done() else ended.set_result(None))
+
+    future.add_done_callback(tell)
+    await ended
+    return future.result()
+
+
+async def wait(futures: Collection[Future[Any]], seconds: float) -> None:
+    """Wait until all of `futures` are done, whatever came of them, but no longer than so many seconds."""
+    if futures:
+        await asyncio.wait([asyncio.ensure_future(_over(one)) for one in futures], timeout=seconds)
+
+
+async def _over(future: Future[Any]) -> None:
+    with contextlib.suppress(BaseException):
+        await follow(future)
+
+
+def quiet(timeout: float) -> bool:
+    """Wait until no thread of the package has anything to do, and say whether that came to be in so many seconds."""
+    pools = (_runner.threads, _runner.pictures, _runner.openers)
+    return all(pool.quiet(timeout) for pool in pools)
+
+
+def help_out() -> bool:
+    """Do one piece of work that waits for a thread; whether there was one.
+
+    For when Python ends: from 3.12 on no thread can be started then.
+    """
+    leaving.set()
+    return any(pool.help_out() for pool in (_runner.threads, _runner.pictures, _runner.openers))

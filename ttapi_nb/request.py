@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict
 
@@ -96,6 +96,11 @@ class EditRequest:
         object.__setattr__(self, "extra_body", MappingProxyType(dict(self.extra_body)))
         if isinstance(self.mask, Mask):
             object.__setattr__(self, "mask", asked_for(self.mask))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A read-only view of a dict can't be pickled, and files are made again where they are needed.
+        given = {item.name: getattr(self, item.name) for item in fields(self)}
+        return partial(type(self), **given | {"extra_body": dict(self.extra_body)}), ()
 
     @classmethod
     def make(cls, **given: Any) -> EditRequest:

@@ -264,6 +264,11 @@ class RunLog:
         if known is not None:
             known.row["refused"] += 1
 
+    def mark_unsent(self, run_id: str) -> None:
+        """Take `mark_sent` back, where the run was stopped before its first byte left."""
+        with self._open() as db:
+            db.execute("UPDATE runs SET sent = 0 WHERE id = ? AND state = 'open'", (run_id,))
+
     def store(self, run_id: str, response: ImagesResponse, *, cost: float | None = None) -> None:
         """Keep what arrived: each result's bytes as a file, and its row; and what it cost, where that is known."""
         known = self._known(run_id)

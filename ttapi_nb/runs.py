@@ -1,34 +1,29 @@
-"""`Run`: one edit under way, and what came of it. What is kept of it is `RunLog`'s."""
+"""`Run`: one edit under way, and what came of it. What is kept of it is `RunLog`'s; `carrying` carries it out."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import html
 import logging
+import os
+import pickle
 import threading
 import time
 import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
 from . import loop
-from .budget import Budget, Estimate, sent_options
-from .errors import (
-    NotSentError,
-    RefusedError,
-    ResultError,
-    RunCancelledError,
-    TTAPIError,
-    UnknownOutcomeError,
-)
+from .budget import Budget, Estimate
+from .errors import ResultError, TTAPIError
 from .fit import Fit
-from .lineage import Lineage, Step, lineage_of, next_lineage, step_of
+from .lineage import Lineage, lineage_of
 from .models import OFFLINE_NOTICE, REPLAY_NOTICE
 from .picture import ImageFile, SourceImage, thumbnail_html
 from .request import EditRequest
@@ -38,18 +33,15 @@ from .strict import Leak, Shift
 if TYPE_CHECKING:
     import numpy as np
 
+    from .carrying import Carrier
     from .client.responses import ImageData, ImagesResponse
 
 __all__ = ["Result", "Run", "RunLog", "RunRow", "State", "default_log"]
 
-FAILED: State = "failed"
-STATES: tuple[tuple[type[TTAPIError], State], ...] = (
-    (NotSentError, "not sent"),
-    (RefusedError, "refused"),
-    (UnknownOutcomeError, "unknown"),
+ELSEWHERE = (
+    "This run is under way in the process that began it, and can't be waited for or stopped in this one. Do that "
+    "there, or look for it in the run log."
 )
-
-UNTOLD = "What made the results could not be written down ({error}), so their files won't tell it."
 
 
 @dataclass(frozen=True)
@@ -144,6 +136,9 @@ class Run:
     `status` is `"sending"`, `"waiting"`, `"done"`, `"failed"` or `"cancelled"`; `results`, `response` and `error` are
     what came of it, and `note` what else there is to say. `estimate` is what it was expected to take, and `cost` what
     it did, in the currency of the budget's prices: None where there was no price.
+
+    It can be pickled, without any key: finished, it is all there again; under way, it is as it was then, and whoever
+    waits for that copy is told so.
     """
 
     def __init__(
@@ -176,11 +171,18 @@ class Run:
         self.cost: float | None = None
         self.started = time.monotonic()
         self._finished: float | None = None
-        self._given_up = False
-        self._task: asyncio.Task[None] | None = None
-        self._lock = threading.RLock()
+        self._estimate: Estimate | None = None
+        self._at_home(os.getpid())
+
+    def _at_home(self, process: int) -> None:
+        """What belongs to a process, and is neither copied nor sent elsewhere."""
+        self._process = process
+        self._carrier: Carrier | None = None
+        # Held for a few assignments, never while anything is written, called or waited for.
+        self._guard = threading.RLock()
         self._callbacks: list[Callable[[Run], None]] = []
-        self._step: Step | None = None
+        self._followers: list[tuple[Callable[[Run], None], loop.Lane]] = []
+        self._lane = loop.lane()
         # Of nothing: one of this run would keep it, and all its pictures, until the collector comes by.
         self._outcome: Future[None] = Future()
         # Marked as running, so that whoever waits for it can't cancel it by being cancelled.
@@ -208,8 +210,15 @@ class Run:
     def wait(self, timeout: float | None = None) -> Run:
         """Wait until it has ended and return it. Raises what went wrong, or `TimeoutError` after `timeout` seconds, in
         which case it goes on; so it does when the wait is interrupted.
+
+        Callbacks of its end come first, for a few seconds at most. Raises `ResultError` in another process than the
+        run's own, where it has not ended, and `RuntimeError` in one of its callbacks, which come before its end.
         """
-        if loop.is_here() and not self._outcome.done():
+        if self._is_copy():
+            if self.error is not None:
+                raise self.error
+            return self
+        if (loop.is_here() or self._lane.is_here()) and not self._outcome.done():
             raise RuntimeError(
                 "A callback of the run can't wait for it. Look at run.done and run.results instead."
             )
@@ -224,179 +233,124 @@ class Run:
     @property
     def estimate(self) -> Estimate:
         """What it was expected to take before it was sent."""
-        return (self.budget or Budget()).estimate(self.request)
+        return self._estimate or (self.budget or Budget()).estimate(self.request)
 
     def __await__(self) -> Generator[Any, None, Run]:
-        yield from asyncio.shield(asyncio.wrap_future(self._outcome)).__await__()
+        if self._is_copy():
+            return self.wait()
+        yield from loop.follow(self._outcome).__await__()
         return self
 
     def cancel(self) -> None:
-        """Stop it: nothing is billed before the request has left; after that it goes on, and its answer is kept."""
-        if loop.is_here():
-            self._cancel()
-        else:
-            loop.submit(self._cancel_there()).result()
+        """Stop it: nothing is billed before the request has left; after that it goes on, and its answer is kept.
 
-    async def _cancel_there(self) -> None:
-        self._cancel()
-
-    def _cancel(self) -> None:
-        # On the package's loop, where the request leaves: either it has left or it has not.
-        if self.done:
-            return
-        if self.status == "sending" and self._task is not None:
-            self._task.cancel()
-            return
-        self.note = (
-            "Cancelled after the request had left, so it may be billed. If the answer comes, it is kept."
-        )
-        self._end("cancelled", RunCancelledError(self.note))
+        Returns at once, on any thread and in any callback. Raises `ResultError` in another process than the run's own.
+        """
+        if not self._is_copy() and self._carrier is not None:
+            self._carrier.cancel()
 
     def on_change(self, callback: Callable[[Run], None], remove: bool = False) -> None:
-        """Call `callback(run)` on the package's thread whenever `status`, `results` or `note` change.
+        """Call `callback(run)` whenever `status`, `results` or `note` change.
 
-        What a callback raises is logged, and the run goes on.
+        It is called on a thread of the package, never on two at once, in the order of the changes; by then the run may
+        be further on. It may do anything, also cancel the run, start others or take long: neither this run nor another
+        waits for it, but for `wait()`, which holds back the end for a few seconds until all callbacks have seen it.
+        Only waiting for its own run is refused. What it raises is logged, and the run goes on.
         """
-        with self._lock:
-            if remove:
-                self._callbacks.remove(callback)
-            else:
-                self._callbacks.append(callback)
-
-    # For the code that carries the run out, on the package's loop
-
-    def began(self, task: asyncio.Task[None] | None) -> None:
-        """The task that carries it out has started."""
-        self._task = task
-
-    def given_up(self) -> None:
-        """It was stopped as it began, so that nobody holds it: it must not leave, if it has not left already."""
-        self._given_up = True
-        if self.log is not None:
-            with contextlib.suppress(ResultError):
-                self.log.withdraw(self.id)
-
-    def refused(self, seconds: float) -> None:
-        """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
-        if self.log is not None:
-            self.log.mark_refused(self.id)
-        self.status = "sending"
-        self.note = f"The service is busy, and nothing was billed. It is asked again in {seconds:.0f} s."
-        self._changed()
-
-    def left(self) -> None:
-        """Its first byte is leaving. Raises `NotSentError` where it may not."""
-        if self._given_up:
-            raise NotSentError("The run was interrupted as it began, so nothing was sent. Run again.")
-        if self.log is not None:
-            self.log.mark_sent(self.id)
-        self.status, self.note = "waiting", ""
-        self._changed()
-
-    def answered(self, response: ImagesResponse) -> None:
-        """Its answer is here, which is paid for: keep it first, then look at it."""
-        self.arrived(response)
-        self._add_note(response.note)
-        self._step = self._made_by(response.offline)
-
-    def arrived(self, response: ImagesResponse) -> None:
-        """Keep an answer, whose results may yet have to be fetched."""
-        self.response = response
-        self.cost = self._cost_of(response)
-        if self.log is not None:
-            try:
-                self.log.store(self.id, response, cost=self.cost)
-            except ResultError as error:
-                self._add_note(f"{error} The results are here, but not in the log: save them.")
-
-    def _cost_of(self, response: ImagesResponse) -> float | None:
-        prices = self.budget.prices if self.budget is not None else None
-        if prices is None or response.offline or response.replayed:
-            return None
-        usage = asdict(response.usage) if response.usage is not None else None
-        try:
-            return prices.cost(self.request.model, sent_options(self.request), len(response.data), usage)
-        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to a price function's mistake
-            self._add_note(f"What it cost could not be told ({error}), so it counts as estimated.")
-            return None
-
-    def _made_by(self, offline: bool) -> Step | None:
-        # Here, where nobody waits for this thread: it hashes the pictures.
-        try:
-            return step_of(
-                self.asked,
-                fit=self.how,
-                plan=self.fit.words,
-                box=self.fit.box,
-                sent_size=self.request.image[0].size,
-                strict=self.strict,
-                offline=offline,
-            )
-        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
-            self._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-            return None
-
-    def _signed(self, result: Result) -> Result:
-        """The result with what made it."""
-        if self._step is None:
-            return result
-        try:
-            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
-            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
-            text = next_lineage(self.source, step).to_json()
-        except Exception as error:  # noqa: BLE001 - as above
-            self._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-            return result
-        return replace(result, picture=result.picture.with_lineage(text))
-
-    def succeeded(self, results: tuple[Result, ...], note: str) -> None:
-        """It has its results; `note` says which of them are missing, and why."""
-        self.results = tuple(map(self._signed, results))
-        self._add_note(note)
-        self._settle("done", note)
-        if self.status == "cancelled":
-            self._add_note("The answer came after you had cancelled. It was kept: see run.results.")
-            self._changed()
-        else:
-            self._end("done", None)
-
-    def stopped(self, error: BaseException) -> None:
-        """It ended without results."""
-        if isinstance(error, asyncio.CancelledError):
-            self.note = "Cancelled before the request had left: nothing was billed."
-            self._settle("cancelled", self.note)
-            self._end("cancelled", RunCancelledError(self.note))
+        if self._process != os.getpid():
             return
-        self._settle(next((state for kind, state in STATES if isinstance(error, kind)), FAILED), str(error))
-        if self.status != "cancelled":
-            self._end("failed", error if isinstance(error, Exception) else RuntimeError(str(error)))
+        with self._guard:
+            if not remove:
+                self._callbacks = [*self._callbacks, callback]
+            elif callback in self._callbacks:
+                at = self._callbacks.index(callback)
+                self._callbacks = self._callbacks[:at] + self._callbacks[at + 1 :]
 
-    def _settle(self, state: State, problem: str = "") -> None:
-        if self.log is None:
+    # For the rest of this package
+
+    def _follow(self, callback: Callable[[Run], None], lane: loop.Lane) -> None:
+        """As `on_change`, on a lane of the caller's own."""
+        with self._guard:
+            self._followers.append((callback, lane))
+
+    def _tell(self) -> list[Future[None]]:
+        """Have the callbacks called; each future is done when one has been."""
+        told: list[Future[None]] = []
+        with self._guard:
+            followers, callbacks = tuple(self._followers), self._callbacks
+        # A system without another thread must not cost a run.
+        with contextlib.suppress(RuntimeError, MemoryError):
+            told += [lane.submit(partial(self._call, callback)) for callback, lane in followers]
+            told += [self._lane.submit(partial(self._call, callback, True)) for callback in callbacks]
+        return told
+
+    def _call(self, callback: Callable[[Run], None], removable: bool = False) -> None:
+        if removable and callback not in self._callbacks:
             return
         try:
-            self.log.settle(self.id, state, problem)
-        except ResultError as error:
-            self._add_note(str(error))
+            loop.not_here("a callback")
+            callback(self)
+        except BaseException:  # a paid answer must not be lost to a callback's mistake
+            with contextlib.suppress(BaseException):
+                logging.getLogger(__name__).exception("Exception in callback %s", callback)
 
     def _add_note(self, note: str) -> None:
-        if note not in self.note:
-            self.note = f"{self.note} {note}".strip()
+        with self._guard:
+            if note not in self.note:
+                self.note = f"{self.note} {note}".strip()
 
     def _end(self, status: Literal["done", "failed", "cancelled"], error: Exception | None) -> None:
-        self.status, self.error, self._finished = status, error, time.monotonic()
-        # Callbacks first: whoever waits finds everything that follows from the end done.
-        self._changed()
-        if error is None:
-            self._outcome.set_result(None)
-        else:
-            self._outcome.set_exception(error)
+        """It has ended, for whoever looks; `_release` is for whoever waits."""
+        self.error, self._finished = error, time.monotonic()
+        self.status = status
 
-    def _changed(self) -> None:
-        with self._lock:
-            callbacks = tuple(self._callbacks)
-        for callback in callbacks:
-            try:
-                callback(self)
-            except Exception:  # a paid answer must not be lost to a callback's mistake
-                logging.getLogger(__name__).exception("Exception in callback %s", callback)
+    def _release(self) -> None:
+        with self._guard:
+            if self._outcome.done():
+                return
+            if self.error is None:
+                self._outcome.set_result(None)
+            else:
+                self._outcome.set_exception(self.error)
+
+    # In other processes
+
+    def _is_copy(self) -> bool:
+        """Whether this is what another process has of the run. Raises `ResultError` where it had not ended there.
+
+        Neither a lock nor a thread of that process is here.
+        """
+        if self._process == os.getpid():
+            return False
+        if not self.done:
+            raise ResultError(ELSEWHERE)
+        return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name not in AT_HOME}
+        try:
+            state["_estimate"] = self.estimate
+        except Exception:  # noqa: BLE001 - a price function's mistake
+            state["_estimate"] = None
+        # Prices may be somebody's function, a log somebody's class, an error anything.
+        state["budget"], state["log"] = _portable(self.budget), _portable(self.log)
+        if self.error is not None and _portable(self.error) is None:
+            state["error"] = TTAPIError(f"{type(self.error).__name__}: {self.error}")
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        # Of no process that there is.
+        self._at_home(0)
+
+
+AT_HOME = ("_process", "_carrier", "_guard", "_callbacks", "_followers", "_lane", "_outcome")
+
+
+def _portable(value: Any) -> Any:
+    """`value`, or None where it can't be pickled."""
+    try:
+        pickle.dumps(value)
+    except Exception:  # noqa: BLE001 - whatever its own methods raise
+        return None
+    return value

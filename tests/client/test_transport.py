@@ -129,11 +129,13 @@ def test_a_proxy_that_makes_no_line(photo: Image.Image, monkeypatch: pytest.Monk
         monkeypatch.delenv("no_proxy", raising=False)
         monkeypatch.delenv("NO_PROXY", raising=False)
         left: list[bool] = []
+
+        async def leave() -> None:
+            left.append(True)
+
         far = Client(KEY, base_url="https://api.example.com/v1")
         with pytest.raises(NotSentError, match="nothing was sent or billed"):
-            loop.call(
-                far.core.send(EditRequest.make(image=photo, prompt="x"), on_sent=lambda: left.append(True))
-            )
+            loop.call(far.core.send(EditRequest.make(image=photo, prompt="x"), on_sent=leave))
         assert [request.method for request in proxy.requests] == ["CONNECT"]
         assert left == []
         assert KEY.encode() not in proxy.requests[0].head
@@ -221,8 +223,12 @@ def test_closed_with_what_is_inside() -> None:
 def test_the_embedded_service_says_when_it_is_asked(photo: Image.Image) -> None:
     """A request to the embedded service leaves once, as over a network, so that a run knows where it stands."""
     left: list[bool] = []
+
+    async def leave() -> None:
+        left.append(True)
+
     request = EditRequest.make(image=photo, prompt="x", size="256x256", model="dall-e-2")
-    loop.call(Client.offline().core.send(request, on_sent=lambda: left.append(True)))
+    loop.call(Client.offline().core.send(request, on_sent=leave))
     assert left == [True]
 
 

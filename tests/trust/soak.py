@@ -69,7 +69,9 @@ def wait_behind() -> None:
         if others:
             await asyncio.wait(others)
 
+    assert loop.quiet(PATIENCE)
     loop.call(others_end())
+    assert loop.quiet(PATIENCE)
 
 
 def resident() -> int:

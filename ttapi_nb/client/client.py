@@ -6,7 +6,9 @@ import functools
 import inspect
 import os
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from ..errors import SettingsError
@@ -146,6 +148,7 @@ class _Base:
         _check_settings(wire, 1)
         made = cls.__new__(cls)
         made._core = Core(EMBEDDED_BASE_URL, wire, False, 300.0, player=Player(path))
+        made._again = partial(cls.replay, path, wire=wire)
         return made
 
     def _embed(
@@ -167,8 +170,23 @@ class _Base:
             return service or Service(**settings)
 
         self._core = Core(EMBEDDED_BASE_URL, wire, plain_base64, timeout, service=made)
+        given = settings if service is None else {"service": service}
+        self._again = partial(
+            type(self).offline, **given, wire=wire, timeout=timeout, plain_base64=plain_base64
+        )
 
     _core: Core
+    # What makes this client once more, in another process, where no key has to go there.
+    _again: Callable[[], _Base] | None = None
+
+    def __reduce__(self) -> tuple[Callable[[], _Base], tuple[()]]:
+        if self._again is None or self._core.recorder is not None:
+            what = "records" if self._core.secret is None else "has a key, which does not leave this process"
+            raise TypeError(
+                f"A client that {what} can't be pickled or copied. Make it where it is needed, or leave client out "
+                "there and set TT_API_KEY."
+            )
+        return self._again, ()
 
     @property
     def is_offline(self) -> bool:
@@ -282,11 +300,26 @@ class _Images:
         in, without metadata. With `check` (the default) the request's problems are raised as `InvalidRequestError`
         before anything is sent.
 
+        An interrupt stops the call. Where the request has left by then it may be billed, which a warning says: it goes
+        on in the background, and Python waits for it before it ends.
+
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
         from .. import loop
+        from .asking import Asked
 
-        return loop.call(self._core.edit(check, dict(fields)))
+        if loop.is_here():
+            raise RuntimeError(
+                "This would wait for the very thread it is called on. Call it from another thread."
+            )
+        asked = Asked(self._core, check, dict(fields))
+        try:
+            return asked.answer.result()
+        except KeyboardInterrupt as error:
+            # First, and without a call: a second interrupt may come with the next one.
+            asked.dropped = True
+            asked.drop(error)
+            raise
 
 
 class _AsyncImages:
@@ -294,12 +327,18 @@ class _AsyncImages:
         self._core = core
 
     async def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
-        """As `Client.images.edit`, awaited; it can be awaited on any event loop."""
+        """As `Client.images.edit`, awaited, on any event loop; to cancel it is what an interrupt is there."""
         import asyncio
 
         from .. import loop
+        from .asking import Asked
 
-        return await asyncio.wrap_future(loop.submit(self._core.edit(check, dict(fields))))
+        asked = Asked(self._core, check, dict(fields))
+        try:
+            return await loop.follow(asked.answer)
+        except asyncio.CancelledError as error:
+            asked.drop(error)
+            raise
 
 
 def _show_fields(*methods: Any) -> None:

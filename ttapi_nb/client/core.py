@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Core"]
 
 
+async def _nothing(*given: object) -> None:
+    """What nobody wants to be told."""
+
+
 class Core(Settings):
     """The settings of a client, and the one way to send with them."""
 
@@ -26,26 +30,28 @@ class Core(Settings):
         """What the service would refuse, or this client's body form can't carry."""
         return (*request.problems(), *problems(request, self.wire))
 
-    async def edit(self, check: bool, given: dict[str, Any]) -> ImagesResponse:
+    async def edit(
+        self, check: bool, given: dict[str, Any], on_sent: Callable[[], Awaitable[None]] = _nothing
+    ) -> ImagesResponse:
         """Open the pictures of an edit and send it."""
         from .. import loop
 
         request = await loop.open_in_thread(lambda: EditRequest.make(**given))
-        return await self.send(request, check=check)
+        return await self.send(request, check=check, on_sent=on_sent)
 
     async def send(
         self,
         request: EditRequest,
         *,
         check: bool = True,
-        on_sent: Callable[[], None] = lambda: None,
-        on_busy: Callable[[float], None] = lambda seconds: None,
-        on_answer: Callable[[ImagesResponse], None] = lambda response: None,
+        on_sent: Callable[[], Awaitable[None]] = _nothing,
+        on_busy: Callable[[float], Awaitable[None]] = _nothing,
+        on_answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing,
     ) -> ImagesResponse:
-        """Send `request` once and read the reply; `on_sent` is called as the first byte leaves.
+        """Send `request` once and read the reply; `on_sent` is awaited before the first byte leaves.
 
-        Where the service is too busy for it, and `wait_when_busy` allows, `on_busy` is called with the seconds until it
-        is sent again. `on_answer` is called, on a thread, with an answer whose results are yet to be fetched.
+        Where the service is too busy for it, and `wait_when_busy` allows, `on_busy` is awaited with the seconds until
+        it is sent again. `on_answer` is awaited with an answer whose results are yet to be fetched.
 
         Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
@@ -60,7 +66,7 @@ class Core(Settings):
             raise InvalidRequestError(found)
         if self.player is not None:
             played = await asyncio.to_thread(self.player.answer, request)
-            on_sent()
+            await on_sent()
             return counted(await asyncio.to_thread(played), request.n)
         send = partial(sending.send, self, request, on_sent, on_busy, on_answer)
         sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)

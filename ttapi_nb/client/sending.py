@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -43,9 +43,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 async def send(
     settings: Settings,
     request: EditRequest,
-    on_sent: Callable[[], None],
-    on_busy: Callable[[float], None],
-    on_answer: Callable[[ImagesResponse], None],
+    on_sent: Callable[[], Awaitable[None]],
+    on_busy: Callable[[float], Awaitable[None]],
+    on_answer: Callable[[ImagesResponse], Awaitable[None]],
 ) -> ImagesResponse:
     """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
     body = await asyncio.to_thread(encode, request, settings.wire, plain_base64=settings.plain_base64)
@@ -61,20 +61,20 @@ async def send(
             # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
             if time.monotonic() + seconds > end:
                 raise
-        on_busy(seconds)
+        await on_busy(seconds)
         await asyncio.sleep(seconds)
         pause = min(2 * pause, LONGEST_PAUSE)
     response = await read_response(plain, offline=embedded, fetch=_not_yet)
     if all(item.url is None for item in response.data):
         return response
     # Told first: the addresses are paid for, and fetching takes a while.
-    await asyncio.to_thread(on_answer, response)
+    await on_answer(response)
     items = await asyncio.gather(*(fetched(item, partial(fetch, settings)) for item in response.data))
     return replace(response, data=tuple(items))
 
 
 async def _ask(
-    settings: Settings, body: Body, cap: int, on_sent: Callable[[], None]
+    settings: Settings, body: Body, cap: int, on_sent: Callable[[], Awaitable[None]]
 ) -> tuple[dict[str, Any], bool]:
     """The plain reply to one POST, and whether the embedded service gave it."""
     reply = await _post(settings, body, cap, on_sent)
@@ -122,7 +122,7 @@ def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
     )
 
 
-async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], None]) -> _Reply:
+async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], Awaitable[None]]) -> _Reply:
     transport = _transport(settings)
     failure: Exception
     sent = False
@@ -136,7 +136,7 @@ async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], 
         tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
         if event.endswith(SENT_EVENT) and not sent and not tunnel:
             try:
-                told[0]()
+                await told[0]()
             except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
                 stopped = error
                 raise _StoppedError from None

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from .. import forking
 from .colour import Floats, colours_in, luminance, tint
 from .rules import Hole
 
@@ -42,6 +43,7 @@ GOLDEN_ANGLE = 2.399963
 
 # PatchMatch keeps one random state for the whole process.
 _patchmatch_lock = threading.Lock()
+forking.anew(globals(), "_patchmatch_lock")
 
 
 def paint(picture: Image.Image, hole: Hole | None, prompt: str, seed: int, number: int) -> Image.Image:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
@@ -20,6 +19,7 @@ from .closing import Closing
 from .surface import LARGEST_BRUSH, PLAIN_TOOLS, TOOLS, Surface
 from .text import LateWords, Words, made
 from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
+from .turns import Patient, Turns
 
 __all__ = ["MaskDrawer"]
 
@@ -30,7 +30,7 @@ PHOTOS_KEPT = 4
 NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
 
 
-class MaskDrawer(Closing, ipywidgets.VBox):
+class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     """A photo with tools to paint a mask over it.
 
     * `image`: the photo, a `SourceImage`; assign anything that `open_image` takes. A photo of another size starts a
@@ -62,7 +62,7 @@ class MaskDrawer(Closing, ipywidgets.VBox):
         self._future: list[State] = []
         self._recording = True
         # One lock for a drawer and all around it: two could wait for each other.
-        self.lock = threading.RLock()
+        self.lock = Turns()
         self._surface = Surface(self._marked, self._filled, self._key, self._refused, self.lock)
         self._tools = ToolRow()
         # Each layout and style is a widget too: what looks alike shares them.
@@ -101,6 +101,7 @@ class MaskDrawer(Closing, ipywidgets.VBox):
         self.image = image
         if mask is not None:
             self.mask = mask
+        self._others_observe = True
 
     def __repr__(self) -> str:
         return f"MaskDrawer({self.image!r}, {self.mask!r})"

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import ipywidgets
 import traitlets
 
+from .. import loop
 from ..client import Client, default_client
 from ..client.client import OFFLINE_VARIABLE, is_offline_forced
 from ..client.secret import Secret, held
@@ -25,6 +30,7 @@ from .history import HistoryPanel
 from .pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
 from .text import LateWords, StatusLine, Words, made
 from .tray import ReferenceTray
+from .turns import Patient
 from .viewer import ResultViewer
 
 if TYPE_CHECKING:
@@ -37,8 +43,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ImageEditor"]
 
+NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
 
-class ImageEditor(Closing, ipywidgets.VBox):
+
+class ImageEditor(Closing, Patient, ipywidgets.VBox):
     """An editor for one photo.
 
     * `image`: the photo, a `SourceImage` or None; assign anything that `open_image` takes.
@@ -50,6 +58,9 @@ class ImageEditor(Closing, ipywidgets.VBox):
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is, and where it found no key it takes one: see `use_key`.
     * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
+
+    Observers may do anything, also cancel a run or wait for one: they are called when the editor has done what it does.
+    What a run changes here is shown from a thread of the package. Raises `SettingsError` for a budget with `log=False`.
 
     `run()` is what the Run button does; `results` are those of the last run that had any. A saved result that is opened
     here brings back what made it: see `restore`.
@@ -81,16 +92,21 @@ class ImageEditor(Closing, ipywidgets.VBox):
         budget: Budget | None = None,
     ) -> None:
         if log is False and budget is not None:
-            raise SettingsError(
-                "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
-            )
+            raise SettingsError(NO_LOG)
         self.client = client or default_client()
         self.run_log = log
         self.budget = budget
         self.current: Run | None = None
+        # Held for a few assignments; `_starting` is for whoever asks for a run while one is being begun.
+        self._guard = threading.Lock()
+        self._starting: Future[Run] | None = None
+        # What a run changes here, in order, on threads that are neither the loop's nor a front end's.
+        self._lane = loop.lane()
+        self._checks = itertools.count()
+        self._latest = -1
         self._input = PhotoInput()
         self.drawer = MaskDrawer()
-        self._lock = self.drawer.lock
+        self.lock = self.drawer.lock
         self._model = ModelPicker()
         self._size = SizePicker()
         self._prompt = PromptBox()
@@ -119,6 +135,7 @@ class ImageEditor(Closing, ipywidgets.VBox):
         if mask is not None:
             self.mask = mask
         self._check()
+        self._others_observe = True
 
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
@@ -173,10 +190,9 @@ class ImageEditor(Closing, ipywidgets.VBox):
         self._key.layout.display = None if change.new else "none"
 
     def _key_taken(self, words: str, tone: Tone) -> None:
-        with self._lock:
-            self._service.say(f"{self.client.words} {words}", tone)
-            if self._key_opener is not None:
-                self._key_opener.value, self._key_opener.description = False, "Use another key"
+        self._service.say(f"{self.client.words} {words}", tone)
+        if self._key_opener is not None:
+            self._key_opener.value, self._key_opener.description = False, "Use another key"
 
     def _log(self) -> RunLog:
         # Here, not above: an editor is shown sooner without it.
@@ -194,8 +210,11 @@ class ImageEditor(Closing, ipywidgets.VBox):
         traitlets.link((self, "fit"), (self._fit, "value"))
         traitlets.link((self, "strict"), (self._fit, "strict"))
         traitlets.link((self._tray, "value"), (self, "references"))
+        # Followed at once, and not when others are: `image` and `mask` are the drawer's.
+        self.drawer._others_observe = False
         traitlets.link((self.drawer, "image"), (self, "image"))
         traitlets.link((self.drawer, "mask"), (self, "mask"))
+        self.drawer._others_observe = True
         self.observe(
             self._check,
             ["image", "mask", "model", "size", "prompt", "options", "references", "fit", "strict"],
@@ -236,6 +255,8 @@ class ImageEditor(Closing, ipywidgets.VBox):
         except FitError as error:
             return asked, None, (str(error),)
         found = self.client.core.problems(sent)
+        if self.budget is not None and self.run_log is False:
+            return sent, plan, (*found, NO_LOG)
         if self.budget is not None and not found and not self.client.is_offline:
             found = self._log().problems(self.budget, sent)
         return sent, plan, found
@@ -250,33 +271,54 @@ class ImageEditor(Closing, ipywidgets.VBox):
 
         Raises `InvalidRequestError` where there are `problems`, and `ResultError` where the run log can't be written.
         """
-        # Here, not above: an editor is shown sooner without what runs it.
-        from .. import loop
-        from ..editing import start_edit
-
-        with self._lock:
-            if self.current is not None and not self.current.done:
+        with self._guard:
+            if self._starting is None and self.current is not None and not self.current.done:
                 return self.current
-            asked = self.request
-            run = start_edit(
-                asked.image,
-                self.prompt,
-                mask=asked.mask,
-                client=self.client,
-                fit=self.fit,
-                strict=self.strict,
-                log=self.run_log,
-                budget=self.budget,
-                model=self.model,
-                size=self.size,
-                **self.options,
-            )
+            starting, mine = self._starting or Future(), self._starting is None
+            self._starting = starting
+        if not mine:
+            return starting.result()
+        before = self.current
+        try:
+            run = self._start()
+        except BaseException as error:
+            with self._guard:
+                self.current, self._starting = before, None
+            starting.set_exception(error)
+            self._check()
+            raise
+        with self._guard:
+            self._starting = None
+        starting.set_result(run)
+        self._show_state(run)
+        loop.submit(self._show_time(run))
+        return run
+
+    def _start(self) -> Run:
+        # Here, not above: an editor is shown sooner without what runs it.
+        from ..editing import start_watched
+
+        asked = self.request
+
+        def watch(run: Run) -> None:
+            # Before it can end: who waits for it finds it shown.
             self.current = run
-            self._run_button.disabled, self._cancel_button.disabled = True, False
-            run.on_change(self._run_changed)
-            self._run_changed(run)
-            loop.submit(self._show_time(run))
-            return run
+            run._follow(self._run_changed, self._lane)
+
+        return start_watched(
+            watch,
+            asked.image,
+            self.prompt,
+            mask=asked.mask,
+            client=self.client,
+            fit=self.fit,
+            strict=self.strict,
+            log=self.run_log,
+            budget=self.budget,
+            model=self.model,
+            size=self.size,
+            **self.options,
+        )
 
     def use_key(self, key: Secret | str) -> None:
         """Send the next runs to TTAPI with `key`; one that is under way goes on as it began.
@@ -292,19 +334,20 @@ class ImageEditor(Closing, ipywidgets.VBox):
                 f"The environment's {OFFLINE_VARIABLE}=1 keeps every run in this process, so a key has no use. "
                 "Unset it, and restart the kernel."
             )
-        with self._lock:
-            self.client = client
-            self._service.say(client.words)
-            self._check()
+        self.client = client
+        self._service.say(client.words)
+        self._check()
 
     def cancel(self) -> None:
         """Stop the run that is under way; what that means for the bill is said in the status."""
-        if self.current is not None:
-            self.current.cancel()
+        run = self.current
+        if run is not None:
+            run.cancel()
+            self._show_state(run)
 
     def use_as_input(self, result: Result) -> None:
         """Make a result the photo of the next run. The mask stays; one undo brings back both."""
-        with self._lock:
+        with self.lock:
             mask = self.mask.resize(result.picture.size) if self.mask is not None else None
             self.drawer.show_both(result.picture, mask)
 
@@ -319,7 +362,7 @@ class ImageEditor(Closing, ipywidgets.VBox):
 
         opened = open_result(picture)
         step, source = opened.step, opened.source or self._at_hand(opened.step.source)
-        with self._lock:
+        with self.lock:
             self.model, self.prompt = step.model, step.prompt
             options = dict(step.options)
             self.size = str(options.pop("size", "auto"))
@@ -338,15 +381,12 @@ class ImageEditor(Closing, ipywidgets.VBox):
         from ..lineage import Origin
 
         kept = self._log().restore(run_id)
-        with self._lock:
-            size = (
-                kept.mask.size
-                if kept.mask is not None
-                else self.image.size
-                if self.image is not None
-                else (1, 1)
-            )
-            source = self._at_hand(Origin(kept.name, size, kept.source))
+        size = (
+            kept.mask.size if kept.mask is not None else self.image.size if self.image is not None else (1, 1)
+        )
+        # Before the lock is taken: it looks through files.
+        source = self._at_hand(Origin(kept.name, size, kept.source))
+        with self.lock:
             self.model, self.prompt = kept.model, kept.prompt
             self.size, self.options = (
                 kept.size,
@@ -427,47 +467,63 @@ class ImageEditor(Closing, ipywidgets.VBox):
             self.status.error(error)
 
     def _check(self, change: Any = None) -> None:
-        with self._lock:
-            self._input.photo_name = (
-                ""
-                if self.image is None
-                else f"{self.image.name} · {self.image.size[0]} × {self.image.size[1]}"
-            )
-            if self.current is not None and not self.current.done:
-                return
-            sent, plan, found = self._fitted()
-            self._run_button.disabled = bool(found)
-            self._run_button.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
-            said = [] if plan is None else [plan.words]
-            if self.budget is not None and not self.client.is_offline:
-                said.append(f"Estimated cost: {self.budget.estimate(sent).words}.")
-            self._plan.say(" ".join(said))
-            whole = plan is None or plan.box == (0, 0, *plan.source_size)
-            self.drawer.show_frame(None if whole or plan is None else plan.box)
-            if change is not None and change.name == "image":
-                self._restored.say("")
-            self.status.say(found or ("Ready.",), "notice" if found else "quiet")
+        # It looks into the log, and what it says somebody may observe: not while the lock is held.
+        if change is not None and change.name == "image":
+            self._restored.say("")
+        self.lock.after(self._check_now)
+
+    def _check_now(self) -> None:
+        mine = self._latest = next(self._checks)
+        image: SourceImage | None = self.image
+        self._input.photo_name = "" if image is None else f"{image.name} · {image.size[0]} × {image.size[1]}"
+        if self.current is not None and not self.current.done:
+            return
+        sent, plan, found = self._fitted()
+        if mine != self._latest:
+            # Another thread has changed something since, and says what follows.
+            return
+        self._run_button.disabled = bool(found)
+        self._run_button.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
+        said = [] if plan is None else [plan.words]
+        if self.budget is not None and not self.client.is_offline:
+            said.append(f"Estimated cost: {self.budget.estimate(sent).words}.")
+        self._plan.say(" ".join(said))
+        whole = plan is None or plan.box == (0, 0, *plan.source_size)
+        self.drawer.show_frame(None if whole or plan is None else plan.box)
+        self.status.say(found or ("Ready.",), "notice" if found else "quiet")
+
+    # On the editor's lane
 
     def _run_changed(self, run: Run) -> None:
-        with self._lock:
-            if run is not self.current:
+        if run is not self.current:
+            return
+        if run.results:
+            self.viewer.run = run
+        if run.done:
+            self.history.show()
+        self._show_state(run)
+
+    def _show_state(self, run: Run) -> None:
+        """Say how far a run is, also on the thread that began or stopped it."""
+        while True:
+            shown = (run.status, run.done, run.note)
+            if run is self.current:
+                self._say_state(run)
+            # Another thread may have shown what came after that, a moment before.
+            if shown == (run.status, run.done, run.note):
                 return
-            self._run_button.disabled = not run.done
-            self._cancel_button.disabled = run.done
-            if run.results:
-                self.viewer.run = run
-            if run.done:
-                self.history.show()
-            if not run.done:
-                self._say_time(run)
-            elif run.status == "done":
-                self.status.say(
-                    f"Done in {run.seconds:.1f} seconds.{' ' + run.note if run.note else ''}", "good"
-                )
-            elif run.status == "cancelled":
-                self.status.say(run.note, "notice")
-            elif run.error is not None:
-                self.status.error(run.error)
+
+    def _say_state(self, run: Run) -> None:
+        self._run_button.disabled = not run.done
+        self._cancel_button.disabled = run.done
+        if not run.done:
+            self._say_time(run)
+        elif run.status == "done":
+            self.status.say(f"Done in {run.seconds:.1f} seconds.{' ' + run.note if run.note else ''}", "good")
+        elif run.status == "cancelled":
+            self.status.say(run.note, "notice")
+        elif run.error is not None:
+            self.status.error(run.error)
 
     def _say_time(self, run: Run) -> None:
         if run.status == "sending" and run.note:
@@ -478,10 +534,9 @@ class ImageEditor(Closing, ipywidgets.VBox):
         self.status.say(f"{doing} … {run.seconds:.0f} s", "busy")
 
     async def _show_time(self, run: Run) -> None:
-        import asyncio
-
+        # On the loop, which only counts the seconds; said on the lane, and not again while that takes.
+        said: Future[None] | None = None
         while not run.done:
-            with self._lock:
-                if run is self.current and not run.done:
-                    self._say_time(run)
-            await asyncio.sleep(1)
+            if said is None or said.done():
+                said = self._lane.submit(partial(self._show_state, run))
+            await loop.wait([run._outcome], 1)

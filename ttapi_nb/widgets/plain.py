@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import ipycanvas
 
 from ..mask import Mask, Stroke
 from ..picture import SourceImage
 from .sheet import OPACITY, Point, Sheet
+
+if TYPE_CHECKING:
+    from .turns import Turns
 
 __all__ = ["PlainCanvas"]
 
@@ -23,7 +26,7 @@ class PlainCanvas(ipycanvas.MultiCanvas):
 
     def __init__(
         self,
-        lock: threading.RLock,
+        lock: Turns,
         brush: Callable[[], tuple[float, bool]],
         on_stroke: Callable[[Stroke, float], None],
     ) -> None:

@@ -6,7 +6,6 @@ stroke while it is drawn, without asking the kernel; where it can't, ipycanvas s
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -23,6 +22,7 @@ from .sheet import OPACITY, TINT, Point, Sheet, name_again
 
 if TYPE_CHECKING:
     from .plain import PlainCanvas
+    from .turns import Turns
 
 __all__ = ["Surface"]
 
@@ -83,7 +83,7 @@ class Surface(Closing, ipywidgets.Box):
     problem = traitlets.Unicode()
 
     def __init__(
-        self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, on_refused: OnRefused, lock: threading.RLock
+        self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, on_refused: OnRefused, lock: Turns
     ) -> None:
         self._on_mark, self._on_fill, self._on_key, self._on_refused = on_mark, on_fill, on_key, on_refused
         self._source: SourceImage | None = None

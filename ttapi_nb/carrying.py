@@ -1,0 +1,501 @@
+"""`Carrier`: what carries a run out, from its row in the log to its end there.
+
+Three kinds of threads take part, and none waits for what another holds:
+
+* the loop's, which sends and receives, and for the rest only awaits;
+* the run's lane for its log: row, mark, answer and end are written there, in that order, and a log that is locked makes
+  only this run wait;
+* the lanes of those who watch it (see `Run.on_change`), which nothing of the run waits for, but its end for a moment.
+
+Whether it may leave is decided in memory, under a guard that is held for a few assignments and never while something is
+written: `withdraw` and `left` both take it, so one of them comes first. A run that is stopped while its mark is being
+written is stopped at once; the row follows on the lane, behind what is written there.
+
+Whatever a step raises, the run ends: with its results, or with an error that says what it means for the bill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+
+from . import exiting, loop
+from .budget import sent_options
+from .errors import (
+    InvalidRequestError,
+    NotSentError,
+    RefusedError,
+    ResultError,
+    RunCancelledError,
+    TTAPIError,
+    UnknownOutcomeError,
+)
+from .lineage import Step, next_lineage, step_of
+from .runlog import RunLog, State
+
+if TYPE_CHECKING:
+    from .client.core import Core
+    from .client.responses import ImagesResponse
+    from .runs import Result, Run
+
+__all__ = ["Carrier"]
+
+T = TypeVar("T")
+Ended: TypeAlias = Literal["done", "failed", "cancelled"]
+Made: TypeAlias = Callable[["Run", "ImagesResponse"], "tuple[tuple[Result, ...], str]"]
+
+LOG_PATIENCE = 90.0
+"""Seconds for one thing to be written into the log. SQLite itself gives up sooner; a disk that hangs never does."""
+PRICE_PATIENCE = 5.0
+"""Seconds for a price function to say what a run cost."""
+WATCHER_PATIENCE = 5.0
+"""Seconds for which the end of a run is held back until those who watch it have seen it."""
+STOPPED_PATIENCE = 2.0
+"""Seconds for which the end of a run that did not leave is held back until the log has it."""
+
+FAILED: State = "failed"
+STATES: tuple[tuple[type[BaseException], State], ...] = (
+    (NotSentError, "not sent"),
+    (RefusedError, "refused"),
+    (UnknownOutcomeError, "unknown"),
+)
+UNTOLD = "What made the results could not be written down ({error}), so their files won't tell it."
+UNBILLED = "Cancelled before the request had left: nothing was billed."
+BILLED = "Cancelled after the request had left, so it may be billed. If the answer comes, it is kept."
+INTERRUPTED = "The run was interrupted as it began, so nothing was sent. Run again."
+ENDED = (
+    "Python ended before the request had left, so nothing was sent or billed. Run again, and wait() for it."
+)
+HANGS = "The run log did not answer within {seconds:g} seconds."
+
+
+@dataclass(frozen=True)
+class _End:
+    """How a run ends: its status and error, and what the log is told."""
+
+    status: Ended
+    error: TTAPIError | None
+    state: State
+    problem: str
+    results: tuple[Result, ...] = ()
+
+
+class Carrier:
+    """Carries one run out with `core`; `make(run, response)` makes its results, and says which are missing.
+
+    Nothing here is for whoever holds the run: that is `Run`'s face.
+    """
+
+    def __init__(self, run: Run, core: Core, make: Made) -> None:
+        self.run = run
+        self.over: Future[None] = Future()
+        self.over.set_running_or_notify_cancel()
+        self._core = core
+        self._make = make
+        self._lane = loop.lane()
+        self._task: Future[None] | None = None
+        self._step: Step | None = None
+        # What `withdraw` and `left` decide on, under the run's guard.
+        self.withdrawn = False
+        self._left_at: float | None = None
+        # Of what is in the log; only work on the lane asks.
+        self._row: Literal["none", "perhaps", "written"] = "none"
+        self._marked = False
+
+    # Begin
+
+    def begin(self, write: Callable[[RunLog], None]) -> None:
+        """Write the run's row with `write`, and set out. Raises what that raises, and nothing is sent then."""
+        exiting.add(self)
+        try:
+            begun = self._lane.submit(partial(self._begin, write))
+        except BaseException:
+            self._let_go()
+            raise
+        begun.result()
+
+    def _begin(self, write: Callable[[RunLog], None]) -> None:
+        try:
+            if self.run.log is not None:
+                pay_debts(self.run.log)
+                self._row = "perhaps"
+                write(self.run.log)
+                self._row = "written"
+            # What was withdrawn meanwhile finds that out before it leaves.
+            self._task = loop.submit(self._carry_out())
+        except BaseException as error:
+            self._row = "none" if isinstance(error, TTAPIError) else self._row
+            self._settle("not sent", INTERRUPTED)
+            # Nobody holds it yet, but who watches it may.
+            with self.run._guard:
+                if not self.run.done:
+                    self.run._end("failed", error if isinstance(error, Exception) else _unsent(error))
+            self.run._release()
+            self._let_go()
+            raise
+
+    # On the loop, where everything is awaited
+
+    async def _carry_out(self) -> None:
+        end: _End | None = None
+        try:
+            response = await self._core.send(
+                self.run.request, check=False, on_sent=self.left, on_busy=self.refused, on_answer=self.arrived
+            )
+            await self.answered(response)
+            results, note = await loop.heavy(partial(self._results, response))
+            end = _End("done", None, "done", note, results)
+        except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
+            end = self._stopped(error)
+        try:
+            await self._settled(end)
+        finally:
+            self._ended(end)
+
+    async def left(self) -> None:
+        """Its first byte is leaving. Raises `NotSentError` where it may not."""
+        self._may_leave()
+        if self.run.log is not None:
+            await self._write(self._mark, self.run.log)
+        with self.run._guard:
+            self._may_leave()
+            self._left_at = time.monotonic()
+            self.run.status, self.run.note = "waiting", ""
+        self.run._tell()
+
+    def _may_leave(self) -> None:
+        if self.withdrawn:
+            raise NotSentError(INTERRUPTED)
+
+    def _mark(self, log: RunLog) -> None:
+        # Where it is in doubt it counts as marked, so that it is taken back.
+        self._marked = True
+        try:
+            log.mark_sent(self.run.id)
+        except NotSentError:
+            self._marked = False
+            raise
+
+    async def refused(self, seconds: float) -> None:
+        """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
+        with self.run._guard:
+            self._left_at = None
+        if self.run.log is not None:
+            await self._write(self._unmark, self.run.log)
+        with self.run._guard:
+            self._may_leave()
+            self.run.status = "sending"
+            self.run.note = (
+                f"The service is busy, and nothing was billed. It is asked again in {seconds:.0f} s."
+            )
+        self.run._tell()
+
+    def _unmark(self, log: RunLog) -> None:
+        log.mark_refused(self.run.id)
+        self._marked = False
+
+    async def arrived(self, response: ImagesResponse) -> None:
+        """Keep an answer, whose results may yet have to be fetched: it is paid for, so that comes first."""
+        run = self.run
+        run.response = response
+        run.cost = await self._cost_of(response)
+        if run.log is not None:
+            try:
+                await self._write(partial(_store, run.id, response, run.cost), run.log)
+            except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
+                run._add_note(f"{_said(error)} The results are here, but not in the log: save them.")
+
+    async def answered(self, response: ImagesResponse) -> None:
+        """All of its answer is here."""
+        await self.arrived(response)
+        self.run._add_note(response.note)
+        self._step = await loop.heavy(partial(self._made_by, response.offline))
+
+    async def _write(self, work: Callable[[RunLog], None], log: RunLog) -> None:
+        """Have `work` write into the log, and raise what that raises as an `Exception`."""
+        future = self._lane.submit(partial(_caught, partial(work, log)))
+        try:
+            error = await asyncio.wait_for(loop.follow(future), LOG_PATIENCE)
+        except TimeoutError:
+            error = ResultError(HANGS.format(seconds=LOG_PATIENCE))
+        if isinstance(error, Exception):
+            raise error
+        if error is not None:
+            raise ResultError(f"The run log could not be written ({_said(error)}).")
+
+    async def _cost_of(self, response: ImagesResponse) -> float | None:
+        prices = self.run.budget.prices if self.run.budget is not None else None
+        if prices is None or response.offline or response.replayed:
+            return None
+        request = self.run.request
+        usage = asdict(response.usage) if response.usage is not None else None
+        work = partial(prices.cost, request.model, sent_options(request), len(response.data), usage)
+        try:
+            # Somebody else's function: it may do anything, and a paid answer must not be lost to it.
+            found = await asyncio.wait_for(loop.follow(loop.start(partial(_either, work))), PRICE_PATIENCE)
+        except TimeoutError:
+            found = None, "it took too long"
+        if found[1]:
+            self.run._add_note(f"What it cost could not be told ({found[1]}), so it counts as estimated.")
+        return found[0]
+
+    # On threads
+
+    def _made_by(self, offline: bool) -> Step | None:
+        run = self.run
+        try:
+            return step_of(
+                run.asked,
+                fit=run.how,
+                plan=run.fit.words,
+                box=run.fit.box,
+                sent_size=run.request.image[0].size,
+                strict=run.strict,
+                offline=offline,
+            )
+        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
+            run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
+            return None
+
+    def _results(self, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
+        results, note = self._make(self.run, response)
+        return tuple(map(self._signed, results)), note
+
+    def _signed(self, result: Result) -> Result:
+        """The result with what made it."""
+        if self._step is None:
+            return result
+        try:
+            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
+            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
+            text = next_lineage(self.run.source, step).to_json()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
+            return result
+        return replace(result, picture=result.picture.with_lineage(text))
+
+    # Its end
+
+    def cancel(self) -> None:
+        """Stop it, on any thread and at once: it does not leave any more, or its answer is nobody's wait."""
+        if self._stop("cancelled", RunCancelledError(UNBILLED), "cancelled"):
+            return
+        with self.run._guard:
+            if self.run.done:
+                return
+            self.run.note = BILLED
+            self.run._end("cancelled", RunCancelledError(BILLED))
+        self._tell_the_end()
+
+    def withdraw(self, why: str = ENDED) -> bool:
+        """Keep it from leaving, on any thread and at once; False where it has left, or has ended."""
+        return self._stop("failed", NotSentError(why), "not sent")
+
+    def _stop(self, status: Ended, error: TTAPIError, state: State) -> bool:
+        with self.run._guard:
+            if self._left_at is not None or self.run.done:
+                return False
+            self.withdrawn = True
+            self.run.note = str(error)
+            self.run._end(status, error)
+        if self._task is not None:
+            self._task.cancel()
+        try:
+            settled = self._lane.submit(partial(self._settle, state, str(error)))
+        except BaseException:  # noqa: BLE001 - without a thread the log has to do without
+            self._tell_the_end(last=True)
+            return True
+        settled.add_done_callback(lambda _: self._let_go())
+        # For the log, but not long: cancelling is done at once, whoever locks it.
+        self._tell_the_end(settled)
+        return True
+
+    def _stopped(self, error: BaseException) -> _End | None:
+        """How a run ends in which this was raised; None where it has ended before it left."""
+        with self.run._guard:
+            if self.withdrawn and self.run.done:
+                return None
+        if self._left_at is None and not isinstance(error, RefusedError):
+            unsent = error if isinstance(error, NotSentError | InvalidRequestError) else _unsent(error)
+            return _End("failed", unsent, "not sent", str(unsent))
+        if isinstance(error, TTAPIError):
+            state = next((state for kind, state in STATES if isinstance(error, kind)), FAILED)
+            return _End("failed", error, state, str(error))
+        if self.run.response is None:
+            unknown = UnknownOutcomeError(
+                f"The request had left when something went wrong here ({_said(error)}). It may have been carried out "
+                "and billed: check the TTAPI Dashboard before you run it again."
+            )
+            return _End("failed", unknown, "unknown", str(unknown))
+        unmade = ResultError(
+            f"The answer came, and is billed, but its results could not be made ({_said(error)}). It is kept as it "
+            "came: see run.response."
+        )
+        return _End("failed", unmade, FAILED, str(unmade))
+
+    async def _settled(self, end: _End | None) -> None:
+        """Have the end written into the log, behind all that is being written there."""
+        if end is None:
+            return
+        self.run.results = end.results
+        if end.status == "done":
+            self.run._add_note(end.problem)
+        if self.run.log is not None:
+            done = self._lane.submit(partial(self._settle, end.state, end.problem))
+            await loop.wait([done], LOG_PATIENCE)
+            if not done.done():
+                self.run._add_note(HANGS.format(seconds=LOG_PATIENCE))
+
+    def _ended(self, end: _End | None) -> None:
+        if end is None:
+            return
+        with self.run._guard:
+            late = self.run.done
+            if not late:
+                self.run._end(end.status, end.error)
+            elif end.results:
+                self.run._add_note("The answer came after you had cancelled. It was kept: see run.results.")
+        if late:
+            self.run._tell()
+            self._let_go()
+        else:
+            self._tell_the_end(last=True)
+
+    def _settle(self, state: State, problem: str) -> None:
+        """Write how it ended; on the lane. What the log does not take now, it is given later."""
+        log = self.run.log
+        if log is None or self._row == "none":
+            return
+        debt = partial(
+            _settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
+        )
+        error = _caught(partial(debt, log))
+        if error is not None:
+            _owe(log, debt)
+            self.run._add_note(_said(error))
+
+    def _tell_the_end(self, settled: Future[Any] | None = None, *, last: bool = False) -> None:
+        """Let those who watch see the end, then those who wait for it: nobody's callback is waited for long."""
+        try:
+            told = self.run._tell()
+            if told or settled is not None:
+                loop.submit(self._tell_late(told, settled, last))
+                return
+        except BaseException:  # noqa: BLE001 - whoever waits is told in any case
+            logging.getLogger(__name__).warning("The end of a run could not be told to those who watch it.")
+        self._release(last)
+
+    async def _tell_late(self, told: list[Future[None]], settled: Future[Any] | None, last: bool) -> None:
+        try:
+            if settled is not None:
+                await loop.wait([settled], STOPPED_PATIENCE)
+            await loop.wait(told, WATCHER_PATIENCE)
+        finally:
+            self._release(last)
+
+    def _release(self, last: bool) -> None:
+        self.run._release()
+        if last:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        exiting.discard(self)
+        # The two hold each other, and all their pictures, until the collector comes by.
+        self.run._carrier = None
+        with contextlib.suppress(Exception):
+            self.over.set_result(None)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it may be billed; see `exiting`."""
+        return self._left_at is not None
+
+    @property
+    def due(self) -> float:
+        """By when the request has its answer, or has failed; see `exiting`."""
+        return (self._left_at or time.monotonic()) + self._core.timeout
+
+    @property
+    def offline(self) -> bool:
+        """Whether nobody bills it."""
+        return self._core.offline
+
+
+def _store(run_id: str, response: ImagesResponse, cost: float | None, log: RunLog) -> None:
+    log.store(run_id, response, cost=cost)
+
+
+def _settle(run_id: str, state: State, problem: str, unmark: bool, log: RunLog) -> None:
+    if unmark:
+        log.mark_unsent(run_id)
+    log.settle(run_id, state, problem)
+
+
+def _caught(work: Callable[[], None]) -> BaseException | None:
+    """Do `work`; what it raises, as a value: raised on the loop, SystemExit and its kin would reach for the loop."""
+    try:
+        work()
+    except BaseException as error:  # noqa: BLE001 - as said
+        return error
+    return None
+
+
+def _either(work: Callable[[], T]) -> tuple[T | None, str]:
+    try:
+        return work(), ""
+    except BaseException as error:  # noqa: BLE001 - as above
+        return None, str(error) or type(error).__name__
+
+
+def _said(error: BaseException) -> str:
+    """An error for a sentence: ours in its words, another with its kind."""
+    if isinstance(error, TTAPIError):
+        return str(error)
+    words = str(error).strip()
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
+
+
+def _unsent(error: BaseException) -> TTAPIError:
+    kind = ResultError if isinstance(error, ResultError) else NotSentError
+    words = _said(error)
+    return kind(f"Nothing was sent or billed. {words}{'' if words.endswith('.') else '.'}")
+
+
+# What a log did not take: a full disk has room again some day, and until then the rows would count as spent.
+_debts: list[tuple[RunLog, Callable[[RunLog], None]]] = []
+_debts_guard = threading.Lock()
+
+
+def _owe(log: RunLog, debt: Callable[[RunLog], None]) -> None:
+    with _debts_guard:
+        _debts.append((log, debt))
+
+
+def pay_debts(log: RunLog) -> None:
+    """Write into a log how earlier runs ended, where it did not take that then."""
+    with _debts_guard:
+        mine = [debt for where, debt in _debts if where.folder == log.folder]
+        _debts[:] = [one for one in _debts if one[0].folder != log.folder]
+    for debt in mine:
+        error = _caught(partial(debt, log))
+        if error is not None:
+            _owe(log, debt)
+
+
+def _pay_at_last() -> None:
+    with _debts_guard:
+        logs = [log for log, _ in _debts]
+    for log in logs:
+        with contextlib.suppress(BaseException):
+            loop.start(partial(pay_debts, log)).result(exiting.LAST_WORDS / 2)
+
+
+exiting.afterwards(_pay_at_last)

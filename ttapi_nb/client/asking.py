@@ -1,0 +1,88 @@
+"""`Asked`: one request of a client that nobody's `Run` watches over, and what becomes of it when its caller is stopped.
+
+Until its first byte leaves it can be dropped, and then nothing is sent. After that it may be billed: it goes on in the
+background until its own time is over, Python waits for it before it ends, and whoever dropped it is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any
+
+from .. import exiting, loop
+from ..errors import NotSentError
+
+if TYPE_CHECKING:
+    from .core import Core
+    from .responses import ImagesResponse
+
+__all__ = ["Asked"]
+
+DROPPED = (
+    "The request had left when its call was stopped, so it may be carried out and billed. It goes on in the "
+    "background for at most {seconds:.0f} s, and its answer is given to nobody: check the TTAPI Dashboard before you "
+    "send it again. ttapi_nb.edit() keeps such an answer in its run log."
+)
+
+
+class Asked:
+    """One request, sent with `core` from the moment this is made."""
+
+    def __init__(self, core: Core, check: bool, fields: dict[str, Any]) -> None:
+        self._core = core
+        # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
+        self.dropped = False
+        self._guard = threading.Lock()
+        self._left_at: float | None = None
+        self.over: Future[None] = Future()
+        self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
+        exiting.add(self)
+        self.answer.add_done_callback(self._ended)
+
+    async def _left(self) -> None:
+        with self._guard:
+            if self.dropped:
+                raise NotSentError("The call was stopped before the request had left, so nothing was sent.")
+            self._left_at = time.monotonic()
+
+    def _ended(self, _: object) -> None:
+        exiting.discard(self)
+        with contextlib.suppress(Exception):
+            self.over.set_result(None)
+
+    def withdraw(self) -> bool:
+        """Keep it from leaving; False where it has left, or has ended."""
+        with self._guard:
+            if self._left_at is not None or self.answer.done():
+                return False
+            self.dropped = True
+        self.answer.cancel()
+        return True
+
+    def drop(self, error: BaseException) -> None:
+        """Its caller was stopped by `error`: nothing is sent, or it is told that something was."""
+        if self.withdraw() or self.answer.done() or self.offline:
+            return
+        words = DROPPED.format(seconds=max(0.0, self.due - time.monotonic()))
+        error.add_note(words)
+        # Not `warnings`: made an error there, it would take the place of what stopped the call.
+        logging.getLogger("ttapi_nb").warning(words)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it may be billed; see `exiting`."""
+        return self._left_at is not None
+
+    @property
+    def due(self) -> float:
+        """By when it has its answer, or has failed; see `exiting`."""
+        return (self._left_at or time.monotonic()) + self._core.timeout
+
+    @property
+    def offline(self) -> bool:
+        """Whether nobody bills it."""
+        return self._core.offline

@@ -1,0 +1,176 @@
+"""`Threads`: a pool that grows and does not keep Python from ending; and `Lane`: what happens in order."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = ["Lane", "Threads"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+IDLE = 10.0
+"""Seconds after which a thread with nothing to do ends."""
+
+leaving = threading.Event()
+"""Set as Python ends: from 3.12 on no thread can be started then, and `help_out` does what is left."""
+
+
+class _Job:
+    """A piece of work, and who waits for what comes of it."""
+
+    __slots__ = ("future", "work")
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.future: Future[Any] = Future()
+        self.work = work
+
+    def do(self) -> None:
+        """Do it, once; nothing that it raises gets out of here."""
+        with contextlib.suppress(BaseException):
+            if self.future.set_running_or_notify_cancel():
+                _do(self.future, self.work)
+
+
+def _do(future: Future[Any], work: Callable[[], Any]) -> None:
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+        future.set_exception(error)
+        # The error's traceback has this frame, and would hold what holds the error.
+        del future, work
+    else:
+        future.set_result(result)
+
+
+class Threads(ThreadPoolExecutor):
+    """Daemon threads, as many as there is work for, or at most `most`; those with nothing to do end after a while.
+
+    The standard library's pool is joined when Python ends, so that one piece of work that hangs keeps it from ending,
+    and takes nothing more from then on. asyncio takes only that class as a loop's own: hence the name of the base.
+    """
+
+    def __init__(self, name: str, most: int | None = None) -> None:
+        self._name, self._most = name, most
+        self._work: deque[_Job] = deque()
+        lock = threading.Lock()
+        self._ready, self._calm = threading.Condition(lock), threading.Condition(lock)
+        self._count = self._idle = self._busy = 0
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Do `fn(*args, **kwargs)` on a thread. Raises `RuntimeError` where the system has none, nor ever had."""
+        job = _Job(partial(fn, *args, **kwargs) if args or kwargs else fn)
+        future: Future[T] = job.future
+        with self._ready:
+            self._work.append(job)
+            if self._idle >= len(self._work):
+                self._ready.notify()
+                return future
+            if self._most is not None and self._count >= self._most:
+                return future
+            self._count += 1
+        try:
+            threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+        except (RuntimeError, MemoryError):
+            with self._ready:
+                self._count -= 1
+                # One of those that are there takes it, or, as Python ends, `help_out`.
+                if not self._count and not leaving.is_set() and job in self._work:
+                    self._work.remove(job)
+                    raise
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Nothing: the threads end by themselves."""
+
+    def _serve(self) -> None:
+        while True:
+            with self._ready:
+                self._idle += 1
+                self._ready.wait_for(lambda: self._work, IDLE)
+                self._idle -= 1
+                if not self._work:
+                    self._count -= 1
+                    return
+                job = self._work.popleft()
+                self._busy += 1
+            job.do()
+            # Nothing of it may stay in this frame until the next piece of work comes.
+            del job
+            self._rest()
+
+    def _rest(self) -> None:
+        with self._ready:
+            self._busy -= 1
+            if not self._busy and not self._work:
+                self._calm.notify_all()
+
+    def help_out(self) -> bool:
+        """Do one piece of work on this thread; whether there was one."""
+        with self._ready:
+            if not self._work:
+                return False
+            job = self._work.popleft()
+            self._busy += 1
+        try:
+            job.do()
+        finally:
+            self._rest()
+        return True
+
+    def quiet(self, timeout: float) -> bool:
+        """Wait until nothing is being done; False where that takes longer."""
+        with self._calm:
+            return self._calm.wait_for(lambda: not self._busy and not self._work, timeout)
+
+
+class Lane:
+    """Does one piece of work after the other, in order, on whichever thread there is. Waiting costs no other lane.
+
+    `start(work)` is to begin the work on some thread.
+    """
+
+    def __init__(self, start: Callable[[Callable[[], None]], object]) -> None:
+        self._start = start
+        self._guard = threading.Lock()
+        self._work: deque[_Job] = deque()
+        self._thread: int | None = None
+        self._going = False
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Do `work` when all that came before is done. Takes no time."""
+        job = _Job(work)
+        with self._guard:
+            self._work.append(job)
+            going, self._going = self._going, True
+        if not going:
+            try:
+                self._start(self._serve)
+            except BaseException:
+                with self._guard:
+                    self._going = False
+                    self._work.clear()
+                raise
+        future: Future[T] = job.future
+        return future
+
+    def is_here(self) -> bool:
+        """Whether this is the lane's own work, which can't wait for what comes after it."""
+        return self._thread == threading.get_ident()
+
+    def _serve(self) -> None:
+        self._thread = threading.get_ident()
+        while True:
+            with self._guard:
+                if not self._work:
+                    self._going, self._thread = False, None
+                    return
+                job = self._work.popleft()
+            job.do()
+            del job
