@@ -10,11 +10,11 @@ from typing import Literal, TypeAlias, Unpack
 from . import loop
 from .budget import Budget
 from .client import AsyncClient, Client, default_client
-from .client.responses import ImageData, ImagesResponse
 from .errors import InvalidRequestError, ResultError, SettingsError
 from .fit import mask_for
 from .mask import Mask
 from .picture import ImageSource, SourceImage, open_image
+from .reply import ImageData, ImagesResponse
 from .request import EditRequest, MaskSource, Options
 from .runs import Result, Run, RunLog, default_log
 from .strict import measure_leak, paste, surroundings

@@ -36,7 +36,7 @@ from .runlog import RunLog, RunRow, State, default_log
 from .strict import Leak, Shift
 
 if TYPE_CHECKING:
-    from .client.responses import ImageData, ImagesResponse
+    from .reply import ImageData, ImagesResponse
 
 __all__ = ["Result", "Run", "RunLog", "RunRow", "State", "default_log"]
 
