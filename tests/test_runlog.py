@@ -44,8 +44,8 @@ from ttapi_nb import (
     open_image,
     start_edit,
 )
-from ttapi_nb.client.responses import ImageData, Usage
 from ttapi_nb.logrows import DOUBT, Pruned, RunRow
+from ttapi_nb.reply.responses import ImageData, Usage
 
 KEY = "test-key-0123456789"
 DAY = 86_400.0

@@ -32,8 +32,8 @@ from ttapi_nb import (
     edit,
     logfile,
 )
-from ttapi_nb.client.responses import ImageData, Usage
 from ttapi_nb.logfolder import SUPER_JOURNAL
+from ttapi_nb.reply import ImageData, Usage
 
 KEY = "test-key-0123456789"
 REQUEST = EditRequest(prompt="x")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .budget import Budget, PriceTable
     from .client import AsyncClient, Client
-    from .client.responses import ImagesResponse
     from .client.secret import ask_key, forget_key, store_key
     from .editing import edit, start_edit
     from .errors import (
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from .mask import Mask
     from .models import MODELS
     from .picture import SourceImage, open_image, sample
+    from .reply import ImagesResponse
     from .request import EditRequest
     from .runlog import RunLog
     from .runs import Run
@@ -53,7 +53,6 @@ __version__ = "0.1.0"
 _ROOMS = {
     "budget": ("Budget", "PriceTable"),
     "client": ("AsyncClient", "Client"),
-    "client.responses": ("ImagesResponse",),
     "client.secret": ("ask_key", "forget_key", "store_key"),
     "editing": ("edit", "start_edit"),
     "errors": (
@@ -80,6 +79,7 @@ _ROOMS = {
     "lineage": ("Lineage", "OpenedResult", "open_result"),
     "mask": ("Mask",),
     "models": ("MODELS",),
+    "reply": ("ImagesResponse",),
     "request": ("EditRequest",),
     "runlog": ("RunLog",),
     "runs": ("Run",),

@@ -43,7 +43,7 @@ from .runlog import RunLog, State
 
 if TYPE_CHECKING:
     from .client.core import Core
-    from .client.responses import ImagesResponse
+    from .reply import ImagesResponse
     from .runs import Result, Run
 
 __all__ = ["Carrier"]

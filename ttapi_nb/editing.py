@@ -13,11 +13,11 @@ from .budget import Budget
 from .carrying import INTERRUPTED, STOPPED_PATIENCE, Carrier
 from .client import AsyncClient, Client, default_client
 from .client.core import Core
-from .client.responses import ImageData, ImagesResponse
 from .errors import InvalidRequestError, ResultError, SettingsError
 from .fit import mask_for
 from .mask import Mask
 from .picture import ImageSource, SourceImage, edited_picture, open_image
+from .reply import ImageData, ImagesResponse
 from .request import EditRequest, MaskSource, Options
 from .runs import Result, Run, RunLog, default_log
 from .strict import measure_leak, paste, surroundings

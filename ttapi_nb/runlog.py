@@ -55,7 +55,7 @@ from .picture import SourceImage
 from .request import EditRequest
 
 if TYPE_CHECKING:
-    from .client.responses import ImagesResponse
+    from .reply import ImagesResponse
 
 __all__ = [
     "DATA_VARIABLE",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from .carrying import Carrier
-    from .client.responses import ImageData, ImagesResponse
+    from .reply import ImageData, ImagesResponse
 
 __all__ = ["Result", "Run", "RunLog", "RunRow", "State", "default_log"]
 

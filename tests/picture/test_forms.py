@@ -19,8 +19,8 @@ from PIL import Image
 
 from tests.server import encoded
 from ttapi_nb import ImageError, open_image
-from ttapi_nb.client.responses import ImageData
 from ttapi_nb.picture import reading
+from ttapi_nb.reply import ImageData
 
 ARRAY = np.random.default_rng(4).integers(0, 256, (12, 10, 3)).astype(np.uint8)
 DATA = encoded(Image.fromarray(ARRAY))

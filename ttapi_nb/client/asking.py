@@ -17,8 +17,8 @@ from .. import exiting, loop
 from ..errors import NotSentError
 
 if TYPE_CHECKING:
+    from ..reply import ImagesResponse
     from .core import Core
-    from .responses import ImagesResponse
 
 __all__ = ["Asked"]
 

@@ -44,9 +44,9 @@ from ..files import PRIVATE_FILE, replacing
 from ..mask import Mask
 from ..models import DEFAULT_MODEL
 from ..picture import SourceImage, open_image
+from ..reply.meaning import refusal
+from ..reply.responses import ImageData, ImagesResponse, Usage
 from ..request import EditRequest
-from .replies import refusal
-from .responses import ImageData, ImagesResponse, Usage
 from .secret import Secret
 
 if sys.platform != "win32":

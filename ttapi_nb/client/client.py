@@ -18,9 +18,9 @@ from .secret import Secret, find_key, held, look_for_key
 from .wire import WIRES, Wire
 
 if TYPE_CHECKING:
+    from ..reply.responses import ImagesResponse
     from ..service import Fill, Service
     from .cassette import Recorded
-    from .responses import ImagesResponse
 
 __all__ = [
     "DEFAULT_BASE_URL",

@@ -13,8 +13,8 @@ from .settings import Settings
 from .wire import problems
 
 if TYPE_CHECKING:
+    from ..reply.responses import ImageData, ImagesResponse
     from .cassette import Recorder
-    from .responses import ImageData, ImagesResponse
 
 __all__ = ["Core"]
 
@@ -58,8 +58,8 @@ class Core(Settings):
         # Here, not above, as in the other methods: what sends is loaded when something is sent.
         import asyncio
 
+        from ..reply.responses import counted
         from . import sending
-        from .responses import counted
 
         found = await asyncio.to_thread(self.problems, request) if check else ()
         if found:
@@ -99,6 +99,6 @@ class Core(Settings):
 
     async def fetch_again(self, item: ImageData) -> ImageData:
         """`item` with its picture, where its URL still lives."""
-        from .responses import fetched
+        from ..reply.responses import fetched
 
         return await fetched(item, self.fetch)

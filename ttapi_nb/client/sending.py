@@ -19,10 +19,10 @@ import httpx
 from ..budget import asked_images
 from ..download import download
 from ..errors import DownloadError, NotSentError, RateLimitError, TTAPIError, UnknownOutcomeError
+from ..reply.meaning import MAY_BE_BILLED, interpret, parse
+from ..reply.reading import ReplyReader
+from ..reply.responses import ImagesResponse, fetched, read_response
 from ..request import EditRequest
-from .reading import ReplyReader
-from .replies import MAY_BE_BILLED, interpret, parse
-from .responses import ImagesResponse, fetched, read_response
 from .settings import Settings
 from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
 from .wire import Body, encode

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.server import Reply, Request, Server, decoded, encoded, json_reply, pictures
 from ttapi_nb import Client, ImagesResponse, ResultError, loop
-from ttapi_nb.client.responses import ImageData
+from ttapi_nb.reply.responses import ImageData
 
 KEY = "test-key-0123456789"
 TEAL = Image.new("RGB", (64, 48), "teal")

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ttapi_nb.client.reading import LEAST, MOST_PICTURES, ReplyReader
-from ttapi_nb.client.replies import parse
-from ttapi_nb.client.responses import read_response
 from ttapi_nb.errors import DownloadError
 from ttapi_nb.loop import call
+from ttapi_nb.reply.meaning import parse
+from ttapi_nb.reply.reading import LEAST, MOST_PICTURES, ReplyReader
+from ttapi_nb.reply.responses import read_response
 
 PICTURE = bytes(range(256)) * 40
 LONG = base64.b64encode(PICTURE).decode()

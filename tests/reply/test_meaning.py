@@ -23,7 +23,7 @@ from ttapi_nb import (
     UnknownOutcomeError,
 )
 from ttapi_nb.client.core import Core
-from ttapi_nb.client.replies import interpret, parse
+from ttapi_nb.reply.meaning import interpret, parse
 
 PLAIN = pictures(Image.new("RGB", (64, 64), "teal"))
 REFUSALS = [
