@@ -149,7 +149,9 @@ def test_edits_in_other_processes(photo: Image.Image, method: str) -> None:
     client = Client.offline(fill=unchanged)
     here = edit(photo, "x", mask=MASK, client=client)
     with ProcessPoolExecutor(2, multiprocessing.get_context(method)) as pool:
-        futures = [pool.submit(edit, photo, f"x{at}", mask=MASK, client=client) for at in range(2)]
+        # Named, as a fork server keeps the environment of whoever started it.
+        log = RunLog(RunLog().folder)
+        futures = [pool.submit(edit, photo, f"x{at}", mask=MASK, client=client, log=log) for at in range(2)]
         runs = [future.result(60) for future in futures]
     assert [run.request.prompt for run in runs] == ["x0", "x1"]
     assert all(run.results[0].image.tobytes() == here.results[0].image.tobytes() for run in runs)

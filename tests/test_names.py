@@ -51,6 +51,9 @@ MEANT = {
     "address_family": "socketserver's setting",
     "server_name": "http.server's, set by server_bind",
     "server_port": "http.server's, set by server_bind",
+    "observe": "calls observers when they may wait, and calls the base's",
+    "submit": "concurrent.futures' place for it",
+    "shutdown": "concurrent.futures' place for it",
     "readable": "io's place for it",
     "readinto": "io's place for it",
     # httpx's transports and streams

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from PIL import Image
 
 from .errors import ImageError, MaskError, ResultError
+from .forking import cached
 from .mask import Bitmap, Mark, Mask, Shape, Stroke
 from .metadata import TEXT_CAP
 from .models import OFFLINE_NOTICE
@@ -236,7 +237,7 @@ class OpenedResult:
         """The last step's size, n and other options that were set."""
         return self.step.options
 
-    @cached_property
+    @cached
     def mask(self) -> Mask | None:
         """The last step's mask, or None where there was none or only its hash was kept."""
         return self.step.mask

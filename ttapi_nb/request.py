@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property, partial
+from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict
 
@@ -14,6 +14,7 @@ from PIL import Image
 
 from .errors import FitError, ImageError, InvalidRequestError, MaskError
 from .fit import HOWS, Fit, mask_for, under_limit
+from .forking import cached
 from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
 from .picture import ImageFile, ImageSource, SourceImage, open_image
@@ -128,12 +129,12 @@ class EditRequest:
         asked = f"model={self.model!r}, n={self.n}, size={self.size!r}"
         return f"EditRequest({list(self.image)!r}, {prompt!r}{mask}, {asked})"
 
-    @cached_property
+    @cached
     def image_files(self) -> tuple[ImageFile, ...]:
         """The pictures as files, without metadata."""
         return tuple(source.file() for source in self.image)
 
-    @cached_property
+    @cached
     def mask_file(self) -> ImageFile | None:
         """The mask as the PNG file that the service takes, transparent where the edit is."""
         if self.mask is None:

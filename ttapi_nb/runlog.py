@@ -266,7 +266,11 @@ class RunLog:
 
     def mark_unsent(self, run_id: str) -> None:
         """Take `mark_sent` back, where the run was stopped before its first byte left."""
+        known = self._known(run_id)
+        if known is not None:
+            known.row["sent"] = 0
         with self._open() as db:
+            put_back(db, self.folder, known, run_id)
             db.execute("UPDATE runs SET sent = 0 WHERE id = ? AND state = 'open'", (run_id,))
 
     def store(self, run_id: str, response: ImagesResponse, *, cost: float | None = None) -> None:

@@ -269,7 +269,7 @@ def test_a_photo_is_opened_before_the_lock_is_taken(drawer):
 
     class File(io.BytesIO):
         def read(self, *size):
-            held.append(drawer.lock._is_owned())
+            held.append(drawer.lock.is_mine)
             return super().read(*size)
 
     Image.new("RGB", (400, 300), "teal").save(data := io.BytesIO(), "PNG")

@@ -152,8 +152,8 @@ def test_without_a_mask_nothing_is_said_of_one(photo):
     assert "protected" not in viewer.caption
     (item,) = items(viewer)
     assert not item["has_raw"]
-    assert "no mask" in item["no_heat"]
-    with pytest.raises(traitlets.TraitError, match="no mask"):
+    assert "Nothing was protected" in item["no_heat"]
+    with pytest.raises(traitlets.TraitError, match="Nothing was protected"):
         viewer.mode = "heat"
 
 

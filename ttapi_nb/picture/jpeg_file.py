@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..forking import cached
 from .jpeg_coding import ZIGZAG
 
 __all__ = ["APP0", "APP1", "APP2", "APP13", "APP14", "DQT", "SOF", "Frame", "JpegFile", "is_note", "segment"]
@@ -86,7 +86,7 @@ class JpegFile:
             raise ValueError("It has no picture.")
         return cls(tuple(head), bytes(scans))
 
-    @cached_property
+    @cached
     def frame(self) -> Frame:
         """Its frame's header. Raises `ValueError` where there is none, or it says what can't be."""
         content, marker = next(
@@ -104,7 +104,7 @@ class JpegFile:
             raise ValueError("Its frame is of no size.")
         return Frame(marker, content[0], width, height, components)
 
-    @cached_property
+    @cached
     def quantisation(self) -> dict[int, NDArray[np.uint16]]:
         """The tables by which coefficients were divided, 64 numbers each, row by row. Raises `ValueError`."""
         tables: dict[int, NDArray[np.uint16]] = {}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 
 from PIL import Image
 
 from ..errors import ResultError
 from ..files import write
+from ..forking import cached
 from .own import OwnFile
 from .saving import encode, kept_file
 from .show import preview
@@ -71,7 +71,7 @@ class SourceImage:
         """Width and height in pixels."""
         return self.pixels.size
 
-    @cached_property
+    @cached
     def digest(self) -> str:
         """SHA-256 of mode, size and pixels, in hex: the same for the same picture in any file format."""
         head = f"{self.pixels.mode} {self.size[0]}x{self.size[1]} ".encode()

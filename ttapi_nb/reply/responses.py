@@ -7,13 +7,13 @@ import binascii
 import html
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from ..errors import DownloadError, ImageError, ResultError
+from ..forking import cached
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import SourceImage, open_image, thumbnail_html
 
@@ -56,7 +56,7 @@ class ImageData:
             else f"ImageData(not fetched: {self.problem})"
         )
 
-    @cached_property
+    @cached
     def _opened(self) -> SourceImage:
         if self.data is None:
             raise ResultError(f"This result is not here. {self.problem}".strip())

@@ -49,9 +49,14 @@ class Turns:
         self._lock.release()
         _do_all(later)
 
+    @property
+    def is_mine(self) -> bool:
+        """Whether this thread holds it."""
+        return self._holder == threading.get_ident()
+
     def after(self, work: Callable[[], object]) -> None:
         """Do `work` as soon as this thread does not hold the lock: now, where it does not."""
-        if self._holder == threading.get_ident():
+        if self.is_mine:
             self._later.append(work)
         else:
             work()
