@@ -374,7 +374,7 @@ def test_trouble_in_writing_it_down(photo: Image.Image, monkeypatch: pytest.Monk
         raise ValueError("no room")
 
     for part in ("next_lineage", "step_of"):
-        monkeypatch.setattr(f"ttapi_nb.runs.{part}", fails)
+        monkeypatch.setattr(f"ttapi_nb.carrying.{part}", fails)
         run = _edit(photo, "x")
         assert run.results[0].lineage is None
         assert "could not be written down (ValueError: no room)" in run.note
