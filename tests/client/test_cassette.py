@@ -841,7 +841,7 @@ SLOW: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("kind", SLOW)
 def test_what_no_exchange_has_is_not_read(tape: Path, kind: str) -> None:
     """An exchange that would cost minutes to look at, and kilobytes to pack, is refused before it is compared."""
-    tape.write_bytes(_many(SLOW[kind], 30))
+    tape.write_bytes(_many(SLOW[kind], 8))
     with pytest.raises(SettingsError, match="not what a recording holds"):
         cassette.Player(tape)
 

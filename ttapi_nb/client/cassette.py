@@ -62,12 +62,12 @@ RESULTS_CAP = 128_000_000
 
 DIRECTORY_CAP = 4_000_000
 MEMBERS_CAP = 30_000
-INDEX_CAP = 64_000_000
+INDEX_CAP = 32_000_000
 # What one exchange may have of each: far more than any service takes.
 PROMPT_CAP = 200_000
 WORD_CAP = 2_000
 ITEMS_CAP = 100
-LONGEST_WORD = 200
+LONGEST_WORD = 80
 PIECE = 1 << 20
 # A shorter key is a toy, which stands in words and pictures by chance.
 SHORTEST_KEY = 8
