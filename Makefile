@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More for pytest, as in: make test ARGS="-k mask"
 ARGS ?=
+# How many processes run tests side by side; each has a JupyterLab and a browser of its own.
+WORKERS ?= 2
 
 # No command here may spend money, even where a key is set.
 export TTAPI_OFFLINE := 1
@@ -13,6 +15,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make lab     open notebook 01 in JupyterLab (needs no key)"
 	@echo "make test    run everything: unit tests, notebooks, browser tests, with coverage"
+	@echo "make quick   run what needs no browser, without coverage"
 	@echo "make check   ruff and mypy"
 	@echo "make bench   run the benchmarks"
 	@echo "make trust   run the trust runs, which take too long for CI"
@@ -29,7 +32,12 @@ lab: .venv/installed-lab
 .PHONY: test
 test: .venv/installed-test
 	$(BIN)/python tests/get_browser.py
-	$(BIN)/python -m pytest --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
+
+# While you work: no browser, no notebooks, no coverage.
+.PHONY: quick
+quick: .venv/installed-test
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not ui" tests $(ARGS)
 
 .PHONY: check
 check: .venv/installed-test
