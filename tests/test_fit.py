@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -635,3 +636,14 @@ def test_an_extended_picture_comes_back_without_gaps(room: dict[str, Any], side:
     # White that shines through would be far more.
     assert np.abs(low[:3] - (170, 120, 60)).max() <= 10
     assert np.abs(high[:3] - (170, 120, 60)).max() <= 10
+
+
+def test_the_plan_says_what_opening_changed() -> None:
+    """A plan for a photo with a colour profile says that its colours were brought to sRGB; a plain one says nothing."""
+    photo = open_image(Path(__file__).parent / "fixtures" / "field" / "adobe.jpg")
+    plan = Fit.plan(photo, "gpt-image-1", "1024x1024")
+    assert photo.changes
+    assert all(change in plan.words for change in photo.changes)
+    plain = open_image(photo.pixels)
+    assert plain.changes == ()
+    assert Fit.plan(plain, "gpt-image-1", "1024x1024").changes == ""

@@ -22,7 +22,15 @@ from . import forking
 from .errors import FitError, MaskError
 from .mask import HALF, Mask, asked_for, edited, protected, share
 from .models import Model, SizeRule, megabytes, model_for, parse_size
-from .picture import PIXEL_CAP, ImageSource, SourceImage, extended_picture, on_white, open_image
+from .picture import (
+    PIXEL_CAP,
+    ImageSource,
+    SourceImage,
+    changes_in_words,
+    extended_picture,
+    on_white,
+    open_image,
+)
 
 __all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words", "under_limit"]
 
@@ -76,6 +84,7 @@ class Fit:
     * `model`: the model it is made for.
     * `note`: what else happens to the picture, as a sentence.
     * `masked`: what is asked of it and what is protected, as a sentence.
+    * `changes`: what opening the picture changed before it is sent, as a sentence.
     """
 
     source_size: Size
@@ -87,6 +96,7 @@ class Fit:
     model: str = ""
     note: str = ""
     masked: str = ""
+    changes: str = ""
 
     # Planning
 
@@ -105,7 +115,7 @@ class Fit:
         mask = mask_for(source, mask)
         bounds = None if mask is None else mask.bounds
         plan = cls.of_sizes(source.size, model, size, how, bounds, _format(source, model_for(model)))
-        return replace(plan, masked=masked_words(source, mask))
+        return replace(plan, masked=masked_words(source, mask), changes=changes_in_words(source))
 
     @classmethod
     def of_sizes(
@@ -343,7 +353,7 @@ class Fit:
             what = f"The {_by(_side(self.box))} cut out" if self.how == "crop" else "The picture"
             done = self._changes()
             second = f"{what} is {' and '.join(done).rstrip(',')}." if done else ""
-        return " ".join(words for words in (first, second, self.masked, self.note) if words)
+        return " ".join(words for words in (first, second, self.masked, self.changes, self.note) if words)
 
     def _changes(self) -> list[str]:
         left, top, right, bottom = self.box
