@@ -122,7 +122,42 @@ def test_serve_refuses_options_it_does_not_know(capsys):
     """A misspelt option of serve is an error that points to the help."""
     with pytest.raises(SystemExit):
         main(["serve", "--sede", "3"])
-    assert "--sede 3" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "not known" in said
+    assert "serve --help" in said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("KEY",),
+        ("--key", "KEY"),
+        ("--KEY",),
+        ("key", "KEY"),
+        ("key", "--KEY"),
+        ("key", "--file=KEY"),
+        ("key", "--fil", "KEY"),
+        ("serve", "KEY"),
+        ("serve", "--port", "KEY"),
+        ("serve", "--port=KEY"),
+        ("serve", "--seed", "KEY"),
+        ("serve", "--envelope", "KEY"),
+        ("serve", "--leaky=KEY"),
+        ("lab", "--offline=KEY"),
+        ("lab", "KEY"),
+    ],
+)
+def test_a_key_typed_into_a_command_is_not_repeated(capsys, words):
+    """Whatever is typed that is no word of ours may be a key: no error shows it."""
+    key = "tt-sk-0123456789abcdef"
+    try:
+        code: object = main([word.replace("KEY", key) for word in words])
+    except SystemExit as end:
+        code = end.code
+    said = capsys.readouterr()
+    assert code != 0
+    assert "ttapi-nb" in said.err or "notebook" in said.err
+    assert key not in said.out + said.err
 
 
 @pytest.mark.parametrize("inside", [True, False])

@@ -9,14 +9,30 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import quote
 
 __all__ = ["main"]
 
 
+class _Discreet(argparse.ArgumentParser):
+    """A parser that repeats nothing of what was typed: it may be a key."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2 and the commands that there are."""
+        self.exit(
+            2,
+            f"{self.format_usage()}{self.prog}: something in that is not known, or missing; it is not repeated here, "
+            f"as it might be a key. See {self.prog} --help. A key is never typed into a command: ttapi-nb key asks "
+            "for it.\n",
+        )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="ttapi-nb", description="Image edits with TTAPI from a notebook.")
+    parser = _Discreet(
+        prog="ttapi-nb", description="Image edits with TTAPI from a notebook.", allow_abbrev=False
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     lab = commands.add_parser(
         "lab", help="open JupyterLab, on a notebook where one is named; it gets every other option"
@@ -47,9 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "lab":
         return _lab(given, rest)
     if rest:
-        # What does not belong here may be a key: it is not repeated.
-        unknown = "that; it asks for the key" if given.command == "key" else " ".join(rest)
-        parser.error(f"{given.command} does not know {unknown}. See ttapi-nb {given.command} --help.")
+        (key if given.command == "key" else serve).error("")
     return _key(given) if given.command == "key" else _serve(given)
 
 

@@ -140,7 +140,7 @@ def test_json_fields(sent: Callable[..., Request], mask: Mask, wire: Wire, names
 
 
 def test_form_fields(sent: Callable[..., Request], mask: Mask) -> None:
-    """The form holds the given fields and no other as text, and the model as both model and mode."""
+    """The form holds the given fields and no other as text."""
     parts = sent(
         "multipart", mask=mask, n=2, size="1024x1024", quality="high", extra_body={"seed": 7, "style": "x"}
     ).parts
@@ -148,7 +148,6 @@ def test_form_fields(sent: Callable[..., Request], mask: Mask) -> None:
     assert _texts(parts) == {
         "prompt": "a red sofa",
         "model": "gpt-image-1",
-        "mode": "gpt-image-1",
         "n": "2",
         "size": "1024x1024",
         "quality": "high",
@@ -165,7 +164,7 @@ def test_what_is_left_out(sent: Callable[..., Request], wire: Wire) -> None:
 
     if wire == "multipart":
         names = {part.name for part in request.parts}
-        assert names == {"prompt", "image", "model", "mode", "n"}
+        assert names == {"prompt", "image", "model", "n"}
     else:
         names = {"json": {"image", "mode"}, "references": {"images", "model"}}[wire]
         assert set(request.json) == {"prompt", "n"} | names
@@ -281,7 +280,7 @@ def test_newer_model_and_fields(sent: Callable[..., Request], wire: Wire) -> Non
             "response_format": "b64_json",
         }.items()
     )
-    names = {"json": ["mode"], "references": ["model"], "multipart": ["mode", "model"]}[wire]
+    names = {"json": ["mode"], "references": ["model"], "multipart": ["model"]}[wire]
     assert {name: fields.get(name) for name in ("mode", "model") if name in fields} == dict.fromkeys(
         names, "some-model-of-2031"
     )

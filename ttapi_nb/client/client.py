@@ -5,17 +5,27 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from ..errors import SettingsError
 from ..request import EditFields, EditRequest
+from .checks import (
+    DEFAULT_BASE_URL,
+    check_address,
+    check_flag,
+    check_header,
+    check_origins,
+    check_seconds,
+    check_wait,
+    check_wire,
+    shown_host,
+)
 from .core import Core
 from .secret import Secret, find_key, held, look_for_key
-from .wire import WIRES, Wire
+from .wire import Wire
 
 if TYPE_CHECKING:
     from ..reply.responses import ImagesResponse
@@ -31,11 +41,9 @@ __all__ = [
     "is_offline_forced",
 ]
 
-DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
 # A name that can't exist, so that nothing meant for the embedded service can ever reach a network.
 EMBEDDED_BASE_URL = "http://embedded.invalid/v1"
 OFFLINE_VARIABLE = "TTAPI_OFFLINE"
-LONGEST_WAIT = 3600.0
 
 
 class ClientOptions(TypedDict, total=False):
@@ -50,6 +58,8 @@ class ClientOptions(TypedDict, total=False):
     plain_base64: bool
     allow_http: bool
     wait_when_busy: float
+    fetch_from: Sequence[str]
+    send_mode: bool | None
 
 
 class _Base:
@@ -67,6 +77,8 @@ class _Base:
         plain_base64: bool = False,
         allow_http: bool = False,
         wait_when_busy: float = 0.0,
+        fetch_from: Sequence[str] = (),
+        send_mode: bool | None = None,
     ) -> None:
         # A traceback shows this frame: it must not hold the key when something below raises.
         given, api_key = held(api_key), None
@@ -74,16 +86,25 @@ class _Base:
             self._embed(None, {}, wire=wire, timeout=timeout, plain_base64=plain_base64)
             return
         secret = find_key(given)
-        if not _is_private_way(base_url) and not allow_http:
+        address = check_address(base_url)
+        for name, flag in (("allow_http", allow_http), ("plain_base64", plain_base64)):
+            check_flag(name, flag)
+        if not address.private and not allow_http:
             raise SettingsError(
-                f"base_url={_shown(base_url)!r} is plain http, where anyone on the way can read the key. "
+                f"base_url={address.url!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
-        _check_settings(wire, timeout)
-        _check_wait(wait_when_busy)
-        _check_header(auth_header, auth_scheme)
+        check_wire(wire)
+        check_seconds(timeout)
+        check_wait(wait_when_busy)
+        check_header(auth_header, auth_scheme)
+        check_flag("send_mode", send_mode, None)
+        if address.login is not None and auth_header.lower() == "authorization":
+            raise SettingsError(
+                "base_url holds a login, which goes as Authorization, and so would the key. Leave one of them out."
+            )
         self._core = Core(
-            base_url,
+            address.url,
             wire,
             plain_base64,
             timeout,
@@ -91,6 +112,9 @@ class _Base:
             auth_header,
             auth_scheme,
             wait_when_busy=wait_when_busy,
+            login=address.login,
+            fetch_from=check_origins(fetch_from),
+            send_mode=send_mode,
         )
 
     @classmethod
@@ -145,7 +169,7 @@ class _Base:
         """
         from .cassette import Player
 
-        _check_settings(wire, 1)
+        check_wire(wire)
         made = cls.__new__(cls)
         made._core = Core(EMBEDDED_BASE_URL, wire, False, 300.0, player=Player(path))
         made._again = partial(cls.replay, path, wire=wire)
@@ -160,7 +184,9 @@ class _Base:
         timeout: float,
         plain_base64: bool,
     ) -> None:
-        _check_settings(wire, timeout)
+        check_wire(wire)
+        check_seconds(timeout)
+        check_flag("plain_base64", plain_base64)
 
         @functools.cache
         def made() -> Service:
@@ -212,7 +238,7 @@ class _Base:
         said = (
             "Embedded service: no key, nothing is billed. It reads nothing of the prompt but colour words."
             if core.service is not None
-            else f"Sends to {core.host}. Each run may cost quota."
+            else f"Sends to {shown_host(core.host)}. Each run may cost quota."
         )
         if core.recorder is not None:
             said += f" Each exchange is recorded in {core.recorder.path.name}."
@@ -231,62 +257,16 @@ class _Base:
         core = self._core
         if core.player is not None:
             return f"{name}.replay({core.player.path.name!r})"
-        where = "offline=True" if self.is_offline else f"{_shown(core.base_url)!r}, wire={core.wire!r}"
+        where = "offline=True" if self.is_offline else f"{core.base_url!r}, wire={core.wire!r}"
         if core.recorder is not None:
             return f"{name}.record({core.recorder.path.name!r}, {where})"
         return f"{name}.offline()" if self.is_offline else f"{name}({where})"
-
-
-def _shown(url: object) -> str:
-    """An address without the password that may stand before its host."""
-    return re.sub(r"//[^/@]*@", "//…@", str(url))
 
 
 def is_offline_forced() -> bool:
     """Whether the environment makes every client one of the embedded service."""
     # Alone in here: where a statement with os.environ in it raises, a traceback shows the environment with the key.
     return os.environ.get(OFFLINE_VARIABLE) == "1"
-
-
-def _is_private_way(base_url: str) -> bool:
-    """Whether nobody on the way to `base_url` can read along; raises `SettingsError` where it is no web address."""
-    # Here, not above: only a client of the network needs httpx before it sends.
-    import httpx
-
-    from ..download import LAST_PORT, origin
-    from .transport import is_loopback
-
-    try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError):
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host or origin(url)[2] > LAST_PORT:
-        raise SettingsError(
-            f"base_url={_shown(base_url)!r} is not a web address. It looks like {DEFAULT_BASE_URL}."
-        )
-    return url.scheme == "https" or is_loopback(url)
-
-
-def _check_header(name: str, scheme: str) -> None:
-    # Found here, not while sending, when nobody could tell whether the request had left.
-    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
-        raise SettingsError(f"auth_header={name!r} can't be a header's name. Leave it out for TT-API-KEY.")
-    if not (scheme.isascii() and scheme.isprintable()):
-        raise SettingsError(f"auth_scheme={scheme!r} can't stand in a header. Leave it out, or use Bearer.")
-
-
-def _check_settings(wire: str, timeout: float) -> None:
-    if wire not in WIRES:
-        raise SettingsError(f"wire={wire!r} is not known. Use one of {', '.join(WIRES)}.")
-    if not timeout > 0:
-        raise SettingsError(f"timeout={timeout!r} is not a number of seconds over 0. Leave it out for 300.")
-
-
-def _check_wait(seconds: float) -> None:
-    if not 0 <= seconds <= LONGEST_WAIT:
-        raise SettingsError(
-            f"wait_when_busy={seconds!r} is not a number of seconds from 0 to {LONGEST_WAIT:g}. Leave it out for 0."
-        )
 
 
 class _Images:
@@ -372,6 +352,11 @@ class Client(_Base):
     * `allow_http`: send the key over plain http to another machine.
     * `wait_when_busy`: for how many seconds in all, up to 3600, to wait and send a request again that the service was
       too busy for (HTTP 429 or 499), which bills nothing. It is left alone for as long as it asks to be.
+
+    * `fetch_from`: further origins (`"https://cdn.example.com"`) that results by URL may be fetched from, over http and
+      from a private network too. Without it they are fetched from public https addresses and the API's own origin.
+    * `send_mode`: in the multipart form, whether the model is in `mode` as well as in `model`; left out, it is at TTAPI
+      alone, since a gateway that gives models other names changes one of the two.
 
     The environment's `TTAPI_OFFLINE=1` makes every client one of the embedded service, so that nothing is spent.
     Raises `MissingKeyError` or `SettingsError`. A request is never sent a second time once a byte of it has left.

@@ -109,7 +109,10 @@ def key_file() -> Path:
     """Where a key is kept as a file: in the user's configuration folder, or where `TT_API_KEY_FILE` says."""
     named = _named_file()
     if named:
-        return Path(named)
+        # A home of nobody's can't be found: then the name is taken as it is written.
+        with contextlib.suppress(RuntimeError):
+            return Path(named).expanduser().absolute()
+        return Path(named).absolute()
     # Here, not above: it is slow to load, and only asked for when nobody names a file.
     import platformdirs
 
@@ -291,6 +294,12 @@ def _read_file(path: Path) -> tuple[Secret | None, str]:
             return (
                 None,
                 f"The key's file {path} is no plain file. Remove it and store the key again: ttapi-nb key.",
+            )
+        # Whoever owns it can change it at any time, and have runs paid for, and seen, by an account of theirs.
+        if os.name == "posix" and facts.st_uid not in (os.geteuid(), 0):
+            return None, (
+                f"The key's file {path} belongs to somebody else, so it was not used. Copy your own key there with: "
+                "ttapi-nb key, or name another file with the environment variable TT_API_KEY_FILE."
             )
         # On Windows these bits say nothing; the folder is the user's own.
         if os.name == "posix" and facts.st_mode & 0o077:

@@ -48,7 +48,9 @@ async def send(
     on_answer: Callable[[ImagesResponse], Awaitable[None]],
 ) -> ImagesResponse:
     """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
-    body = await asyncio.to_thread(encode, request, settings.wire, plain_base64=settings.plain_base64)
+    body = await asyncio.to_thread(
+        encode, request, settings.wire, plain_base64=settings.plain_base64, send_mode=settings.sends_mode
+    )
     cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
     end = time.monotonic() + settings.wait_when_busy
     pause = FIRST_PAUSE

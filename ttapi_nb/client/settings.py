@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings"]
 
+# Of TTAPI itself.
+OWN_DOMAINS = ("ttapi.io", "ttapi.org")
+
 
 @dataclass(frozen=True, eq=False)
 class Settings:
@@ -23,8 +26,7 @@ class Settings:
     `recorder` keeps what is asked and answered.
     """
 
-    # A gateway's address may hold a password.
-    base_url: str = field(repr=False)
+    base_url: str
     wire: Wire
     plain_base64: bool
     timeout: float
@@ -35,11 +37,22 @@ class Settings:
     recorder: Recorder | None = None
     player: Player | None = None
     wait_when_busy: float = 0.0
+    # What stood before the host in base_url, as a Basic login.
+    login: Secret | None = None
+    fetch_from: tuple[str, ...] = ()
+    send_mode: bool | None = None
 
     @property
     def offline(self) -> bool:
         """Whether the answer comes from this process: from the embedded service, or from a recording."""
         return self.service is not None or self.player is not None
+
+    @property
+    def sends_mode(self) -> bool:
+        """Whether a multipart body names the model in `mode` too."""
+        if self.send_mode is not None:
+            return self.send_mode
+        return self.offline or any(f".{self.host}".endswith(f".{own}") for own in OWN_DOMAINS)
 
     @property
     def host(self) -> str:
@@ -48,6 +61,6 @@ class Settings:
 
     @property
     def address(self) -> str:
-        """Where requests go, without path and without a password that may stand before the host."""
+        """Where requests go, without path."""
         scheme, place = urlsplit(self.base_url)[:2]
-        return f"{scheme}://{place.rpartition('@')[2]}"
+        return f"{scheme}://{place}"

@@ -40,21 +40,22 @@ class Body:
     data: bytes
 
 
-def encode(request: EditRequest, wire: Wire, *, plain_base64: bool = False) -> Body:
-    """Write `request` in one of the body forms; `plain_base64` leaves the `data:` prefix of the `json` form out.
+def encode(request: EditRequest, wire: Wire, *, plain_base64: bool = False, send_mode: bool = True) -> Body:
+    """Write `request` in one of the body forms; `plain_base64` leaves the `data:` prefix of the `json` form out, and
+    `send_mode=False` the second name of the model out of the `multipart` form.
 
     Raises `InvalidRequestError` where a field can't be written.
     """
     try:
-        return _encoded(request, wire, plain_base64)
+        return _encoded(request, wire, plain_base64, send_mode)
     except (TypeError, ValueError, RecursionError):
         pass
     raise InvalidRequestError([UNWRITABLE])
 
 
-def _encoded(request: EditRequest, wire: Wire, plain_base64: bool) -> Body:
+def _encoded(request: EditRequest, wire: Wire, plain_base64: bool, send_mode: bool) -> Body:
     if wire == "multipart":
-        return _multipart(request)
+        return _multipart(request, send_mode)
     fields: dict[str, Any] = {"prompt": request.prompt}
     mask = request.mask_file
     if wire == "references":
@@ -94,23 +95,31 @@ def problems(request: EditRequest, wire: Wire) -> Iterator[str]:
             )
 
 
-def _multipart(request: EditRequest) -> Body:
+def _multipart(request: EditRequest, send_mode: bool) -> Body:
     name = "image" if len(request.image_files) == 1 else "image[]"
     files = [(name, (file.name, file.data, file.mime)) for file in request.image_files]
     if request.mask_file is not None:
         files.append(("mask", (request.mask_file.name, request.mask_file.data, request.mask_file.mime)))
-    fields = {"model": request.model, "mode": request.model} | request.body()
+    names = ("model", "mode") if send_mode else ("model",)
+    fields = dict.fromkeys(names, request.model) | request.body()
     # Here, not above: the other forms are written without httpx.
     import httpx
 
-    form = httpx.Request(
-        "POST", "http://unused", files=files, data={key: _form_value(fields[key]) for key in fields}
-    )
+    form = httpx.Request("POST", "http://unused", files=files, data=dict(_form_fields(fields)))
     return Body(form.headers["Content-Type"], form.read())
 
 
 def _is_whole_text(prompt: object) -> bool:
     return isinstance(prompt, str) and not any("\ud800" <= letter <= "\udfff" for letter in prompt)
+
+
+def _form_fields(fields: dict[str, Any]) -> Iterator[tuple[str, str | list[str]]]:
+    for name, value in fields.items():
+        # A list goes as a field for each item, under the name that OpenAI's own client gives it.
+        if isinstance(value, list | tuple):
+            yield f"{name}[]", [_form_value(item) for item in value]
+        else:
+            yield name, _form_value(value)
 
 
 def _form_value(value: Any) -> str:
