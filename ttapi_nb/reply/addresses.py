@@ -1,0 +1,42 @@
+"""`Address`: a result's address that a service wrote the key into. It is used as it is, and shown without the key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Address", "shown"]
+
+
+class Address(str):
+    """An address, whose repr and copies that are written have no key in them."""
+
+    __slots__ = ("_scrub",)
+    _scrub: Callable[[str], str]
+
+    def __new__(cls, text: str, scrub: Callable[[str], str]) -> Address:
+        """An address from which `scrub` takes the key where it is shown."""
+        made = super().__new__(cls, text)
+        made._scrub = scrub
+        return made
+
+    def __repr__(self) -> str:
+        return repr(self.shown())
+
+    def __copy__(self) -> Address:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Address:
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (self.shown(),)
+
+    def shown(self, text: str | None = None) -> str:
+        """The address, or a text about it, without the key."""
+        return self._scrub(str.__str__(self) if text is None else text)
+
+
+def shown(address: str) -> str:
+    """`address` as it may be shown and written."""
+    return address.shown() if isinstance(address, Address) else address
