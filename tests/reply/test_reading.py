@@ -93,7 +93,7 @@ def test_pieces_change_nothing(how: str, size: int) -> None:
 
 
 def test_each_way_is_what_its_name_says() -> None:
-    """Line breaks, missing padding and another alphabet cost no picture; each other fault costs one and not the reply."""
+    """Line breaks, missing padding and another alphabet cost no picture; other faults cost one, not the reply."""
     found = {how: results(read(of(text))) for how, text in WRITTEN.items()}
     whole = {how for how, result in found.items() if result == [(PICTURE, "")]}
     assert whole == {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["Address", "shown"]
+__all__ = ["Address", "hidden", "shown"]
 
 
 class Address(str):
@@ -40,3 +42,22 @@ class Address(str):
 def shown(address: str) -> str:
     """`address` as it may be shown and written."""
     return address.shown() if isinstance(address, Address) else address
+
+
+@contextlib.contextmanager
+def hidden(address: str) -> Iterator[None]:
+    """While `address` is fetched: the line that httpx logs of it has no key in it."""
+    if not isinstance(address, Address):
+        yield
+        return
+
+    def scrub(record: logging.LogRecord) -> bool:
+        record.msg, record.args = address.shown(record.getMessage()), ()
+        return True
+
+    logger = logging.getLogger("httpx")
+    logger.addFilter(scrub)
+    try:
+        yield
+    finally:
+        logger.removeFilter(scrub)

@@ -93,7 +93,7 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
         raise refusal(status, **error)
     if reply is not None and status == 200:
         if plain is not None:
-            return plain
+            return _noteless(plain)
         raise UnknownOutcomeError(f"The service answered without a picture. {MAY_BE_BILLED}", status=status)
     said = error["message"] if error else ""
     # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
@@ -123,6 +123,11 @@ def _plain_in(reply: dict[str, Any]) -> dict[str, Any] | None:
     )
 
 
+def _noteless(plain: dict[str, Any]) -> dict[str, Any]:
+    # A note is ours: what a service calls so is not shown as if we had said it.
+    return {name: value for name, value in plain.items() if name != "note"}
+
+
 def _found(
     status: int, reply: dict[str, Any], error: dict[str, Any] | None, plain: dict[str, Any] | None
 ) -> dict[str, Any] | None:
@@ -138,7 +143,7 @@ def _found(
             # What is none stays, and says so in its place.
             items += more or [given]
         if sound:
-            return plain | {"data": items}
+            return _noteless(plain) | {"data": items}
     found = search(reply, sure=well)
     if not found.items:
         return None

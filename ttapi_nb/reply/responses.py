@@ -16,7 +16,7 @@ from PIL import Image
 from ..errors import DownloadError, ImageError, ResultError
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import SourceImage, open_image, thumbnail_html
-from .addresses import Address
+from .addresses import Address, hidden
 from .base64s import decoded
 from .envelopes import item_in
 
@@ -202,7 +202,8 @@ async def fetched(item: ImageData, fetch: Fetch) -> ImageData:
     if item.url is None:
         return item
     try:
-        return replace(item, data=await fetch(item.url), problem="")
+        with hidden(item.url):
+            return replace(item, data=await fetch(item.url), problem="")
     except DownloadError as error:
         words = item.url.shown(str(error)) if isinstance(item.url, Address) else str(error)
         return replace(item, problem=f"{words} It was paid for: fetch it again within the hour.")
