@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import io
+import re
 
 __all__ = ["PREFIX", "Decoder", "decoded", "is_picture", "is_picture_text"]
 
@@ -12,6 +13,8 @@ BLANKS = b" \t\r\n\f\v"
 # The alphabet for URLs (RFC 4648, section 5) beside the usual one.
 USUAL = bytes.maketrans(b"-_", b"+/")
 MOST_PADDING = 2
+# What stands before base64 in a data URL (RFC 2397).
+DATA_URL = re.compile(rb'\s*(?:data:[^\s"<>{}\[\]]*)?', re.IGNORECASE)
 # In letters: what a picture's first bytes take, with a prefix and some line breaks before them.
 HEAD = 200
 
@@ -76,7 +79,10 @@ def is_picture(data: bytes) -> bool:
 def is_picture_text(text: str) -> bool:
     """Whether `text` is base64, with or without a prefix, that begins like a picture. Only its head is looked at."""
     head = text[:HEAD].encode(errors="replace")
-    head = head.rsplit(PREFIX, 1)[-1].translate(USUAL, BLANKS).partition(b"=")[0][:24]
+    before, prefix, after = head.rpartition(PREFIX)
+    if prefix and not DATA_URL.fullmatch(before):
+        return False
+    head = after.translate(USUAL, BLANKS).partition(b"=")[0][:24]
     # The shortest of all those beginnings takes four letters.
     try:
         return is_picture(binascii.a2b_base64(head[: len(head) // 4 * 4], strict_mode=True))

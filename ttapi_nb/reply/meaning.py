@@ -30,6 +30,7 @@ MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
 BEGINS, MOST_FAILURES = re.compile(r"[{\[]"), 200
 # The lines of an event stream (HTML Standard, server-sent events), but for what they carry.
 EVENT = re.compile(r"^(?:data:|(?:event|id|retry)?:.*$)", re.MULTILINE)
+TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 LONGEST_MESSAGE = 10_000
 NO_ERROR = (
     "",
@@ -181,9 +182,17 @@ def parse(
         values, alone = [hook.kept("data", reply)], False
     except (ValueError, RecursionError):
         values, alone = _values(text, decoder)
+        if TEXT_IN_TEXT in text and not search(values, sure=True).items:
+            # An answer that was put into another one as a text, and that lost its end.
+            bare = text.replace(r"\"", '"').replace(r"\\", "\\")
+            more = _values(bare, decoder)[0]
+            if search(more, sure=True).items:
+                values, alone = more, False
     if alone and isinstance(values[0], dict):
         return values[0]
-    return {"data": values} if values and search(values, sure=True).items else None
+    # A page shows pictures that are no results.
+    page = text[:PAGE_HEAD].lstrip().startswith("<") and '"b64_json"' not in text
+    return {"data": values} if values and not page and search(values, sure=True).items else None
 
 
 class _Hook:
