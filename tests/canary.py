@@ -57,8 +57,8 @@ def answers(server: Server) -> dict[str, Callable[[], object]]:
     def with_url() -> None:
         url = f"{server.origin}/files/{KEY}.png"
         server.answer = json_reply({"data": [{"url": url}, *pictures(PHOTO)["data"]]})
-        # Taken out of all words, the key is not in this address any more.
-        server.routes["/files/[key].png"] = Reply(404, f"no {KEY}".encode(), {"X-Key": KEY})
+        # Asked for as it is, and shown without the key.
+        server.routes[f"/files/{KEY}.png"] = Reply(404, f"no {KEY}".encode(), {"X-Key": KEY})
 
     return {
         "time-out": lambda: fail(server, "time-out"),

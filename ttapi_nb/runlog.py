@@ -52,6 +52,7 @@ from .logrows import (
     write_result,
 )
 from .picture import SourceImage
+from .reply.addresses import shown
 from .request import EditRequest
 
 if TYPE_CHECKING:
@@ -299,7 +300,7 @@ class RunLog:
                     name = hashlib.sha256(item.data).hexdigest()
                     if name not in parts:
                         parts[name] = written(results, name, item.data)
-                url = None if item.url is None else logchecks.cut(item.url)
+                url = None if item.url is None else logchecks.cut(shown(item.url))
                 rows.append(_result(run_id, number, name, url, len(item.data or b"")))
             with self._open() as db:
                 put_back(db, self.folder, known, run_id)

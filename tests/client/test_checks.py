@@ -1,4 +1,4 @@
-"""A client's settings are checked when it is made, each with a sentence of ours and never with the key or a password."""
+"""A client's settings are checked when it is made, with sentences of ours that hold no key and no password."""
 
 from __future__ import annotations
 

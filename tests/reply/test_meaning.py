@@ -223,7 +223,8 @@ def test_redirect(
     ("item", "words"),
     [
         ({"b64_json": "%%%"}, "damaged"),
-        ({"b64_json": "AAA"}, "damaged"),
+        ({"b64_json": "AAAAA"}, "damaged"),
+        ({"b64_json": "AAA"}, "not a picture"),
         ({"b64_json": "ünï"}, "damaged"),
         ({"b64_json": ""}, "neither"),
         ({"b64_json": 7}, "neither"),

@@ -39,6 +39,8 @@ Place: TypeAlias = Literal["environment", "keyring", "file"]
 """Where a key was found, or is stored."""
 
 FILE_CAP = 4096
+# A toy key, as local services take it, stands in many a word by chance, and is no secret.
+SHORTEST_SCRUBBED = 8
 KEYRING_ENTRY = ("ttapi_nb", KEY_VARIABLE)
 COPY_AGAIN = "The API key holds a space, a line break or a letter that no key has. Copy it again, alone."
 
@@ -64,7 +66,8 @@ class Secret:
 
     def scrub(self, text: str) -> str:
         """`text` without the key, for words that came from outside."""
-        return text.replace(self._reveal(), "[key]")
+        key = self._reveal()
+        return text if len(key) < SHORTEST_SCRUBBED else text.replace(key, "[key]")
 
 
 def held(key: Secret | str | None) -> Secret | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import json
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -14,13 +16,39 @@ from ..errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from .addresses import Address
+from .base64s import is_picture_text
+from .envelopes import ADDRESSES, CONTAINERS, item_in, search
+from .reading import mended
 
 __all__ = ["interpret", "parse", "refusal"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
 
+# Where a value may begin; each that is none costs a look at all that follows.
+BEGINS, MOST_FAILURES = re.compile(r"[{\[]"), 200
+# The lines of an event stream (HTML Standard, server-sent events), but for what they carry.
+EVENT = re.compile(r"^(?:data:|(?:event|id|retry)?:.*$)", re.MULTILINE)
+TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 LONGEST_MESSAGE = 10_000
+NO_ERROR = (
+    "",
+    "none",
+    "null",
+    "no",
+    "no error",
+    "false",
+    "0",
+    "ok",
+    "success",
+    "undefined",
+    "nil",
+    "{}",
+    "[]",
+    "200",
+)
+PARTIAL = "Only pictures that were not finished came."
 NO_PICTURES: Mapping[str, bytes | str] = MappingProxyType({})
 
 MAY_BE_BILLED = (
@@ -50,27 +78,25 @@ MODERATED = "The service won't make this picture: reword the prompt, or use anot
 
 
 def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
-    """The plain reply `{created, data, usage}` in a parsed body, taken out of TTAPI's envelope where it is in one.
+    """The plain reply `{created, data, usage, note}` in a parsed body, whichever envelope it is in.
 
-    Raises `RefusedError` where the service said no, also with HTTP 200, and `UnknownOutcomeError` where nothing says
-    whether the edit was made.
+    Where there are pictures they are the answer, also beside an error or with another status; `note` says so then.
+    Raises `RefusedError` where there are none and the service said no, also with HTTP 200, and `UnknownOutcomeError`
+    where nothing says whether the edit was made.
     """
+    error = None if reply is None else _error_in(reply)
+    plain = None if reply is None else _plain_in(reply)
     if reply is not None:
-        error = _error_in(reply)
-        if error is not None and status < 500:
-            raise refusal(status, **error)
-        if status == 200:
-            plain = reply.get("data") if reply.get("status") == "SUCCESS" else reply
-            # A bare list in the envelope: what else there is, usage say, stands beside it.
-            plain = reply if isinstance(plain, list) else plain
-            if isinstance(plain, dict) and isinstance(plain.get("data"), list) and plain["data"]:
-                return plain
-            raise UnknownOutcomeError(
-                f"The service answered without a picture. {MAY_BE_BILLED}", status=status
-            )
-        said = error["message"] if error else ""
-    else:
-        said = ""
+        found = _found(status, reply, error, plain)
+        if found is not None:
+            return found
+    if error is not None and status < 500:
+        raise refusal(status, **error)
+    if reply is not None and status == 200:
+        if plain is not None:
+            return _noteless(plain)
+        raise UnknownOutcomeError(f"The service answered without a picture. {MAY_BE_BILLED}", status=status)
+    said = error["message"] if error else ""
     # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
     if 300 <= status < 400 and status != 303:
         raise RefusedError(
@@ -88,52 +114,156 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
     )
 
 
+def _plain_in(reply: dict[str, Any]) -> dict[str, Any] | None:
+    """The plain reply, where it is written as TTAPI's pages say, in its envelope or not."""
+    plain = reply.get("data") if reply.get("status") == "SUCCESS" else reply
+    # A bare list in the envelope: what else there is, usage say, stands beside it.
+    plain = reply if isinstance(plain, list) else plain
+    return (
+        plain if isinstance(plain, dict) and isinstance(plain.get("data"), list) and plain["data"] else None
+    )
+
+
+def _noteless(plain: dict[str, Any]) -> dict[str, Any]:
+    # A note is ours: what a service calls so is not shown as if we had said it.
+    return {name: value for name, value in plain.items() if name != "note"}
+
+
+def _found(
+    status: int, reply: dict[str, Any], error: dict[str, Any] | None, plain: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The plain reply with all results that are in `reply`; None where there are none."""
+    well = error is None and 200 <= status < 300
+    if well and plain is not None:
+        items: list[Any] = []
+        sound = False
+        for given in plain["data"]:
+            item = item_in(given)
+            more = [item] if item else search(given, sure=True).items
+            sound = sound or bool(more)
+            # What is none stays, and says so in its place.
+            items += more or [given]
+        if sound:
+            return _noteless(plain) | {"data": items}
+    found = search(reply, sure=well)
+    if not found.items:
+        return None
+    notes = [PARTIAL] if found.partial else []
+    if error is not None:
+        words = f": {_short(error['message'])}" if error["message"].strip() else ""
+        notes.append(
+            f"The service sent pictures together with an error (HTTP {status}){words}".rstrip(".") + "."
+        )
+    elif not well:
+        notes.append(f"The service sent pictures together with HTTP {status}, which speaks of an error.")
+    return {**found.beside, "data": found.items, "note": " ".join(notes)}
+
+
 def parse(
     body: bytes | bytearray, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str] = NO_PICTURES
 ) -> dict[str, Any] | None:
     """The JSON object in a response's body, or None where it is something else.
 
-    Where a word of `pictures` stands for a picture, that takes its place (see `ReplyReader`). `scrub` takes the key out
-    of all words. Pictures are left alone: a short key would stand in them by chance.
+    What stands before and after it is passed over, and of several values, as a stream's events, those that hold
+    pictures are put together: `{"data": [...]}`. Where a word of `pictures` stands for a picture, that takes its place
+    (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key could stand in them
+    by chance, and so are addresses, which would lead nowhere: those are `Address`, which shows itself without the key.
     """
-
-    def scrubbed(given: Any) -> Any:
-        if isinstance(given, list):
-            return [scrubbed(item) for item in given]
-        # Half a character can be neither shown nor stored.
-        return scrub(given.encode(errors="replace").decode()) if isinstance(given, str) else given
-
-    def kept(name: str, value: Any) -> Any:
-        if name != "b64_json":
-            return scrubbed(value)
-        return pictures.get(value, value) if isinstance(value, str) else value
-
-    def keep(found: dict[str, Any]) -> dict[str, Any]:
-        return {name: kept(name, value) for name, value in found.items()}
-
     if sum(map(body.count, MARKS)) > MOST_MARKS:
         return None
+    hook = _Hook(scrub, pictures)
+    text = _text(body)
+    # Within a text, a service may break lines as they are.
+    decoder = json.JSONDecoder(object_hook=hook.keep, strict=False)
     try:
-        reply = json.loads(body.decode("utf-8", "replace"), object_hook=keep)
+        reply = decoder.decode(text)
+        if isinstance(reply, dict):
+            return reply
+        values, alone = [hook.kept("data", reply)], False
     except (ValueError, RecursionError):
-        return None
-    return reply if isinstance(reply, dict) else None
+        values, alone = _values(text, decoder)
+        if TEXT_IN_TEXT in text and not search(values, sure=True).items:
+            # An answer that was put into another one as a text, and that lost its end.
+            bare = text.replace(r"\"", '"').replace(r"\\", "\\")
+            more = _values(bare, decoder)[0]
+            if search(more, sure=True).items:
+                values, alone = more, False
+    if alone and isinstance(values[0], dict):
+        return values[0]
+    # A page shows pictures that are no results.
+    page = text[:PAGE_HEAD].lstrip().startswith("<") and '"b64_json"' not in text
+    return {"data": values} if values and not page and search(values, sure=True).items else None
+
+
+class _Hook:
+    """Takes the key out of the words of a reply, and puts its pictures in, as it is read."""
+
+    def __init__(self, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str]) -> None:
+        self._scrub, self._pictures = scrub, pictures
+
+    def keep(self, found: dict[str, Any]) -> dict[str, Any]:
+        """An object that was read."""
+        return {name: self.kept(name, value) for name, value in found.items()}
+
+    def kept(self, name: str, value: Any) -> Any:
+        """A value that was read, by its name."""
+        if isinstance(value, list):
+            return [self.kept(name, item) for item in value]
+        if not isinstance(value, str):
+            return value
+        if name == "b64_json":
+            return self._pictures.get(value, value)
+        if is_picture_text(value):
+            return value
+        # Half a character can be neither shown nor stored.
+        text = value.encode(errors="replace").decode()
+        shown = self._scrub(text)
+        return Address(text, self._scrub) if shown != text and name in (*ADDRESSES, *CONTAINERS) else shown
+
+
+def _text(body: bytes | bytearray) -> str:
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16", "replace")
+    return body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+
+
+def _values(text: str, decoder: json.JSONDecoder) -> tuple[list[Any], bool]:
+    """The JSON values that stand in `text`, and whether it is a single one at its beginning."""
+    text = mended(text)
+    if EVENT.search(text):
+        text = EVENT.sub("", text)
+    values: list[Any] = []
+    at, failures, first = 0, 0, True
+    while failures < MOST_FAILURES and (begins := BEGINS.search(text, at)):
+        first = first and not text[: begins.start()].strip()
+        try:
+            value, at = decoder.raw_decode(text, begins.start())
+            values.append(value)
+        except (ValueError, RecursionError):
+            at, failures, first = begins.start() + 1, failures + 1, False
+    return values, first and len(values) == 1
 
 
 def _error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
     """Message, code and param of an error body in either envelope."""
     error = reply.get("error")
     if isinstance(error, dict):
-        return {
-            "message": str(error.get("message") or ""),
-            "code": _name(error.get("code")),
-            "param": _name(error.get("param")),
-        }
-    if error:
+        # An empty one, or one that says that there is none, is no error.
+        if any(_speaks(value) for value in error.values()):
+            return {
+                "message": str(error.get("message") or ""),
+                "code": _name(error.get("code")),
+                "param": _name(error.get("param")),
+            }
+    elif _speaks(error):
         return {"message": str(error), "code": None, "param": None}
     if reply.get("status") == "FAILED":
         return {"message": str(reply.get("message") or ""), "code": None, "param": None}
     return None
+
+
+def _speaks(value: object) -> bool:
+    return bool(value) and str(value)[:20].strip().rstrip(".!").lower() not in NO_ERROR
 
 
 def refusal(status: int, message: str, code: str | None, param: str | None) -> RefusedError:

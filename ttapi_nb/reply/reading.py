@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import binascii
-import io
 import json
 import re
 import secrets
 
-__all__ = ["ReplyReader"]
+from .base64s import PREFIX, Decoder
+from .envelopes import DAMAGED
+
+__all__ = ["ReplyReader", "mended"]
 
 # In valid JSON only a key stands so: within a text these quotation marks would have a backslash.
 START = re.compile(rb'(?<=[{,\s])"b64_json"\s{0,8}:\s{0,8}"')
@@ -20,9 +21,14 @@ MOST_PICTURES = 100
 # Of a JSON text, up to its end or to an escape that is not whole.
 RUN = re.compile(rb'(?:[^"\\]++|\\u[0-9a-fA-F]{4}|\\[^u])*+', re.DOTALL)
 LONGEST_ESCAPE = 6
-CONTROL = re.compile(rb"[\x00-\x1f]")
-PREFIX = b"base64,"
-DAMAGED = "?"
+# A backslash and, in JSON, what it stands for with it.
+ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
+NO_ESCAPE = b"\\u"
+
+
+def mended(text: str) -> str:
+    """`text`, of JSON, with a backslash that begins no escape standing for itself."""
+    return ESCAPE.sub(lambda found: found[0] if found[1] else r"\\", text)
 
 
 class ReplyReader:
@@ -39,23 +45,18 @@ class ReplyReader:
         self._looked = 0
         self._picture: _Picture | None = None
         self._begun = 0
-        self._invalid = False
         self._word = secrets.token_hex(16)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
-        while data and not self._invalid:
+        while data:
             if self._picture is None:
                 data = self._look(data)
                 continue
-            picture = self._picture
-            data, ended = picture.feed(data)
+            data, ended = self._picture.feed(data)
             if ended:
-                self._put(picture)
+                self._put(self._picture)
                 self._picture = None
-            self._invalid = picture.invalid
-        if self._invalid:
-            self.text.clear()
 
     def _look(self, data: bytes) -> bytes:
         """Add to the text up to where a picture starts, and return what comes then."""
@@ -88,68 +89,51 @@ class _Picture:
     def __init__(self) -> None:
         self.size = 0
         self.head = bytearray()
-        self.invalid = False
         self._escape = b""
         self._begin()
 
     def _begin(self) -> None:
         self._encoded = bytearray()
-        self._out = io.BytesIO()
-        self._damaged = self._padded = False
+        self._decoder = Decoder()
 
     def feed(self, data: bytes) -> tuple[bytes, bool]:
         """Take text up to its end. Returns what comes after it, and whether it has ended."""
         data, self._escape = self._escape + data, b""
-        # It matches always, if only nothing.
-        at = RUN.match(data).end()  # type: ignore[union-attr]
-        self._take(data[:at])
-        if data[at : at + 1] == b'"':
-            return data[at + 1 :], True
-        self._escape = data[at:]
-        # A whole one would have matched.
-        self.invalid = self.invalid or len(self._escape) >= LONGEST_ESCAPE
-        return b"", False
+        while True:
+            # It matches always, if only nothing.
+            at = RUN.match(data).end()  # type: ignore[union-attr]
+            self._take(data[:at])
+            if data[at : at + 1] == b'"':
+                return data[at + 1 :], True
+            self._escape = data[at:]
+            # A whole one would have matched: it is none, and the backslash stands for itself.
+            if len(self._escape) < LONGEST_ESCAPE:
+                return b"", False
+            self._take(NO_ESCAPE)
+            data, self._escape = data[at + len(NO_ESCAPE) :], b""
 
     def _take(self, raw: bytes) -> None:
         self.size += len(raw)
         if len(self.head) <= LEAST:
             self.head += raw
         if b"\\" in raw:
-            try:
-                text: str = json.loads(f'"{raw.decode(errors="replace")}"')
-                # A control character may be written so, though not in base64.
-                raw = CONTROL.sub(b"?", text.encode(errors="replace"))
-            except ValueError:
-                self.invalid = True
+            raw = json.loads(f'"{mended(raw.decode(errors="replace"))}"', strict=False).encode(
+                errors="replace"
+            )
         self._encoded += raw
         # Where that comes twice, the last one counts.
         if (prefix := self._encoded.rfind(PREFIX)) >= 0:
             rest = self._encoded[prefix + len(PREFIX) :]
-            self._check(self._encoded[:prefix])
             self._begin()
             self._encoded += rest
-        # Four letters are three bytes. What may be the beginning of a prefix is left for later.
-        whole = max(0, len(self._encoded) - len(PREFIX)) // 4 * 4
-        self._decode(bytes(self._encoded[:whole]))
-        del self._encoded[:whole]
-
-    def _decode(self, letters: bytes) -> None:
-        if not letters:
-            return
-        try:
-            if self._damaged or self._padded:
-                raise binascii.Error("There is more after its end.")
-            self._out.write(binascii.a2b_base64(letters, strict_mode=True))
-            self._padded = letters.endswith(b"=")
-        except binascii.Error:
-            self._check(letters)
-            self._damaged, self._out = True, io.BytesIO()
-
-    def _check(self, letters: bytes | bytearray) -> None:
-        self.invalid = self.invalid or CONTROL.search(letters) is not None
+        # What may be the beginning of a prefix is left for later.
+        ready = max(0, len(self._encoded) - len(PREFIX))
+        self._decoder.feed(self._encoded[:ready])
+        del self._encoded[:ready]
 
     def decoded(self) -> bytes | str:
         """The picture's bytes at its end, or what stands for a damaged one."""
-        self._decode(bytes(self._encoded))
-        # Not copied, as the bytes of a bytearray would be.
-        return DAMAGED if self._damaged else self._out.getvalue()
+        self._decoder.feed(self._encoded)
+        data = self._decoder.end()
+        # An empty one is no less lost.
+        return data or DAMAGED

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import asyncio
 import html
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,18 @@ from ..errors import DownloadError, ImageError, ResultError
 from ..forking import cached
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import SourceImage, open_image, thumbnail_html
+from .addresses import Address, hidden
+from .base64s import decoded
+from .envelopes import item_in
 
 __all__ = ["ImageData", "ImagesResponse", "Usage", "counted", "read_response"]
 
 MOST_TOKENS = 10**12
 LONGEST_PROMPT = 32_000
-
+MOST_RESULTS = 200
+# Four times what the largest model makes (TTAPI, POST /v1/images/edits: 8,294,400 pixels).
+RESULT_PIXELS = 4 * 8_294_400
+SENT = "The service sent"
 
 Fetch = Callable[[str], Awaitable[bytes]]
 
@@ -61,9 +67,14 @@ class ImageData:
         if self.data is None:
             raise ResultError(f"This result is not here. {self.problem}".strip())
         try:
-            return open_image(self.data, name="result")
-        except ImageError:
+            return open_image(self.data, name="result", pixel_cap=RESULT_PIXELS)
+        except ImageError as error:
             problem = "The service sent a result that is not a picture. Its bytes are kept in .data."
+            if "set pixel_cap higher" in str(error):
+                problem = (
+                    f"The service sent a result of more than {RESULT_PIXELS / 10**6:.0f} million pixels. Its bytes "
+                    "are kept in .data; if you trust them, open_image(result.data, pixel_cap=...) opens a larger one."
+                )
         raise ResultError(problem)
 
     @property
@@ -127,11 +138,32 @@ class ImagesResponse:
         return f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(cells)}</div>{notice}'
 
 
-async def read_response(reply: dict[str, Any], *, offline: bool, fetch: Fetch) -> ImagesResponse:
-    """The typed response of a plain reply; results that are given as URLs are fetched at once with `fetch`."""
-    items = [await _read_item(item, fetch) for item in reply["data"]]
-    created = reply.get("created")
-    return ImagesResponse(_count(created), tuple(items), _read_usage(reply.get("usage")), offline)
+async def read_response(
+    reply: dict[str, Any], *, offline: bool, fetch: Fetch, most: int = MOST_RESULTS
+) -> ImagesResponse:
+    """The typed response of a plain reply; results that are given as URLs are fetched at once with `fetch`.
+
+    No more than `most` are read, those with a picture or an address first, and the note says how many there were.
+    """
+    chosen, note = await asyncio.to_thread(_chosen, reply["data"], most)
+    # Where pictures are decoded, no other run waits for it.
+    read = await asyncio.to_thread(lambda: [_read_item(item) for item in chosen])
+    items = [item if item.data is not None or item.problem else await fetched(item, fetch) for item in read]
+    said = reply.get("note")
+    notes = " ".join(words for words in (said if isinstance(said, str) else "", note) if words)
+    return ImagesResponse(
+        _count(reply.get("created")), tuple(items), _read_usage(reply.get("usage")), offline, note=notes
+    )
+
+
+def _chosen(given: list[Any], most: int) -> tuple[list[Any], str]:
+    if len(given) <= most:
+        return given, ""
+    sound = [at for at, item in enumerate(given) if item_in(item)][:most]
+    others = (at for at in range(len(given)) if at not in set(sound)) if len(sound) < most else iter(())
+    kept = sorted([*sound, *islice(others, most - len(sound))])
+    which = "the first" if kept == list(range(most)) else "only"
+    return [given[at] for at in kept], f"{SENT} {len(given):,} results; {which} {most} were read."
 
 
 def counted(response: ImagesResponse, asked: int) -> ImagesResponse:
@@ -140,27 +172,29 @@ def counted(response: ImagesResponse, asked: int) -> ImagesResponse:
     if came == asked:
         return response
     note = f"You asked for {asked} result{'' if asked == 1 else 's'}, and the service sent {came}."
+    if f"{SENT} " in response.note and "were read" in response.note:
+        # How many came is said there.
+        note = f"You asked for {asked}."
     return replace(response, note=f"{response.note} {note}".strip())
 
 
-async def _read_item(item: Any, fetch: Fetch) -> ImageData:
-    if not isinstance(item, dict):
+def _read_item(given: Any) -> ImageData:
+    """A result, whose picture is yet to be fetched where it has neither bytes nor a problem."""
+    item = item_in(given)
+    if item is None and not isinstance(given, dict):
         return ImageData(problem="The service sent something else in its place.")
-    revised = item.get("revised_prompt")
+    revised = given.get("revised_prompt") if isinstance(given, dict) else None
     blank = ImageData(revised_prompt=revised[:LONGEST_PROMPT] if isinstance(revised, str) else None)
+    if item is None:
+        return replace(blank, problem="The service sent neither a picture nor the address of one.")
     encoded, url = item.get("b64_json"), item.get("url")
-    if isinstance(encoded, bytes):
-        # Decoded as it arrived.
-        return replace(blank, data=encoded)
-    if isinstance(encoded, str) and encoded:
-        try:
-            data = base64.b64decode(encoded.rsplit("base64,", 1)[-1], validate=True)
-        except (binascii.Error, ValueError):
-            return replace(blank, problem="The service sent it damaged (its base64 can't be read).")
+    # Bytes were decoded as they arrived.
+    data = decoded(encoded) if isinstance(encoded, str) else encoded
+    if data:
         return replace(blank, data=data)
-    if isinstance(url, str) and url:
-        return await fetched(replace(blank, url=url), fetch)
-    return replace(blank, problem="The service sent neither a picture nor the address of one.")
+    if url is not None:
+        return replace(blank, url=url)
+    return replace(blank, problem="The service sent it damaged (its base64 can't be read).")
 
 
 async def fetched(item: ImageData, fetch: Fetch) -> ImageData:
@@ -168,9 +202,11 @@ async def fetched(item: ImageData, fetch: Fetch) -> ImageData:
     if item.url is None:
         return item
     try:
-        return replace(item, data=await fetch(item.url), problem="")
+        with hidden(item.url):
+            return replace(item, data=await fetch(item.url), problem="")
     except DownloadError as error:
-        return replace(item, problem=f"{error} It was paid for: fetch it again within the hour.")
+        words = item.url.shown(str(error)) if isinstance(item.url, Address) else str(error)
+        return replace(item, problem=f"{words} It was paid for: fetch it again within the hour.")
 
 
 def _read_usage(usage: Any) -> Usage | None:

@@ -1,0 +1,184 @@
+"""Answers with pictures as services, gateways and proxies write them: what a reply must be understood in, as tables."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from PIL import Image
+
+from tests.server import encoded
+
+FORMATS = {"png": "PNG", "jpeg": "JPEG", "webp": "WEBP", "gif": "GIF"}
+
+
+def picture(seed: int, kind: str = "png", side: int = 12) -> bytes:
+    """A small picture's file, another one for each seed."""
+    image = Image.frombytes("RGB", (side, side), random.Random(seed).randbytes(side * side * 3))
+    return encoded(image, FORMATS[kind])
+
+
+def _lines(text: str, width: int = 76, end: str = "\n") -> str:
+    return end.join(text[at : at + width] for at in range(0, len(text), width))
+
+
+def _url_safe(text: str) -> str:
+    return text.replace("+", "-").replace("/", "_")
+
+
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "plain": lambda text: text,
+    "lines": _lines,
+    "lines of Windows": lambda text: _lines(text, 64, "\r\n") + "\r\n",
+    "spaces": lambda text: f"  {_lines(text, 60, ' ')} ",
+    "tabs": lambda text: f"\t{_lines(text, 33, chr(9))}",
+    "no padding": lambda text: text.rstrip("="),
+    "URL-safe": _url_safe,
+    "URL-safe without padding": lambda text: _url_safe(text).rstrip("="),
+    "data URL": lambda text: f"data:image/png;base64,{text}",
+    "data URL with lines": lambda text: f"data:image/png;base64,\n{_lines(_url_safe(text))}",
+    "data URL with a name": lambda text: f"data:image/png;name=a.png;charset=utf-8;base64,{text}",
+}
+"""How base64 is written; each takes it in the usual form."""
+
+ITEMS: dict[str, Callable[[str], Any]] = {
+    "b64_json": lambda text: {"b64_json": text, "revised_prompt": "nicer"},
+    **{
+        name: lambda text, name=name: {name: text, "seed": 7}
+        for name in ("b64", "base64", "image", "image_base64", "url", "bytesBase64Encoded", "some_new_name")
+    },
+    "image_url": lambda text: {"image_url": f"data:image/png;base64,{text.rsplit('base64,', 1)[-1]}"},
+    "image_url as an object": lambda text: {"type": "image_url", "image_url": {"url": text}},
+    "inline data": lambda text: {"inlineData": {"mimeType": "image/png", "data": text}},
+    "text": lambda text: text,
+}
+"""How one result is written."""
+
+ENVELOPES: dict[str, Callable[[list[Any]], Any]] = {
+    "plain": lambda items: {"created": 3, "data": items},
+    "SUCCESS": lambda items: {"status": "SUCCESS", "message": "ok", "data": {"created": 3, "data": items}},
+    "success": lambda items: {"status": "success", "data": {"created": 3, "data": items}},
+    "completed": lambda items: {"status": "COMPLETED", "data": {"data": items}},
+    "SUCCESS with a list": lambda items: {"status": "SUCCESS", "data": items},
+    "code": lambda items: {"code": 0, "msg": "ok", "data": {"data": items}},
+    "code with a list": lambda items: {"code": 200, "data": items},
+    "one object": lambda items: {"data": items[0] if len(items) == 1 else items},
+    "an object by number": lambda items: {"data": {str(at): item for at, item in enumerate(items)}},
+    **{
+        name: lambda items, name=name: {name: items}
+        for name in ("images", "output", "outputs", "result", "results", "artifacts")
+    },
+    "one result": lambda items: {"result": items[0] if len(items) == 1 else {"images": items}},
+    "nested": lambda items: {"body": {"response": {"payload": {"results": {"data": items}}}}},
+    "a text": lambda items: {"statusCode": 200, "body": json.dumps({"data": items})},
+    "a list": lambda items: items,
+    "lists in a list": lambda items: {"data": [items]},
+    "chat": lambda items: {"choices": [{"message": {"content": "here", "images": items}}]},
+    "junk before": lambda items: {"data": [None, {}, 3, *items]},
+    "beside an empty list": lambda items: {"data": [], "images": items},
+}
+"""What stands around the results."""
+
+ERRORS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "an empty object": {"error": {}},
+    "null": {"error": None},
+    "an empty text": {"error": ""},
+    "a word for none": {"error": "none"},
+    "an empty message": {"error": {"message": "", "code": None}},
+    "no error in an object": {"error": {"message": "ok", "code": 0}},
+    "false": {"error": False},
+    "a list": {"error": []},
+    "a message": {"error": {"message": "One of them was filtered", "code": "partial"}},
+    "a text": {"error": "quota low"},
+    "failed": {"status": "FAILED", "message": "half of it"},
+}
+"""What is said of errors beside them."""
+
+BODIES: dict[str, Callable[[Any], bytes]] = {
+    "JSON": lambda value: json.dumps(value).encode(),
+    "indented": lambda value: json.dumps(value, indent=2).encode(),
+    "BOM": lambda value: b"\xef\xbb\xbf" + json.dumps(value).encode(),
+    "UTF-16": lambda value: json.dumps(value).encode("utf-16"),
+    "text behind": lambda value: json.dumps(value).encode() + b"\n\nServed by gateway {7} [a]",
+    "text before": lambda value: b"HTTP proxy: [ok] done\r\n" + json.dumps(value).encode(),
+    "script": lambda value: b")]}',\n" + json.dumps(value).encode(),
+    "page": lambda value: b"<html><style>a{b:c}</style><pre>" + json.dumps(value).encode() + b"</pre></html>",
+    "NUL behind": lambda value: json.dumps(value).encode() + b"\0\0",
+    "lines of JSON": lambda value: (
+        b'{"progress": 0.5}\n' + json.dumps(value).encode() + b'\n{"done": true}\n'
+    ),
+    "events": lambda value: (
+        b"retry: 3000\nid: null\nevent: image_edit.completed\ndata: "
+        + json.dumps(value).encode()
+        + b"\n\ndata: [DONE]\n\n"
+    ),
+    "events without a space": lambda value: (
+        b":ok\r\ndata:" + json.dumps(value).encode() + b"\r\n\r\ndata:[DONE]\r\n\r\n"
+    ),
+    "an event of many lines": lambda value: (
+        b"event: done\n"
+        + b"".join(b"data: " + line + b"\n" for line in json.dumps(value, indent=1).encode().split(b"\n"))
+    ),
+    "comma at its end": lambda value: json.dumps(value).encode()[:-1] + b",}",
+    "cut off at its end": lambda value: json.dumps(value).encode()[:-1],
+}
+"""How it is written down as bytes."""
+
+STATUSES = (200, 201, 202, 203, 206, 299, 302, 400, 401, 402, 404, 409, 422, 429, 499, 500, 502, 504, 524)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer, the pictures that are in it, and how it was made."""
+
+    status: int
+    body: bytes
+    pictures: tuple[bytes, ...]
+    how: str
+
+
+def answer(
+    item: str = "b64_json",
+    written: str = "plain",
+    envelope: str = "plain",
+    error: str = "none",
+    body: str = "JSON",
+    *,
+    status: int = 200,
+    seeds: tuple[int, ...] = (1,),
+    kind: str = "png",
+    side: int = 12,
+) -> Answer:
+    """An answer made by those rows of the tables."""
+    files = tuple(picture(seed, kind, side) for seed in seeds)
+    items = [ITEMS[item](WRITTEN[written](base64.b64encode(file).decode())) for file in files]
+    value = ENVELOPES[envelope](items)
+    if isinstance(value, dict):
+        value = value | ERRORS[error]
+    how = f"{status}, {item}, {written}, {envelope}, error: {error}, {body}, {kind}, {len(files)}"
+    return Answer(status, BODIES[body](value), files, how)
+
+
+def mutated(chance: random.Random) -> Answer:
+    """An answer made of rows that are drawn, one of all tables together."""
+
+    def draw(table: dict[str, Any], usual: str) -> str:
+        return usual if chance.random() < 0.2 else chance.choice(list(table))
+
+    return answer(
+        draw(ITEMS, "b64_json"),
+        draw(WRITTEN, "plain"),
+        draw(ENVELOPES, "plain"),
+        draw(ERRORS, "none"),
+        draw(BODIES, "JSON"),
+        status=200 if chance.random() < 0.4 else chance.choice(STATUSES),
+        seeds=tuple(chance.sample(range(10**6), chance.choice((1, 1, 2, 4)))),
+        kind=chance.choice(list(FORMATS)),
+        # Over four thousand letters a picture is decoded as it arrives.
+        side=chance.choice((12, 12, 48)),
+    )

@@ -1,0 +1,160 @@
+"""Finding the results in a reply whose form was not foreseen: one search, of bounded depth.
+
+What a gateway makes of an answer is its own affair. The edit was paid for, so a picture counts wherever it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from .base64s import is_picture, is_picture_text
+
+__all__ = ["ADDRESSES", "CONTAINERS", "DAMAGED", "Found", "item_in", "search"]
+
+DAMAGED = "?"
+"""What stands for base64 that was damaged, once it was long enough to be a picture."""
+MOST_DEPTH, MOST_NODES, MOST_FOUND = 16, 400_000, 10_000
+# In letters: fewer in b64_json, beside an error, are no picture but a word.
+LEAST_LETTERS = 100
+# Where results are; an address counts in these only.
+CONTAINERS = (
+    "data", "images", "image", "output", "outputs", "result", "results", "urls", "image_urls", "content",
+    "response", "choices", "artifacts", "generated_images", "predictions", "files", "items",
+)  # fmt: skip
+ADDRESSES = ("url", "image_url", "imageUrl", "uri", "href", "download_url", "file_url", "signed_url")
+# A gateway may quote the request in what it answers, and its pictures are no results.
+NOT_RESULTS = frozenset(
+    {
+        "input", "inputs", "request", "body_sent", "mask", "prompt", "parameters", "params", "thumbnail",
+        "preview", "init_image",
+    }
+)  # fmt: skip
+ERRORS = frozenset({"error", "errors", "detail", "details"})
+# What a stream sends before a result is done (OpenAI, image_edit.partial_image).
+PARTIAL = "partial_image"
+
+
+@dataclass
+class Found:
+    """Results in the plain form, what stood beside them, and whether they are only the beginnings of pictures."""
+
+    items: list[dict[str, Any]] = field(default_factory=list)
+    beside: dict[str, Any] = field(default_factory=dict)
+    partial: bool = False
+
+
+def item_in(given: Any, *, sure: bool = True, address: bool = True) -> dict[str, Any] | None:
+    """A result in the plain form, where `given` is one: an object with a picture or an address of one, or a text.
+
+    `sure` says that nothing speaks of an error, so that whatever stands in `b64_json` counts; `address`, that
+    addresses count.
+    """
+    if isinstance(given, str):
+        if is_picture_text(given):
+            return {"b64_json": given}
+        return {"url": given} if address and _is_address(given) else None
+    if not isinstance(given, dict):
+        return None
+    encoded = given.get("b64_json")
+    found: dict[str, Any] = {}
+    if _counts(encoded, sure):
+        found["b64_json"] = encoded
+    for name, value in given.items():
+        if (
+            "b64_json" not in found
+            and name not in NOT_RESULTS
+            and isinstance(value, str)
+            and is_picture_text(value)
+        ):
+            found["b64_json"] = value
+    for name in ADDRESSES if address else ():
+        value = given.get(name)
+        value = value.get("url") if isinstance(value, dict) else value
+        if isinstance(value, str) and is_picture_text(value):
+            found.setdefault("b64_json", value)
+        elif isinstance(value, str) and (_is_address(value) or (name == "url" and sure and value)):
+            found.setdefault("url", value)
+    if found and "revised_prompt" in given:
+        found["revised_prompt"] = given["revised_prompt"]
+    return found or None
+
+
+def search(reply: Any, *, sure: bool) -> Found:
+    """All results in `reply`, in the order in which they stand. Without `sure`, something in it speaks of an error."""
+    found, partial = Found(), list[dict[str, Any]]()
+    seen: dict[bytes | str, int] = {}
+    for place, given, inside, blamed in _nodes(reply, found.beside):
+        item = item_in(given, sure=sure and not blamed, address=not blamed and (inside or sure))
+        if item is None or len(found.items) >= MOST_FOUND:
+            continue
+        key = item.get("b64_json") or item["url"]
+        # Twice in one list are two results. In two places it is one, said again.
+        if seen.setdefault(key, place) != place:
+            continue
+        kind = given.get("type") if isinstance(given, dict) else None
+        early = isinstance(kind, str) and kind.endswith(PARTIAL)
+        (partial if early else found.items).append(item)
+    if partial and not found.items:
+        # The last is the furthest.
+        found.items, found.partial = partial[-1:], True
+    return found
+
+
+def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool, bool]]:
+    """Each value that may be a result: its place's number, itself, whether results stand there, or an error's words.
+
+    `beside` takes the first usage and time that are met.
+    """
+    count = 0
+    stack: list[tuple[int, Any, bool, bool, int]] = [(0, reply, False, False, 0)]
+    while stack and count < MOST_NODES:
+        place, given, inside, blamed, depth = stack.pop()
+        count += 1
+        yield place, given, inside, blamed
+        if depth >= MOST_DEPTH:
+            continue
+        # A gateway may carry the answer as a text in its own.
+        if isinstance(given, str) and given[:200].lstrip()[:1] in ("{", "["):
+            given = _unpacked(given)
+        if isinstance(given, list):
+            stack += [(count, one, inside, blamed, depth + 1) for one in reversed(given)]
+        if not isinstance(given, dict):
+            continue
+        for name in ("usage", "created"):
+            if given.get(name):
+                beside.setdefault(name, given[name])
+        own = item_in(given, sure=True) or {}
+        used = {id(value) for value in own.values()}
+        for name, value in reversed(given.items()):
+            if name in NOT_RESULTS or name == "usage" or id(value) in used or (own and name in ADDRESSES):
+                continue
+            if isinstance(value, str | dict | list):
+                within = name in CONTAINERS or (inside and not isinstance(value, str))
+                stack.append((count, value, within, blamed or name in ERRORS, depth + 1))
+
+
+def _unpacked(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _counts(encoded: Any, sure: bool) -> bool:
+    if isinstance(encoded, bytes):
+        return bool(encoded) and (sure or len(encoded) >= LEAST_LETTERS or is_picture(encoded))
+    if not isinstance(encoded, str):
+        return False
+    return (
+        (bool(encoded) and sure)
+        or encoded == DAMAGED
+        or len(encoded) >= LEAST_LETTERS
+        or is_picture_text(encoded)
+    )
+
+
+def _is_address(text: str) -> bool:
+    return text[:8].lower().startswith(("http://", "https://"))
