@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
+import base64
 import logging
-import urllib.request
 from typing import TYPE_CHECKING
 
 import httpx
 
 from .. import loop
 from ..download import origin
+from ..errors import NotSentError, SettingsError
+from ..network import address, ways
 from .secret import Secret
 
 if TYPE_CHECKING:
     from ..service import Service
 
-__all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "network_transport"]
+__all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "network_transport", "reason"]
 
 SENT_EVENT = "send_request_headers.started"
 """How the trace event ends with which a request's first byte leaves (httpcore's name)."""
+
+# Any address that a result's URL may have.
+ANY_RESULT = httpx.URL("https://results.invalid")
+
+reason = ways.reason
+"""Why no line was made, in a sentence that names the variable which has to do with it, or nothing."""
 
 
 def _without_answer(record: logging.LogRecord) -> bool:
@@ -31,30 +38,39 @@ def _without_answer(record: logging.LogRecord) -> bool:
         # Method, URL, version, status, and the service's own words for the status.
         if isinstance(record.args, tuple) and len(record.args) == 5:
             record.args = (*record.args[:4], "")
-    elif str(record.msg).startswith("receive_response"):
+    elif str(record.msg).startswith(("receive_response", "setup_socks5_connection")):
+        # The second has a proxy's password.
         record.msg = str(record.msg).split(" ", 1)[0]
     return True
 
 
 # Of our own requests only, which all run on the package's thread.
-for _name in ("httpx", "httpcore.http11", "httpcore.http2"):
+for _name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.socks"):
     logging.getLogger(_name).addFilter(_without_answer)
 
 
 class KeyTransport(httpx.AsyncBaseTransport):
     """Adds the key to a copy of each request, and only to requests for the API's own origin.
 
-    The request that httpx knows, logs and hangs on its exceptions never has it.
+    The request that httpx knows, logs and hangs on its exceptions never has it. `login` is a gateway's own user name
+    and password, as `name:password`, which go the same way.
     """
 
     def __init__(
-        self, inner: httpx.AsyncBaseTransport, base_url: httpx.URL, secret: Secret, header: str, scheme: str
+        self,
+        inner: httpx.AsyncBaseTransport,
+        base_url: httpx.URL,
+        secret: Secret,
+        header: str,
+        scheme: str,
+        login: Secret | None = None,
     ) -> None:
         self._inner = inner
         self._origin = origin(base_url)
         self._secret = secret
         self._header = header
         self._scheme = scheme
+        self._login = login
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if origin(request.url) != self._origin:
@@ -65,6 +81,7 @@ class KeyTransport(httpx.AsyncBaseTransport):
                 request.url,
                 headers=[
                     *request.headers.raw,
+                    *([] if self._login is None else [(b"Authorization", _basic(self._login))]),
                     (self._header.encode(), f"{self._scheme} {self._secret.reveal()}".strip().encode()),
                 ],
                 stream=request.stream,
@@ -74,6 +91,10 @@ class KeyTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
+
+
+def _basic(login: Secret) -> bytes:
+    return b"Basic " + base64.b64encode(login.reveal().encode())
 
 
 class EmbeddedTransport(httpx.AsyncBaseTransport):
@@ -97,26 +118,23 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
 
 
 def network_transport(base_url: httpx.URL) -> httpx.AsyncBaseTransport:
-    """A transport that opens connections to `base_url`, through the environment's proxy where one is set."""
-    proxy = (
-        None
-        if is_loopback(base_url) or urllib.request.proxy_bypass(base_url.host)
-        else _proxy_for(base_url.scheme)
-    )
-    # A failed connect left nothing behind, so trying it once more is safe; nothing else is tried again.
-    return httpx.AsyncHTTPTransport(retries=1, proxy=proxy)
+    """A transport that opens connections to `base_url`, through the environment's proxy where one is set.
 
-
-def _proxy_for(scheme: str) -> str | None:
-    found = urllib.request.getproxies()
-    return found.get(scheme) or found.get("all")
+    It reads files, so it is not called on the loop's thread. Raises `NotSentError`, which names the variable, where
+    the network can't be set up, for the results' URLs too: those are fetched when the request is paid for.
+    """
+    problem = ""
+    try:
+        way = ways.way_to(base_url)
+        # A service of this machine sends no further than the user asked it to.
+        if not is_loopback(base_url):
+            ways.way_to(ANY_RESULT)
+        return way
+    except SettingsError as error:
+        problem = str(error)
+    raise NotSentError(f"Nothing was sent or billed. {problem}")
 
 
 def is_loopback(url: httpx.URL) -> bool:
     """Whether the URL leads to this very machine, by its literal host."""
-    if url.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(url.host).is_loopback
-    except ValueError:
-        return False
+    return address.is_loopback(url.host)

@@ -1,0 +1,127 @@
+"""Whose certificates are believed: the system's, or those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import ssl
+import stat
+import sys
+from pathlib import Path
+
+from ..errors import SettingsError
+
+__all__ = ["FOLDER_VARIABLE", "FILE_VARIABLE", "KEYLOG_VARIABLE", "named_certificates", "secure_context"]
+
+FILE_VARIABLE = "SSL_CERT_FILE"
+FOLDER_VARIABLE = "SSL_CERT_DIR"
+KEYLOG_VARIABLE = "SSLKEYLOGFILE"
+
+# Where systems keep them, for a Python whose OpenSSL was built to look elsewhere.
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+
+
+def secure_context() -> ssl.SSLContext:
+    """What every secure line is made with; made once, and anew where the variables or the file have changed.
+
+    It reads files, so it is not called on the loop's thread. Raises `SettingsError` that names the variable.
+    """
+    file, folder, keylog = (_set(name) for name in (FILE_VARIABLE, FOLDER_VARIABLE, KEYLOG_VARIABLE))
+    return _made(file, folder, keylog, _stamp(file))
+
+
+def named_certificates() -> str:
+    """The variable that names certificates in place of the system's, or nothing."""
+    return next((name for name in (FILE_VARIABLE, FOLDER_VARIABLE) if _set(name)), "")
+
+
+def _set(variable: str) -> str:
+    # Alone in here: a traceback would show the environment, and the key may be in it.
+    return os.environ.get(variable, "")
+
+
+def _stamp(file: str) -> int:
+    try:
+        return Path(file).stat().st_mtime_ns if file else 0
+    except (OSError, ValueError):
+        return 0
+
+
+@functools.lru_cache(maxsize=2)
+def _made(file: str, folder: str, keylog: str, stamp: int) -> ssl.SSLContext:
+    context = _system(sys.platform) if not file and not folder else _named(file, folder)
+    if keylog:
+        problem = ""
+        try:
+            context.keylog_filename = keylog
+        except (OSError, ValueError) as error:
+            problem = _why(error)
+        if problem:
+            raise SettingsError(
+                f"{KEYLOG_VARIABLE} names {keylog!r}, which can't be written ({problem}). Correct or unset it."
+            )
+    return context
+
+
+def _named(file: str, folder: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    folders = [part for part in folder.split(os.pathsep) if part and Path(part).is_dir()]
+    if not file and not folders:
+        raise SettingsError(
+            f"{FOLDER_VARIABLE} names {folder!r}, and there is no such folder. Correct it, or unset it for the "
+            "system's certificates."
+        )
+    problem = ""
+    try:
+        if file and not stat.S_ISREG(Path(file).stat().st_mode):
+            # A pipe would be waited for.
+            problem = "it is no plain file"
+        else:
+            context.load_verify_locations(file or None, os.pathsep.join(folders) or None)
+    except (OSError, ValueError) as error:
+        problem = _why(error)
+    if problem:
+        variable, named = (FILE_VARIABLE, file) if file else (FOLDER_VARIABLE, folder)
+        raise SettingsError(
+            f"{variable} names {named!r}, which can't be read as certificates ({problem}). Correct it, or unset it for "
+            "the system's certificates."
+        )
+    return context
+
+
+def _system(platform: str) -> ssl.SSLContext:
+    if platform in ("win32", "darwin"):
+        # Here, not above: on other systems the certificates are plain files, which it would read for each line anew.
+        import truststore
+
+        return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_default_verify_paths()
+    found = next((bundle for bundle in BUNDLES if Path(bundle).is_file()), None)
+    if found is not None:
+        # As a whole, now: a folder of certificates is searched while a line is made, on the loop's thread.
+        context.load_verify_locations(found)
+    elif not context.cert_store_stats()["x509_ca"] and not _has_files(ssl.get_default_verify_paths().capath):
+        # A bare container has none of its own.
+        import certifi
+
+        context.load_verify_locations(certifi.where())
+    return context
+
+
+def _has_files(folder: str | None) -> bool:
+    return folder is not None and any(Path(folder).iterdir())
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return "too many files are open: close some, or restart the kernel"
+    if isinstance(error, ssl.SSLError):
+        return "there is no certificate in it"
+    return getattr(error, "strerror", None) or type(error).__name__
