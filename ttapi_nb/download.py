@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import DownloadError
@@ -13,15 +14,14 @@ if TYPE_CHECKING:
 
     from .network.ways import LookUp
 
-__all__ = ["allowed", "download", "origin"]
+__all__ = ["allowed_origin", "download", "origin"]
 
 SIZE_CAP = 100 * 10**6
 DEADLINE = 60.0
 MOST_HOPS = 5
 LAST_PORT = 65_535
 OF_A_RESULT = "is a private address, and results are fetched from public ones only. " + (
-    "If it is your own, name its origin when the client is made, as in "
-    'fetch_from=("http://10.0.0.5:9000",).'
+    'If it is your own, name its origin when the client is made, as in fetch_from=("http://10.0.0.5:9000",).'
 )
 OF_A_PICTURE = (
     "is a private address, and pictures are fetched from public ones only. If it is your own, open it with "
@@ -34,18 +34,15 @@ def origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
 
 
-def allowed(url: httpx.URL | str, own: httpx.URL | str | None, fetch_from: Sequence[str] = ()) -> bool:
-    """Whether `url` leads to the API's `own` origin, or to one of `fetch_from`: there http and private addresses will do.
-
-    What is no web address leads nowhere.
-    """
+def allowed_origin(url: httpx.URL | str, origins: Iterable[httpx.URL | str | None]) -> bool:
+    """Whether `url` leads to one of these origins (scheme, host and port); what is no web address leads nowhere."""
     # Here, not above: importing this package must not load httpx.
     import httpx
 
     try:
-        places = {origin(httpx.URL(place)) for place in (own, *fetch_from) if place}
-        return origin(httpx.URL(url)) in places
-    except (httpx.InvalidURL, TypeError):
+        place = origin(httpx.URL(url))
+        return any(place == origin(httpx.URL(one)) for one in origins if one)
+    except (httpx.InvalidURL, TypeError, UnicodeError):
         return False
 
 
@@ -78,7 +75,7 @@ async def download(
 
     def is_open(hop: httpx.URL) -> bool:
         _check(hop)
-        if allow_private or allowed(hop, own, fetch_from):
+        if allow_private or allowed_origin(hop, (own, *fetch_from)):
             return True
         if public_only and hop.scheme != "https":
             raise DownloadError(
@@ -96,8 +93,8 @@ async def download(
         mounts[f"{own.scheme}://{own.netloc.decode()}"] = transport
     try:
         hop = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
-        hop = httpx.URL()
+    except (httpx.InvalidURL, TypeError, UnicodeError):
+        raise DownloadError(f"{_short(url)} is not a web address.") from None
     failure, place, name = "it answered too often with another address", hop, _name(hop)
     try:
         async with (
@@ -124,7 +121,7 @@ async def download(
         raise
     except TimeoutError:
         failure = f"it took longer than {deadline:g} seconds"
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         failure = ways.reason(error, place).removesuffix(".") or said
     raise DownloadError(f"{_short(url)} could not be fetched: {failure}.")
@@ -164,10 +161,47 @@ async def _read(reply: httpx.Response, size_cap: int) -> bytes:
     async for part in reply.aiter_raw():
         parts += part
         if len(parts) > size_cap:
-            raise DownloadError(
-                f"{_short(reply.url)} is over {size_cap // 10**6} MB, and was not read to its end."
-            )
-    return bytes(parts)
+            raise _too_large(reply.url, size_cap)
+    named = [name.strip().lower() for name in reply.headers.get("Content-Encoding", "").split(",")]
+    codings = [name for name in named if name not in ("", "identity")]
+    if not codings:
+        return bytes(parts)
+    # A server may have packed it against our wish.
+    data: bytes | None = bytes(parts)
+    for coding in reversed(codings):
+        data = await asyncio.to_thread(_unpacked, data, coding, size_cap)
+        if data is None:
+            raise _too_large(reply.url, size_cap)
+    return data or b""
+
+
+def _unpacked(data: bytes, coding: str, size_cap: int) -> bytes | None:
+    """What `data` unpacks to: as it is where it is not packed after all, None where it is more than the cap."""
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise ValueError(f"it is packed as {coding[:20]!r}, which can't be undone here")
+    # zlib's form or bare deflate by its first bytes; gzip's start is told apart by zlib itself.
+    is_bare = coding == "deflate" and not (len(data) > 1 and int.from_bytes(data[:2], "big") % 31 == 0)
+    found, left = bytearray(), data
+    while left:
+        unpack = zlib.decompressobj(wbits=-zlib.MAX_WBITS if is_bare else zlib.MAX_WBITS | 32)
+        try:
+            found += unpack.decompress(left, size_cap + 1 - len(found))
+        except zlib.error:
+            if not found:
+                # Said and not done.
+                return data
+            # What comes behind a whole member is no part of it.
+            break
+        if len(found) > size_cap:
+            return None
+        if not unpack.eof:
+            raise ValueError("it is packed, and its end is missing")
+        left = unpack.unused_data if coding != "deflate" else b""
+    return bytes(found)
+
+
+def _too_large(url: httpx.URL, size_cap: int) -> DownloadError:
+    return DownloadError(f"{_short(url)} is over {size_cap // 10**6} MB, and was not read to its end.")
 
 
 def _short(url: httpx.URL | str) -> str:

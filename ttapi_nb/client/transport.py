@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,16 +18,13 @@ from .secret import Secret
 if TYPE_CHECKING:
     from ..service import Service
 
-__all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "network_transport", "reason"]
+__all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "network_transport"]
 
 SENT_EVENT = "send_request_headers.started"
 """How the trace event ends with which a request's first byte leaves (httpcore's name)."""
 
 # Any address that a result's URL may have.
 ANY_RESULT = httpx.URL("https://results.invalid")
-
-reason = ways.reason
-"""Why no line was made, in a sentence that names the variable which has to do with it, or nothing."""
 
 
 def _without_answer(record: logging.LogRecord) -> bool:
@@ -52,25 +49,17 @@ for _name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.socks"):
 class KeyTransport(httpx.AsyncBaseTransport):
     """Adds the key to a copy of each request, and only to requests for the API's own origin.
 
-    The request that httpx knows, logs and hangs on its exceptions never has it. `login` is a gateway's own user name
-    and password, as `name:password`, which go the same way.
+    The request that httpx knows, logs and hangs on its exceptions never has it.
     """
 
     def __init__(
-        self,
-        inner: httpx.AsyncBaseTransport,
-        base_url: httpx.URL,
-        secret: Secret,
-        header: str,
-        scheme: str,
-        login: Secret | None = None,
+        self, inner: httpx.AsyncBaseTransport, base_url: httpx.URL, secret: Secret, header: str, scheme: str
     ) -> None:
         self._inner = inner
         self._origin = origin(base_url)
         self._secret = secret
         self._header = header
         self._scheme = scheme
-        self._login = login
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if origin(request.url) != self._origin:
@@ -81,7 +70,6 @@ class KeyTransport(httpx.AsyncBaseTransport):
                 request.url,
                 headers=[
                     *request.headers.raw,
-                    *([] if self._login is None else [(b"Authorization", _basic(self._login))]),
                     (self._header.encode(), f"{self._scheme} {self._secret.reveal()}".strip().encode()),
                 ],
                 stream=request.stream,
@@ -91,10 +79,6 @@ class KeyTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         await self._inner.aclose()
-
-
-def _basic(login: Secret) -> bytes:
-    return b"Basic " + base64.b64encode(login.reveal().encode())
 
 
 class EmbeddedTransport(httpx.AsyncBaseTransport):
@@ -117,18 +101,18 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
         )
 
 
-def network_transport(base_url: httpx.URL) -> httpx.AsyncBaseTransport:
+def network_transport(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> httpx.AsyncBaseTransport:
     """A transport that opens connections to `base_url`, through the environment's proxy where one is set.
 
     It reads files, so it is not called on the loop's thread. Raises `NotSentError`, which names the variable, where
-    the network can't be set up, for the results' URLs too: those are fetched when the request is paid for.
+    the network can't be set up, for the results' URLs too (`fetch_from` are origins of such): those are fetched when
+    the request is paid for, which is too late to find out.
     """
     problem = ""
     try:
         way = ways.way_to(base_url)
-        # A service of this machine sends no further than the user asked it to.
-        if not is_loopback(base_url):
-            ways.way_to(ANY_RESULT)
+        for place in (ANY_RESULT, *map(httpx.URL, fetch_from)):
+            ways.way_to(place)
         return way
     except SettingsError as error:
         problem = str(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import ssl
 import stat
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from ..errors import SettingsError
 
-__all__ = ["FOLDER_VARIABLE", "FILE_VARIABLE", "KEYLOG_VARIABLE", "named_certificates", "secure_context"]
+__all__ = ["FILE_VARIABLE", "FOLDER_VARIABLE", "KEYLOG_VARIABLE", "named_certificates", "secure_context"]
 
 FILE_VARIABLE = "SSL_CERT_FILE"
 FOLDER_VARIABLE = "SSL_CERT_DIR"
@@ -27,13 +26,26 @@ BUNDLES = (
 )
 
 
+# The last one, by what the variables said, and how old the file was.
+_KNOWN: dict[tuple[str, ...], tuple[int, ssl.SSLContext]] = {}
+
+
 def secure_context() -> ssl.SSLContext:
     """What every secure line is made with; made once, and anew where the variables or the file have changed.
 
     It reads files, so it is not called on the loop's thread. Raises `SettingsError` that names the variable.
     """
-    file, folder, keylog = (_set(name) for name in (FILE_VARIABLE, FOLDER_VARIABLE, KEYLOG_VARIABLE))
-    return _made(file, folder, keylog, _stamp(file))
+    file, folder, keylog = names = tuple(
+        _set(name) for name in (FILE_VARIABLE, FOLDER_VARIABLE, KEYLOG_VARIABLE)
+    )
+    stamp = _stamp(file)
+    known = _KNOWN.get(names)
+    # A file that went away since is no reason to leave a result where it is, which is paid for.
+    if known is None or stamp not in (0, known[0]):
+        known = stamp, _made(file, folder, keylog)
+        _KNOWN.clear()
+        _KNOWN[names] = known
+    return known[1]
 
 
 def named_certificates() -> str:
@@ -53,8 +65,7 @@ def _stamp(file: str) -> int:
         return 0
 
 
-@functools.lru_cache(maxsize=2)
-def _made(file: str, folder: str, keylog: str, stamp: int) -> ssl.SSLContext:
+def _made(file: str, folder: str, keylog: str) -> ssl.SSLContext:
     context = _system(sys.platform) if not file and not folder else _named(file, folder)
     if keylog:
         problem = ""

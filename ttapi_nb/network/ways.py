@@ -13,12 +13,12 @@ from typing import TypeAlias
 
 import httpx
 
-from ..errors import DownloadError, SettingsError
+from ..errors import DownloadError, NotSentError, SettingsError
 from .address import is_local_name, is_loopback, is_public, literal
 from .proxy import SYSTEM, Proxy, proxy_for, variable_for
 from .tls import FILE_VARIABLE, named_certificates, secure_context
 
-__all__ = ["CheckedTransport", "LookUp", "host_of", "look_up", "reason", "wants_password", "way_to"]
+__all__ = ["CheckedTransport", "LookUp", "host_of", "look_up", "reason", "told", "way_to"]
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Finds the numeric addresses of a host; raises `OSError` where there are none."""
@@ -81,9 +81,7 @@ def _not_set_up(error: Exception, proxy: Proxy | None) -> str:
 async def look_up(host: str, port: int) -> Sequence[str]:
     """The addresses of a host, as the system knows them."""
     # As bytes: Python would read a name with other than English letters by an older rule than httpx does.
-    found = await asyncio.get_running_loop().getaddrinfo(
-        host.encode("ascii"), port, type=socket.SOCK_STREAM
-    )
+    found = await asyncio.get_running_loop().getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
 
@@ -170,6 +168,15 @@ async def _first_of(
     raise failure or httpx.ConnectError("There is no address.")
 
 
+def told(error: BaseException, url: httpx.URL) -> NotSentError | None:
+    """The error to raise where no line to `url` was made, or None where the cause is none that is known here.
+
+    Only for what went wrong before a request's first byte left.
+    """
+    why = reason(error, url)
+    return NotSentError(f"Nothing was sent or billed. {why}") if why else None
+
+
 def reason(error: BaseException, url: httpx.URL) -> str:
     """Why no line to `url` was made, as a sentence with what to do, or nothing where the error has no special cause.
 
@@ -190,13 +197,28 @@ def reason(error: BaseException, url: httpx.URL) -> str:
             f"No line was made to {host} through the proxy that {variable} names. Check the proxy and the variable, or "
             f"leave {host} out of it with NO_PROXY."
         )
+    if any(isinstance(link, socket.gaierror) for link in chain):
+        return f"The address of {host} could not be found. Check how it is spelled, and the network."
+    insecure = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
+    if insecure is not None:
+        why = re.sub(r"[^\w ]", "", str(insecure.reason or "")).lower().replace("_", " ")[:80]
+        return (
+            f"No secure line could be made to {host} ({why or 'TLS failed'}). Check that https is right for it, and the "
+            "port, and what stands between here and there."
+        )
+    if isinstance(error, ImportError):
+        return f"A package that the network needs can't be loaded ({error.name or 'unknown'}). Install it, then try again."
+    if isinstance(error, httpx.InvalidURL):
+        return (
+            "An address that the network needs is none. Check base_url and the variables that name proxies."
+        )
     return ""
 
 
 def _proxy_said(said: str, variable: str, host: str) -> str:
     status = re.match(r"[0-9]{3}\b", said)
     if status is not None and status[0] == "407":
-        return wants_password(variable)
+        return _wants_password(variable)
     what = f"HTTP {status[0]}" if status is not None else said[:100]
     return (
         f"The proxy that {variable} names makes no line to {host} ({what}). Ask whoever runs it, or leave the host out "
@@ -204,7 +226,7 @@ def _proxy_said(said: str, variable: str, host: str) -> str:
     )
 
 
-def wants_password(variable: str) -> str:
+def _wants_password(variable: str) -> str:
     """What to do where a proxy answers 407."""
     how = "" if variable == SYSTEM else f", as in {variable}=http://user:password@host:port"
     return (
@@ -218,8 +240,8 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> str:
     variable = named_certificates()
     if variable:
         return (
-            f"The certificate of {host} was not accepted ({why}): {variable} says whose certificates are. Add the right "
-            "one to what it names, or unset it for the system's."
+            f"The certificate of {host} was not accepted ({why}): {variable} says whose certificates are. Add the "
+            "right one to what it names, or unset it for the system's."
         )
     return (
         f"The certificate of {host} was not accepted ({why}). Where a company's network opens what passes, add its "
