@@ -167,12 +167,13 @@ async def _read(reply: httpx.Response, size_cap: int) -> bytes:
     if not codings:
         return bytes(parts)
     # A server may have packed it against our wish.
-    data: bytes | None = bytes(parts)
+    data = bytes(parts)
     for coding in reversed(codings):
-        data = await asyncio.to_thread(_unpacked, data, coding, size_cap)
-        if data is None:
+        unpacked = await asyncio.to_thread(_unpacked, data, coding, size_cap)
+        if unpacked is None:
             raise _too_large(reply.url, size_cap)
-    return data or b""
+        data = unpacked
+    return data
 
 
 def _unpacked(data: bytes, coding: str, size_cap: int) -> bytes | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import itertools
 import os
 import ssl
 import stat
@@ -16,6 +18,8 @@ __all__ = ["FILE_VARIABLE", "FOLDER_VARIABLE", "KEYLOG_VARIABLE", "named_certifi
 FILE_VARIABLE = "SSL_CERT_FILE"
 FOLDER_VARIABLE = "SSL_CERT_DIR"
 KEYLOG_VARIABLE = "SSLKEYLOGFILE"
+
+MOST_FILES = 2000
 
 # Where systems keep them, for a Python whose OpenSSL was built to look elsewhere.
 BUNDLES = (
@@ -70,7 +74,10 @@ def _made(file: str, folder: str, keylog: str) -> ssl.SSLContext:
     if keylog:
         problem = ""
         try:
-            context.keylog_filename = keylog
+            if Path(keylog).is_fifo():
+                problem = "it is a pipe"
+            else:
+                context.keylog_filename = keylog
         except (OSError, ValueError) as error:
             problem = _why(error)
         if problem:
@@ -81,29 +88,61 @@ def _made(file: str, folder: str, keylog: str) -> ssl.SSLContext:
 
 
 def _named(file: str, folder: str) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    folders = [part for part in folder.split(os.pathsep) if part and Path(part).is_dir()]
-    if not file and not folders:
-        raise SettingsError(
-            f"{FOLDER_VARIABLE} names {folder!r}, and there is no such folder. Correct it, or unset it for the "
-            "system's certificates."
-        )
-    problem = ""
-    try:
-        if file and not stat.S_ISREG(Path(file).stat().st_mode):
-            # A pipe would be waited for.
-            problem = "it is no plain file"
-        else:
-            context.load_verify_locations(file or None, os.pathsep.join(folders) or None)
-    except (OSError, ValueError) as error:
-        problem = _why(error)
-    if problem:
-        variable, named = (FILE_VARIABLE, file) if file else (FOLDER_VARIABLE, folder)
-        raise SettingsError(
-            f"{variable} names {named!r}, which can't be read as certificates ({problem}). Correct it, or unset it for "
-            "the system's certificates."
-        )
+    context = _believes_nobody()
+    folders = [Path(part) for part in folder.split(os.pathsep) if part and _is_folder(part)]
+    if file:
+        problem = _load(context, file)
+        if problem:
+            raise SettingsError(_no_certificates(FILE_VARIABLE, file, problem))
+    elif not folders:
+        raise SettingsError(_no_certificates(FOLDER_VARIABLE, folder, "there is no such folder"))
+    for found in folders:
+        _load_folder(context, found)
+    if not context.cert_store_stats()["x509"]:
+        named = (FILE_VARIABLE, file) if file else (FOLDER_VARIABLE, folder)
+        raise SettingsError(_no_certificates(*named, "there is no certificate in it"))
     return context
+
+
+def _no_certificates(variable: str, named: str, why: str) -> str:
+    return (
+        f"{variable} names {named!r}, which can't be read as certificates ({why}). Correct it, or unset it for the "
+        "system's certificates."
+    )
+
+
+def _believes_nobody() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # What is named is believed, also where it is not the root of its chain: a company's own, or one server's.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    return context
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _load(context: ssl.SSLContext, file: str) -> str:
+    """Believe the certificates in a file; what is wrong with it, or nothing."""
+    try:
+        if not stat.S_ISREG(Path(file).stat().st_mode):
+            # A pipe would be waited for.
+            return "it is no plain file"
+        context.load_verify_locations(file)
+    except (OSError, ValueError) as error:
+        return _why(error)
+    return ""
+
+
+def _load_folder(context: ssl.SSLContext, folder: Path) -> None:
+    # All, now: OpenSSL would search the folder while a line is made, on the loop's thread, and by names that
+    # `openssl rehash` has to make first.
+    with contextlib.suppress(OSError):
+        for file in itertools.islice(sorted(folder.iterdir()), MOST_FILES):
+            _load(context, str(file))
 
 
 def _system(platform: str) -> ssl.SSLContext:
@@ -112,7 +151,7 @@ def _system(platform: str) -> ssl.SSLContext:
         import truststore
 
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = _believes_nobody()
     context.set_default_verify_paths()
     found = next((bundle for bundle in BUNDLES if Path(bundle).is_file()), None)
     if found is not None:

@@ -203,11 +203,13 @@ def reason(error: BaseException, url: httpx.URL) -> str:
     if insecure is not None:
         why = re.sub(r"[^\w ]", "", str(insecure.reason or "")).lower().replace("_", " ")[:80]
         return (
-            f"No secure line could be made to {host} ({why or 'TLS failed'}). Check that https is right for it, and the "
+            f"No secure line could be made to {host} ({why or 'TLS failed'}). Check that https is right for it, the "
             "port, and what stands between here and there."
         )
     if isinstance(error, ImportError):
-        return f"A package that the network needs can't be loaded ({error.name or 'unknown'}). Install it, then try again."
+        return (
+            f"A package that the network needs can't be loaded ({error.name or 'unknown'}). Install it first."
+        )
     if isinstance(error, httpx.InvalidURL):
         return (
             "An address that the network needs is none. Check base_url and the variables that name proxies."
