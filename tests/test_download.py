@@ -223,7 +223,7 @@ def test_what_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> No
         assert look_up.asked == [("results.example.com.", server.port)]
         assert set(server.names) == {"results.example.com"}
         assert server.requests[0].get("Host") == f"results.example.com.:{server.port}"
-        with pytest.raises(DownloadError, match="certificate of other.example.com was not accepted"):
+        with pytest.raises(DownloadError, match=r"certificate of other.example.com was not accepted"):
             loop.call(
                 download(
                     f"https://other.example.com:{server.port}/",
@@ -253,7 +253,7 @@ def test_what_was_checked_is_connected_to(monkeypatch: pytest.MonkeyPatch) -> No
     ],
 )
 def test_a_picture_of_this_machine(server: Server, host: str) -> None:
-    """Without `allow_private` no way to write this machine's address leads there, and the error names the way to allow it."""
+    """Without `allow_private` no way to write this machine's address leads there; the error names it."""
     with pytest.raises(
         DownloadError, match=r"private.*allow_private=True|could not be found|not a web"
     ) as caught:

@@ -47,7 +47,7 @@ def test_public(address: str) -> None:
     ],
 )
 def test_not_public(address: str) -> None:
-    """What leads to this machine, its network or its cloud, or through a tunnel, is not public; nor is what is no address."""
+    """What leads to this machine, its network or cloud, or through a tunnel, is not public; nor is no address."""
     assert not is_public(address)
 
 
@@ -83,5 +83,5 @@ def test_names_of_this_machine() -> None:
     for name in ("localhost", "LOCALHOST.", "a.localhost", "printer.local", "metadata.google.internal"):
         assert is_local_name(name)
     assert not any(map(is_local_name, ("localhost.example.com", "local", "internal.example.com", "")))
-    assert is_loopback("LocalHost") and is_loopback("[::1]") and is_loopback("127.9.9.9")
-    assert not is_loopback("localhost.example.com") and not is_loopback("0.0.0.0")
+    assert all(map(is_loopback, ("LocalHost", "[::1]", "127.9.9.9")))
+    assert not any(map(is_loopback, ("localhost.example.com", "0.0.0.0")))

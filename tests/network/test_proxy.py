@@ -71,7 +71,7 @@ def test_a_request_of_a_stranger_names_no_proxy(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_left_out(monkeypatch: pytest.MonkeyPatch, rules: str, out: list[str], within: list[str]) -> None:
-    """NO_PROXY knows names and what is under them, ports, addresses and networks of both kinds, and all; junk says nothing."""
+    """NO_PROXY knows names and those under them, ports, addresses and networks of both kinds, and all."""
     monkeypatch.setenv("https_proxy", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", rules)
     assert [host for host in (*out, *within) if proxy_for("https", host, None) is None] == out

@@ -24,7 +24,8 @@ def test_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The same environment gets the same context, and another, or a file that was changed, one of its own."""
     system = secure_context()
     assert secure_context() is system
-    assert system.verify_mode.name == "CERT_REQUIRED" and system.check_hostname
+    assert system.verify_mode.name == "CERT_REQUIRED"
+    assert system.check_hostname
     file = tmp_path / "ca.pem"
     shutil.copy(AUTHORITY, file)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
@@ -63,17 +64,17 @@ def test_what_is_no_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     os.mkfifo(tmp_path / "pipe")
     for name in (tmp_path, tmp_path / "pipe", "/dev/zero"):
         monkeypatch.setenv("SSL_CERT_FILE", str(name))
-        with pytest.raises(SettingsError, match="SSL_CERT_FILE names .*no plain file"):
+        with pytest.raises(SettingsError, match=r"SSL_CERT_FILE names .*no plain file"):
             secure_context()
 
 
 def test_a_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The certificates in the folders of SSL_CERT_DIR are believed under any names; with none in them it is an error."""
+    """The certificates in the folders of SSL_CERT_DIR are believed under any names; none is an error."""
     empty = tmp_path / "empty"
     empty.mkdir()
     for named in (str(tmp_path / "none"), str(empty)):
         monkeypatch.setenv("SSL_CERT_DIR", named)
-        with pytest.raises(SettingsError, match="SSL_CERT_DIR names .*unset it"):
+        with pytest.raises(SettingsError, match=r"SSL_CERT_DIR names .*unset it"):
             secure_context()
     (empty / "readme.txt").write_text("not a certificate")
     shutil.copy(AUTHORITY, empty / "company.crt")
@@ -89,5 +90,5 @@ def test_keys_are_logged_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch
     os.mkfifo(tmp_path / "pipe")
     for name in (tmp_path / "none" / "keys", tmp_path, tmp_path / "pipe"):
         monkeypatch.setenv("SSLKEYLOGFILE", str(name))
-        with pytest.raises(SettingsError, match="SSLKEYLOGFILE names .*can't be written.*unset it"):
+        with pytest.raises(SettingsError, match=r"SSLKEYLOGFILE names .*can't be written.*unset it"):
             secure_context()

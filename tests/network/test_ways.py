@@ -57,7 +57,7 @@ BROKEN = [
 def test_nothing_leaves_with_a_broken_environment(
     server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
-    """What would fail once a result is fetched is found before its request leaves, and named, for a near service too."""
+    """What would fail once a result is fetched is found before its request leaves, for a near service too."""
     monkeypatch.setenv(variable, value)
     monkeypatch.setitem(sys.modules, "socksio", None)
     for base_url in (server.url, "https://api.example.com/v1"):
@@ -75,7 +75,7 @@ def test_offline_touches_none_of_it(
     monkeypatch.setitem(sys.modules, "socksio", None)
     made: list[object] = []
     monkeypatch.setattr(tls, "_made", lambda *names: made.append(names))
-    client = Client.offline(fill=lambda image, mask: image)
+    client = Client.offline(fill=lambda *given: given[0])
     size = {"size": "256x256", "model": "dall-e-2"}
     (item,) = client.images.edit(image=photo, prompt="x", **size).data  # type: ignore[arg-type]  # the fields
     assert item.data is not None
@@ -98,7 +98,7 @@ def test_a_certificate_that_is_not_trusted(photo: Image.Image, monkeypatch: pyte
         server.routes["/a.png"] = Reply(200, b"picture")
         assert send(server.url, photo) == b"picture"
         # For another name the same certificate is none.
-        with pytest.raises(NotSentError, match="certificate of localhost .*SSL_CERT_FILE says whose"):
+        with pytest.raises(NotSentError, match=r"certificate of localhost .*SSL_CERT_FILE says whose"):
             send(server.url.replace("127.0.0.1", "localhost"), photo)
 
 
@@ -134,7 +134,7 @@ def test_a_proxy_that_is_not_there(photo: Image.Image, monkeypatch: pytest.Monke
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-    with pytest.raises(NotSentError, match="through the proxy that HTTPS_PROXY names.*NO_PROXY"):
+    with pytest.raises(NotSentError, match=r"through the proxy that HTTPS_PROXY names.*NO_PROXY"):
         send("https://api.example.com/v1", photo)
 
 

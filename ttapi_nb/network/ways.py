@@ -201,7 +201,9 @@ def reason(error: BaseException, url: httpx.URL) -> str:
         return f"The address of {host} could not be found. Check how it is spelled, and the network."
     insecure = next((link for link in chain if isinstance(link, ssl.SSLError)), None)
     if insecure is not None:
-        why = re.sub(r"[^\w ]", "", str(insecure.reason or "")).lower().replace("_", " ")[:80]
+        why = (
+            re.sub(r"[^\w ]", "", str(getattr(insecure, "reason", None) or "")).lower().replace("_", " ")[:80]
+        )
         return (
             f"No secure line could be made to {host} ({why or 'TLS failed'}). Check that https is right for it, the "
             "port, and what stands between here and there."
