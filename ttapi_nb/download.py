@@ -123,7 +123,7 @@ async def download(
         failure = f"it took longer than {deadline:g} seconds"
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        failure = ways.reason(error, place).removesuffix(".") or said
+        failure = (ways.reason(error, place) or said[:300]).removesuffix(".")
     raise DownloadError(f"{_short(url)} could not be fetched: {failure}.")
 
 
@@ -169,7 +169,10 @@ async def _read(reply: httpx.Response, size_cap: int) -> bytes:
     # A server may have packed it against our wish.
     data = bytes(parts)
     for coding in reversed(codings):
-        unpacked = await asyncio.to_thread(_unpacked, data, coding, size_cap)
+        try:
+            unpacked = await asyncio.to_thread(_unpacked, data, coding, size_cap)
+        except ValueError as error:
+            raise DownloadError(f"{_short(reply.url)} could not be read: {error}.") from None
         if unpacked is None:
             raise _too_large(reply.url, size_cap)
         data = unpacked

@@ -79,7 +79,7 @@ def test_offline_touches_none_of_it(
     size = {"size": "256x256", "model": "dall-e-2"}
     (item,) = client.images.edit(image=photo, prompt="x", **size).data  # type: ignore[arg-type]  # the fields
     assert item.data is not None
-    inner = httpx.MockTransport(lambda request: httpx.Response(200, content=b"picture"))
+    inner = httpx.MockTransport(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"picture")))
     near = "http://embedded.invalid"
     assert loop.call(download(f"{near}/a", public_only=True, own=near, transport=inner)) == b"picture"
     assert made == []
