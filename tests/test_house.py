@@ -24,6 +24,7 @@ ROOMS = (
     "threads",
     "loop",
     "exiting",
+    "network",
     "download",
     "models",
     "metadata",
@@ -60,7 +61,8 @@ ONLY = {
     "loop": {"threads"},
     "exiting": {"loop"},
     "models": set[str](),
-    "download": {"errors"},
+    "network": {"errors"},
+    "download": {"errors", "network"},
     "metadata": set[str](),
     "files": set[str](),
     "picture": {"forking", "errors", "files", "loop", "download", "metadata"},
@@ -81,6 +83,7 @@ PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
 # Which packages a room may use besides the standard library.
 LIBRARIES = {
+    "network": {"certifi", "httpx", "truststore"},
     "download": {"httpx"},
     "metadata": {"PIL"},
     "picture": PICTURES | {"jpeglib", "pillow_heif"},
@@ -170,20 +173,20 @@ def test_each_file_imports_only_from_rooms_above_its_own(file: Path) -> None:
 
 @pytest.mark.parametrize("file", IMPORTS, ids=lambda file: str(file.relative_to(PACKAGE)))
 def test_each_file_uses_only_the_libraries_of_its_room(file: Path) -> None:
-    """Widgets' libraries stay in the widgets, and httpx with the client and the download."""
+    """Widgets' libraries stay in the widgets, and httpx with the network, the download and the client."""
     allowed = LIBRARIES.get(room_of(file), set()) | sys.stdlib_module_names
     wrong = [str(one) for one in IMPORTS[file] if one.library is not None and one.library not in allowed]
     assert wrong == []
 
 
 def test_the_toolkit_and_httpx_stay_where_they_are() -> None:
-    """Only widgets import ipywidgets and its kin, and only the client and the download import httpx."""
+    """Only widgets import ipywidgets and its kin, and only the network, the download and the client import httpx."""
     users = {library: set[str]() for library in (*TOOLKIT, "httpx")}
     for file, found in IMPORTS.items():
         for one in found:
             if one.library in users:
                 users[one.library].add(room_of(file))
-    assert users.pop("httpx") == {"client", "download"}
+    assert users.pop("httpx") == {"client", "download", "network"}
     assert set().union(*users.values()) == {"widgets"}
 
 

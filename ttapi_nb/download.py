@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
+import zlib
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from .errors import DownloadError
@@ -12,13 +12,21 @@ from .errors import DownloadError
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["download", "origin"]
+    from .network.ways import LookUp
+
+__all__ = ["allowed_origin", "download", "origin"]
 
 SIZE_CAP = 100 * 10**6
 DEADLINE = 60.0
 MOST_HOPS = 5
 LAST_PORT = 65_535
-LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+OF_A_RESULT = "is a private address, and results are fetched from public ones only. " + (
+    'If it is your own, name its origin when the client is made, as in fetch_from=("http://10.0.0.5:9000",).'
+)
+OF_A_PICTURE = (
+    "is a private address, and pictures are fetched from public ones only. If it is your own, open it with "
+    "open_image(url, allow_private=True)."
+)
 
 
 def origin(url: httpx.URL) -> tuple[str, str, int]:
@@ -26,53 +34,126 @@ def origin(url: httpx.URL) -> tuple[str, str, int]:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
 
 
+def allowed_origin(url: httpx.URL | str, origins: Iterable[httpx.URL | str | None]) -> bool:
+    """Whether `url` leads to one of these origins (scheme, host and port); what is no web address leads nowhere."""
+    # Here, not above: importing this package must not load httpx.
+    import httpx
+
+    try:
+        place = origin(httpx.URL(url))
+        return any(place == origin(httpx.URL(one)) for one in origins if one)
+    except (httpx.InvalidURL, TypeError, UnicodeError):
+        return False
+
+
 async def download(
     url: str,
     *,
     public_only: bool = False,
     own: httpx.URL | str | None = None,
+    fetch_from: Sequence[str] = (),
+    allow_private: bool = False,
     transport: httpx.AsyncBaseTransport | None = None,
     deadline: float = DEADLINE,
     size_cap: int = SIZE_CAP,
+    look_up: LookUp | None = None,
 ) -> bytes:
-    """The bytes behind `url`, fetched without any key.
+    """The bytes behind `url`, fetched without any key; a few redirects are followed, each held to the same rule.
 
-    `public_only` allows only https to public addresses, and the origin of `own`, at every redirect: the rule
-    for URLs that a service named rather than the user. `transport` replaces the network for `own`'s origin only.
-    `deadline` is in seconds for the whole of it, `size_cap` in bytes. Raises `DownloadError`.
+    The rule: public addresses only, unless `allow_private`. With `public_only`, for URLs that a service named rather
+    than the user, https only too, but for the origins of `own` and `fetch_from`, where anything will do. A host is
+    looked up once (with `look_up`), and what is connected to is what was checked. A proxy of the environment looks
+    hosts up itself: behind one only addresses that are written out are refused.
+
+    `transport` replaces the network for `own`'s origin only. `deadline` is in seconds for the whole of it, `size_cap`
+    in bytes. Raises `DownloadError`.
     """
     # Here, not above: importing this package must not load httpx.
     import httpx
 
-    own = None if own is None else httpx.URL(own)
-    # This machine's own services are spoken to directly, whatever proxy the environment names.
-    mounts: dict[str, httpx.AsyncBaseTransport | None] = {f"all://{host}": None for host in LOOPBACK}
+    from .network import ways
+
+    def is_open(hop: httpx.URL) -> bool:
+        _check(hop)
+        if allow_private or allowed_origin(hop, (own, *fetch_from)):
+            return True
+        if public_only and hop.scheme != "https":
+            raise DownloadError(
+                f"{_short(hop)} is not an https address, and results are fetched over https only. If it is your own, "
+                f'name its origin when the client is made, as in fetch_from=("{hop.scheme}://{hop.netloc.decode()}",).'
+            )
+        return False
+
+    web = ways.CheckedTransport(
+        is_open, OF_A_RESULT if public_only else OF_A_PICTURE, look_up or ways.look_up
+    )
+    mounts: dict[str, httpx.AsyncBaseTransport | None] = {}
     if own is not None and transport is not None:
+        own = httpx.URL(own)
         mounts[f"{own.scheme}://{own.netloc.decode()}"] = transport
-    failure = "it answered too often with another address"
+    try:
+        hop = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError, UnicodeError):
+        raise DownloadError(f"{_short(url)} is not a web address.") from None
+    failure, place, name = "it answered too often with another address", hop, _name(hop)
     try:
         async with (
             asyncio.timeout(deadline),
-            httpx.AsyncClient(mounts=mounts, timeout=httpx.Timeout(None)) as client,
+            httpx.AsyncClient(
+                transport=web, mounts=mounts, timeout=httpx.Timeout(None), trust_env=False
+            ) as client,
         ):
-            hop = httpx.URL(url)
+            headers = {"Accept-Encoding": "identity"}
             for _ in range(MOST_HOPS):
-                await _check(hop, public_only, own)
-                async with client.stream("GET", hop, headers={"Accept-Encoding": "identity"}) as reply:
+                _check(hop)
+                place = _bare(hop)
+                async with client.stream("GET", place, headers=headers, auth=name) as reply:
                     if reply.next_request is not None:
                         hop = reply.next_request.url
+                        # The user's password is for the place it was given for.
+                        name = name if origin(hop) == origin(place) else None
                         continue
                     if reply.status_code != httpx.codes.OK:
-                        failure = f"the server answered {reply.status_code}"
+                        failure = _status(reply, place)
                         break
                     return await _read(reply, size_cap)
     except DownloadError:
         raise
     except TimeoutError:
         failure = f"it took longer than {deadline:g} seconds"
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
-        failure = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        failure = (ways.reason(error, place) or said[:300]).removesuffix(".")
     raise DownloadError(f"{_short(url)} could not be fetched: {failure}.")
+
+
+def _check(url: httpx.URL) -> None:
+    if url.scheme not in ("http", "https") or not url.host:
+        raise DownloadError(f"{_short(url)} is not an http or https address.")
+    if origin(url)[2] > LAST_PORT:
+        raise DownloadError(f"{_short(url)} names a port that can't be.")
+
+
+def _bare(url: httpx.URL) -> httpx.URL:
+    """The URL without a user's name and password: what is requested is logged."""
+    return url.copy_with(username=None, password=None)
+
+
+def _name(url: httpx.URL) -> tuple[str, str] | None:
+    return (url.username, url.password) if url.userinfo else None
+
+
+def _status(reply: httpx.Response, place: httpx.URL) -> str:
+    if reply.status_code == 407:
+        # Here, not above: importing this package must not load httpx.
+        import httpx
+
+        from .network import ways
+
+        said = ways.reason(httpx.ProxyError("407"), place)
+        if said:
+            return said.removesuffix(".")
+    return f"the server answered {reply.status_code}"
 
 
 async def _read(reply: httpx.Response, size_cap: int) -> bytes:
@@ -80,36 +161,57 @@ async def _read(reply: httpx.Response, size_cap: int) -> bytes:
     async for part in reply.aiter_raw():
         parts += part
         if len(parts) > size_cap:
-            raise DownloadError(
-                f"{_short(str(reply.url))} is over {size_cap // 10**6} MB, and was not read to its end."
-            )
-    return bytes(parts)
+            raise _too_large(reply.url, size_cap)
+    named = [name.strip().lower() for name in reply.headers.get("Content-Encoding", "").split(",")]
+    codings = [name for name in named if name not in ("", "identity")]
+    if not codings:
+        return bytes(parts)
+    # A server may have packed it against our wish.
+    data = bytes(parts)
+    for coding in reversed(codings):
+        try:
+            unpacked = await asyncio.to_thread(_unpacked, data, coding, size_cap)
+        except ValueError as error:
+            raise DownloadError(f"{_short(reply.url)} could not be read: {error}.") from None
+        if unpacked is None:
+            raise _too_large(reply.url, size_cap)
+        data = unpacked
+    return data
 
 
-async def _check(url: httpx.URL, public_only: bool, own: httpx.URL | None) -> None:
-    if url.scheme not in ("http", "https") or not url.host:
-        raise DownloadError(f"{_short(str(url))} is not an http or https address.")
-    if origin(url)[2] > LAST_PORT:
-        raise DownloadError(f"{_short(str(url))} names a port that can't be.")
-    if not public_only or (own is not None and origin(url) == origin(own)):
-        return
-    if url.scheme != "https":
-        raise DownloadError(
-            f"{_short(str(url))} is not an https address, and results are fetched over https only."
-        )
-    try:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            url.host, url.port or 443, type=socket.SOCK_STREAM
-        )
-    except OSError:
-        raise DownloadError(f"The address of {url.host} could not be found.") from None
-    if not all(ipaddress.ip_address(address[4][0]).is_global for address in found):
-        raise DownloadError(
-            f"{url.host} is a private address, and results are fetched from public ones only."
-        )
+def _unpacked(data: bytes, coding: str, size_cap: int) -> bytes | None:
+    """What `data` unpacks to: as it is where it is not packed after all, None where it is more than the cap."""
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise ValueError(f"it is packed as {coding[:20]!r}, which can't be undone here")
+    # zlib's form or bare deflate by its first bytes; gzip's start is told apart by zlib itself.
+    is_bare = coding == "deflate" and not (len(data) > 1 and int.from_bytes(data[:2], "big") % 31 == 0)
+    found, left = bytearray(), data
+    while left:
+        unpack = zlib.decompressobj(wbits=-zlib.MAX_WBITS if is_bare else zlib.MAX_WBITS | 32)
+        try:
+            found += unpack.decompress(left, size_cap + 1 - len(found))
+        except zlib.error:
+            if not found:
+                # Said and not done.
+                return data
+            # What comes behind a whole member is no part of it.
+            break
+        if len(found) > size_cap:
+            return None
+        if not unpack.eof:
+            raise ValueError("it is packed, and its end is missing")
+        left = unpack.unused_data if coding != "deflate" else b""
+    return bytes(found)
 
 
-def _short(url: str) -> str:
-    # A signed URL's query is a secret of its own, and long.
-    bare = url.partition("?")[0]
+def _too_large(url: httpx.URL, size_cap: int) -> DownloadError:
+    return DownloadError(f"{_short(url)} is over {size_cap // 10**6} MB, and was not read to its end.")
+
+
+def _short(url: httpx.URL | str) -> str:
+    # A signed URL's query is a secret of its own, and long; so is what stands before a host.
+    bare = str(url).partition("?")[0].partition("#")[0]
+    scheme, separator, rest = bare.partition("://")
+    place, slash, path = rest.partition("/")
+    bare = f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}"
     return bare if len(bare) <= 120 else bare[:117] + "..."

@@ -75,13 +75,15 @@ def test_file_is_rewound(photo: Image.Image) -> None:
 def test_url(server: Server, photo: Image.Image) -> None:
     """A picture is fetched from the web, and is called after the last part of its address."""
     server.answer = Reply(200, encoded(photo), mime="image/png")
-    opened = open_image(f"{server.origin}/pictures/room.png?width=64")
+    opened = open_image(f"{server.origin}/pictures/room.png?width=64", allow_private=True)
     assert (opened.name, opened.pixels.tobytes()) == ("room.png", photo.tobytes())
     server.answer = Reply(200, b"<html>not here</html>", mime="text/html")
     with pytest.raises(ImageError, match="web page"):
-        open_image(f"{server.origin}/room.png")
+        open_image(f"{server.origin}/room.png", allow_private=True)
     server.answer = Reply(404)
     with pytest.raises(ImageError, match=r"answered 404.*Check the address"):
+        open_image(f"{server.origin}/room.png", allow_private=True)
+    with pytest.raises(ImageError, match=r"private.*allow_private=True"):
         open_image(f"{server.origin}/room.png")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -19,6 +19,7 @@ import httpx
 from ..budget import asked_images
 from ..download import download
 from ..errors import DownloadError, NotSentError, RateLimitError, TTAPIError, UnknownOutcomeError
+from ..network import ways
 from ..reply.meaning import MAY_BE_BILLED, interpret, parse
 from ..reply.reading import ReplyReader
 from ..reply.responses import ImagesResponse, fetched, read_response
@@ -80,6 +81,11 @@ async def _ask(
 ) -> tuple[dict[str, Any], bool]:
     """The plain reply to one POST, and whether the embedded service gave it."""
     reply = await _post(settings, body, cap, on_sent)
+    if reply.status == 407 and not settings.offline:
+        # Of a proxy that passes plain http on: it has passed nothing on.
+        unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(settings.base_url))
+        if unsent is not None:
+            raise unsent
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
     # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
     scrub = settings.secret.scrub if settings.secret else str
@@ -110,7 +116,17 @@ def _retry_after(said: str) -> float | None:
 async def fetch(settings: Settings, url: str) -> bytes:
     """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
     transport = _transport(settings) if settings.offline else None
-    return await download(url, public_only=True, own=httpx.URL(settings.base_url), transport=transport)
+    return await download(
+        url,
+        public_only=True,
+        own=httpx.URL(settings.base_url),
+        fetch_from=_fetch_from(settings),
+        transport=transport,
+    )
+
+
+def _fetch_from(settings: Settings) -> Sequence[str]:
+    return tuple(getattr(settings, "fetch_from", ()))
 
 
 def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
@@ -120,12 +136,17 @@ def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
     if settings.secret is None:
         raise AssertionError("a client of the network has a key")
     return KeyTransport(
-        network_transport(url), url, settings.secret, settings.auth_header, settings.auth_scheme
+        network_transport(url, _fetch_from(settings)),
+        url,
+        settings.secret,
+        settings.auth_header,
+        settings.auth_scheme,
     )
 
 
 async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], Awaitable[None]]) -> _Reply:
-    transport = _transport(settings)
+    # It reads certificates, and tells what is wrong with the network's set-up.
+    transport = await asyncio.to_thread(_transport, settings)
     failure: Exception
     sent = False
     stopped: Exception | None = None
@@ -157,8 +178,8 @@ async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], 
             return _Reply(reply.status_code, reply.headers, await _read(reply, cap))
     except _StoppedError:
         failure = stopped or RuntimeError("The request was stopped.")
-    except httpx.ConnectError:
-        failure = NotSentError(
+    except httpx.ConnectError as error:
+        failure = ways.told(error, httpx.URL(url)) or NotSentError(
             f"{settings.host} can't be reached, so nothing was sent or billed. "
             "Check the network (and base_url), then run again; without a network use Client.offline()."
         )
@@ -178,7 +199,7 @@ def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
             if late
             else "could not be spoken to"
         )
-        return NotSentError(
+        return ways.told(error, httpx.URL(settings.base_url)) or NotSentError(
             f"{settings.host} {what}, so nothing was sent or billed. Check the network, then run again."
         )
     what = (

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-import urllib.request
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import httpx
 
 from .. import loop
 from ..download import origin
+from ..errors import NotSentError, SettingsError
+from ..network import address, ways
 from .secret import Secret
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ __all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "ne
 SENT_EVENT = "send_request_headers.started"
 """How the trace event ends with which a request's first byte leaves (httpcore's name)."""
 
+# Any address that a result's URL may have.
+ANY_RESULT = httpx.URL("https://results.invalid")
+
 
 def _without_answer(record: logging.LogRecord) -> bool:
     """Take what a service wrote into its answer's head out of a log's line: it may quote the key there."""
@@ -31,13 +35,14 @@ def _without_answer(record: logging.LogRecord) -> bool:
         # Method, URL, version, status, and the service's own words for the status.
         if isinstance(record.args, tuple) and len(record.args) == 5:
             record.args = (*record.args[:4], "")
-    elif str(record.msg).startswith("receive_response"):
+    elif str(record.msg).startswith(("receive_response", "setup_socks5_connection")):
+        # The second has a proxy's password.
         record.msg = str(record.msg).split(" ", 1)[0]
     return True
 
 
 # Of our own requests only, which all run on the package's thread.
-for _name in ("httpx", "httpcore.http11", "httpcore.http2"):
+for _name in ("httpx", "httpcore.http11", "httpcore.http2", "httpcore.socks"):
     logging.getLogger(_name).addFilter(_without_answer)
 
 
@@ -96,27 +101,24 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
         )
 
 
-def network_transport(base_url: httpx.URL) -> httpx.AsyncBaseTransport:
-    """A transport that opens connections to `base_url`, through the environment's proxy where one is set."""
-    proxy = (
-        None
-        if is_loopback(base_url) or urllib.request.proxy_bypass(base_url.host)
-        else _proxy_for(base_url.scheme)
-    )
-    # A failed connect left nothing behind, so trying it once more is safe; nothing else is tried again.
-    return httpx.AsyncHTTPTransport(retries=1, proxy=proxy)
+def network_transport(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> httpx.AsyncBaseTransport:
+    """A transport that opens connections to `base_url`, through the environment's proxy where one is set.
 
-
-def _proxy_for(scheme: str) -> str | None:
-    found = urllib.request.getproxies()
-    return found.get(scheme) or found.get("all")
+    It reads files, so it is not called on the loop's thread. Raises `NotSentError`, which names the variable, where
+    the network can't be set up, for the results' URLs too (`fetch_from` are origins of such): those are fetched when
+    the request is paid for, which is too late to find out.
+    """
+    problem = ""
+    try:
+        way = ways.way_to(base_url)
+        for place in (ANY_RESULT, *map(httpx.URL, fetch_from)):
+            ways.way_to(place)
+        return way
+    except SettingsError as error:
+        problem = str(error)
+    raise NotSentError(f"Nothing was sent or billed. {problem}")
 
 
 def is_loopback(url: httpx.URL) -> bool:
     """Whether the URL leads to this very machine, by its literal host."""
-    if url.host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(url.host).is_loopback
-    except ValueError:
-        return False
+    return address.is_loopback(url.host)

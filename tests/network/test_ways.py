@@ -1,0 +1,221 @@
+"""What is said where no line is made: before anything leaves, and with what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import resource
+import socket
+import ssl
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from PIL import Image
+
+from tests.secure import AUTHORITY, SecureServer
+from tests.server import Reply, Server, json_reply
+from ttapi_nb import Client, NotSentError, SettingsError, loop
+from ttapi_nb.download import download
+from ttapi_nb.network import tls, ways
+
+KEY = "test-key-0123456789"
+PASSWORD = "pass-w0rd-of-the-proxy"
+VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever runs the tests may have proxies and certificates of their own."""
+    for name in (*VARIABLES, *map(str.lower, VARIABLES), "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+        monkeypatch.delenv(name, raising=False)
+    yield
+    tls._KNOWN.clear()
+
+
+def send(base_url: str, photo: Image.Image, **settings: object) -> bytes | None:
+    """One edit's first result, from that address."""
+    client = Client(KEY, base_url=base_url, timeout=20, **settings)  # type: ignore[arg-type]  # they vary
+    return client.images.edit(image=photo, prompt="x").data[0].data
+
+
+BROKEN = [
+    ("ALL_PROXY", "socks5://127.0.0.1:1080", r"ALL_PROXY names a SOCKS proxy.*pip install"),
+    ("HTTPS_PROXY", "http://[::1", "What HTTPS_PROXY names is not a proxy's address"),
+    ("https_proxy", "garbage here", "What https_proxy names is not a proxy's address"),
+    ("ALL_PROXY", "gopher://x:1", "ALL_PROXY names a proxy of a kind"),
+    ("SSL_CERT_FILE", "/nowhere/ca.pem", "SSL_CERT_FILE names '/nowhere/ca.pem'"),
+    ("SSL_CERT_DIR", "/nowhere", "SSL_CERT_DIR names '/nowhere'"),
+    ("SSLKEYLOGFILE", "/nowhere/keys", "SSLKEYLOGFILE names '/nowhere/keys'"),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "said"), BROKEN)
+def test_nothing_leaves_with_a_broken_environment(
+    server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
+) -> None:
+    """What would fail once a result is fetched is found before its request leaves, for a near service too."""
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    for base_url in (server.url, "https://api.example.com/v1"):
+        with pytest.raises(NotSentError, match=rf"Nothing was sent or billed\. {said}"):
+            send(base_url, photo)
+    assert server.connections == 0
+
+
+@pytest.mark.parametrize(("variable", "value"), [case[:2] for case in BROKEN])
+def test_offline_touches_none_of_it(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """An answer of this process needs no proxy and no certificate, whatever the environment says, nor its results."""
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    made: list[object] = []
+    monkeypatch.setattr(tls, "_made", lambda *names: made.append(names))
+    client = Client.offline(fill=lambda *given: given[0])
+    size = {"size": "256x256", "model": "dall-e-2"}
+    (item,) = client.images.edit(image=photo, prompt="x", **size).data  # type: ignore[arg-type]  # the fields
+    assert item.data is not None
+    inner = httpx.MockTransport(lambda request: httpx.Response(200, stream=httpx.ByteStream(b"picture")))
+    near = "http://embedded.invalid"
+    assert loop.call(download(f"{near}/a", public_only=True, own=near, transport=inner)) == b"picture"
+    assert made == []
+
+
+def test_a_certificate_that_is_not_trusted(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A company's own certificate is named with what to do, nothing is sent, and SSL_CERT_FILE mends it."""
+    with SecureServer() as server:
+        with pytest.raises(
+            NotSentError, match=r"certificate of 127\.0\.0\.1 was not accepted.*SSL_CERT_FILE"
+        ):
+            send(server.url, photo)
+        assert server.requests == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(AUTHORITY))
+        server.answer = json_reply({"data": [{"url": f"{server.origin}/a.png"}]})
+        server.routes["/a.png"] = Reply(200, b"picture")
+        assert send(server.url, photo) == b"picture"
+        # For another name the same certificate is none.
+        with pytest.raises(NotSentError, match=r"certificate of localhost .*SSL_CERT_FILE says whose"):
+            send(server.url.replace("127.0.0.1", "localhost"), photo)
+
+
+def test_a_proxy_that_wants_a_password(
+    server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A proxy's 407 is said to be the proxy's, nothing was sent, and its password is nowhere to be read."""
+    caplog.set_level("DEBUG")
+    server.answer = Reply(407)
+    named = server.origin.replace("//", f"//me:{PASSWORD}@")
+    for variable, base_url in (
+        ("HTTPS_PROXY", "https://api.example.com/v1"),
+        ("http_proxy", "http://api.example.com/v1"),
+    ):
+        monkeypatch.setenv(variable, named)
+        with pytest.raises(NotSentError, match=rf"{variable} names wants a user name .*HTTP 407") as caught:
+            send(base_url, photo, allow_http=True)
+        assert PASSWORD not in str(caught.value) + caplog.text
+    assert [request.method for request in server.requests] == ["CONNECT", "POST"]
+    assert all(request.get("Proxy-Authorization") for request in server.requests)
+
+
+def test_a_service_that_answers_407_itself(server: Server, photo: Image.Image) -> None:
+    """Without a proxy a 407 is the service's answer, as any other."""
+    server.answer = Reply(407)
+    with pytest.raises(Exception, match="407") as caught:
+        send(server.url, photo)
+    assert not isinstance(caught.value, NotSentError)
+
+
+def test_a_proxy_that_is_not_there(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no line to the proxy is made the variable is named, and how to do without."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    with pytest.raises(NotSentError, match=r"through the proxy that HTTPS_PROXY names.*NO_PROXY"):
+        send("https://api.example.com/v1", photo)
+
+
+def test_a_name_that_is_not_known(photo: Image.Image) -> None:
+    """A name without an address is named, with nothing sent."""
+    with pytest.raises(NotSentError, match=r"address of nowhere\.invalid could not be found"):
+        send("https://nowhere.invalid/v1", photo)
+
+
+def test_a_service_that_speaks_no_tls(server: Server, photo: Image.Image) -> None:
+    """Where https is asked for and not spoken nothing was sent."""
+    with pytest.raises(NotSentError, match="othing was sent or billed"):
+        send(server.url.replace("http:", "https:"), photo)
+    assert server.requests == []
+
+
+def test_too_many_open_files(server: Server, photo: Image.Image) -> None:
+    """Where no file can be opened any more that is said, and nothing was sent."""
+    send(server.url, photo)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # What is closed in between would be told of by reading source files.
+    gc.collect()
+    try:
+        # The three that there are always are open, so there is no number left.
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
+        with pytest.raises(NotSentError, match="Too many files are open"):
+            send(server.url, photo)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert len(server.posts) == 1
+
+
+def test_the_context_is_made_once_and_not_on_the_loop(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Certificates are read once for one environment, by a thread that has nothing else to do."""
+    made: list[bool] = []
+    really = tls._made
+
+    def watched(file: str, folder: str, keylog: str) -> ssl.SSLContext:
+        made.append(loop.is_here())
+        return really(file, folder, keylog)
+
+    monkeypatch.setattr(tls, "_made", watched)
+    monkeypatch.setenv("SSL_CERT_FILE", str(AUTHORITY))
+    with SecureServer() as server:
+        server.answer = json_reply({"data": [{"url": f"{server.origin}/a.png"}]})
+        server.routes["/a.png"] = Reply(200, b"picture")
+        for _ in range(2):
+            assert send(server.url, photo) == b"picture"
+    assert made == [False]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "Too many files are open"),
+        (OSError(errno.ENFILE, "Too many open files in system"), "Too many files are open"),
+        (socket.gaierror(socket.EAI_NONAME, "not known"), "could not be found"),
+        (ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong"), "No secure line"),
+        (ssl.SSLCertVerificationError(1, "self-signed"), "certificate of api.example.com was not accepted"),
+        (ImportError("no", name="socksio"), "socksio"),
+        (httpx.InvalidURL("x"), "base_url"),
+    ],
+)
+def test_told(error: Exception, said: str) -> None:
+    """Each known cause is a sentence, also below the errors of others, and an unknown one is left to the caller."""
+    url = httpx.URL("https://api.example.com/v1")
+    above = httpx.ConnectError("x")
+    above.__cause__ = error
+    for one in (error, above):
+        if one is error or not isinstance(error, ImportError | httpx.InvalidURL):
+            found = ways.told(one, url)
+            assert isinstance(found, NotSentError)
+            assert said in str(found)
+    assert ways.told(ValueError("x"), url) is None
+
+
+def test_a_way_needs_a_setting_that_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever asks for a way gets the error of settings, and where nothing is secured no certificate is read."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    with pytest.raises(SettingsError, match="SSL_CERT_FILE"):
+        ways.way_to(httpx.URL("https://api.example.com"))
+    asyncio.run(ways.way_to(httpx.URL("http://api.example.com")).aclose())
