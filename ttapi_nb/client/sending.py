@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -120,13 +120,9 @@ async def fetch(settings: Settings, url: str) -> bytes:
         url,
         public_only=True,
         own=httpx.URL(settings.base_url),
-        fetch_from=_fetch_from(settings),
+        fetch_from=settings.fetch_from,
         transport=transport,
     )
-
-
-def _fetch_from(settings: Settings) -> Sequence[str]:
-    return tuple(getattr(settings, "fetch_from", ()))
 
 
 def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
@@ -135,13 +131,10 @@ def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
     url = httpx.URL(settings.base_url)
     if settings.secret is None:
         raise AssertionError("a client of the network has a key")
-    return KeyTransport(
-        network_transport(url, _fetch_from(settings)),
-        url,
-        settings.secret,
-        settings.auth_header,
-        settings.auth_scheme,
-    )
+    way = network_transport(url, settings.fetch_from)
+    if settings.login is not None:
+        way = KeyTransport(way, url, settings.login, "Authorization", "Basic")
+    return KeyTransport(way, url, settings.secret, settings.auth_header, settings.auth_scheme)
 
 
 async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], Awaitable[None]]) -> _Reply:

@@ -125,7 +125,9 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._restored = LateWords(self._arrange)
         self.status = StatusLine()
         self.viewer = ResultViewer()
-        self.history = HistoryPanel(self._log, self.restore_run, lambda: (self.client.core.address,))
+        self.history = HistoryPanel(
+            self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
+        )
         super().__init__(self._arranged(client is None and self.client.is_offline))
         self.add_class("ttapi-editor")
         self._link()
@@ -193,6 +195,10 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._service.say(f"{self.client.words} {words}", tone)
         if self._key_opener is not None:
             self._key_opener.value, self._key_opener.description = False, "Use another key"
+
+    def _trusted(self) -> tuple[str, ...]:
+        """The origins that results may be fetched from besides public ones."""
+        return self.client.core.address, *self.client.core.fetch_from
 
     def _log(self) -> RunLog:
         # Here, not above: an editor is shown sooner without it.
