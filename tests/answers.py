@@ -109,7 +109,9 @@ BODIES: dict[str, Callable[[Any], bytes]] = {
     "script": lambda value: b")]}',\n" + json.dumps(value).encode(),
     "page": lambda value: b"<html><style>a{b:c}</style><pre>" + json.dumps(value).encode() + b"</pre></html>",
     "NUL behind": lambda value: json.dumps(value).encode() + b"\0\0",
-    "lines of JSON": lambda value: b'{"progress": 0.5}\n' + json.dumps(value).encode() + b'\n{"done": true}\n',
+    "lines of JSON": lambda value: (
+        b'{"progress": 0.5}\n' + json.dumps(value).encode() + b'\n{"done": true}\n'
+    ),
     "events": lambda value: (
         b"retry: 3000\nid: null\nevent: image_edit.completed\ndata: "
         + json.dumps(value).encode()
