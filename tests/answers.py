@@ -170,12 +170,14 @@ def mutated(chance: random.Random) -> Answer:
     def draw(table: dict[str, Any], usual: str) -> str:
         return usual if chance.random() < 0.2 else chance.choice(list(table))
 
+    body = draw(BODIES, "JSON")
     return answer(
-        draw(ITEMS, "b64_json"),
+        # A page may show pictures of its own, under any name but this.
+        "b64_json" if body == "page" else draw(ITEMS, "b64_json"),
         draw(WRITTEN, "plain"),
         draw(ENVELOPES, "plain"),
         draw(ERRORS, "none"),
-        draw(BODIES, "JSON"),
+        body,
         status=200 if chance.random() < 0.4 else chance.choice(STATUSES),
         seeds=tuple(chance.sample(range(10**6), chance.choice((1, 1, 2, 4)))),
         kind=chance.choice(list(FORMATS)),

@@ -61,7 +61,8 @@ def outcomes(count: int, seed: int, each: int = EACH) -> tuple[Counter[str], lis
     chance = random.Random(seed)
     found: Counter[str] = Counter()
     lost: list[str] = []
-    with Server() as server, Client("sk-test-0123456789", base_url=server.url, timeout=PATIENCE) as client:
+    with Server() as server:
+        client = Client("sk-test-0123456789", base_url=server.url, timeout=PATIENCE)
         for number in range(count):
             answer = mutated(chance)
             ways = [lambda answer=answer: read(answer, chance.choice((1000, 4096, 10**6)))]
@@ -86,8 +87,8 @@ def main(count: int = ANSWERS, seed: int = SEED) -> int:
     for how in lost[:20]:
         print(how)
     print(
-        f"{count} mutated answers (seed {seed}), one of {EACH} also over a socket: {json.dumps(dict(sorted(found.items())))}"
-        f" - {'none was lost or called refused' if not lost else f'{len(lost)} WERE LOST'}"
+        f"{count} mutated answers (seed {seed}), one of {EACH} also over a socket: "
+        f"{json.dumps(dict(sorted(found.items())))} - {'none was lost or called refused' if not lost else f'{len(lost)} WERE LOST'}"
     )
     return 1 if lost else 0
 

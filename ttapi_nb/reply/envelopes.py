@@ -21,7 +21,7 @@ MOST_DEPTH, MOST_NODES, MOST_FOUND = 16, 400_000, 10_000
 LEAST_LETTERS = 100
 # Where results are; an address counts in these only.
 CONTAINERS = (
-    "data", "images", "image", "output", "outputs", "result", "results", "urls", "image_urls", "content",
+    "data", "values", "images", "image", "output", "outputs", "result", "results", "urls", "image_urls", "content",
     "response", "choices", "artifacts", "generated_images", "predictions", "files", "items",
 )  # fmt: skip
 ADDRESSES = ("url", "image_url", "imageUrl", "uri", "href", "download_url", "file_url", "signed_url")

@@ -36,7 +36,6 @@ NO_ERROR = (
     "",
     "none",
     "null",
-    "no",
     "no error",
     "false",
     "0",
@@ -165,8 +164,8 @@ def parse(
     """The JSON object in a response's body, or None where it is something else.
 
     What stands before and after it is passed over, and of several values, as a stream's events, those that hold
-    pictures are put together: `{"data": [...]}`. Where a word of `pictures` stands for a picture, that takes its place
-    (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key could stand in them
+    pictures are put together: `{"values": [...], "error": …}`. Where a word of `pictures` stands for a picture, that
+    takes its place (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key could stand in them
     by chance, and so are addresses, which would lead nowhere: those are `Address`, which shows itself without the key.
     """
     if sum(map(body.count, MARKS)) > MOST_MARKS:
@@ -192,7 +191,10 @@ def parse(
         return values[0]
     # A page shows pictures that are no results.
     page = text[:PAGE_HEAD].lstrip().startswith("<") and '"b64_json"' not in text
-    return {"data": values} if values and not page and search(values, sure=True).items else None
+    if page or not values or not search(values, sure=True).items:
+        return None
+    errors = (value.get("error") or value.get("message") for value in values if _is_error(value))
+    return {"values": values, "error": next(errors, None)}
 
 
 class _Hook:
@@ -260,6 +262,10 @@ def _error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
     if reply.get("status") == "FAILED":
         return {"message": str(reply.get("message") or ""), "code": None, "param": None}
     return None
+
+
+def _is_error(value: Any) -> bool:
+    return isinstance(value, dict) and _error_in(value) is not None
 
 
 def _speaks(value: object) -> bool:
