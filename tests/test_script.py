@@ -251,7 +251,7 @@ def test_clients(monkeypatch: pytest.MonkeyPatch, photo: Image.Image) -> None:
                 timeout=60,
             ),
             'client = tt.Client(base_url="https://gate.example/v1", wire="multipart", '
-            'auth_header="X-Key", auth_scheme="Bearer", timeout=60, fetch_from=["http://10.0.0.5:9000"], '
+            'auth_header="X-Key", auth_scheme="Bearer", timeout=60, fetch_from=[\'http://10.0.0.5:9000\'], '
             "send_mode=True)",
         ),
         (

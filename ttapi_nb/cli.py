@@ -71,7 +71,9 @@ def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         return _fail('JupyterLab is not installed. Install it with: pip install "ttapi-nb[lab]"')
     if given.notebook is not None and not Path(given.notebook).is_file():
-        return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
+        # What does not end like a notebook may be a key.
+        name = repr(given.notebook) if given.notebook.endswith(".ipynb") else "of that name"
+        return _fail(f"There is no notebook {name}. Check the name and the folder you are in.")
     if given.offline:
         os.environ["TTAPI_OFFLINE"] = "1"
     notebook = _opened_on(Path(given.notebook).resolve()) if given.notebook is not None else []

@@ -86,7 +86,9 @@ def check_address(base_url: object) -> Address:
         login = None
         if url.userinfo:
             login = Secret(base64.b64encode(unquote_to_bytes(url.userinfo)).decode())
-        bare = str(url.copy_with(username=None, password=None)) if login is not None else plain
+        bare = (
+            plain if login is None and plain.isascii() else str(url.copy_with(username=None, password=None))
+        )
     except (httpx.InvalidURL, ValueError, TypeError):
         # Not with that error's words, which repeat the address.
         pass
