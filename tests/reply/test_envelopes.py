@@ -1,4 +1,4 @@
-"""Paid pictures are read whatever envelope, base64, status or error words they come in, and no junk is taken for one."""
+"""Paid pictures are read in whatever envelope, base64 and status they come, and no junk is taken for one."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_an_error_that_says_nothing_refuses_nothing(error: str) -> None:
         {"error": "no", "request": {"images": [{"image_url": f"data:image/png;base64,{TEXT}"}]}},
         {"error": "no", "data": [{"b64_json": "none"}]},
         {"error": "no", "data": [], "id": "iVBOR", "token": base64.b64encode(bytes(300)).decode()},
-        {"status": "FAILED", "message": f"base64,{TEXT[:20]} is no picture"},
+        {"status": "FAILED", "message": f"Invalid image: data:image/png;base64,{TEXT}"},
         {"status": "FAILED", "error": {}},
     ],
 )
@@ -118,7 +118,8 @@ def test_no_picture_is_no_picture(value: dict[str, Any]) -> None:
 
 def test_a_page_with_a_logo_is_no_answer() -> None:
     """A gateway's page that shows a picture is refused or unknown by its status as ever."""
-    page = f'<html><script>x={{"logo": "data:image/png;base64,{TEXT}"}}</script><img src="data:image/png;base64,{TEXT}">'
+    logo = f"data:image/png;base64,{TEXT}"
+    page = f'<html><script>x={{"logo": "{logo}"}}</script><img src="{logo}">'
     with pytest.raises(RefusedError):
         understood(page.encode(), 403)
     with pytest.raises(UnknownOutcomeError):
