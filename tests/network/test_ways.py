@@ -61,7 +61,7 @@ def test_nothing_leaves_with_a_broken_environment(
     monkeypatch.setenv(variable, value)
     monkeypatch.setitem(sys.modules, "socksio", None)
     for base_url in (server.url, "https://api.example.com/v1"):
-        with pytest.raises(NotSentError, match=rf"Nothing was sent or billed\. {said}"):
+        with pytest.raises(NotSentError, match=rf"{said}.*nothing was sent or billed"):
             send(base_url, photo)
     assert server.connections == 0
 
@@ -146,7 +146,7 @@ def test_a_name_that_is_not_known(photo: Image.Image) -> None:
 
 def test_a_service_that_speaks_no_tls(server: Server, photo: Image.Image) -> None:
     """Where https is asked for and not spoken nothing was sent."""
-    with pytest.raises(NotSentError, match="othing was sent or billed"):
+    with pytest.raises(NotSentError, match="nothing was sent or billed"):
         send(server.url.replace("http:", "https:"), photo)
     assert server.requests == []
 

@@ -174,7 +174,7 @@ def told(error: BaseException, url: httpx.URL) -> NotSentError | None:
     Only for what went wrong before a request's first byte left.
     """
     why = reason(error, url)
-    return NotSentError(f"Nothing was sent or billed. {why}") if why else None
+    return NotSentError(f"{why} So nothing was sent or billed.") if why else None
 
 
 def reason(error: BaseException, url: httpx.URL) -> str:
