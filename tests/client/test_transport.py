@@ -190,6 +190,27 @@ def test_what_others_log_is_left_alone(caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
+def test_a_socks_proxys_password_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The line that tells of a SOCKS proxy loses all but what happened: its password stands there."""
+
+    async def log() -> None:
+        logging.getLogger("httpcore.socks").debug(
+            "setup_socks5_connection.started stream=<x> auth=(b'me', b's3cr3t')"
+        )
+
+    caplog.set_level(logging.DEBUG, logger="httpcore")
+    loop.call(log())
+    assert [record.getMessage() for record in caplog.records] == ["setup_socks5_connection.started"]
+
+
+def test_results_are_fetched_from_an_address() -> None:
+    """What `fetch_from` names is looked at before a request leaves too, and is to be an address."""
+    own = httpx.URL("http://127.0.0.1:9/v1")
+    with pytest.raises(NotSentError, match=r"fetch_from.*nothing was sent or billed"):
+        network_transport(own, ["http://[::1"])
+    asyncio.run(network_transport(own, ["http://10.0.0.5:9000"]).aclose())
+
+
 def test_a_service_that_quotes_the_key_beside_the_status(
     server: Server, photo: Image.Image, caplog: pytest.LogCaptureFixture
 ) -> None:

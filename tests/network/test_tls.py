@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import ssl
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from tests.secure import AUTHORITY, FIXTURES
 from ttapi_nb.errors import SettingsError
+from ttapi_nb.network import tls
 from ttapi_nb.network.tls import named_certificates, secure_context
+from ttapi_nb.network.ways import way_to
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +98,32 @@ def test_keys_are_logged_where_that_is_asked_for(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setenv("SSLKEYLOGFILE", str(name))
         with pytest.raises(SettingsError, match=r"SSLKEYLOGFILE names .*can't be written.*unset it"):
             secure_context()
+
+
+@pytest.mark.parametrize("platform", ["win32", "darwin"])
+def test_systems_that_keep_certificates_elsewhere(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    """Where certificates are no files the system itself is asked whom it believes."""
+    monkeypatch.setitem(sys.modules, "truststore", SimpleNamespace(SSLContext=ssl.SSLContext))
+    context = tls._system(platform)
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    # Nothing of this machine's files was read.
+    assert context.cert_store_stats()["x509"] == 0
+
+
+def test_a_machine_without_certificates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A bare container, which has no certificates of its own, believes those that come with certifi."""
+    monkeypatch.setattr(tls, "BUNDLES", ())
+    # OpenSSL's own defaults, which name nothing then.
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert tls._system("linux").cert_store_stats()["x509_ca"] > 50
+
+
+def test_a_damaged_bundle_of_the_system(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the system's own certificates can't be read that is an error of ours too."""
+    bundle = tmp_path / "bundle.crt"
+    bundle.write_text("junk")
+    monkeypatch.setattr(tls, "BUNDLES", (str(bundle),))
+    tls._KNOWN.clear()
+    with pytest.raises(SettingsError, match="network could not be set up"):
+        way_to(httpx.URL("https://api.example.com"))

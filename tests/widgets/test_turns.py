@@ -11,6 +11,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server, json_reply, pictures
+from ttapi_nb.network import ways
 from ttapi_nb.widgets.turns import Turns
 
 
@@ -62,8 +63,12 @@ def test_a_stroke_that_cancels(busy: tt.ImageEditor) -> None:
     assert busy.mask.marks
 
 
-def test_a_photo_from_the_web_in_mid_run(busy: tt.ImageEditor, server: Server, photo: Image.Image) -> None:
+def test_a_photo_from_the_web_in_mid_run(
+    busy: tt.ImageEditor, server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A photo from an address is opened while a run is under way, and shown."""
+    # No public address is on this machine, so one of its own stands in.
+    monkeypatch.setattr(ways, "is_public", lambda address: True)
     data = tt.open_image(photo.resize((32, 32))).file().data
     server.routes["/a.png"] = Reply(200, data, mime="image/png")
     in_time(lambda: busy.drawer.show_both(f"{server.origin}/a.png"))

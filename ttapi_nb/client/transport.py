@@ -116,7 +116,9 @@ def network_transport(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> ht
         return way
     except SettingsError as error:
         problem = str(error)
-    raise NotSentError(f"Nothing was sent or billed. {problem}")
+    except httpx.InvalidURL:
+        problem = "One of the addresses that fetch_from names is none: write it as in http://10.0.0.5:9000."
+    raise NotSentError(f"{problem} So nothing was sent or billed.")
 
 
 def is_loopback(url: httpx.URL) -> bool:

@@ -80,8 +80,7 @@ def _not_set_up(error: Exception, proxy: Proxy | None) -> str:
 
 async def look_up(host: str, port: int) -> Sequence[str]:
     """The addresses of a host, as the system knows them."""
-    # As bytes: Python would read a name with other than English letters by an older rule than httpx does.
-    found = await asyncio.get_running_loop().getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(entry[4][0]) for entry in found]
 
 
@@ -174,7 +173,7 @@ def told(error: BaseException, url: httpx.URL) -> NotSentError | None:
     Only for what went wrong before a request's first byte left.
     """
     why = reason(error, url)
-    return NotSentError(f"Nothing was sent or billed. {why}") if why else None
+    return NotSentError(f"{why} So nothing was sent or billed.") if why else None
 
 
 def reason(error: BaseException, url: httpx.URL) -> str:
