@@ -19,6 +19,7 @@ help:
 	@echo "make check   ruff and mypy"
 	@echo "make bench   run the benchmarks"
 	@echo "make trust   run the trust runs, which take too long for CI"
+	@echo "make lock    renew requirements-lock.txt, by which tests and CI install (needs uv)"
 	@echo "make clean   remove .venv and all that the others made"
 	@echo
 	@echo "The first run makes .venv from $(PYTHON); for another Python: make lab PYTHON=python3.12"
@@ -60,6 +61,16 @@ bench: .venv/installed-test
 trust: .venv/installed-test
 	$(call run_scripts,tests/trust)
 
+# The build's own tools are in it too: nothing that CI runs comes unchecked. Look through the difference before a commit.
+.PHONY: lock
+lock:
+	printf '%s\n' 'hatchling>=1.27' editables | uv pip compile pyproject.toml - --extra test --upgrade --quiet \
+	    --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	    --generate-hashes --no-emit-index-url --no-annotate --no-header --output-file requirements-lock.new
+	{ echo '# What tests and CI install on Linux x86_64 with Python 3.11, each file by its hash. Renewed by: make lock'; \
+	    cat requirements-lock.new; } >requirements-lock.txt
+	rm requirements-lock.new
+
 .PHONY: clean
 clean:
 	rm -rf .venv build dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -71,9 +82,16 @@ clean:
 	@$(BIN)/python -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
-.venv/installed-test: .venv/bin/python pyproject.toml
+# The lock holds for one platform and one Python. Others take what pyproject.toml allows.
+.venv/installed-test: .venv/bin/python pyproject.toml requirements-lock.txt
 	@echo "Installing ttapi_nb and what its tests need into .venv; the first time takes a few minutes."
-	@$(BIN)/python -m pip install --quiet --editable ".[test]"
+	@if $(BIN)/python -c 'import platform, sys; sys.exit((sys.platform, platform.machine(), sys.version_info[:2], \
+	    sys.implementation.name) != ("linux", "x86_64", (3, 11), "cpython"))'; then \
+	    $(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-lock.txt \
+	        && $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	else \
+	    $(BIN)/python -m pip install --quiet --editable ".[test]"; \
+	fi
 	@touch $@ .venv/installed-lab
 
 # Debian keeps ensurepip in a package of its own. Without it `venv` can make no pip, but the pip outside can.

@@ -6,6 +6,7 @@ import base64
 import json
 import random
 from collections.abc import Callable
+from functools import partial
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,10 +46,16 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 }
 """How base64 is written; each takes it in the usual form."""
 
+
+
+def _named(name: str, value: Any, **more: Any) -> dict[str, Any]:
+    return {name: value, **more}
+
+
 ITEMS: dict[str, Callable[[str], Any]] = {
     "b64_json": lambda text: {"b64_json": text, "revised_prompt": "nicer"},
     **{
-        name: lambda text, name=name: {name: text, "seed": 7}
+        name: partial(_named, name, seed=7)
         for name in ("b64", "base64", "image", "image_base64", "url", "bytesBase64Encoded", "some_new_name")
     },
     "image_url": lambda text: {"image_url": f"data:image/png;base64,{text.rsplit('base64,', 1)[-1]}"},
@@ -69,7 +76,7 @@ ENVELOPES: dict[str, Callable[[list[Any]], Any]] = {
     "one object": lambda items: {"data": items[0] if len(items) == 1 else items},
     "an object by number": lambda items: {"data": {str(at): item for at, item in enumerate(items)}},
     **{
-        name: lambda items, name=name: {name: items}
+        name: partial(_named, name)
         for name in ("images", "output", "outputs", "result", "results", "artifacts")
     },
     "one result": lambda items: {"result": items[0] if len(items) == 1 else {"images": items}},
