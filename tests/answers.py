@@ -6,7 +6,6 @@ import base64
 import json
 import random
 from collections.abc import Callable
-from functools import partial
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +30,10 @@ def _url_safe(text: str) -> str:
     return text.replace("+", "-").replace("/", "_")
 
 
+def _under(name: str, beside: str) -> Callable[[Any], Any]:
+    return lambda value: {name: value, beside: 7}
+
+
 WRITTEN: dict[str, Callable[[str], str]] = {
     "plain": lambda text: text,
     "lines": _lines,
@@ -46,16 +49,10 @@ WRITTEN: dict[str, Callable[[str], str]] = {
 }
 """How base64 is written; each takes it in the usual form."""
 
-
-
-def _named(name: str, value: Any, **more: Any) -> dict[str, Any]:
-    return {name: value, **more}
-
-
 ITEMS: dict[str, Callable[[str], Any]] = {
     "b64_json": lambda text: {"b64_json": text, "revised_prompt": "nicer"},
     **{
-        name: partial(_named, name, seed=7)
+        name: _under(name, "seed")
         for name in ("b64", "base64", "image", "image_base64", "url", "bytesBase64Encoded", "some_new_name")
     },
     "image_url": lambda text: {"image_url": f"data:image/png;base64,{text.rsplit('base64,', 1)[-1]}"},
@@ -76,8 +73,7 @@ ENVELOPES: dict[str, Callable[[list[Any]], Any]] = {
     "one object": lambda items: {"data": items[0] if len(items) == 1 else items},
     "an object by number": lambda items: {"data": {str(at): item for at, item in enumerate(items)}},
     **{
-        name: partial(_named, name)
-        for name in ("images", "output", "outputs", "result", "results", "artifacts")
+        name: _under(name, "id") for name in ("images", "output", "outputs", "result", "results", "artifacts")
     },
     "one result": lambda items: {"result": items[0] if len(items) == 1 else {"images": items}},
     "nested": lambda items: {"body": {"response": {"payload": {"results": {"data": items}}}}},

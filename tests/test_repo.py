@@ -66,7 +66,9 @@ def test_the_lock_is_whole() -> None:
 
     assert names <= set(locked), "renew it with: make lock"
     for line in locked.values():
-        assert re.fullmatch(r"[\w.\[\]-]+==[\w.+!]+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), line
+        assert re.fullmatch(r"[\w.\[\]-]+==[\w.+!]+(\s*;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*", line), (
+            line
+        )
 
 
 def test_actions_are_pinned() -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import pickle
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.answers import (
     BODIES,
@@ -20,8 +23,11 @@ from tests.answers import (
     answer,
     picture,
 )
+from tests.server import encoded
 from tests.trust.answers import came, outcomes, read
-from ttapi_nb import ImagesResponse, RefusedError, UnknownOutcomeError, loop
+from ttapi_nb import DownloadError, ImagesResponse, RefusedError, ResultError, UnknownOutcomeError, loop
+from ttapi_nb.client.secret import Secret
+from ttapi_nb.reply.addresses import shown
 from ttapi_nb.reply.meaning import interpret, parse
 from ttapi_nb.reply.responses import counted, read_response
 
@@ -190,6 +196,51 @@ def test_deep_replies_cost_an_error_of_ours(deep: bytes) -> None:
     """A reply of any depth is not understood, and that is all."""
     with pytest.raises(UnknownOutcomeError):
         understood(deep)
+
+
+def test_a_picture_of_too_many_pixels_keeps_its_bytes() -> None:
+    """A picture bomb says how large it is before it is opened, and its bytes are kept."""
+    bomb = encoded(Image.new("1", (8000, 8000)))
+    (item,) = understood({"data": [{"b64_json": base64.b64encode(bomb).decode()}]}).data
+    assert item.data == bomb
+    with pytest.raises(ResultError, match=r"more than 33 million pixels.*pixel_cap"):
+        _ = item.image
+
+
+@pytest.mark.parametrize("key", ["x", "test", "a.1", "sk-long-0123456789"])
+def test_an_address_is_used_as_it_is_and_shown_without_the_key(key: str) -> None:
+    """Whatever key stands in a result's address, it is asked for unchanged; a long key is in nothing that shows it."""
+    address = f"https://test.example/a.1?x={key}&y=3"
+    scrub = Secret(key).scrub
+    for value in ({"data": [{"url": address}]}, {"images": [address]}, {"image_url": {"url": address}}):
+        parsed = parse(json.dumps(value).encode(), scrub)
+        (item,) = loop.call(read_response(interpret(200, parsed), offline=False, fetch=_no)).data
+        assert item.url == address
+        assert item.data == address.encode()
+        hidden = [
+            repr(item.url),
+            repr(parsed),
+            shown(item.url or ""),
+            repr(pickle.loads(pickle.dumps(item.url))),
+        ]
+        assert all((key in text) == (len(key) < 8) for text in hidden)
+
+
+@pytest.mark.parametrize("key", ["sk-long-0123456789"])
+def test_a_problem_in_fetching_shows_no_key(key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What went wrong with such an address, and what httpx logs of it, are told without the key."""
+
+    async def fails(url: str) -> bytes:
+        logging.getLogger("httpx").info("GET %s", url)
+        raise DownloadError(f"{url} could not be fetched.")
+
+    parsed = parse(json.dumps({"data": [{"url": f"https://a.example/{key}"}]}).encode(), Secret(key).scrub)
+    with caplog.at_level(logging.INFO, "httpx"):
+        (item,) = loop.call(read_response(interpret(200, parsed), offline=False, fetch=fails)).data
+    assert "https://a.example/[key]" in item.problem
+    assert "https://a.example/[key]" in caplog.text
+    assert key not in item.problem + caplog.text + repr(item)
+    assert not logging.getLogger("httpx").filters
 
 
 def test_sixty_mutated_answers() -> None:

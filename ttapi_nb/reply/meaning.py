@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -30,6 +31,8 @@ MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
 BEGINS, MOST_FAILURES = re.compile(r"[{\[]"), 200
 # The lines of an event stream (HTML Standard, server-sent events), but for what they carry.
 EVENT = re.compile(r"^(?:data:|(?:event|id|retry)?:.*$)", re.MULTILINE)
+# What an answer may have lost at its end, and what may stand there in its place.
+ENDS, LOOSE = ("]", "}", "]}", "}]}"), " ,}\0\r\n\t"
 TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 LONGEST_MESSAGE = 10_000
 NO_ERROR = (
@@ -182,16 +185,13 @@ def parse(
         values, alone = [hook.kept("data", reply)], False
     except (ValueError, RecursionError):
         values, alone = _values(text, decoder)
-        if TEXT_IN_TEXT in text and not search(values, sure=True).items:
-            # An answer that was put into another one as a text, and that lost its end.
-            bare = text.replace(r"\"", '"').replace(r"\\", "\\")
-            more = _values(bare, decoder)[0]
-            if search(more, sure=True).items:
-                values, alone = more, False
+        if not search(values, sure=True).items:
+            more = _mended_values(text, decoder)
+            values, alone = (more, False) if search(more, sure=True).items else (values, alone)
     if alone and isinstance(values[0], dict):
         return values[0]
     # A page shows pictures that are no results.
-    page = text[:PAGE_HEAD].lstrip().startswith("<") and '"b64_json"' not in text
+    page = text[:PAGE_HEAD].lstrip().startswith("<") and "b64_json" not in text
     if page or not values or not search(values, sure=True).items:
         return None
     errors = (value.get("error") or value.get("message") for value in values if _is_error(value))
@@ -228,6 +228,15 @@ def _text(body: bytes | bytearray) -> str:
     if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return body.decode("utf-16", "replace")
     return body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+
+
+def _mended_values(text: str, decoder: json.JSONDecoder) -> list[Any]:
+    """The values in an answer that lost its end, or that stands in another one as a text and lost its end there."""
+    if text.lstrip()[:1] in ("{", "["):
+        for end in ENDS:
+            with contextlib.suppress(ValueError, RecursionError):
+                return [decoder.decode(text.rstrip(LOOSE) + end)]
+    return _values(text.replace(r"\"", '"').replace(r"\\", "\\"), decoder)[0] if TEXT_IN_TEXT in text else []
 
 
 def _values(text: str, decoder: json.JSONDecoder) -> tuple[list[Any], bool]:
