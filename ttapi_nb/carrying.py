@@ -43,6 +43,7 @@ from .runlog import RunLog, State
 
 if TYPE_CHECKING:
     from .client.core import Core
+    from .rawanswers import RawAnswer
     from .reply import ImagesResponse
     from .runs import Result, Run
 
@@ -103,6 +104,10 @@ class Carrier:
         self._lane = loop.lane()
         self._task: Future[None] | None = None
         self._step: Step | None = None
+        # What came for it, until that is in the log.
+        self._raw: RawAnswer | None = None
+        if run.log is not None and not core.offline:
+            self._raw = core.raw(run.log.folder, run.id)
         # What `withdraw` and `left` decide on, under the run's guard.
         self.withdrawn = False
         self._left_at: float | None = None
@@ -148,7 +153,12 @@ class Carrier:
         end: _End | None = None
         try:
             response = await self._core.send(
-                self.run.request, check=False, on_sent=self.left, on_busy=self.refused, on_answer=self.arrived
+                self.run.request,
+                check=False,
+                on_sent=self.left,
+                on_busy=self.refused,
+                on_answer=self.arrived,
+                raw=self._raw,
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
@@ -204,6 +214,10 @@ class Carrier:
 
     async def arrived(self, response: ImagesResponse) -> None:
         """Keep an answer, whose results may yet have to be fetched: it is paid for, so that comes first."""
+        await self._kept(response)
+
+    async def _kept(self, response: ImagesResponse) -> bool:
+        """Whether the log has it now."""
         run = self.run
         run.response = response
         run.cost = await self._cost_of(response)
@@ -212,10 +226,13 @@ class Carrier:
                 await self._write(partial(_store, run.id, response, run.cost), run.log)
             except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
                 run._add_note(f"{_said(error)} The results are here, but not in the log: save them.")
+                return False
+        return True
 
     async def answered(self, response: ImagesResponse) -> None:
         """All of its answer is here."""
-        await self.arrived(response)
+        if await self._kept(response) and self._raw is not None and response.is_whole:
+            await loop.in_thread(self._raw.understood)
         self.run._add_note(response.note)
         self._step = await loop.heavy(partial(self._made_by, response.offline))
 

@@ -19,15 +19,31 @@ from pathlib import Path
 
 from .files import close_to_others, make_private_folder, new_private_file, sync_folder
 from .logchecks import HASH, MARK, PART
+from .rawanswers import FOLDER as ANSWERS
 
-__all__ = ["ALIVE", "DATABASE", "RESULTS", "adopt", "claim", "place", "prepare", "sizes", "sweep", "written"]
+__all__ = [
+    "ALIVE",
+    "ANSWERS",
+    "DATABASE",
+    "RESULTS",
+    "adopt",
+    "claim",
+    "place",
+    "prepare",
+    "sizes",
+    "sweep",
+    "written",
+]
 
 DATABASE = "runs.sqlite3"
 RESULTS = "results"
 ALIVE = "alive"
-ANSWERS = "answers"
 # Which names in a folder of ours are ours; None where only the folder itself is looked at.
-NAMES: dict[str, tuple[re.Pattern[str], ...] | None] = {RESULTS: (HASH, PART), ALIVE: (MARK,), ANSWERS: None}
+NAMES: dict[str, tuple[re.Pattern[str], ...] | None] = {
+    RESULTS: (HASH, PART),
+    ALIVE: (MARK,),
+    ANSWERS: (MARK,),
+}
 # What SQLite puts beside its file.
 BESIDE = ("-wal", "-shm", "-journal")
 ABANDONED = 86_400.0

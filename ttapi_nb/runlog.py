@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from . import logchecks, logmemory, logrows, loop
@@ -29,7 +29,7 @@ from .errors import (
 )
 from .logchecks import State
 from .logfile import Journal, hold, my_host, opened, release
-from .logfolder import RESULTS, place, sizes, sweep, written
+from .logfolder import ANSWERS, RESULTS, place, sizes, sweep, written
 from .logrows import (
     Pruned,
     Restored,
@@ -52,11 +52,10 @@ from .logrows import (
     write_result,
 )
 from .picture import SourceImage
+from .reply import ImagesResponse
 from .reply.addresses import shown
+from .reply.again import read_again
 from .request import EditRequest
-
-if TYPE_CHECKING:
-    from .reply import ImagesResponse
 
 __all__ = [
     "DATA_VARIABLE",
@@ -464,6 +463,25 @@ class RunLog:
                 "One of your own gateway has to be named: fetch_again(id, fetch_from=['https://…'])."
             )
         return self.row(run_id)
+
+    def reread(self, run_id: str) -> ImagesResponse:
+        """Read an answer again that came and was not understood, and keep its results in the log.
+
+        Such an answer is kept beside the log as it came, and the error of its run says so; a later version may read
+        what this one could not, and so may this one when a package is there that undoes how it was packed. A bare
+        client's answer has no run in the log: its results are in what this returns alone. Raises `ResultError` where
+        none is kept, or where it still can't be read.
+        """
+        run_id = logchecks.run_name(run_id)
+        with self._open(write=False) as db:
+            known = db.execute("SELECT 1 FROM runs WHERE id = ? AND NOT pruned", (run_id,)).fetchone()
+        response = read_again(self.folder / ANSWERS, run_id)
+        if known:
+            self.store(run_id, response)
+            self.settle(run_id, "done", response.note)
+        if response.is_whole:
+            (self.folder / ANSWERS / run_id).unlink(missing_ok=True)
+        return response
 
     def _keep(self, run_id: str, came: Mapping[int, bytes]) -> None:
         results = self.folder / RESULTS

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DownloadError, InvalidRequestError, RefusedError
@@ -13,6 +15,7 @@ from .settings import Settings
 from .wire import problems
 
 if TYPE_CHECKING:
+    from ..rawanswers import RawAnswer
     from ..reply.responses import ImageData, ImagesResponse
     from .cassette import Recorder
 
@@ -47,17 +50,21 @@ class Core(Settings):
         on_sent: Callable[[], Awaitable[None]] = _nothing,
         on_busy: Callable[[float], Awaitable[None]] = _nothing,
         on_answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing,
+        raw: RawAnswer | None = None,
     ) -> ImagesResponse:
         """Send `request` once and read the reply; `on_sent` is awaited before the first byte leaves.
 
         Where the service is too busy for it, and `wait_when_busy` allows, `on_busy` is awaited with the seconds until
-        it is sent again. `on_answer` is awaited with an answer whose results are yet to be fetched.
+        it is sent again. `on_answer` is awaited with an answer whose results are yet to be fetched. The answer is kept
+        in `raw` as it comes, and whoever gives that says when it was understood; left out, it is kept in the user's
+        data folder until it is returned here.
 
         Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
         # Here, not above, as in the other methods: what sends is loaded when something is sent.
         import asyncio
 
+        from .. import loop
         from ..reply.responses import counted
         from . import sending
 
@@ -68,9 +75,25 @@ class Core(Settings):
             played = await asyncio.to_thread(self.player.answer, request)
             await on_sent()
             return counted(await asyncio.to_thread(played), request.n)
-        send = partial(sending.send, self, request, on_sent, on_busy, on_answer)
+        kept = raw
+        if raw is None and not self.offline:
+            from ..runlog import RunLog
+
+            kept = self.raw(RunLog().folder, uuid.uuid4().hex)
+        send = partial(sending.send, self, request, on_sent, on_busy, on_answer, kept)
         sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)
-        return counted(await sent, request.n)
+        response = counted(await sent, request.n)
+        if raw is None and kept is not None and response.is_whole:
+            await loop.in_thread(kept.understood)
+        return response
+
+    def raw(self, folder: Path, run_id: str) -> RawAnswer:
+        """Where the answer to a run is kept as it comes, beside the log in `folder`."""
+        from ..rawanswers import FOLDER, RawAnswer
+
+        return RawAnswer(
+            folder / FOLDER, run_id, self.secret.scrub_piece if self.secret is not None else None
+        )
 
     async def _recorded(
         self, recorder: Recorder, request: EditRequest, send: Callable[[], Awaitable[ImagesResponse]]

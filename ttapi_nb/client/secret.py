@@ -69,6 +69,18 @@ class Secret:
         key = self._reveal()
         return text if len(key) < SHORTEST_SCRUBBED else text.replace(key, "[key]")
 
+    def scrub_piece(self, held: bytes, data: bytes) -> tuple[bytes, bytes]:
+        """As `scrub`, for bytes that come piece by piece: what may go on, and what is held back for the next piece."""
+        key = self._reveal().encode()
+        if len(key) < SHORTEST_SCRUBBED:
+            return held + data, b""
+        whole = (held + data).replace(key, b"[key]")
+        # As much as could be the beginning of one.
+        keep = next(
+            (size for size in range(min(len(key) - 1, len(whole)), 0, -1) if key.startswith(whole[-size:])), 0
+        )
+        return whole[: len(whole) - keep], whole[len(whole) - keep :]
+
 
 def held(key: Secret | str | None) -> Secret | None:
     """`key` as a `Secret`. What is neither that nor text becomes one that `find_key` refuses, unseen."""

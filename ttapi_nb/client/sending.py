@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -16,13 +15,23 @@ from typing import Any
 
 import httpx
 
+from .. import loop
 from ..budget import asked_images
+from ..coding import CodingError, TooLargeError, Unpacking, unpacking
 from ..download import download
-from ..errors import DownloadError, NotSentError, RateLimitError, TTAPIError, UnknownOutcomeError
+from ..errors import (
+    DownloadError,
+    NotSentError,
+    RateLimitError,
+    RefusedError,
+    TTAPIError,
+    UnknownOutcomeError,
+)
 from ..network import ways
+from ..rawanswers import RawAnswer
 from ..reply.meaning import MAY_BE_BILLED, interpret, parse
 from ..reply.reading import ReplyReader
-from ..reply.responses import ImagesResponse, fetched, read_response
+from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .settings import Settings
 from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
@@ -33,8 +42,10 @@ __all__ = ["fetch", "send"]
 EMBEDDED_HEADER = "TTAPI-NB-Service"
 # In bytes: the largest picture there is takes 45 million as base64.
 REPLY_CAP, CAP_PER_RESULT = 500 * 10**6, 50 * 10**6
-# In bytes: how much of a compressed answer is unpacked at a time.
-PIECE = 2**20
+# In bytes: how much of an answer is read at a time.
+PIECE = 2**18
+# The most results that are read, where fewer were asked for, and how many are fetched at a time.
+MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 # httpx limits each read alone; one deadline over all of them is what people mean.
 NO_LIMIT = httpx.Timeout(None)
 # In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
@@ -47,6 +58,7 @@ async def send(
     on_sent: Callable[[], Awaitable[None]],
     on_busy: Callable[[float], Awaitable[None]],
     on_answer: Callable[[ImagesResponse], Awaitable[None]],
+    raw: RawAnswer | None = None,
 ) -> ImagesResponse:
     """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
     body = await asyncio.to_thread(
@@ -57,7 +69,7 @@ async def send(
     pause = FIRST_PAUSE
     while True:
         try:
-            plain, embedded = await _ask(settings, body, cap, on_sent)
+            plain, embedded = await _ask(settings, body, cap, on_sent, raw)
             break
         except RateLimitError as error:
             seconds = max(pause, error.retry_after or 0)
@@ -67,20 +79,45 @@ async def send(
         await on_busy(seconds)
         await asyncio.sleep(seconds)
         pause = min(2 * pause, LONGEST_PAUSE)
-    response = await read_response(plain, offline=embedded, fetch=_not_yet)
-    if all(item.url is None for item in response.data):
-        return response
-    # Told first: the addresses are paid for, and fetching takes a while.
-    await on_answer(response)
-    items = await asyncio.gather(*(fetched(item, partial(fetch, settings)) for item in response.data))
-    return replace(response, data=tuple(items))
+    most = max(MOST_RESULTS, asked_images(request.body()))
+    try:
+        response = await read_response(plain, offline=embedded, fetch=_not_yet, most=most)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, it is paid for
+        failure = await _unread(error, raw)
+    else:
+        if raw is not None and any(item.data is None and item.url is None for item in response.data):
+            kept = await loop.in_thread(lambda: raw.words)
+            response = replace(response, note=f"{response.note} {kept}".strip())
+        if all(item.url is None for item in response.data):
+            return response
+        # Told first: the addresses are paid for, and fetching takes a while.
+        await on_answer(response)
+        places = asyncio.Semaphore(FETCHED_AT_ONCE)
+
+        async def fetch_one(item: ImageData) -> ImageData:
+            async with places:
+                return await fetched(item, partial(fetch, settings))
+
+        return replace(response, data=tuple(await asyncio.gather(*map(fetch_one, response.data))))
+    raise failure
+
+
+async def _unread(error: Exception, raw: RawAnswer | None) -> UnknownOutcomeError:
+    """What is said of an answer that came and could not be read, whatever went wrong with that."""
+    kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
+    words = f"The answer came, and it could not be read here ({type(error).__name__}). {MAY_BE_BILLED}"
+    return UnknownOutcomeError(f"{words} {kept}".strip())
 
 
 async def _ask(
-    settings: Settings, body: Body, cap: int, on_sent: Callable[[], Awaitable[None]]
+    settings: Settings,
+    body: Body,
+    cap: int,
+    on_sent: Callable[[], Awaitable[None]],
+    raw: RawAnswer | None,
 ) -> tuple[dict[str, Any], bool]:
     """The plain reply to one POST, and whether the embedded service gave it."""
-    reply = await _post(settings, body, cap, on_sent)
+    reply = await _post(settings, body, cap, on_sent, raw)
     if reply.status == 407 and not settings.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.
         unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(settings.base_url))
@@ -89,12 +126,22 @@ async def _ask(
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
     # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
     scrub = settings.secret.scrub if settings.secret else str
-    parsed = await asyncio.to_thread(parse, reply.body.text, scrub, reply.body.pictures)
+    failure: TTAPIError
     try:
+        parsed = await loop.in_thread(partial(parse, reply.body.text, scrub, reply.body.pictures))
         return interpret(reply.status, parsed), embedded
-    except RateLimitError as error:
-        error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
-        raise
+    except RefusedError as error:
+        if isinstance(error, RateLimitError):
+            error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
+        if raw is not None:
+            await loop.in_thread(raw.understood)
+        failure = error
+    except UnknownOutcomeError as error:
+        kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
+        failure = UnknownOutcomeError(f"{error} {kept}".strip(), status=error.status)
+    except Exception as error:  # noqa: BLE001 - whatever went wrong, it may be paid for
+        failure = await _unread(error, raw)
+    raise failure
 
 
 async def _not_yet(url: str) -> bytes:
@@ -137,7 +184,13 @@ def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
     return KeyTransport(way, url, settings.secret, settings.auth_header, settings.auth_scheme)
 
 
-async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], Awaitable[None]]) -> _Reply:
+async def _post(
+    settings: Settings,
+    body: Body,
+    cap: int,
+    on_sent: Callable[[], Awaitable[None]],
+    raw: RawAnswer | None,
+) -> _Reply:
     # It reads certificates, and tells what is wrong with the network's set-up.
     transport = await asyncio.to_thread(_transport, settings)
     failure: Exception
@@ -168,7 +221,7 @@ async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], 
                 "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
             ) as reply,
         ):
-            return _Reply(reply.status_code, reply.headers, await _read(reply, cap))
+            return _Reply(reply.status_code, reply.headers, await _read(reply, cap, raw))
     except _StoppedError:
         failure = stopped or RuntimeError("The request was stopped.")
     except httpx.ConnectError as error:
@@ -178,6 +231,10 @@ async def _post(settings: Settings, body: Body, cap: int, on_sent: Callable[[], 
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(settings, error, sent)
+        if sent and raw is not None:
+            await loop.in_thread(raw.end)
+            kept = await loop.in_thread(lambda: raw.words)
+            failure = type(failure)(f"{failure} {kept}".strip())
     finally:
         told.clear()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
@@ -199,7 +256,11 @@ def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
         f"No answer came within {settings.timeout:g} seconds"
         if late
         else "The answer is larger than any answer is, and was not read to its end"
-        if isinstance(error, _TooLargeError)
+        if isinstance(error, TooLargeError)
+        else f"The answer came, and can't be unpacked: {error}"
+        if isinstance(error, CodingError)
+        else "The answer came, and there was not enough memory to read it"
+        if isinstance(error, MemoryError)
         else "The line broke before the whole answer was here"
     )
     return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
@@ -219,28 +280,61 @@ class _StoppedError(Exception):
     """Ends a request before its first byte leaves."""
 
 
-class _TooLargeError(Exception):
-    """An answer, or what it unpacks to, is over the cap."""
-
-
-async def _read(reply: httpx.Response, cap: int) -> ReplyReader:
-    """The body, unpacked, of which no more than `cap` bytes are taken, before or after."""
-    body, came, size = ReplyReader(), 0, 0
-    # A gateway may have compressed it against our wish.
-    packed = reply.headers.get("Content-Encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
-    unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packed else None
+async def _read(reply: httpx.Response, cap: int, raw: RawAnswer | None) -> ReplyReader:
+    """The body, unpacked, of which no more than `cap` bytes are taken, before or after; kept in `raw` as it came."""
+    intake = _Intake(dict(reply.headers), cap, raw)
+    if raw is not None:
+        await loop.in_thread(partial(raw.head, reply.status_code, dict(reply.headers)))
+    parts = bytearray()
     async for part in reply.aiter_raw():
-        came, left = came + len(part), part
-        # What comes after the end of a packed answer is no part of it, and zlib would keep it all.
-        while left and (unpack is None or not unpack.eof):
-            piece = left if unpack is None else unpack.decompress(left, PIECE)
-            left = b"" if unpack is None else unpack.unconsumed_tail
-            size += len(piece)
-            if size > cap:
-                raise _TooLargeError
-            body.feed(piece)
-        if came > cap:
-            raise _TooLargeError
-    if unpack is not None and not unpack.eof:
-        raise EOFError
-    return body
+        parts += part
+        if len(parts) >= PIECE:
+            await loop.in_thread(partial(intake.take, bytes(parts)))
+            parts.clear()
+    return await loop.in_thread(partial(intake.end, bytes(parts)))
+
+
+class _Intake:
+    """Takes a body on its way from the network: kept as it came, unpacked, and read. Not for the loop's thread."""
+
+    def __init__(self, headers: dict[str, str], cap: int, raw: RawAnswer | None) -> None:
+        self._reader = ReplyReader()
+        self._raw, self._cap, self._came = raw, cap, 0
+        self._failure: Exception | None = None
+        self._unpack: Unpacking | None = None
+        try:
+            self._unpack = unpacking(headers, cap)
+        except CodingError as error:
+            # All of it is kept, for when it can be undone.
+            self._failure = error
+
+    def take(self, data: bytes) -> None:
+        """The next bytes. Raises where there are too many; other faults wait until all of it is here, and kept."""
+        self._came += len(data)
+        if self._came > self._cap:
+            raise TooLargeError("it is larger than any answer is")
+        if self._raw is not None:
+            self._raw.write(data)
+        if self._unpack is not None and self._failure is None:
+            self._feed(self._unpack.feed(data))
+
+    def end(self, data: bytes) -> ReplyReader:
+        """The last bytes, and what was read. Raises what went wrong with that."""
+        if data:
+            self.take(data)
+        if self._unpack is not None and self._failure is None:
+            self._feed(self._unpack.end())
+        if self._raw is not None:
+            self._raw.end()
+        if self._failure is not None:
+            raise self._failure
+        return self._reader
+
+    def _feed(self, pieces: Iterator[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self._reader.feed(piece)
+        except Exception as error:
+            self._failure = error
+            if isinstance(error, TooLargeError):
+                raise

@@ -106,6 +106,11 @@ class ImagesResponse:
     note: str = ""
 
     @property
+    def is_whole(self) -> bool:
+        """Whether each result is here, or has an address that it can be fetched from."""
+        return all(item.data is not None or item.url is not None for item in self.data)
+
+    @property
     def images(self) -> list[Image.Image]:
         """The results as PIL images. Raises `ResultError` where one is not here."""
         return [item.image for item in self.data]

@@ -1,0 +1,48 @@
+"""Reading an answer again that was kept as it came."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import loop, rawanswers
+from ..coding import CodingError, unpacking
+from ..errors import DownloadError, RefusedError, ResultError, UnknownOutcomeError
+from .meaning import interpret, parse
+from .reading import ReplyReader
+from .responses import ImagesResponse, read_response
+
+__all__ = ["read_again"]
+
+CAP = 500 * 10**6
+PIECE = 2**20
+
+
+def read_again(folder: Path, run_id: str) -> ImagesResponse:
+    """What is in the answer that `folder` keeps for a run, its addresses not fetched. Raises `ResultError`."""
+    reader = ReplyReader()
+    try:
+        with rawanswers.opened(folder, run_id) as (status, headers, body):
+            unpack = unpacking(headers, CAP)
+            while piece := body.read(PIECE):
+                for part in unpack.feed(piece):
+                    reader.feed(part)
+            try:
+                for part in unpack.end():
+                    reader.feed(part)
+            except CodingError:
+                # What is missing was missing when it came: perhaps the pictures are whole.
+                pass
+        # What was kept holds no key.
+        plain = interpret(status, parse(reader.text, str, reader.pictures))
+        return loop.call(read_response(plain, offline=False, fetch=_not_yet))
+    except (CodingError, OSError, MemoryError) as error:
+        problem = str(error) or type(error).__name__
+    except (RefusedError, UnknownOutcomeError) as error:
+        problem = str(error)
+    raise ResultError(
+        f"The answer kept in {folder / run_id} still can't be read: {problem}. It is left there."
+    )
+
+
+async def _not_yet(url: str) -> bytes:
+    raise DownloadError("It has not been fetched yet: RunLog.fetch_again does that.")
