@@ -130,7 +130,21 @@ FAULTS: tuple[Fault, ...] = (
             )
         ),
     ),
-    unknown("packed, and is not", answering(Reply(body=GOOD, headers={"Content-Encoding": "gzip"}))),
+    # A picture that came is read, whatever stands around it.
+    Fault(
+        "packed, and is not",
+        answering(Reply(body=GOOD, headers={"Content-Encoding": "gzip"})),
+        None,
+        1,
+        "done",
+    ),
+    Fault("no end", answering(Reply(body=GOOD[:-1])), None, 1, "done"),
+    Fault("201", answering(Reply(201, body=GOOD)), None, 1, "done"),
+    Fault(
+        "an error that says nothing", answering(Reply(body=GOOD[:-1] + b', "error": {}}')), None, 1, "done"
+    ),
+    Fault("500 with a picture", answering(Reply(500, body=GOOD)), None, 1, "done"),
+    unknown("packed as nobody can undo", answering(Reply(body=GOOD, headers={"Content-Encoding": "snappy"}))),
     refused("400", _said(400)),
     refused("401", _said(401), tt.AuthenticationError),
     refused("402", _said(402), tt.QuotaError),
@@ -151,7 +165,7 @@ FAULTS: tuple[Fault, ...] = (
     unknown("200, a page", answering(html_reply(200))),
     unknown("200, nothing", answering(Reply())),
     unknown("200, no picture", answering(json_reply({"data": []}))),
-    unknown("200, half of JSON", answering(Reply(body=GOOD[:-1]))),
+    unknown("200, half of JSON", answering(Reply(body=GOOD[: len(GOOD) // 2]))),
 )
 
 

@@ -15,34 +15,41 @@ from urllib.parse import quote
 __all__ = ["main"]
 
 
-class _Discreet(argparse.ArgumentParser):
-    """A parser that repeats nothing of what was typed: it may be a key."""
+HIDDEN = (
+    "It is not repeated here, as it may be your key. If it was: it is in the shell's history now, so remove it there; "
+    "ttapi-nb key, with nothing behind it, asks for the key without showing it."
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong without a word of what was typed, which argparse repeats: it may be a key."""
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2 and the commands that there are."""
-        self.exit(
-            2,
-            f"{self.format_usage()}{self.prog}: something in that is not known, or missing; it is not repeated here, "
-            f"as it might be a key. See {self.prog} --help. A key is never typed into a command: ttapi-nb key asks "
-            "for it.\n",
-        )
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: something there is not known, missing or no right value. {HIDDEN}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one of the commands; returns the exit code."""
-    parser = _Discreet(
+    parser = _Parser(
         prog="ttapi-nb", description="Image edits with TTAPI from a notebook.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
     lab = commands.add_parser(
-        "lab", help="open JupyterLab, on a notebook where one is named; it gets every other option"
+        "lab",
+        help="open JupyterLab, on a notebook where one is named; it gets every other option",
+        allow_abbrev=False,
     )
     lab.add_argument("notebook", nargs="?", help="the notebook to open")
     lab.add_argument(
         "--offline", action="store_true", help="use the embedded service even where a key is set"
     )
-    serve = commands.add_parser("serve", help="run the embedded service on 127.0.0.1, until Ctrl+C")
-    serve.add_argument("--port", type=int, default=8000, help="the port to listen on, 0 for any that is free")
+    serve = commands.add_parser(
+        "serve", help="run the embedded service on 127.0.0.1, until Ctrl+C", allow_abbrev=False
+    )
+    serve.add_argument(
+        "--port", type=_port, default=8000, help="the port to listen on, 0 for any that is free"
+    )
     serve.add_argument("--seed", type=int, default=0, help="makes results repeatable")
     serve.add_argument(
         "--envelope",
@@ -54,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
     )
-    key = commands.add_parser("key", help="ask for the API key, without showing it, and keep it for later")
+    key = commands.add_parser(
+        "key", help="ask for the API key, without showing it, and keep it for later", allow_abbrev=False
+    )
     what = key.add_mutually_exclusive_group()
     what.add_argument("--file", action="store_true", help="keep it in a file of yours, not in the keyring")
     what.add_argument("--where", action="store_true", help="only say where a key is found")
@@ -63,7 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "lab":
         return _lab(given, rest)
     if rest:
-        (key if given.command == "key" else serve).error("")
+        return _fail(
+            f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
+            2,
+        )
     return _key(given) if given.command == "key" else _serve(given)
 
 
@@ -71,19 +83,52 @@ def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         return _fail('JupyterLab is not installed. Install it with: pip install "ttapi-nb[lab]"')
     if given.notebook is not None and not Path(given.notebook).is_file():
-        # What does not end like a notebook may be a key.
-        name = repr(given.notebook) if given.notebook.endswith(".ipynb") else "of that name"
-        return _fail(f"There is no notebook {name}. Check the name and the folder you are in.")
+        if not given.notebook.endswith(".ipynb"):
+            return _fail(f"There is no notebook of that name. {HIDDEN}", 2)
+        return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
     if given.offline:
         os.environ["TTAPI_OFFLINE"] = "1"
     notebook = _opened_on(Path(given.notebook).resolve()) if given.notebook is not None else []
     # In a container one is root, and JupyterLab would stop there; it listens on this machine only.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     # Here, not above: the service needs no JupyterLab.
+    from jupyterlab.labapp import LabApp
     from jupyterlab.labapp import main as jupyterlab
 
+    if not _are_known(rest, {*LabApp.aliases, *LabApp.flags}):
+        return _fail(f"JupyterLab does not know all of that. See jupyter lab --help. {HIDDEN}", 2)
     jupyterlab([*root, *notebook, *rest])
     return 0
+
+
+def _are_known(rest: Sequence[str], names: set[str | tuple[str, ...]]) -> bool:
+    """Whether JupyterLab knows all these options; it repeats those that it does not."""
+    known = {"h", "help", "help-all", "version", "generate-config", "show-config", "show-config-json", "y"}
+    for name in names:
+        known.update((name,) if isinstance(name, str) else name)
+    value_may_follow = False
+    for word in rest:
+        name, equals, _ = word.partition("=")
+        if not name.startswith("-"):
+            if not value_may_follow:
+                return False
+            value_may_follow = False
+            continue
+        bare = name.lstrip("-")
+        section, dot, trait = bare.partition(".")
+        if bare not in known and not (
+            dot and section.isidentifier() and trait.replace(".", "").isidentifier()
+        ):
+            return False
+        value_may_follow = not equals
+    return True
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
 
 
 def _opened_on(notebook: Path) -> list[str]:
@@ -101,9 +146,7 @@ def _serve(given: argparse.Namespace) -> int:
     try:
         server = serve(port=given.port, service=service)
     except OSError as error:
-        return _fail(
-            f"Port {given.port} can't be used ({error.strerror}). Choose another with --port, or 0 for any."
-        )
+        return _fail(f"That port can't be used ({error.strerror}). Choose another with --port, or 0 for any.")
     with server, contextlib.suppress(KeyboardInterrupt):
         print(f"The embedded service answers at {server.url}/images/edits and takes any key.")
         print("It reads nothing of the prompt but colour words. Stop it with Ctrl+C.", flush=True)
@@ -135,9 +178,9 @@ def _key(given: argparse.Namespace) -> int:
     return 0
 
 
-def _fail(problem: str) -> int:
+def _fail(problem: str, code: int = 1) -> int:
     print(problem, file=sys.stderr)
-    return 1
+    return code
 
 
 if __name__ == "__main__":

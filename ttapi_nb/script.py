@@ -158,21 +158,26 @@ def _client(client: Client | AsyncClient) -> list[str]:
     # Here, not above: it loads the part that clients are made of.
     from urllib.parse import urlsplit
 
-    from .client.checks import DEFAULT_BASE_URL
+    from .client.client import DEFAULT_BASE_URL
 
     lines = ["# The key comes from the environment's TT_API_KEY. Each run may cost quota."]
-    if core.login is not None:
-        lines.append("# The login that stood in its address is left out.")
+    address = urlsplit(core.base_url)
+    host = address.netloc.rsplit("@", 1)[-1]
+    # A gateway's password stands before the host, or behind the path.
+    bare = address._replace(netloc=host, query="", fragment="").geturl()
+    if bare != core.base_url:
+        lines.append("# What stood in the address besides host and path is left out: it may be secret.")
     defaults = {
-        "base_url": (core.base_url, DEFAULT_BASE_URL),
+        "base_url": (bare, DEFAULT_BASE_URL),
         "wire": (core.wire, "json"),
         "auth_header": (core.auth_header, "TT-API-KEY"),
         "auth_scheme": (core.auth_scheme, ""),
         "timeout": (core.timeout, 300.0),
         "plain_base64": (core.plain_base64, False),
-        "allow_http": (urlsplit(core.base_url).scheme == "http", False),
+        "wait_when_busy": (core.wait_when_busy, 0.0),
         "fetch_from": (list(core.fetch_from), []),
         "send_mode": (core.send_mode, None),
+        "allow_http": (address.scheme == "http", False),
     }
     written = ", ".join(
         f"{name}={_literal(name, value)}" for name, (value, usual) in defaults.items() if value != usual

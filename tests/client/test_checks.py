@@ -1,131 +1,195 @@
-"""A client's settings are checked when it is made, with sentences of ours that hold no key and no password."""
+"""A client's settings: what can't work, or would show a password, is refused in words when the client is made."""
 
 from __future__ import annotations
 
-import math
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from PIL import Image
 
+from tests.client.test_secret import shown
 from tests.server import Server
-from ttapi_nb import AsyncClient, Client
-from ttapi_nb.errors import SettingsError
+from ttapi_nb import AsyncClient, Client, EditRequest, SettingsError
+from ttapi_nb.client.wire import encode
+from ttapi_nb.script import to_code
 
-KEY = "tt-sk-0123456789abcdef"
+KEY = "test-key-0123456789"
+NAN, INFINITY = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("kind", [Client, AsyncClient])
 @pytest.mark.parametrize(
-    "given",
+    "url",
     [
-        {"base_url": "https://gate.example/v1?x=1"},
-        {"base_url": "https://gate.example/v1#x"},
-        {"base_url": "https://gate.example/v1?"},
-        {"base_url": "https://gate .example/v1"},
-        {"base_url": "https:\\\\gate.example/v1"},
-        {"base_url": "https://gate.example/\tv1"},
-        {"base_url": "https://gate.example/v1\u200b"},
-        {"base_url": "ftp://gate.example"},
-        {"base_url": "gate.example/v1"},
-        {"base_url": "https://"},
-        {"base_url": "https://gate.example:99999"},
-        {"base_url": None},
-        {"base_url": b"https://gate.example"},
-        {"base_url": 5},
-        *({"auth_header": name} for name in ("Host", "content-length", "Transfer-Encoding", "CONNECTION")),
-        *({"auth_header": name} for name in ("Content-Type", "expect", "TE", "Accept-Encoding", "Upgrade")),
-        *({"auth_header": name} for name in ("", "a b", "a:b", "ä", None, 5)),
-        *({"auth_scheme": scheme} for scheme in (None, 5, "Bea\nrer", "é")),
-        *({"timeout": value} for value in (None, math.nan, math.inf, "5", True, 0, -1, 1e9)),
-        *({"wait_when_busy": value} for value in (None, math.nan, "x", True, -1, 1e9)),
-        *({"wire": value} for value in (None, 5, "xml", ["json"])),
-        *({"plain_base64": value} for value in ("yes", None, 1)),
-        *({"allow_http": value} for value in ("yes", None, 1)),
-        *({"send_mode": value} for value in ("yes", 1)),
-        *(
-            {"fetch_from": value}
-            for value in ("https://a.example", 5, [5], ["a.example"], ["ftp://a.example"])
-        ),
-        *(
-            {"fetch_from": [value]}
-            for value in ("https://a.example/path", "https://me:pw@a.example", "https://")
-        ),
-        *({"api_key": value} for value in (5, b"x", "a b", "ключ")),
+        "https://me:hidden@gate.example/v1",
+        "https://hidden@gate.example/v1",
+        "https://me:hid@hidden@gate.example/v1",
+        "https://me:hid/hidden@gate.example/v1",
+        "https://me:1234/hidden@gate.example/v1",
+        "https://me:hid?hidden@gate.example/v1",
+        "https://gate.example/v1?token=hidden",
+        "https://gate.example/v1#hidden",
+        "https://gate.example/v1?",
+        "https://gate.example/v1#",
+        " https://gate.example/hidden",
+        "https://gate.example/hidden\n",
+        "https://gate.example/\thidden",
+        "https://gate.example\\hidden",
+        "https://gate.example/\x7fhidden",
+        "https://gate.example/\u202ehidden",
+        "https://gate\u200b.example/hidden",
+        "https://gate\u3000hidden.example/",
+        "https://gate%2eexample/hidden",
+        "https://gate.example:99999/hidden",
+        "https://gate.example:0/hidden",
+        "https://gate.example:hidden/",
+        "https:///hidden",
+        "ftp://gate.example/hidden",
+        "hidden",
+        "",
+        None,
+        b"https://gate.example/hidden",
+        5,
+        ["https://gate.example"],
     ],
-    ids=str,
 )
-def test_settings_that_can_not_work(kind: Any, given: dict[str, Any]) -> None:
-    """Whatever is wrong with a setting is said when the client is made, in a sentence."""
-    with pytest.raises(SettingsError) as caught:
-        kind(**{"api_key": KEY} | given)
-    assert str(caught.value).endswith(".")
-    assert KEY not in str(caught.value)
+@pytest.mark.parametrize(
+    "make", [Client, AsyncClient, lambda *a, **k: Client.record("unused.zip", api_key=a[0], **k)]
+)
+def test_addresses(url: Any, make: Callable[..., Any]) -> None:
+    """An address that leads elsewhere, or holds a password, is refused, and no part of it is in error or frames."""
+    with pytest.raises(SettingsError, match="base_url") as caught:
+        make(KEY, base_url=url)
+    assert "hidden" not in shown(caught.value)
 
 
-@pytest.mark.parametrize("password", ["pa55word", "pa55@word", "pa55/word", "pa55?word", "pa55#word"])
-def test_a_password_in_the_address_is_shown_nowhere(password: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A login before the host is taken out of the address; where it ends the host too early, it is not repeated."""
-    try:
-        client = Client(KEY, base_url=f"https://me:{password}@gate.example/v1")
-    except SettingsError as error:
-        said = str(error)
-    else:
-        said = f"{client!r} {client.words} {client.core!r} {client.core.base_url} {client.core.address}"
-        assert "gate.example" in said
-    assert "pa55" not in said + caplog.text
-    assert "word" not in said.replace("password", "")
-
-
-def test_the_login_is_sent_beside_the_key(
-    server: Server, photo: Image.Image, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What stood before the host goes as a Basic login, to that origin, and is in no log."""
-    caplog.set_level("INFO")
-    Client(KEY, base_url=server.url.replace("//", "//me:pa55word@")).images.edit(image=photo, prompt="x")
-    (post,) = server.posts
-    assert post.get("Authorization") == "Basic bWU6cGE1NXdvcmQ="
-    assert post.get("TT-API-KEY") == KEY
-    assert "pa55word" not in caplog.text
-
-
-def test_a_login_and_a_key_in_one_header() -> None:
-    """Both as Authorization can't be."""
-    with pytest.raises(SettingsError, match="Leave one of them out"):
-        Client(KEY, base_url="https://me:pw@gate.example/v1", auth_header="authorization")
-
-
-def test_a_look_alike_is_shown_as_it_is() -> None:
-    """A host that is written with other letters is shown as it is looked up, and as it is written."""
-    words = Client(KEY, base_url="https://аpi.ttapi.io/v1").words
-    assert "xn--" in words
-    assert "written" in words
-    assert "written" not in Client(KEY).words
+def test_a_host_that_looks_like_another() -> None:
+    """A name in other letters is shown as it is connected to and as it reads, however it was given."""
+    for url in ("https://xn--pi-6kc.ttapi.example/v1", "https://аpi.ttapi.example/v1"):
+        client = Client(KEY, base_url=url)
+        for text in (client.words, repr(client)):
+            assert "xn--pi-6kc.ttapi.example" in text
+            assert "'аpi.ttapi.example'" in text
+        assert client.core.address == "https://xn--pi-6kc.ttapi.example"
+    assert "reads" not in Client(KEY).words + repr(Client(KEY))
 
 
 @pytest.mark.parametrize(
-    ("settings", "sent"),
-    [({}, False), ({"send_mode": True}, True), ({"send_mode": False}, False)],
+    "name",
+    [
+        *("Host", "hOST", "Content-Length", "Transfer-Encoding", "Connection", "Content-Type", "Content-Encoding"),
+        *("Accept-Encoding", "Expect", "TE", "Trailer", "Upgrade", "Keep-Alive", "Proxy-Authorization", "Cookie"),
+        *("Proxy-Connection", "User-Agent", "Accept", "Content-MD5", "a b", "", "x:", "x\r\ny", None, 5, b"X-Key"),
+    ],
+)  # fmt: skip
+def test_headers(name: Any) -> None:
+    """A header that frames the request, or is no header's name, can't carry the key."""
+    with pytest.raises(SettingsError, match="auth_header"):
+        Client(KEY, auth_header=name)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("timeout", [None, NAN, INFINITY, "5", True, 0, -1, 10**400, [], 1j]),
+        ("wait_when_busy", ["x", NAN, True, -1, 3601, None, INFINITY, 10**400]),
+        ("wire", [None, 5, "xml", [], {}, b"json"]),
+        ("auth_scheme", [None, 5, b"Bearer", "Beärer", "a\nb"]),
+        ("plain_base64", ["yes", 1, None]),
+        ("allow_http", ["no", 0, None]),
+        ("send_mode", ["no", 0, 1]),
+        ("fetch_from", ["https://a.example", None, 5, b"x", [5], ["a.example"], ["https://a.example/path"]]),
+        ("fetch_from", [["https://me:pa@a.example"], ["ftp://a.example"], {"https://a.example": 1}]),
+        ("api_key", [5, b"sk", ["x"]]),
+    ],
 )
-def test_mode_in_a_multipart_body(
-    server: Server, photo: Image.Image, settings: dict[str, Any], sent: bool
-) -> None:
-    """A gateway of one's own is told the model once, unless it is to be twice; a list goes as repeated fields."""
-    client = Client(KEY, base_url=server.url, wire="multipart", **settings)
-    client.images.edit(image=photo, prompt="x", extra_body={"tags": ["a", 2]})
-    (post,) = server.posts
-    names = [part.name for part in post.parts]
-    assert ("mode" in names) == sent
-    assert "model" in names
-    assert [part.data for part in post.parts if part.name == "tags[]"] == [b"a", b"2"]
+def test_odd_values(name: str, values: list[Any]) -> None:
+    """A value of the wrong kind or out of range is a sentence that names the setting, never Python's own error."""
+    for value in values:
+        with pytest.raises(SettingsError, match=name):
+            Client(**{"api_key": KEY, name: value})
 
 
-def test_mode_goes_to_ttapi() -> None:
-    """At TTAPI itself, and its other host, the model is in `mode` too."""
-    for address, sent in (
-        ("https://api.ttapi.io/v1", True),
-        ("https://api.ttapi.org/v1", True),
-        ("https://ttapi.io.evil.example/v1", False),
-        ("https://evilttapi.io/v1", False),
-    ):
-        assert Client(KEY, base_url=address).core.sends_mode is sent
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("seed", ["x", 1.5, None, True]),
+        ("fill", [5, "x"]),
+        ("service", [5, "x", object()]),
+        ("timeout", [None, NAN, "5", True]),
+        ("leaky", ["x", 1]),
+        ("plain_base64", ["x", None]),
+        ("wire", [None, 5]),
+    ],
+)
+def test_odd_values_offline(name: str, values: list[Any]) -> None:
+    """An offline client's settings are held to the same."""
+    for value in values:
+        with pytest.raises(SettingsError, match=name):
+            Client.offline(**{name: value})
+
+
+@pytest.mark.parametrize("path", [None, 5, b"x.zip", "", "a\0b", ["x.zip"]])
+def test_odd_recordings(path: Any) -> None:
+    """A recording's path of the wrong kind is a sentence as well."""
+    with pytest.raises(SettingsError, match="path"):
+        Client.record(path, api_key=KEY)
+    with pytest.raises(SettingsError, match="path"):
+        Client.replay(path)
+
+
+def test_further_places(photo: Image.Image) -> None:
+    """Places to fetch from are kept as origins, plain http and private ones too, and written into a script."""
+    client = Client(KEY, fetch_from=["http://10.0.0.7:9000/", "https://Files.example"])
+    assert client.core.fetch_from == ("http://10.0.0.7:9000", "https://files.example")
+    code = to_code(EditRequest.make(image=photo, prompt="x"), client=client)
+    assert "fetch_from=['http://10.0.0.7:9000', 'https://files.example']" in code
+
+
+@pytest.mark.parametrize(
+    ("url", "setting", "sends"),
+    [
+        ("https://api.ttapi.io/v1", None, True),
+        ("https://API.ttapi.org./v1", None, True),
+        ("https://ttapi.io", None, True),
+        ("https://ttapi.io.gate.example/v1", None, False),
+        ("https://notttapi.io/v1", None, False),
+        ("https://api.ttapi.io/v1", False, False),
+        ("https://gate.example/v1", True, True),
+    ],
+)
+def test_who_gets_mode(url: str, setting: bool | None, sends: bool) -> None:
+    """`mode` goes to TTAPI's own addresses alone, unless a setting says otherwise."""
+    assert Client(KEY, base_url=url, send_mode=setting).core.sends_mode is sends
+    assert Client.offline().core.sends_mode
+
+
+@pytest.mark.parametrize("setting", [None, True, False])
+def test_mode_on_the_line(server: Server, photo: Image.Image, setting: bool | None) -> None:
+    """To a gateway the form names the model once, so that an alias changes all of it."""
+    client = Client(KEY, base_url=server.url, wire="multipart", send_mode=setting)
+    client.images.edit(image=photo, prompt="x")
+    names = [part.name for part in server.requests[0].parts]
+    assert names.count("model") == 1
+    assert names.count("mode") == (setting is True)
+    code = to_code(EditRequest.make(image=photo, prompt="x"), client=client)
+    assert ("send_mode" in code) == (setting is not None)
+
+
+def test_lists_in_the_form(server: Server, photo: Image.Image) -> None:
+    """Lists of extra_body are repeated fields, as OpenAI's package writes them; a dict is JSON."""
+    body = {"tags": ["a", True, 3, None, {"k": [1]}], "none": [], "deep": {"x": [1]}}
+    client = Client(KEY, base_url=server.url, wire="multipart")
+    client.images.edit(image=photo, prompt="x", extra_body=body)
+    parts = server.requests[0].parts
+    assert [part.data.decode() for part in parts if part.name == "tags[]"] == ["a", "true", "3", '{"k": [1]}']
+    (deep,) = [part for part in parts if part.name == "deep"]
+    assert json.loads(deep.data) == {"x": [1]}
+    assert not [part for part in parts if part.name in ("tags", "none", "none[]")]
+
+
+def test_encode_by_itself(photo: Image.Image) -> None:
+    """The form's writer takes the same switch."""
+    request = EditRequest.make(image=photo, prompt="x")
+    assert b'name="mode"' not in encode(request, "multipart", send_mode=False).data

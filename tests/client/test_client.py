@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.client.test_secret import shown
 from tests.server import PATIENCE, Failure, Reply, Server, encoded, fail, full_port, json_reply, pictures
 from ttapi_nb import (
     AsyncClient,
@@ -292,9 +293,11 @@ def test_default_address() -> None:
 
 
 def test_a_password_in_the_address() -> None:
-    """A gateway's address may hold a password, which neither what is printed nor what the run log keeps has."""
-    core = Client(KEY, base_url="https://me:pa55word@gate.example.com:8443/v1").core
-    assert "pa55word" not in repr(core)
+    """A gateway's address with a password in it is refused unseen; one without is kept without its path."""
+    with pytest.raises(SettingsError, match='auth_scheme="Basic"') as caught:
+        Client(KEY, base_url="https://me:pa55word@gate.example.com:8443/v1")
+    assert "pa55word" not in shown(caught.value)
+    core = Client(KEY, base_url="https://gate.example.com:8443/v1").core
     assert (core.host, core.address) == ("gate.example.com", "https://gate.example.com:8443")
     assert Client(KEY).core.host == "api.ttapi.io"
     assert Client(KEY).core.address == "https://api.ttapi.io"

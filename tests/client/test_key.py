@@ -189,6 +189,56 @@ def test_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert key_file().parts[-2:] == ("ttapi_nb", "key")
 
 
+def test_a_named_file_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ~ is the home folder, and a relative name stays where it was meant when the folder changes."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setenv("TT_API_KEY_FILE", "~/k")
+    store_key(KEY)
+    if os.name == "posix":
+        assert (tmp_path / "home" / "k").read_text() == f"{KEY}\n"
+    assert list((tmp_path / "here").iterdir()) == []
+    monkeypatch.setenv("TT_API_KEY_FILE", "k")
+    assert key_file() == tmp_path / "here" / "k"
+
+
+@posix
+@pytest.mark.parametrize("link", [False, True])
+def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, link: bool) -> None:
+    """A key file of another user is not used, also through a link of one's own."""
+    store_key(KEY)
+    if link:
+        (tmp_path / "link").symlink_to(key_file())
+        monkeypatch.setenv("TT_API_KEY_FILE", str(tmp_path / "link"))
+    assert find_key().reveal() == KEY
+    monkeypatch.setattr("os.geteuid", lambda: key_file().stat().st_uid + 1)
+    with pytest.raises(SettingsError, match="another user") as caught:
+        Client()
+    assert KEY not in shown(caught.value)
+
+
+@posix
+@pytest.mark.parametrize(("mode", "used"), [(0o777, False), (0o703, False), (0o1777, True), (0o755, True)])
+def test_a_folder_that_others_may_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, used: bool
+) -> None:
+    """Where others could put a key of theirs none is used or stored, unless each keeps to files of their own there."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    monkeypatch.setenv("TT_API_KEY_FILE", str(folder / "key"))
+    store_key(KEY)
+    folder.chmod(mode)
+    if used:
+        store_key(KEY)
+        assert find_key().reveal() == KEY
+        return
+    for act in (find_key, lambda: store_key(KEY)):
+        with pytest.raises(SettingsError, match="chmod go-w") as caught:
+            act()
+        assert KEY not in shown(caught.value)
+
+
 def test_places_that_can_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the key can't be written or removed the error names the place, and the key is not in it."""
     (tmp_path / "file").write_text("")
@@ -395,7 +445,7 @@ def test_command_reads_from_another_program(capsys: pytest.CaptureFixture[str]) 
     assert "comes from the file" in run("--where")
     assert "was removed" in run("--forget")
     assert "There is no API key" in run(given="")
-    assert "not known" in run(KEY)
+    assert "does not know all of that" in run(KEY)
     assert main(["key", "--where"]) == 0
     assert "There is no key" in capsys.readouterr().out
 

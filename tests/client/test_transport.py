@@ -134,7 +134,7 @@ def test_a_proxy_that_makes_no_line(photo: Image.Image, monkeypatch: pytest.Monk
             left.append(True)
 
         far = Client(KEY, base_url="https://api.example.com/v1")
-        with pytest.raises(NotSentError, match="Nothing was sent or billed"):
+        with pytest.raises(NotSentError, match="othing was sent or billed"):
             loop.call(far.core.send(EditRequest.make(image=photo, prompt="x"), on_sent=leave))
         assert [request.method for request in proxy.requests] == ["CONNECT"]
         assert left == []

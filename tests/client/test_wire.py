@@ -140,14 +140,21 @@ def test_json_fields(sent: Callable[..., Request], mask: Mask, wire: Wire, names
 
 
 def test_form_fields(sent: Callable[..., Request], mask: Mask) -> None:
-    """The form holds the given fields and no other as text."""
+    """The form holds the given fields and no other as text, and the model as both model and mode."""
     parts = sent(
-        "multipart", mask=mask, n=2, size="1024x1024", quality="high", extra_body={"seed": 7, "style": "x"}
+        "multipart",
+        settings={"send_mode": True},
+        mask=mask,
+        n=2,
+        size="1024x1024",
+        quality="high",
+        extra_body={"seed": 7, "style": "x"},
     ).parts
 
     assert _texts(parts) == {
         "prompt": "a red sofa",
         "model": "gpt-image-1",
+        "mode": "gpt-image-1",
         "n": "2",
         "size": "1024x1024",
         "quality": "high",

@@ -156,14 +156,18 @@ def test_a_service_that_speaks_no_tls(server: Server, photo: Image.Image) -> Non
 def test_too_many_open_files(server: Server, photo: Image.Image) -> None:
     """Where no file can be opened any more that is said, and nothing was sent."""
     send(server.url, photo)
+    with pytest.raises(NotSentError, match="could not be found"):
+        send("https://nowhere.invalid/v1", photo)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     # What is closed in between would be told of by reading source files.
     gc.collect()
     try:
         # The three that there are always are open, so there is no number left.
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, limits[1]))
-        with pytest.raises(NotSentError, match="Too many files are open"):
-            send(server.url, photo)
+        # A look-up fails in its own words.
+        for url in (server.url, "http://localhost:9/v1", "https://nowhere.invalid/v1"):
+            with pytest.raises(NotSentError, match="Too many files are open"):
+                send(url, photo)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(server.posts) == 1

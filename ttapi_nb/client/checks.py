@@ -1,182 +1,239 @@
-"""What a client's settings may be, found when it is made: not while sending, when nobody could tell what had left."""
+"""What a client's settings may be, told as sentences before anything is sent.
+
+An address may hold a password, so no sentence repeats what does not pass, and nothing in here raises: a traceback shows
+the variables of every frame it goes through.
+"""
 
 from __future__ import annotations
 
-import base64
 import math
+import numbers
+import os
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ..errors import SettingsError
 from .secret import Secret
 from .wire import WIRES
 
-__all__ = [
-    "DEFAULT_BASE_URL",
-    "Address",
-    "check_address",
-    "check_flag",
-    "check_header",
-    "check_origins",
-    "check_seconds",
-    "check_wait",
-    "check_wire",
-    "shown_host",
-]
+__all__ = ["LONGEST_WAIT", "address", "api_key", "origins", "path", "plain"]
 
-DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
 LONGEST_WAIT = 3600.0
-# A day: what waits longer waits for ever.
-LONGEST_TIMEOUT = 86_400.0
-# What a header's name is made of (RFC 9110, 5.1).
-HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-# Headers that say where a request goes, how long it is or what is in it: with a key in them it would be another one.
+EXAMPLE = "https://api.ttapi.io/v1"
+# Headers that frame the request, lead it, or that httpx and this package set themselves: a key in their place would
+# break the request, or go to somebody else than the service.
 TAKEN = frozenset(
-    (
-        *("accept", "accept-encoding", "connection", "content-encoding", "content-length", "content-type"),
-        *("expect", "host", "idempotency-key", "keep-alive", "proxy-authenticate", "proxy-authorization"),
-        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
-    )
+    {
+        "accept",
+        "connection",
+        "cookie",
+        "date",
+        "expect",
+        "forwarded",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "max-forwards",
+        "origin",
+        "range",
+        "referer",
+        "set-cookie",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+    }
 )
+TAKEN_STARTS = ("accept-", "content-", "proxy-", "if-", "sec-", ":")
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+UNSAFE = frozenset('\\<>"^`{}|')
 
 
-@dataclass(frozen=True)
-class Address:
-    """A checked `base_url` without the login that stood in it; `private` where nobody on the way can read along."""
-
-    url: str
-    login: Secret | None
-    private: bool
-
-
-def check_address(base_url: object) -> Address:
-    """The address in a `base_url`. Raises `SettingsError`, which never repeats what may be a password."""
+def address(url: object, name: str = "base_url") -> tuple[str, str]:
+    """`url` as requests are really sent to it, in ASCII, and what is wrong with it, or an empty text."""
+    if not isinstance(url, str):
+        return "", f"{name} is a {type(url).__name__}, not text. It looks like {EXAMPLE}."
+    if "@" in url:
+        return "", (
+            f"{name} holds an @, as a user name and password do, which would be printed and logged. Leave them out, "
+            'and give base64 of "user:password" as api_key with auth_header="Authorization", auth_scheme="Basic" '
+            "(an @ in the path is written %40)."
+        )
+    if any(letter in UNSAFE or unicodedata.category(letter)[0] in "CZ" for letter in url):
+        return "", (
+            f"{name} holds a space, a backslash or another letter that no address has, and could lead elsewhere. "
+            f"Copy it again; it looks like {EXAMPLE}."
+        )
+    if "?" in url or "#" in url:
+        return "", (
+            f"{name} holds a ? or #, and the endpoint's path can't be put behind that. Give it up to the path only, as "
+            f"in {EXAMPLE}."
+        )
     # Here, not above: only a client of the network needs httpx before it sends.
     import httpx
 
     from ..download import LAST_PORT, origin
-    from .transport import is_loopback
 
-    problem = f"base_url is not a web address. It looks like {DEFAULT_BASE_URL}."
-    if not isinstance(base_url, str):
-        raise SettingsError(
-            f"base_url is of type {type(base_url).__name__}. It is text, as {DEFAULT_BASE_URL}."
-        )
-    if re.search(r"[\s\\\x00-\x1f\x7f]", base_url.strip()) or not base_url.isprintable():
-        raise SettingsError(
-            f"base_url has a space, a backslash or an unseen letter in it. It looks like {DEFAULT_BASE_URL}."
-        )
-    plain = base_url.strip()
-    if "?" in plain or "#" in plain:
-        raise SettingsError(
-            "base_url has a ? or # in it, behind which nothing would be found. Give the address up to /v1 alone."
-        )
+    problem = f"{name} is not a web address. It looks like {EXAMPLE}."
     try:
-        url = httpx.URL(plain)
-        # A password with / or @ in it ends the host too early, or goes on behind it.
-        if (
-            "@" in url.path
-            or url.scheme not in ("http", "https")
-            or not url.host
-            or origin(url)[2] > LAST_PORT
-        ):
-            raise SettingsError(problem)
-        login = None
-        if url.userinfo:
-            login = Secret(base64.b64encode(unquote_to_bytes(url.userinfo)).decode())
-        bare = (
-            plain if login is None and plain.isascii() else str(url.copy_with(username=None, password=None))
-        )
-    except (httpx.InvalidURL, ValueError, TypeError):
-        # Not with that error's words, which repeat the address.
-        pass
-    else:
-        return Address(bare, login, url.scheme == "https" or is_loopback(url))
-    raise SettingsError(problem)
+        parsed = httpx.URL(url)
+        host, port = parsed.host, parsed.port
+    except (httpx.InvalidURL, ValueError, UnicodeError):
+        return "", problem
+    where = url.partition("//")[2].partition("/")[0]
+    if parsed.scheme not in ("http", "https") or not host or "%" in where:
+        return "", problem
+    if port == 0 or origin(parsed)[2] > LAST_PORT:
+        return "", problem
+    return url if url.isascii() else str(parsed), ""
 
 
-def shown_host(host: str) -> str:
-    """A host's name as it is looked up, with the letters that it stands for behind it where it has others."""
+def origins(given: object) -> tuple[tuple[str, ...], str]:
+    """Further places that results may be fetched from, as scheme://host[:port], and what is wrong, or nothing."""
+    shape = 'Write it as fetch_from=["https://files.example.com"].'
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence | set | frozenset):
+        return (), f"fetch_from is not a list of addresses. {shape}"
+    found: list[str] = []
+    for one in given:
+        url, problem = address(one, "An address in fetch_from")
+        if problem:
+            return (), problem
+        scheme, _, rest = url.partition("://")
+        host, _, beyond = rest.partition("/")
+        if beyond:
+            return (), f"An address in fetch_from has a path, and whole places are named there. {shape}"
+        found.append(f"{scheme.lower()}://{host.lower()}")
+    return tuple(dict.fromkeys(found)), ""
+
+
+def api_key(given: object) -> str:
+    """What is wrong with the type of a key; it is never shown."""
+    # By its type alone: a frame must not hold what it looks like.
+    fits = isinstance(given, str | Secret) or given is None
+    return "" if fits else "api_key is not text. Copy it from the TTAPI Dashboard, in quotes."
+
+
+def path(given: object) -> str:
+    """What is wrong with a recording's path."""
     try:
-        written = host.encode("ascii").decode("idna")
-    except UnicodeError:
-        return host
-    return host if written == host else f"{host} (written {written})"
+        text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+    except TypeError:
+        text = None
+    if not isinstance(text, str) or not text or "\0" in text:
+        return 'What is given for the recording is no path. Give one in quotes, as in "lesson.zip".'
+    return ""
 
 
-def check_origins(given: object) -> tuple[str, ...]:
-    """Further origins, as `scheme://host[:port]`. Raises `SettingsError` for anything else."""
-    import httpx
-
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise SettingsError('fetch_from is a list of origins. Write it like ["https://cdn.example.com"].')
-    found = []
-    for item in given:
-        try:
-            url = httpx.URL(item) if isinstance(item, str) else None
-        except (httpx.InvalidURL, ValueError):
-            url = None
-        if (
-            url is None
-            or url.scheme not in ("http", "https")
-            or not url.host
-            or url.userinfo
-            or url.path not in ("", "/")
-            or url.query
-            or url.fragment
-        ):
-            raise SettingsError(
-                "fetch_from holds something else than an origin. Each is scheme, host and perhaps a port: "
-                "https://cdn.example.com."
-            )
-        found.append(f"{url.scheme}://{url.netloc.decode()}")
-    return tuple(found)
+def plain(settings: Mapping[str, Any]) -> str:
+    """What is wrong with the settings that are no address and no key; those that are left out are not looked at."""
+    for name, value in settings.items():
+        problem = CHECKS[name](name, value)
+        if problem:
+            return problem
+    return ""
 
 
-def check_header(name: object, scheme: object) -> None:
-    """Whether the key can be sent in this header."""
-    if not isinstance(name, str) or not HEADER.fullmatch(name):
-        raise SettingsError("auth_header can't be a header's name. Leave it out for TT-API-KEY.")
-    if name.lower() in TAKEN:
-        raise SettingsError(
-            f"auth_header={name!r} is a header that the request itself needs. Leave it out for TT-API-KEY."
+def _wire(name: str, value: object) -> str:
+    known = isinstance(value, str) and value in WIRES
+    return "" if known else f"{name}={_shown(value)} is not known. Use one of {', '.join(WIRES)}."
+
+
+def _number(value: object) -> float:
+    """`value` as a float; not a number where it is none."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _timeout(name: str, value: object) -> str:
+    if 0 < _number(value) < math.inf:
+        return ""
+    return f"{name}={_shown(value)} is not a number of seconds over 0. Leave it out for 300."
+
+
+def _wait(name: str, value: object) -> str:
+    if 0 <= _number(value) <= LONGEST_WAIT:
+        return ""
+    return (
+        f"{name}={_shown(value)} is not a number of seconds from 0 to {LONGEST_WAIT:g}. Leave it out for 0."
+    )
+
+
+def _switch(name: str, value: object) -> str:
+    return "" if isinstance(value, bool) else f"{name}={_shown(value)} is neither True nor False."
+
+
+def _send_mode(name: str, value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return ""
+    return f"{name}={_shown(value)} is neither True nor False. Leave it out to follow base_url."
+
+
+def _header(name: str, value: object) -> str:
+    if not isinstance(value, str) or not TOKEN.fullmatch(value):
+        return f"{name}={_shown(value)} can't be a header's name. Leave it out for TT-API-KEY."
+    if value.lower() in TAKEN or value.lower().startswith(TAKEN_STARTS):
+        return (
+            f"{name}={value!r} is a header that the request needs for itself. Leave it out for TT-API-KEY, or use "
+            "Authorization."
         )
-    if not isinstance(scheme, str) or not (scheme.isascii() and scheme.isprintable()):
-        raise SettingsError("auth_scheme can't stand in a header. Leave it out, or use Bearer.")
+    return ""
 
 
-def check_wire(wire: object) -> None:
-    """Whether it is a form that a body can have."""
-    if not isinstance(wire, str) or wire not in WIRES:
-        raise SettingsError(f"wire={wire!r:.80} is not known. Use one of {', '.join(WIRES)}.")
+def _scheme(name: str, value: object) -> str:
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return ""
+    return f"{name}={_shown(value)} can't stand in a header. Leave it out, or use Bearer."
 
 
-def check_seconds(timeout: object) -> None:
-    """Whether it is a time that a request may take."""
-    if not _is_number(timeout) or not 0 < timeout <= LONGEST_TIMEOUT:  # type: ignore[operator]  # it is a number
-        raise SettingsError(
-            f"timeout={timeout!r:.80} is not a number of seconds over 0, up to {LONGEST_TIMEOUT:,.0f}. "
-            "Leave it out for 300."
-        )
+def _seed(name: str, value: object) -> str:
+    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
+        return ""
+    return f"{name}={_shown(value)} is not a whole number. Leave it out for 0."
 
 
-def check_wait(seconds: object) -> None:
-    """Whether it is a time to wait for a busy service."""
-    if not _is_number(seconds) or not 0 <= seconds <= LONGEST_WAIT:  # type: ignore[operator]  # it is a number
-        raise SettingsError(
-            f"wait_when_busy={seconds!r:.80} is not a number of seconds from 0 to {LONGEST_WAIT:g}. Leave it out for 0."
-        )
+def _fill(name: str, value: object) -> str:
+    if value is None or callable(value):
+        return ""
+    return f"{name} is a {type(value).__name__}, not a function. Give one of (image, mask, prompt, seed)."
 
 
-def check_flag(name: str, value: object, *also: object) -> None:
-    """Whether it is True or False, or one of what else it may be."""
-    if not isinstance(value, bool) and not any(value is other for other in also):
-        raise SettingsError(
-            f"{name}={value!r:.80} is neither True nor False. Use one of them, or leave it out."
-        )
+def _service(name: str, value: object) -> str:
+    if value is None:
+        return ""
+    # Here, not above: whoever has a service has loaded it.
+    from ..service import Service
+
+    if isinstance(value, Service):
+        return ""
+    return f"{name} is a {type(value).__name__}, not a Service. Leave it out for a new one."
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _shown(value: object) -> str:
+    """A wrong value for a sentence, short: bytes and text of odd places may be a key."""
+    if isinstance(value, bool | int | float) or value is None:
+        return repr(value)[:40]
+    return repr(value)[:40] if isinstance(value, str) and len(value) < 20 else f"<{type(value).__name__}>"
+
+
+CHECKS = {
+    "wire": _wire,
+    "timeout": _timeout,
+    "wait_when_busy": _wait,
+    "plain_base64": _switch,
+    "allow_http": _switch,
+    "leaky": _switch,
+    "send_mode": _send_mode,
+    "auth_header": _header,
+    "auth_scheme": _scheme,
+    "seed": _seed,
+    "fill": _fill,
+    "service": _service,
+}

@@ -12,17 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from ..errors import SettingsError
 from ..request import EditFields, EditRequest
-from .checks import (
-    DEFAULT_BASE_URL,
-    check_address,
-    check_flag,
-    check_header,
-    check_origins,
-    check_seconds,
-    check_wait,
-    check_wire,
-    shown_host,
-)
+from . import checks
 from .core import Core
 from .secret import Secret, find_key, held, look_for_key
 from .wire import Wire
@@ -41,6 +31,7 @@ __all__ = [
     "is_offline_forced",
 ]
 
+DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
 # A name that can't exist, so that nothing meant for the embedded service can ever reach a network.
 EMBEDDED_BASE_URL = "http://embedded.invalid/v1"
 OFFLINE_VARIABLE = "TTAPI_OFFLINE"
@@ -80,31 +71,39 @@ class _Base:
         fetch_from: Sequence[str] = (),
         send_mode: bool | None = None,
     ) -> None:
-        # A traceback shows this frame: it must not hold the key when something below raises.
+        # A traceback shows this frame: it must not hold the key, or an address's password, when something raises.
+        problem = checks.api_key(api_key)
         given, api_key = held(api_key), None
+        where, base_url = base_url, ""
+        _refuse(
+            problem
+            or checks.plain(
+                {
+                    "wire": wire,
+                    "auth_header": auth_header,
+                    "auth_scheme": auth_scheme,
+                    "timeout": timeout,
+                    "plain_base64": plain_base64,
+                    "allow_http": allow_http,
+                    "wait_when_busy": wait_when_busy,
+                    "send_mode": send_mode,
+                }
+            )
+        )
         if is_offline_forced():
             self._embed(None, {}, wire=wire, timeout=timeout, plain_base64=plain_base64)
             return
+        (where, problem), (further, wrong) = checks.address(where), checks.origins(fetch_from)
+        fetch_from = ()
+        _refuse(problem or wrong)
         secret = find_key(given)
-        address = check_address(base_url)
-        for name, flag in (("allow_http", allow_http), ("plain_base64", plain_base64)):
-            check_flag(name, flag)
-        if not address.private and not allow_http:
+        if not allow_http and not _is_private_way(where):
             raise SettingsError(
-                f"base_url={address.url!r} is plain http, where anyone on the way can read the key. "
+                f"base_url={where!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
-        check_wire(wire)
-        check_seconds(timeout)
-        check_wait(wait_when_busy)
-        check_header(auth_header, auth_scheme)
-        check_flag("send_mode", send_mode, None)
-        if address.login is not None and auth_header.lower() == "authorization":
-            raise SettingsError(
-                "base_url holds a login, which goes as Authorization, and so would the key. Leave one of them out."
-            )
         self._core = Core(
-            address.url,
+            where,
             wire,
             plain_base64,
             timeout,
@@ -112,8 +111,7 @@ class _Base:
             auth_header,
             auth_scheme,
             wait_when_busy=wait_when_busy,
-            login=address.login,
-            fetch_from=check_origins(fetch_from),
+            fetch_from=further,
             send_mode=send_mode,
         )
 
@@ -136,8 +134,9 @@ class _Base:
         prompt, seed)` replaces its fill with your own function, for a diffusion model on your own machine, say.
         `service` is a `Service` made elsewhere, instead of these three.
         """
-        made = cls.__new__(cls)
         settings = {"seed": seed, "leaky": leaky, "fill": fill}
+        _refuse(checks.plain({**settings, "service": service, "plain_base64": plain_base64}))
+        made = cls.__new__(cls)
         made._embed(service, settings, wire=wire, timeout=timeout, plain_base64=plain_base64)
         return made
 
@@ -151,11 +150,16 @@ class _Base:
         Raises `SettingsError` where the file can't be written, besides what making a client raises.
         """
         # A traceback shows this frame: it must not hold the key.
+        problem = checks.path(path) or checks.api_key(options.get("api_key"))
         options["api_key"] = held(options.get("api_key"))
         # Here, not above: few clients record.
         from .cassette import Recorder
 
-        made = cls(**options)
+        try:
+            _refuse(problem)
+            made = cls(**options)
+        finally:
+            options = ClientOptions()
         made._core = replace(made._core, recorder=Recorder(path, made._core.secret))
         return made
 
@@ -169,7 +173,7 @@ class _Base:
         """
         from .cassette import Player
 
-        check_wire(wire)
+        _refuse(checks.path(path) or checks.plain({"wire": wire}))
         made = cls.__new__(cls)
         made._core = Core(EMBEDDED_BASE_URL, wire, False, 300.0, player=Player(path))
         made._again = partial(cls.replay, path, wire=wire)
@@ -184,9 +188,7 @@ class _Base:
         timeout: float,
         plain_base64: bool,
     ) -> None:
-        check_wire(wire)
-        check_seconds(timeout)
-        check_flag("plain_base64", plain_base64)
+        _refuse(checks.plain({"wire": wire, "timeout": timeout}))
 
         @functools.cache
         def made() -> Service:
@@ -238,7 +240,7 @@ class _Base:
         said = (
             "Embedded service: no key, nothing is billed. It reads nothing of the prompt but colour words."
             if core.service is not None
-            else f"Sends to {shown_host(core.host)}. Each run may cost quota."
+            else f"Sends to {core.shown_host}. Each run may cost quota."
         )
         if core.recorder is not None:
             said += f" Each exchange is recorded in {core.recorder.path.name}."
@@ -257,16 +259,37 @@ class _Base:
         core = self._core
         if core.player is not None:
             return f"{name}.replay({core.player.path.name!r})"
-        where = "offline=True" if self.is_offline else f"{core.base_url!r}, wire={core.wire!r}"
+        where = "offline=True" if self.is_offline else f"{core.base_url!r}{_reads(core)}, wire={core.wire!r}"
         if core.recorder is not None:
             return f"{name}.record({core.recorder.path.name!r}, {where})"
         return f"{name}.offline()" if self.is_offline else f"{name}({where})"
+
+
+def _reads(core: Core) -> str:
+    """What an address in ASCII reads like, where that is something else."""
+    return "" if core.shown_host == core.host else f" ({core.shown_host})"
+
+
+def _refuse(problem: str) -> None:
+    if problem:
+        raise SettingsError(problem)
 
 
 def is_offline_forced() -> bool:
     """Whether the environment makes every client one of the embedded service."""
     # Alone in here: where a statement with os.environ in it raises, a traceback shows the environment with the key.
     return os.environ.get(OFFLINE_VARIABLE) == "1"
+
+
+def _is_private_way(base_url: str) -> bool:
+    """Whether nobody on the way to `base_url` can read along."""
+    # Here, not above: only a client of the network needs httpx before it sends.
+    import httpx
+
+    from .transport import is_loopback
+
+    url = httpx.URL(base_url)
+    return url.scheme == "https" or is_loopback(url)
 
 
 class _Images:
@@ -352,11 +375,10 @@ class Client(_Base):
     * `allow_http`: send the key over plain http to another machine.
     * `wait_when_busy`: for how many seconds in all, up to 3600, to wait and send a request again that the service was
       too busy for (HTTP 429 or 499), which bills nothing. It is left alone for as long as it asks to be.
-
-    * `fetch_from`: further origins (`"https://cdn.example.com"`) that results by URL may be fetched from, over http and
-      from a private network too. Without it they are fetched from public https addresses and the API's own origin.
-    * `send_mode`: in the multipart form, whether the model is in `mode` as well as in `model`; left out, it is at TTAPI
-      alone, since a gateway that gives models other names changes one of the two.
+    * `fetch_from`: further places, as `"http://files.example.com:9000"`, that results by URL may be fetched from, plain
+      http and private ones too; without it they come from public https addresses and from base_url's own.
+    * `send_mode`: whether the multipart form sends the model as `mode` too; left out, it does to TTAPI's own
+      addresses, and not to a gateway, which may know the model by another name.
 
     The environment's `TTAPI_OFFLINE=1` makes every client one of the embedded service, so that nothing is spent.
     Raises `MissingKeyError` or `SettingsError`. A request is never sent a second time once a byte of it has left.

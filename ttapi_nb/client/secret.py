@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias
@@ -124,10 +125,8 @@ def key_file() -> Path:
     """Where a key is kept as a file: in the user's configuration folder, or where `TT_API_KEY_FILE` says."""
     named = _named_file()
     if named:
-        # A home of nobody's can't be found: then the name is taken as it is written.
-        with contextlib.suppress(RuntimeError):
-            return Path(named).expanduser().absolute()
-        return Path(named).absolute()
+        # As a shell reads it: quoted, or from a kernel's settings, ~ comes as it is.
+        return Path(os.path.abspath(os.path.expanduser(named)))  # noqa: PTH100, PTH111 - these never raise
     # Here, not above: it is slow to load, and only asked for when nobody names a file.
     import platformdirs
 
@@ -304,17 +303,12 @@ def _read_file(path: Path) -> tuple[Secret | None, str]:
             f"The key's file {path} can't be read ({type(error).__name__}). Remove it, or change who may.",
         )
     try:
+        # Of what was opened: behind a link, the file's own.
         facts = os.fstat(handle)
         if not stat.S_ISREG(facts.st_mode):
             return (
                 None,
                 f"The key's file {path} is no plain file. Remove it and store the key again: ttapi-nb key.",
-            )
-        # Whoever owns it can change it at any time, and have runs paid for, and seen, by an account of theirs.
-        if os.name == "posix" and facts.st_uid not in (os.geteuid(), 0):
-            return None, (
-                f"The key's file {path} belongs to somebody else, so it was not used. Copy your own key there with: "
-                "ttapi-nb key, or name another file with the environment variable TT_API_KEY_FILE."
             )
         # On Windows these bits say nothing; the folder is the user's own.
         if os.name == "posix" and facts.st_mode & 0o077:
@@ -322,6 +316,9 @@ def _read_file(path: Path) -> tuple[Secret | None, str]:
                 f"Others on this machine can read the key's file {path}, so it was not used. "
                 f"Close it with: chmod 600 {path}"
             )
+        problem = _foreign(path, facts)
+        if problem:
+            return None, problem
         data = os.read(handle, FILE_CAP + 1)
     except OSError as error:
         return (
@@ -336,10 +333,47 @@ def _read_file(path: Path) -> tuple[Secret | None, str]:
     return (Secret(text) if text.strip() else None), ""
 
 
+def _foreign(path: Path, facts: os.stat_result) -> str:
+    """Who else could have put the key there, as a sentence; empty where nobody could.
+
+    Root's files count as another's: whoever is not root should not come to use root's key, nor root a user's.
+    """
+    if sys.platform == "win32":
+        return ""
+    if facts.st_uid != os.geteuid():
+        return (
+            f"The key's file {path} belongs to another user, who could have put a key of theirs there, so it was not "
+            f"used. Store yours in a file of your own, or take it over with: chown $(id -un) {path}"
+        )
+    return _open_folder(path)
+
+
+def _open_folder(path: Path) -> str:
+    """Whether others may put files into the folder that `path` is in, behind links, as a sentence."""
+    if sys.platform == "win32":
+        return ""
+    folder = Path(os.path.realpath(path)).parent
+    try:
+        facts = folder.stat()
+    except OSError:
+        return ""
+    # In a sticky folder, /tmp say, a file can be replaced by its owner alone. One's own group is often oneself.
+    others = facts.st_mode & 0o002 or (facts.st_mode & 0o020 and facts.st_gid != os.getegid())
+    if not others or facts.st_mode & stat.S_ISVTX:
+        return ""
+    return (
+        f"Others on this machine may put files into {folder}, where the key's file is, so it is not used. Close it "
+        f"with: chmod go-w {folder}"
+    )
+
+
 def _into_file(secret: Secret) -> None:
     import uuid
 
     path = key_file()
+    problem = _open_folder(path)
+    if problem:
+        raise SettingsError(problem)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     problem = ""
     try:

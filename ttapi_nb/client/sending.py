@@ -179,8 +179,6 @@ def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
     if settings.secret is None:
         raise AssertionError("a client of the network has a key")
     way = network_transport(url, settings.fetch_from)
-    if settings.login is not None:
-        way = KeyTransport(way, url, settings.login, "Authorization", "Basic")
     return KeyTransport(way, url, settings.secret, settings.auth_header, settings.auth_scheme)
 
 
@@ -286,11 +284,16 @@ async def _read(reply: httpx.Response, cap: int, raw: RawAnswer | None) -> Reply
     if raw is not None:
         await loop.in_thread(partial(raw.head, reply.status_code, dict(reply.headers)))
     parts = bytearray()
-    async for part in reply.aiter_raw():
-        parts += part
-        if len(parts) >= PIECE:
-            await loop.in_thread(partial(intake.take, bytes(parts)))
-            parts.clear()
+    try:
+        async for part in reply.aiter_raw():
+            parts += part
+            if len(parts) >= PIECE:
+                await loop.in_thread(partial(intake.take, bytes(parts)))
+                parts.clear()
+    except httpx.HTTPError:
+        # The line broke: what came until then is kept.
+        await loop.in_thread(partial(intake.take, bytes(parts)))
+        raise
     return await loop.in_thread(partial(intake.end, bytes(parts)))
 
 

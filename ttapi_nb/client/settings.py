@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Settings"]
 
-# Of TTAPI itself.
-OWN_DOMAINS = ("ttapi.io", "ttapi.org")
+# The service's own names. What stands at other addresses is a gateway.
+OWN_HOSTS = ("ttapi.io", "ttapi.org")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,8 @@ class Settings:
     `recorder` keeps what is asked and answered.
     """
 
-    base_url: str
+    # A gateway's address may hold a password.
+    base_url: str = field(repr=False)
     wire: Wire
     plain_base64: bool
     timeout: float
@@ -37,8 +38,6 @@ class Settings:
     recorder: Recorder | None = None
     player: Player | None = None
     wait_when_busy: float = 0.0
-    # What stood before the host in base_url, as a Basic login.
-    login: Secret | None = None
     fetch_from: tuple[str, ...] = ()
     send_mode: bool | None = None
 
@@ -48,19 +47,37 @@ class Settings:
         return self.service is not None or self.player is not None
 
     @property
-    def sends_mode(self) -> bool:
-        """Whether a multipart body names the model in `mode` too."""
-        if self.send_mode is not None:
-            return self.send_mode
-        return self.offline or any(f".{self.host}".endswith(f".{own}") for own in OWN_DOMAINS)
-
-    @property
     def host(self) -> str:
         """The name of the machine that requests go to."""
         return urlsplit(self.base_url).hostname or self.base_url
 
     @property
+    def shown_host(self) -> str:
+        """`host` for people: as it is connected to, and what a name of other letters than ASCII's reads like."""
+        read = ".".join(map(_read, self.host.split(".")))
+        return self.host if read == self.host else f"{self.host}, which reads {read!r}"
+
+    @property
+    def sends_mode(self) -> bool:
+        """Whether the multipart form sends the model as `mode` too."""
+        if self.send_mode is not None:
+            return self.send_mode
+        host = self.host.rstrip(".").lower()
+        return self.offline or any(host == own or host.endswith(f".{own}") for own in OWN_HOSTS)
+
+    @property
     def address(self) -> str:
-        """Where requests go, without path."""
+        """Where requests go, without path and without a password that may stand before the host."""
         scheme, place = urlsplit(self.base_url)[:2]
-        return f"{scheme}://{place}"
+        return f"{scheme}://{place.rpartition('@')[2]}"
+
+
+def _read(label: str) -> str:
+    """One part of a host's name as people read it."""
+    if not label.lower().startswith("xn--"):
+        return label
+    try:
+        read = label[4:].encode("ascii").decode("punycode")
+    except (UnicodeError, ValueError):
+        return label
+    return read if read.isprintable() else label

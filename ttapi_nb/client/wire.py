@@ -1,7 +1,8 @@
 """How a request is written: the three body forms that TTAPI's pages have named over time.
 
 * `json`: the page of 26 March 2026. `image` is a list of strings, `mask` a string, the model is in `mode`.
-* `multipart`: OpenAI's form, which TTAPI's older pages keep. Files with a name and a MIME type, `model` and `mode`.
+* `multipart`: OpenAI's form, which TTAPI's older pages keep. Files with a name and a MIME type, the model in
+  `model` and, at TTAPI's own addresses, in `mode`.
 * `references`: TTAPI's newest page. `images` and `mask` are objects with an `image_url`, the model is in `model`.
 """
 
@@ -42,7 +43,7 @@ class Body:
 
 def encode(request: EditRequest, wire: Wire, *, plain_base64: bool = False, send_mode: bool = True) -> Body:
     """Write `request` in one of the body forms; `plain_base64` leaves the `data:` prefix of the `json` form out, and
-    `send_mode=False` the second name of the model out of the `multipart` form.
+    `send_mode` puts the model into the multipart form as `mode` too.
 
     Raises `InvalidRequestError` where a field can't be written.
     """
@@ -100,26 +101,25 @@ def _multipart(request: EditRequest, send_mode: bool) -> Body:
     files = [(name, (file.name, file.data, file.mime)) for file in request.image_files]
     if request.mask_file is not None:
         files.append(("mask", (request.mask_file.name, request.mask_file.data, request.mask_file.mime)))
+    # A gateway that renames models changes `model` alone.
     names = ("model", "mode") if send_mode else ("model",)
     fields = dict.fromkeys(names, request.model) | request.body()
+    data: dict[str, str | list[str]] = {}
+    for key, value in fields.items():
+        if isinstance(value, list | tuple):
+            # As OpenAI's clients write lists: one field for each item that says something.
+            data[f"{key}[]"] = [_form_value(item) for item in value if item is not None]
+        else:
+            data[key] = _form_value(value)
     # Here, not above: the other forms are written without httpx.
     import httpx
 
-    form = httpx.Request("POST", "http://unused", files=files, data=dict(_form_fields(fields)))
+    form = httpx.Request("POST", "http://unused", files=files, data=data)
     return Body(form.headers["Content-Type"], form.read())
 
 
 def _is_whole_text(prompt: object) -> bool:
     return isinstance(prompt, str) and not any("\ud800" <= letter <= "\udfff" for letter in prompt)
-
-
-def _form_fields(fields: dict[str, Any]) -> Iterator[tuple[str, str | list[str]]]:
-    for name, value in fields.items():
-        # A list goes as a field for each item, under the name that OpenAI's own client gives it.
-        if isinstance(value, list | tuple):
-            yield f"{name}[]", [_form_value(item) for item in value]
-        else:
-            yield name, _form_value(value)
 
 
 def _form_value(value: Any) -> str:

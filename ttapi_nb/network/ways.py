@@ -264,8 +264,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _out_of_files(error: BaseException) -> bool:
-    if isinstance(error, socket.gaierror):
-        # A look-up that can open no file says only that it failed.
+    if isinstance(error, socket.gaierror) or (isinstance(error, OSError) and error.errno == errno.EINVAL):
+        # A look-up that can open no file says only that it failed, or that it was asked for something odd.
         try:
             os.close(os.open(os.devnull, os.O_RDONLY))
         except OSError as found:

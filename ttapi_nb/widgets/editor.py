@@ -196,10 +196,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         if self._key_opener is not None:
             self._key_opener.value, self._key_opener.description = False, "Use another key"
 
-    def _trusted(self) -> tuple[str, ...]:
-        """The origins that results may be fetched from besides public ones."""
-        return self.client.core.address, *self.client.core.fetch_from
-
     def _log(self) -> RunLog:
         # Here, not above: an editor is shown sooner without it.
         from ..runlog import RunLog
