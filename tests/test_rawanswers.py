@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
@@ -14,8 +15,8 @@ import pytest
 from PIL import Image
 
 from tests.server import Reply, Server
-from ttapi_nb import Client, Mask, RunLog, edit
-from ttapi_nb.errors import RefusedError, ResultError, UnknownOutcomeError
+from ttapi_nb import Client, EditRequest, Mask, RunLog, edit, loop
+from ttapi_nb.errors import NotSentError, RefusedError, ResultError, UnknownOutcomeError
 from ttapi_nb.rawanswers import HEADERS, RawAnswer, opened
 
 KEY = "tt-sk-0123456789abcdef"
@@ -122,6 +123,37 @@ def test_no_memory_while_it_comes(
             edit(photo, "x", mask=MASK, client=Client(KEY, base_url=server.url))
     (path,) = kept(environment)
     assert RunLog().reread(path.name).images[0].tobytes() == photo.tobytes()
+
+
+@pytest.mark.parametrize("length", [10, 300_000, 700_000])
+def test_a_long_answer_whose_line_breaks(
+    server: Server, photo: Image.Image, environment: Path, length: int
+) -> None:
+    """All that came is kept, also what came last."""
+    body = b"".join(b"%08d" % at for at in range(length // 8 + 1))
+    server.answer = Reply(200, body, headers={"Content-Length": str(len(body) + 50)})
+    with pytest.raises(UnknownOutcomeError, match="is kept in"):
+        edit(photo, "x", mask=MASK, client=Client(KEY, base_url=server.url, timeout=20))
+    (path,) = kept(environment)
+    assert path.read_bytes().partition(b"\n")[2] == body
+
+
+def test_a_log_that_waits_takes_none_of_the_services_time(server: Server, photo: Image.Image) -> None:
+    """What waits before the first byte leaves does not count as the service's, and an error there sends nothing."""
+    client = Client(KEY, base_url=server.url, timeout=1)
+    request = EditRequest.make(image=photo, prompt="x")
+
+    async def slow() -> None:
+        await asyncio.sleep(1.2)
+
+    assert loop.call(client.core.send(request, on_sent=slow)).images
+
+    async def fails() -> None:
+        raise OSError("no")
+
+    with pytest.raises(NotSentError, match="nothing was sent or billed"):
+        loop.call(client.core.send(request, on_sent=fails))
+    assert len(server.posts) == 1
 
 
 def test_a_line_that_breaks(server: Server, photo: Image.Image, environment: Path) -> None:

@@ -81,7 +81,7 @@ class RawAnswer:
         self._write(data)
 
     def end(self) -> None:
-        """There is no more of it."""
+        """There is no more of it. May be said twice."""
         self._write(b"", last=True)
         self._close()
 
@@ -112,7 +112,7 @@ class RawAnswer:
             self._file.write(data)
             if last:
                 self._file.flush()
-        except (OSError, ValueError, MemoryError) as error:
+        except (OSError, MemoryError) as error:
             self._failed(error)
 
     def _failed(self, error: BaseException) -> None:

@@ -6,6 +6,7 @@ What needs httpx is here and in the transports, so that a client can be made, an
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -203,7 +204,10 @@ async def _post(
         tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
         if event.endswith(SENT_EVENT) and not sent and not tunnel:
             try:
+                # To wait until it may leave, for the log say, is no fault of the service.
+                limit.reschedule(None)
                 await told[0]()
+                limit.reschedule(asyncio.get_running_loop().time() + settings.timeout)
             except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
                 stopped = error
                 raise _StoppedError from None
@@ -211,9 +215,10 @@ async def _post(
 
     headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
     url = f"{settings.base_url.rstrip('/')}/images/edits"
+    limit = asyncio.timeout(settings.timeout)
     try:
         async with (
-            asyncio.timeout(settings.timeout),
+            limit,
             httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
             client.stream(
                 "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
@@ -221,7 +226,7 @@ async def _post(
         ):
             return _Reply(reply.status_code, reply.headers, await _read(reply, cap, raw))
     except _StoppedError:
-        failure = stopped or RuntimeError("The request was stopped.")
+        failure = stopped if isinstance(stopped, TTAPIError) else _not_let_go(stopped)
     except httpx.ConnectError as error:
         failure = ways.told(error, httpx.URL(url)) or NotSentError(
             f"{settings.host} can't be reached, so nothing was sent or billed. "
@@ -230,13 +235,19 @@ async def _post(
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(settings, error, sent)
         if sent and raw is not None:
-            await loop.in_thread(raw.end)
             kept = await loop.in_thread(lambda: raw.words)
             failure = type(failure)(f"{failure} {kept}".strip())
     finally:
         told.clear()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
+
+
+def _not_let_go(error: Exception | None) -> NotSentError:
+    return NotSentError(
+        f"The request was stopped before it left ({type(error).__name__}: {error}), so nothing was sent or billed. "
+        "Run again."
+    )
 
 
 def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
@@ -259,6 +270,8 @@ def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
         if isinstance(error, CodingError)
         else "The answer came, and there was not enough memory to read it"
         if isinstance(error, MemoryError)
+        else f"The answer came, and it could not be read here ({type(error).__name__})"
+        if not isinstance(error, httpx.HTTPError | OSError | EOFError)
         else "The line broke before the whole answer was here"
     )
     return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
@@ -290,9 +303,9 @@ async def _read(reply: httpx.Response, cap: int, raw: RawAnswer | None) -> Reply
             if len(parts) >= PIECE:
                 await loop.in_thread(partial(intake.take, bytes(parts)))
                 parts.clear()
-    except httpx.HTTPError:
-        # The line broke: what came until then is kept.
-        await loop.in_thread(partial(intake.take, bytes(parts)))
+    except BaseException:
+        # The line broke, or its time was over: what came until then is kept.
+        await loop.in_thread(partial(intake.broken, bytes(parts)))
         raise
     return await loop.in_thread(partial(intake.end, bytes(parts)))
 
@@ -302,6 +315,8 @@ class _Intake:
 
     def __init__(self, headers: dict[str, str], cap: int, raw: RawAnswer | None) -> None:
         self._reader = ReplyReader()
+        # Whoever gave up waiting for one piece may write the last one.
+        self._guard = threading.Lock()
         self._raw, self._cap, self._came = raw, cap, 0
         self._failure: Exception | None = None
         self._unpack: Unpacking | None = None
@@ -313,13 +328,21 @@ class _Intake:
 
     def take(self, data: bytes) -> None:
         """The next bytes. Raises where there are too many; other faults wait until all of it is here, and kept."""
-        self._came += len(data)
-        if self._came > self._cap:
-            raise TooLargeError("it is larger than any answer is")
-        if self._raw is not None:
-            self._raw.write(data)
+        with self._guard:
+            self._came += len(data)
+            if self._came > self._cap:
+                raise TooLargeError("it is larger than any answer is")
+            if self._raw is not None:
+                self._raw.write(data)
         if self._unpack is not None and self._failure is None:
             self._feed(self._unpack.feed(data))
+
+    def broken(self, data: bytes) -> None:
+        """The last bytes of a body that has no end."""
+        with self._guard:
+            if self._raw is not None:
+                self._raw.write(data)
+                self._raw.end()
 
     def end(self, data: bytes) -> ReplyReader:
         """The last bytes, and what was read. Raises what went wrong with that."""

@@ -35,10 +35,12 @@ def read_again(folder: Path, run_id: str) -> ImagesResponse:
         # What was kept holds no key.
         plain = interpret(status, parse(reader.text, str, reader.pictures))
         return loop.call(read_response(plain, offline=False, fetch=_not_yet))
-    except (CodingError, OSError, MemoryError) as error:
-        problem = str(error) or type(error).__name__
+    except ResultError:
+        raise
     except (RefusedError, UnknownOutcomeError) as error:
         problem = str(error)
+    except Exception as error:  # noqa: BLE001 - what is kept is input, and may bring any reader down
+        problem = f"{type(error).__name__}: {error}"
     raise ResultError(
         f"The answer kept in {folder / run_id} still can't be read: {problem}. It is left there."
     )
