@@ -87,7 +87,7 @@ PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
 # Which packages a room may use besides the standard library.
 LIBRARIES = {
-    "network": {"certifi", "httpx", "truststore"},
+    "network": {"certifi", "httpcore", "httpx", "truststore"},
     "download": {"httpx"},
     "metadata": {"PIL"},
     "picture": PICTURES | {"jpeglib", "pillow_heif"},

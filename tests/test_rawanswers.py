@@ -151,7 +151,7 @@ def test_a_log_that_waits_takes_none_of_the_services_time(server: Server, photo:
     async def fails() -> None:
         raise OSError("no")
 
-    with pytest.raises(NotSentError, match="nothing was sent or billed"):
+    with pytest.raises(NotSentError, match="Nothing was sent or billed"):
         loop.call(client.core.send(request, on_sent=fails))
     assert len(server.posts) == 1
 

@@ -126,7 +126,8 @@ class RawAnswer:
             self._file = None
 
     def _must_have_room(self) -> None:
-        sizes = [entry.stat(follow_symlinks=False).st_size for entry in os.scandir(self.path.parent)]
+        with os.scandir(self.path.parent) as entries:
+            sizes = [entry.stat(follow_symlinks=False).st_size for entry in entries]
         if len(sizes) >= MOST_FILES or sum(sizes) >= MOST_BYTES:
             raise OSError(f"{self.path.parent} is full: read again or remove what is in it")
 

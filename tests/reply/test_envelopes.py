@@ -25,8 +25,9 @@ from tests.answers import (
 )
 from tests.server import encoded
 from tests.trust.answers import came, outcomes, read
-from ttapi_nb import DownloadError, ImagesResponse, RefusedError, ResultError, UnknownOutcomeError, loop
+from ttapi_nb import ImagesResponse, RefusedError, ResultError, UnknownOutcomeError, loop
 from ttapi_nb.client.secret import Secret
+from ttapi_nb.errors import DownloadError
 from ttapi_nb.reply.addresses import shown
 from ttapi_nb.reply.meaning import interpret, parse
 from ttapi_nb.reply.responses import counted, read_response

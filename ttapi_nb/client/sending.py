@@ -244,10 +244,7 @@ async def _post(
 
 
 def _not_let_go(error: Exception | None) -> NotSentError:
-    return NotSentError(
-        f"The request was stopped before it left ({type(error).__name__}: {error}), so nothing was sent or billed. "
-        "Run again."
-    )
+    return NotSentError(f"Nothing was sent or billed. {type(error).__name__}: {error}")
 
 
 def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
@@ -303,11 +300,12 @@ async def _read(reply: httpx.Response, cap: int, raw: RawAnswer | None) -> Reply
             if len(parts) >= PIECE:
                 await loop.in_thread(partial(intake.take, bytes(parts)))
                 parts.clear()
+        rest, parts = bytes(parts), bytearray()
+        return await loop.in_thread(partial(intake.end, rest))
     except BaseException:
         # The line broke, or its time was over: what came until then is kept.
         await loop.in_thread(partial(intake.broken, bytes(parts)))
         raise
-    return await loop.in_thread(partial(intake.end, bytes(parts)))
 
 
 class _Intake:

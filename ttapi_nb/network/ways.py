@@ -15,6 +15,7 @@ import httpx
 
 from ..errors import DownloadError, NotSentError, SettingsError
 from .address import is_local_name, is_loopback, is_public, literal
+from .early import listening
 from .proxy import SYSTEM, Proxy, proxy_for, variable_for
 from .tls import FILE_VARIABLE, named_certificates, secure_context
 
@@ -70,7 +71,9 @@ def _transport(url: httpx.URL, proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
     # A failed connect left nothing behind, so trying it once more is safe; nothing else is tried again.
     # No line is used twice: to the same address another name's certificate would not be looked at again.
     limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.AsyncHTTPTransport(verify=context, trust_env=False, retries=1, proxy=over, limits=limits)
+    return listening(
+        httpx.AsyncHTTPTransport(verify=context, trust_env=False, retries=1, proxy=over, limits=limits)
+    )
 
 
 def _not_set_up(error: Exception, proxy: Proxy | None) -> str:
