@@ -33,7 +33,7 @@ lab: .venv/installed-lab
 .PHONY: test
 test: .venv/installed-test
 	$(BIN)/python tests/get_browser.py
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
 
 # While you work: no browser, no notebooks, no coverage.
 .PHONY: quick

@@ -52,6 +52,7 @@ MEANT = {
     "server_name": "http.server's, set by server_bind",
     "server_port": "http.server's, set by server_bind",
     "observe": "calls observers when they may wait, and calls the base's",
+    "error": "argparse's place for it: ends without a word of what was typed",
     "submit": "concurrent.futures' place for it",
     "shutdown": "concurrent.futures' place for it",
     "readable": "io's place for it",

@@ -42,8 +42,12 @@ class RawAnswer:
     None of this may be called on the loop's thread, as it writes.
     """
 
-    def __init__(self, folder: Path, run_id: str, hide: Hide | None = None) -> None:
+    def __init__(
+        self, folder: Path, run_id: str, hide: Hide | None = None, *, leaves_no_folder: bool = False
+    ) -> None:
         self.path = folder / run_id
+        # Where there is no log, nothing is left of what was understood, its empty folders neither.
+        self._leaves_no_folder = leaves_no_folder
         self.problem = ""
         """Why it is not kept, as part of a sentence."""
         self._hide = hide
@@ -90,6 +94,9 @@ class RawAnswer:
         self._close()
         with contextlib.suppress(OSError):
             self.path.unlink(missing_ok=True)
+            if self._leaves_no_folder:
+                self.path.parent.rmdir()
+                self.path.parent.parent.rmdir()
 
     @property
     def words(self) -> str:

@@ -20,6 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     On a busy machine JupyterLab now and then opens a page without its kernel or its shortcuts. A test that waited in
     vain is run once more, and the closing line counts it; one that saw something wrong is not.
     """
+    # A browser's driver leaves an event loop running in its process, so these come last.
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.ui)

@@ -79,7 +79,7 @@ class Core(Settings):
         if raw is None and not self.offline:
             from ..runlog import RunLog
 
-            kept = self.raw(RunLog().folder, uuid.uuid4().hex)
+            kept = self.raw(RunLog().folder, uuid.uuid4().hex, leaves_no_folder=True)
         send = partial(sending.send, self, request, on_sent, on_busy, on_answer, kept)
         sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)
         response = counted(await sent, request.n)
@@ -87,7 +87,7 @@ class Core(Settings):
             await loop.in_thread(kept.understood)
         return response
 
-    def raw(self, folder: Path, run_id: str) -> RawAnswer:
+    def raw(self, folder: Path, run_id: str, *, leaves_no_folder: bool = False) -> RawAnswer:
         """Where the answer to a run is kept as it comes, beside the log in `folder`."""
         from ..rawanswers import FOLDER, RawAnswer
 

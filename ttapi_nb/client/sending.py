@@ -106,7 +106,8 @@ async def send(
 async def _unread(error: Exception, raw: RawAnswer | None) -> UnknownOutcomeError:
     """What is said of an answer that came and could not be read, whatever went wrong with that."""
     kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
-    words = f"The answer came, and it could not be read here ({type(error).__name__}). {MAY_BE_BILLED}"
+    why = f"{type(error).__name__}: {error}".removesuffix(": ")
+    words = f"The answer came, and it could not be read here ({why}). {MAY_BE_BILLED}"
     return UnknownOutcomeError(f"{words} {kept}".strip())
 
 
