@@ -57,7 +57,10 @@ MEANT = {
     "shutdown": "concurrent.futures' place for it",
     "readable": "io's place for it",
     "readinto": "io's place for it",
-    # httpx's transports and streams
+    # httpx's transports and streams, and httpcore's lines
+    **dict.fromkeys(
+        ("connect_tcp", "sleep", "read", "write", "start_tls", "get_extra_info"), "httpcore's place for it"
+    ),
     "handle_request": "httpx's place for it",
     "handle_async_request": "httpx's place for it",
     "aclose": "httpx's place for it",

@@ -91,9 +91,8 @@ class Core(Settings):
         """Where the answer to a run is kept as it comes, beside the log in `folder`."""
         from ..rawanswers import FOLDER, RawAnswer
 
-        return RawAnswer(
-            folder / FOLDER, run_id, self.secret.scrub_piece if self.secret is not None else None
-        )
+        hide = self.secret.scrub_piece if self.secret is not None else None
+        return RawAnswer(folder / FOLDER, run_id, hide, leaves_no_folder=leaves_no_folder)
 
     async def _recorded(
         self, recorder: Recorder, request: EditRequest, send: Callable[[], Awaitable[ImagesResponse]]
