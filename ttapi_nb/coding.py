@@ -175,6 +175,7 @@ class _Inflate:
         self._start = b""
         self._unpack: Any = None
         self._is_gzip = self._is_plain = self._is_over = False
+        self._members = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         data, self._start = self._start + data, b""
@@ -182,6 +183,15 @@ class _Inflate:
             if self._is_plain:
                 yield data
                 return
+            if self._unpack is None and self._members:
+                # Zeros may fill up the end of a member, and what else comes is no part of it.
+                data = data.lstrip(b"\0")
+                if data and GZIP.startswith(data):
+                    self._start = data
+                    return
+                if not data.startswith(GZIP):
+                    self._is_over = bool(data)
+                    return
             if self._unpack is None:
                 if len(data) < TELLING and not data.startswith(GZIP):
                     self._start = data
@@ -196,11 +206,11 @@ class _Inflate:
             if piece:
                 yield piece
             if self._unpack.eof:
-                # Zeros may fill up the end of a member, and what else comes is no part of it.
-                data = self._unpack.unused_data.lstrip(b"\0") if self._is_gzip else b""
-                self._is_over = not self._is_gzip or not GZIP.startswith(data[: len(GZIP)])
-                if data:
-                    self._unpack = None
+                data = self._unpack.unused_data
+                # Kept, it would gather all that comes after it.
+                self._unpack = None
+                self._members += 1
+                self._is_over = not self._is_gzip
 
     def _begin(self, data: bytes) -> None:
         self._is_gzip = data.startswith(GZIP)
@@ -213,7 +223,7 @@ class _Inflate:
             self._is_plain = True
 
     def end(self) -> Iterator[bytes]:
-        if self._start and self._unpack is None:
+        if self._start and self._unpack is None and not self._members:
             self._begin(self._start)
             yield from self.feed(b"")
         if self._unpack is not None and not self._unpack.eof and not self._is_over:

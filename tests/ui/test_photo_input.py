@@ -84,6 +84,8 @@ def test_heic_photo_gets_a_sentence_and_loses_nothing(notebook: Opened) -> None:
     book.run(0)
     book.button("Use the sample").click()
     book.prompt.fill("keep this")
+    # What is typed is looked at too, and says so in the same place.
+    expect(book.status).to_contain_text("Ready.")
     hand_over(book, "drop", "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
     expect(book.status.get_by_role("alert")).to_contain_text("IMG_0001.HEIC")
     expect(book.status.get_by_role("alert")).to_contain_text("JPEG")
