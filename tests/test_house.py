@@ -64,7 +64,7 @@ ONLY = {
     "exiting": {"loop"},
     "models": set[str](),
     "network": {"errors"},
-    "download": {"errors", "network"},
+    "download": {"coding", "errors", "network"},
     "metadata": set[str](),
     "files": set[str](),
     "coding": set[str](),

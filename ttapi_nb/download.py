@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from .coding import CodingError, TooLargeError, codings, unpacking
 from .errors import DownloadError
 
 if TYPE_CHECKING:
@@ -162,46 +162,20 @@ async def _read(reply: httpx.Response, size_cap: int) -> bytes:
         parts += part
         if len(parts) > size_cap:
             raise _too_large(reply.url, size_cap)
-    named = [name.strip().lower() for name in reply.headers.get("Content-Encoding", "").split(",")]
-    codings = [name for name in named if name not in ("", "identity")]
-    if not codings:
+    if not codings(reply.headers):
         return bytes(parts)
     # A server may have packed it against our wish.
-    data = bytes(parts)
-    for coding in reversed(codings):
-        try:
-            unpacked = await asyncio.to_thread(_unpacked, data, coding, size_cap)
-        except ValueError as error:
-            raise DownloadError(f"{_short(reply.url)} could not be read: {error}.") from None
-        if unpacked is None:
-            raise _too_large(reply.url, size_cap)
-        data = unpacked
-    return data
+    try:
+        return await asyncio.to_thread(_unpacked, dict(reply.headers), bytes(parts), size_cap)
+    except TooLargeError:
+        raise _too_large(reply.url, size_cap) from None
+    except CodingError as error:
+        raise DownloadError(f"{_short(reply.url)} could not be read: {error}.") from None
 
 
-def _unpacked(data: bytes, coding: str, size_cap: int) -> bytes | None:
-    """What `data` unpacks to: as it is where it is not packed after all, None where it is more than the cap."""
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise ValueError(f"it is packed as {coding[:20]!r}, which can't be undone here")
-    # zlib's form or bare deflate by its first bytes; gzip's start is told apart by zlib itself.
-    is_bare = coding == "deflate" and not (len(data) > 1 and int.from_bytes(data[:2], "big") % 31 == 0)
-    found, left = bytearray(), data
-    while left:
-        unpack = zlib.decompressobj(wbits=-zlib.MAX_WBITS if is_bare else zlib.MAX_WBITS | 32)
-        try:
-            found += unpack.decompress(left, size_cap + 1 - len(found))
-        except zlib.error:
-            if not found:
-                # Said and not done.
-                return data
-            # What comes behind a whole member is no part of it.
-            break
-        if len(found) > size_cap:
-            return None
-        if not unpack.eof:
-            raise ValueError("it is packed, and its end is missing")
-        left = unpack.unused_data if coding != "deflate" else b""
-    return bytes(found)
+def _unpacked(headers: dict[str, str], data: bytes, size_cap: int) -> bytes:
+    unpack = unpacking(headers, size_cap)
+    return b"".join((*unpack.feed(data), *unpack.end()))
 
 
 def _too_large(url: httpx.URL, size_cap: int) -> DownloadError:
