@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
-from tests.ui.lab import Lab, running_browser, running_lab
+from tests.ui.lab import Lab, launched, running_lab
 from tests.ui.notebook import Notebook
 
 
@@ -36,9 +36,16 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    """The browsers' driver, of which a process can have only one."""
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium or Chrome; where there is none, the tests fail and say what to install."""
-    with running_browser() as browser:
+    with launched(playwright) as browser:
         yield browser
 
 

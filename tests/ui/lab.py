@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.get_browser import find_browser
 
@@ -92,14 +92,20 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
 @contextlib.contextmanager
 def running_browser(*more: str) -> Iterator[Browser]:
     """The browser that `tests/get_browser.py` finds, without a window; `more` are options of Chromium's."""
+    with sync_playwright() as playwright, launched(playwright, *more) as browser:
+        yield browser
+
+
+@contextlib.contextmanager
+def launched(playwright: Playwright, *more: str) -> Iterator[Browser]:
+    """The same where a process has its Playwright, of which there can be only one."""
     path = find_browser()
     if path is None:
         raise RuntimeError("There is no browser for the tests. Get one with: python tests/get_browser.py")
-    with sync_playwright() as playwright:
-        # As root, which containers are, Chromium has no sandbox to start.
-        browser = playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", *more],
-        )
-        yield browser
-        browser.close()
+    # As root, which containers are, Chromium has no sandbox to start.
+    browser = playwright.chromium.launch(
+        executable_path=path,
+        args=["--no-sandbox", "--disable-gpu", "--disable-background-networking", *more],
+    )
+    yield browser
+    browser.close()

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page, Playwright
 
 from tests.picture.making import ADOBE_RGB, DISPLAY_P3, chrm, chunk, gama, grey_profile, iccp, jpeg, png
-from tests.ui.lab import running_browser
+from tests.ui.lab import launched
 from ttapi_nb import open_image
 from ttapi_nb.picture.colour import PRIMARIES
 
@@ -91,15 +91,10 @@ DRAW = """async (url) => {
 
 
 @pytest.fixture(scope="module")
-def screen() -> Iterator[Page]:
+def screen(playwright: Playwright) -> Iterator[Page]:
     """A page of a browser whose screen is sRGB."""
-    with running_browser("--force-color-profile=srgb") as browser:
-        yield page_of(browser)
-
-
-def page_of(browser: Browser) -> Page:
-    """An empty page."""
-    return browser.new_page()
+    with launched(playwright, "--force-color-profile=srgb") as browser:
+        yield browser.new_page()
 
 
 @pytest.mark.parametrize("kind", FILES)
