@@ -19,7 +19,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from ttapi_nb import loop
-from ttapi_nb.budget import PriceTable
+from ttapi_nb.log.budget import PriceTable
 from ttapi_nb.runs import Run
 from ttapi_nb.service import Service
 

@@ -30,7 +30,7 @@ from ttapi_nb import (
     loop,
     start_edit,
 )
-from ttapi_nb.runlog import State
+from ttapi_nb.log import State
 
 KEY = "test-key-0123456789"
 TEAL = Image.new("RGB", (64, 64), "teal")

@@ -13,7 +13,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .budget import Budget, PriceTable
     from .client import AsyncClient, Client
     from .client.secret import ask_key, forget_key, store_key
     from .editing import edit, start_edit
@@ -38,12 +37,12 @@ if TYPE_CHECKING:
     )
     from .fit import Fit, extend
     from .lineage import Lineage, OpenedResult, open_result
+    from .log import Budget, PriceTable, RunLog
     from .mask import Mask
     from .models import MODELS
     from .picture import SourceImage, open_image, sample
     from .reply import ImagesResponse
     from .request import EditRequest
-    from .runlog import RunLog
     from .runs import Run
     from .service import Service
     from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
@@ -51,7 +50,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = {
-    "budget": ("Budget", "PriceTable"),
     "client": ("AsyncClient", "Client"),
     "client.secret": ("ask_key", "forget_key", "store_key"),
     "editing": ("edit", "start_edit"),
@@ -81,7 +79,7 @@ _ROOMS = {
     "models": ("MODELS",),
     "reply": ("ImagesResponse",),
     "request": ("EditRequest",),
-    "runlog": ("RunLog",),
+    "log": ("Budget", "PriceTable", "RunLog"),
     "runs": ("Run",),
     "service": ("Service",),
     "widgets": ("ImageEditor", "MaskDrawer", "ModelPicker", "ResultViewer", "SizePicker"),

@@ -28,7 +28,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from . import exiting, loop
-from .budget import sent_options
 from .errors import (
     InvalidRequestError,
     NotSentError,
@@ -39,7 +38,8 @@ from .errors import (
     UnknownOutcomeError,
 )
 from .lineage import Step, next_lineage, step_of
-from .runlog import RunLog, State
+from .log import RunLog, State
+from .log.budget import sent_options
 
 if TYPE_CHECKING:
     from .client.core import Core

@@ -9,12 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Literal, TypeAlias, Unpack
 
-from .budget import Budget
 from .carrying import INTERRUPTED, STOPPED_PATIENCE, Carrier
 from .client import AsyncClient, Client, default_client
 from .client.core import Core
 from .errors import InvalidRequestError, ResultError, SettingsError
 from .fit import mask_for
+from .log.budget import Budget
 from .mask import Mask
 from .picture import ImageSource, SourceImage, edited_picture, open_image
 from .reply import ImageData, ImagesResponse

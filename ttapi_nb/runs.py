@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from PIL import Image
 
 from . import loop
-from .budget import Budget, Estimate
 from .errors import ResultError, TTAPIError
 from .fit import Fit
 from .lineage import Lineage, lineage_of
+from .log import RunLog, RunRow, State, default_log
+from .log.budget import Budget, Estimate
 from .models import OFFLINE_NOTICE, REPLAY_NOTICE
 from .picture import ImageFile, SourceImage, thumbnail_html
 from .request import EditRequest
-from .runlog import RunLog, RunRow, State, default_log
 from .strict import Leak, Shift
 
 if TYPE_CHECKING:

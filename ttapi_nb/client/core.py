@@ -77,7 +77,7 @@ class Core(Settings):
             return counted(await asyncio.to_thread(played), request.n)
         kept = raw
         if raw is None and not self.offline:
-            from ..runlog import RunLog
+            from ..log import RunLog
 
             kept = self.raw(RunLog().folder, uuid.uuid4().hex, leaves_no_folder=True)
         send = partial(sending.send, self, request, on_sent, on_busy, on_answer, kept)

@@ -17,7 +17,6 @@ from typing import Any
 import httpx
 
 from .. import loop
-from ..budget import asked_images
 from ..coding import CodingError, TooLargeError, Unpacking, unpacking
 from ..download import download
 from ..errors import (
@@ -28,6 +27,7 @@ from ..errors import (
     TTAPIError,
     UnknownOutcomeError,
 )
+from ..log.budget import asked_images
 from ..network import ways
 from ..rawanswers import RawAnswer
 from ..reply.meaning import MAY_BE_BILLED, interpret, parse

@@ -34,9 +34,9 @@ from .turns import Patient
 from .viewer import ResultViewer
 
 if TYPE_CHECKING:
-    from ..budget import Budget
     from ..lineage import Origin, Step
-    from ..runlog import RunLog
+    from ..log import RunLog
+    from ..log.budget import Budget
     from ..runs import Result, Run
     from .key import KeyForm
     from .text import Tone
@@ -198,7 +198,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _log(self) -> RunLog:
         # Here, not above: an editor is shown sooner without it.
-        from ..runlog import RunLog
+        from ..log import RunLog
 
         return self.run_log or RunLog()
 

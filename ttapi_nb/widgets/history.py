@@ -13,7 +13,7 @@ from .text import Words
 from .toolbar import button, row
 
 if TYPE_CHECKING:
-    from ..runlog import RunLog, RunRow
+    from ..log import RunLog, RunRow
 
 __all__ = ["HistoryPanel"]
 

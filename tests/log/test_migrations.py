@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ttapi_nb import ResultError, RunLog
-from ttapi_nb.logmigrations import MIGRATIONS
+from ttapi_nb.log.migrations import MIGRATIONS
 
 FIRST = """
 CREATE TABLE runs (

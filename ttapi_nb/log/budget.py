@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from .errors import SettingsError
-from .request import EditRequest
+from ..errors import SettingsError
+from ..request import EditRequest
 
 __all__ = ["Budget", "Estimate", "PriceTable", "Spent"]
 

@@ -30,9 +30,10 @@ from ttapi_nb import (
     SettingsError,
     TTAPIError,
     edit,
-    logfile,
 )
-from ttapi_nb.logfolder import SUPER_JOURNAL
+from ttapi_nb.log import alive, memory
+from ttapi_nb.log import log as log_module
+from ttapi_nb.log.folder import SUPER_JOURNAL
 from ttapi_nb.reply import ImageData, Usage
 
 KEY = "test-key-0123456789"
@@ -234,9 +235,7 @@ def test_a_mark_is_no_path(tmp_path: Path, log: RunLog) -> None:
     for path in (outside, inside):
         path.write_text("mine")
     for mark in (str(outside), "../../thesis.csv", "b" * 32):
-        change(
-            log, "UPDATE runs SET state = 'open', started = 0, host = ?, mark = ?", logfile.my_host(), mark
-        )
+        change(log, "UPDATE runs SET state = 'open', started = 0, host = ?, mark = ?", alive.my_host(), mark)
         log.recover()
         assert (outside.read_text(), inside.read_text()) == ("mine", "mine")
 
@@ -329,16 +328,14 @@ def full(*_: object, **more: object) -> None:
 
 def test_a_full_disk_at_the_end(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that are known to have cost nothing do not count, and their end is written when that can be done."""
-    from ttapi_nb import runlog
-
     for name in ("refused", "withdrawn", "busy"):
         log.begin(name, REQUEST, offline=False)
     log.mark_sent("refused")
     log.mark_sent("busy")
     with monkeypatch.context() as patch:
-        patch.setattr(runlog, "write_end", full)
-        patch.setattr(runlog, "take_back", full)
-        patch.setattr(runlog, "put_back", full)
+        patch.setattr(log_module, "write_end", full)
+        patch.setattr(log_module, "take_back", full)
+        patch.setattr(log_module, "put_back", full)
         for ask in (
             lambda: log.settle("refused", "refused"),
             lambda: log.withdraw("withdrawn"),
@@ -361,25 +358,24 @@ def test_a_full_disk_at_the_end(log: RunLog, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_stopped_twice(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose withdrawal was stopped too does not count, and nor does one that was stopped as it was written."""
-    from ttapi_nb import logmemory, runlog
 
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
     log.begin("one", REQUEST, offline=False)
     with monkeypatch.context() as patch:
-        patch.setattr(runlog, "take_back", stopped)
+        patch.setattr(log_module, "take_back", stopped)
         with pytest.raises(KeyboardInterrupt):
             log.withdraw("one")
     assert log.spent(Budget()).runs == 0
-    remember = logmemory.remember
+    remember = memory.remember
 
     def late(*given: Any) -> None:
         remember(*given)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(logmemory, "remember", late)
+        patch.setattr(memory, "remember", late)
         with pytest.raises(KeyboardInterrupt):
             log.begin("two", REQUEST, offline=False)
     assert [(row.id, row.state) for row in log.rows()] == [("one", "not sent")]

@@ -26,7 +26,7 @@ from ttapi_nb import (
     edit,
     start_edit,
 )
-from ttapi_nb.budget import Estimate, Spent
+from ttapi_nb.log.budget import Estimate, Spent
 
 KEY = "test-key-0123456789"
 TABLE = PriceTable(

@@ -13,8 +13,8 @@ from collections.abc import Collection
 from typing import Any, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
+from ..errors import ResultError, SettingsError
 from .budget import Budget
-from .errors import ResultError, SettingsError
 
 __all__ = [
     "HASH",

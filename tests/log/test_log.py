@@ -39,12 +39,13 @@ from ttapi_nb import (
     SettingsError,
     UnknownOutcomeError,
     edit,
-    logfile,
     loop,
     open_image,
     start_edit,
 )
-from ttapi_nb.logrows import DOUBT, Pruned, RunRow
+from ttapi_nb.log import Pruned, RunRow, alive, file
+from ttapi_nb.log.keeping import keep_fetched
+from ttapi_nb.log.writing import DOUBT
 from ttapi_nb.reply.responses import ImageData, Usage
 
 KEY = "test-key-0123456789"
@@ -219,28 +220,28 @@ def test_locks_that_can_not_be_had(log: RunLog, monkeypatch: pytest.MonkeyPatch)
         raise OSError(errno.ENOLCK, "No locks available")
 
     log.folder.mkdir()
-    mark = logfile.hold(log.folder, "one")
-    assert logfile.is_alive(log.folder, mark) is True
+    mark = alive.hold(log.folder, "one")
+    assert alive.is_alive(log.folder, mark) is True
     other = log.folder / "alive" / OTHER
     other.touch()
     with monkeypatch.context() as patch:
-        patch.setattr(logfile, "_take", no_locks)
-        assert logfile.is_alive(log.folder, OTHER) is None
-    assert logfile.is_alive(log.folder, OTHER) is False
+        patch.setattr(alive, "_take", no_locks)
+        assert alive.is_alive(log.folder, OTHER) is None
+    assert alive.is_alive(log.folder, OTHER) is False
     assert not other.exists()
     # Not one that can be opened.
     other.mkdir()
-    assert logfile.is_alive(log.folder, OTHER) is None
+    assert alive.is_alive(log.folder, OTHER) is None
     # Somebody tidied up.
     (log.folder / "alive" / mark).unlink()
-    again = logfile.hold(log.folder, "two")
+    again = alive.hold(log.folder, "two")
     assert again != mark
-    assert again == logfile.hold(log.folder, "three")
-    logfile.release(log.folder, "two")
-    assert logfile.is_alive(log.folder, again) is True
-    logfile.release(log.folder, "three")
-    assert logfile.is_alive(log.folder, again) is False
-    logfile.release(log.folder, "three")
+    assert again == alive.hold(log.folder, "three")
+    alive.release(log.folder, "two")
+    assert alive.is_alive(log.folder, again) is True
+    alive.release(log.folder, "three")
+    assert alive.is_alive(log.folder, again) is False
+    alive.release(log.folder, "three")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
@@ -418,7 +419,7 @@ def test_read_while_another_writes(
 ) -> None:
     """A log can be read while another kernel is writing into it."""
     row = _edit(server, photo, log)
-    monkeypatch.setattr(logfile, "PATIENCE", 0.1)
+    monkeypatch.setattr(file, "PATIENCE", 0.1)
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         assert log.row(row.id) == log.rows()[0] == log.fetch_again(row.id, fetch_from=server.origin) == row
@@ -435,7 +436,7 @@ def test_read_while_another_writes(
 def test_whoever_asks_first(photo: Image.Image, log: RunLog, ask: Any) -> None:
     """A run that its process left behind is given up by whatever is asked of the log first."""
     log.begin("one", EditRequest.make(image=photo, prompt="x"), offline=False)
-    logfile.release(log.folder, "one")
+    alive.release(log.folder, "one")
     assert ask(log) == 0
     assert log.row("one").state == "not sent"
 
@@ -767,7 +768,7 @@ def test_pruned_runs_are_priced_too(server: Server, photo: Image.Image, log: Run
 def test_limit_leaves_runs_under_way(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A size limit takes nothing of a run under way, and nothing of the newest that has results."""
     oldest, middle, newest = _three(photo, log)
-    mark = logfile.hold(log.folder, oldest.id)
+    mark = alive.hold(log.folder, oldest.id)
     _change(log, "UPDATE runs SET state = 'open', mark = ? WHERE id = ?", mark, oldest.id)
     # Two newer ones: of one, the result has yet to be fetched, and the other has none.
     server.answer = json_reply({"data": [{"url": f"{server.origin}/a.png"}]})
@@ -781,13 +782,13 @@ def test_limit_leaves_runs_under_way(server: Server, photo: Image.Image, log: Ru
     assert _names(log) == {oldest.results[0].name, newest.results[0].name}
     assert log.row(middle.id).results == ()
     assert log.rows()[1].waiting == (f"{server.origin}/a.png",)
-    logfile.release(log.folder, oldest.id)
+    alive.release(log.folder, oldest.id)
 
 
 def test_prune_spares(photo: Image.Image, log: RunLog) -> None:
     """Runs under way, and those that are named, stay; so does a file that another run still needs."""
     oldest, middle, newest = _three(photo, log)
-    mark = logfile.hold(log.folder, middle.id)
+    mark = alive.hold(log.folder, middle.id)
     _change(log, "UPDATE runs SET state = 'open', mark = ? WHERE id = ?", mark, middle.id)
     _change(log, "UPDATE results SET sha256 = ? WHERE run = ?", newest.results[0].name, middle.id)
     assert log.prune(keep=0, spare=[oldest.id]).runs == 1
@@ -935,7 +936,7 @@ def test_journal(server: Server, photo: Image.Image, log: RunLog, monkeypatch: p
 def test_journal_while_in_use(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where another program has the log open for good, the journal can't be changed, and that is said."""
     log.rows()
-    monkeypatch.setattr(logfile, "PATIENCE", 0.1)
+    monkeypatch.setattr(file, "PATIENCE", 0.1)
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:
         db.execute("BEGIN")
         db.execute("SELECT * FROM runs").fetchall()
@@ -955,7 +956,7 @@ def test_results_that_can_not_be_written(server: Server, photo: Image.Image, log
     with pytest.raises(ResultError, match="can't be used"):
         log.store(row.id, run.response)
     with pytest.raises(ResultError, match="can't be used"):
-        log._keep(row.id, {1: b"picture"})
+        keep_fetched(file.LogFile(log.folder, None), None, row.id, 1, b"picture")
     results.unlink()
     moved.rename(results)
     assert len(log.rows()) == 2

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .logfork import on_fork
+from .fork import on_fork
 
 __all__ = ["Known", "drop", "known", "remember", "unwritten", "withdraw"]
 

@@ -17,9 +17,9 @@ import time
 import uuid
 from pathlib import Path
 
-from .files import close_to_others, make_private_folder, new_private_file, sync_folder
-from .logchecks import HASH, MARK, PART
-from .rawanswers import FOLDER as ANSWERS
+from ..files import close_to_others, make_private_folder, new_private_file, sync_folder
+from ..rawanswers import FOLDER as ANSWERS
+from .checks import HASH, MARK, PART
 
 __all__ = [
     "ALIVE",

@@ -47,9 +47,10 @@ print(codes.count(0), len(log.rows(None, search="child")), len(log.rows(None, st
 INSIDE = """
 import os, sys, warnings
 import ttapi_nb as tt
+from ttapi_nb.log.file import LogFile
 warnings.simplefilter("ignore")
 log = tt.RunLog(sys.argv[1])
-with log._open() as db:
+with LogFile(log.folder, None).open() as db:
     child = os.fork()
     if child == 0:
         try:

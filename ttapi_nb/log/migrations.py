@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from .logchecks import HASH, count, json_object
+from .checks import HASH, count, json_object
 
 __all__ = ["MIGRATIONS", "NEWER", "NOT_A_LOG", "check_form", "migrate", "version_of"]
 
