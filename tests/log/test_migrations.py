@@ -151,7 +151,7 @@ def test_another_programs_database(tmp_path: Path) -> None:
 
 def test_the_page_names_every_column(tmp_path: Path) -> None:
     """The page on the format names each table, column and migration that a log has."""
-    page = (Path(__file__).parents[1] / "docs" / "formats" / "run-log.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "formats" / "run-log.md").read_text(encoding="utf-8")
     log = RunLog(tmp_path / "log")
     log.rows()
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:

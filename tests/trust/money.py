@@ -81,11 +81,12 @@ class Race:
         return self.posts == self.limit == self.counted and self.refused == self.asked - self.limit
 
 
-def edits(url: str, folder: Path, pipe: Connection) -> None:
-    """Run one edit after another until killed."""
+def edits(url: str, folder: Path, pipe: Connection, before: int) -> None:
+    """Run one edit after another until killed; the kill may come when so many have been made `before`."""
     photo, client, log = Image.new("RGB", (64, 64), "teal"), tt.Client(KEY, base_url=url), tt.RunLog(folder)
-    pipe.send("ready")
-    for _ in itertools.count():
+    for number in itertools.count():
+        if number == before:
+            pipe.send("ready")
         tt.edit(photo, uuid.uuid4().hex, client=client, log=log)
 
 
@@ -100,9 +101,11 @@ def kill_at_random(count: int, folder: Path, seed: int = 0) -> Kills:
 
     with Server() as server:
         server.answer = answer
-        for _ in range(count):
+        for number in range(count):
             ours, theirs = FORKS.Pipe()
-            process = FORKS.Process(target=edits, args=(server.url, folder, theirs), daemon=True)
+            # Every other one in its first edit too, which a busy machine may take seconds to begin.
+            given = server.url, folder, theirs, number % 2
+            process = FORKS.Process(target=edits, args=given, daemon=True)
             process.start()
             assert ours.poll(PATIENCE), "the process does not start"
             ours.recv()
