@@ -66,7 +66,7 @@ def test_a_finished_run_travels(server: Server, photo: Image.Image, client: Clie
     assert again.results[0].lineage == run.results[0].lineage
     assert again.response is not None
     assert again.response == run.response
-    assert again.fit == run.fit
+    assert again.plan == run.plan
     assert (again.request.prompt, dict(again.request.extra_body)) == ("a red sofa", {"seed": 7})
     assert again.request.body() == run.request.body()
     assert again.request.mask == run.request.mask

@@ -178,7 +178,7 @@ def test_mutated_pictures(data: bytes, changes: list[tuple[int, bytes]], end: in
 MEASURE = """
     import json, pathlib, re, sys, time
     import ttapi_nb as tt
-    from ttapi_nb import editing, picture
+    from ttapi_nb import picture
     from ttapi_nb.client import sending
 
     def peak():

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .client import AsyncClient, Client
     from .client.secret import ask_key, forget_key, store_key
-    from .editing import edit, start_edit
     from .errors import (
         AuthenticationError,
         BudgetError,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from .picture import SourceImage, open_image, sample
     from .reply import ImagesResponse
     from .request import EditRequest
-    from .runs import Run
+    from .run import Run, edit, start_edit
     from .service import Service
     from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
 
@@ -52,7 +51,6 @@ __version__ = "0.1.0"
 _ROOMS = {
     "client": ("AsyncClient", "Client"),
     "client.secret": ("ask_key", "forget_key", "store_key"),
-    "editing": ("edit", "start_edit"),
     "errors": (
         "AuthenticationError",
         "BudgetError",
@@ -80,7 +78,7 @@ _ROOMS = {
     "reply": ("ImagesResponse",),
     "request": ("EditRequest",),
     "log": ("Budget", "PriceTable", "RunLog"),
-    "runs": ("Run",),
+    "run": ("Run", "edit", "start_edit"),
     "service": ("Service",),
     "widgets": ("ImageEditor", "MaskDrawer", "ModelPicker", "ResultViewer", "SizePicker"),
 }

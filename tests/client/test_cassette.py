@@ -43,7 +43,7 @@ from ttapi_nb import (
 )
 from ttapi_nb.client import cassette
 from ttapi_nb.models import REPLAY_NOTICE
-from ttapi_nb.script import to_code
+from ttapi_nb.run import to_code
 
 KEY = "sk-very-secret-0123456789"
 HEAD = json.dumps({"format": "ttapi_nb cassette 1"}).encode()

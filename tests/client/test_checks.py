@@ -12,8 +12,9 @@ from PIL import Image
 from tests.client.test_secret import shown
 from tests.server import Server
 from ttapi_nb import AsyncClient, Client, EditRequest, SettingsError
+from ttapi_nb.asked import Asked
 from ttapi_nb.client.wire import encode
-from ttapi_nb.script import to_code
+from ttapi_nb.run import to_code
 
 KEY = "test-key-0123456789"
 NAN, INFINITY = float("nan"), float("inf")
@@ -143,7 +144,7 @@ def test_further_places(photo: Image.Image) -> None:
     """Places to fetch from are kept as origins, plain http and private ones too, and written into a script."""
     client = Client(KEY, fetch_from=["http://10.0.0.7:9000/", "https://Files.example"])
     assert client.core.fetch_from == ("http://10.0.0.7:9000", "https://files.example")
-    code = to_code(EditRequest.make(image=photo, prompt="x"), client=client)
+    code = to_code(Asked(EditRequest.make(image=photo, prompt="x")), client=client)
     assert "fetch_from=['http://10.0.0.7:9000', 'https://files.example']" in code
 
 
@@ -173,7 +174,7 @@ def test_mode_on_the_line(server: Server, photo: Image.Image, setting: bool | No
     names = [part.name for part in server.requests[0].parts]
     assert names.count("model") == 1
     assert names.count("mode") == (setting is True)
-    code = to_code(EditRequest.make(image=photo, prompt="x"), client=client)
+    code = to_code(Asked(EditRequest.make(image=photo, prompt="x")), client=client)
     assert ("send_mode" in code) == (setting is not None)
 
 

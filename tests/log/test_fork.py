@@ -21,7 +21,7 @@ def writes(who):
     number = 0
     while not end.is_set():
         number += 1
-        log.begin(f"{who} {number}", request, offline=False)
+        log.begin(f"{who} {number}", prepared(request), offline=False)
         log.settle(f"{who} {number}", "not sent")
 
 threads = [threading.Thread(target=writes, args=(who,)) for who in range(2)]
@@ -32,7 +32,7 @@ for number in range(25):
     child = os.fork()
     if child == 0:
         try:
-            log.begin(f"child {number}", request, offline=False)
+            log.begin(f"child {number}", prepared(request), offline=False)
             log.settle(f"child {number}", "not sent")
             os._exit(0)
         except BaseException:
@@ -47,6 +47,7 @@ print(codes.count(0), len(log.rows(None, search="child")), len(log.rows(None, st
 INSIDE = """
 import os, sys, warnings
 import ttapi_nb as tt
+from tests.support.preparing import prepared
 from ttapi_nb.log.file import LogFile
 warnings.simplefilter("ignore")
 log = tt.RunLog(sys.argv[1])

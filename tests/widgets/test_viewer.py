@@ -15,7 +15,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from ttapi_nb.picture import ImageFile
-from ttapi_nb.runs import Result
+from ttapi_nb.run import Result
 from ttapi_nb.strict import Shift
 from ttapi_nb.widgets.viewer import ResultViewer
 

@@ -6,7 +6,7 @@ from .budget import Budget, Estimate, PriceTable, Spent
 from .checks import State
 from .log import RunLog, default_log
 from .pruning import Pruned
-from .rows import Restored, RunRow
+from .rows import RunRow
 from .spending import Totals
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "Estimate",
     "PriceTable",
     "Pruned",
-    "Restored",
     "RunLog",
     "RunRow",
     "Spent",

@@ -12,8 +12,9 @@ from datetime import datetime
 from pathlib import Path
 
 from .. import loop
+from ..asked import Prepared
 from ..errors import BudgetError, NotSentError, ResultError, SettingsError
-from ..picture import SourceImage
+from ..lineage import Step
 from ..reply import ImagesResponse
 from ..reply.addresses import shown
 from ..reply.again import read_again
@@ -27,7 +28,7 @@ from .folder import ANSWERS, RESULTS, sizes
 from .keeping import keep_answer, keep_fetched
 from .place import folder_of, journal_of
 from .pruning import Pruned
-from .rows import Restored, RunRow, find, missing, read_row, restored, rows_like
+from .rows import RunRow, find, missing, read_row, restored, rows_like
 from .spending import Totals
 from .writing import (
     give_up,
@@ -89,35 +90,21 @@ class RunLog:
     def begin(
         self,
         run_id: str,
-        request: EditRequest,
+        prepared: Prepared,
         *,
         offline: bool,
-        source: SourceImage | None = None,
-        asked: EditRequest | None = None,
-        fit: str = "auto",
-        strict: bool = True,
         address: str = "",
         budget: Budget | None = None,
     ) -> None:
         """Write the row of a run that is about to be sent; it is on the disk when this returns.
 
-        `source` is the picture that the request's first was made from, where that is another, and `asked` the request
-        before it was fitted. `address` is where it goes. With a `budget` the row is written only where that allows it:
-        both are one transaction, so that kernels that share a log can't overspend together. Raises `BudgetError`, and
+        `address` is where it goes. With a `budget` the row is written only where that allows it: both are one
+        transaction, so that kernels that share a log can't overspend together. Raises `BudgetError`, and
         `InvalidRequestError` for what can't be written down.
         """
         run_id = checks.run_name(run_id)
-        row = new_row(
-            run_id,
-            request,
-            offline=offline,
-            source=source,
-            asked=asked or request,
-            fit=fit,
-            strict=strict,
-            address=address,
-            estimate=(budget or Budget()).estimate(request),
-        )
+        estimate = (budget or Budget()).estimate(prepared.sent)
+        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate)
         begun = False
         try:
             self._catch_up()
@@ -126,7 +113,7 @@ class RunLog:
                 # Now, not before: where others were waited for, it begins after theirs.
                 row["started"] = time.time()
                 if budget is not None and not offline:
-                    found = budget.problems(budget.estimate(request), spending.spent(db, budget))
+                    found = budget.problems(estimate, spending.spent(db, budget))
                     if found:
                         raise BudgetError(found)
                 if memory.known(self.folder, run_id) is None:
@@ -341,8 +328,11 @@ class RunLog:
         spent = self.spent(budget)
         return budget.problems(budget.estimate(request), spent)
 
-    def restore(self, run_id: str) -> Restored:
-        """What fills an editor as it was before a run. Raises `ResultError` where there is none of this id."""
+    def restore(self, run_id: str) -> Step:
+        """What fills an editor as it was before a run. Raises `ResultError` where there is none of this id.
+
+        The picture itself is not kept: its name and digest are in `sources`.
+        """
         run_id = checks.run_name(run_id)
         with self._file.open(write=False) as db:
             found = find(db, run_id)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ..errors import MaskError, ResultError
-from ..lineage import MASK_CAP, is_drawable
-from ..mask import Mask
-from ..picture import SourceImage
+from ..errors import ResultError
+from ..lineage import MASK_CAP, Origin, Step
 from ..request import EditRequest
 from .checks import (
     HASH,
@@ -28,7 +26,7 @@ from .checks import (
     words,
 )
 
-__all__ = ["Restored", "RunRow", "drawing_of", "find", "missing", "read_row", "restored", "rows_like"]
+__all__ = ["RunRow", "find", "missing", "read_row", "restored", "rows_like"]
 
 
 @dataclass(frozen=True)
@@ -67,29 +65,6 @@ class RunRow:
     currency: str = ""
     billed: bool | None = None
     pruned: int = 0
-
-
-@dataclass(frozen=True)
-class Restored:
-    """What fills an editor as it was before a run.
-
-    `options` are the fields of `EditRequest` besides picture, mask, prompt, model and size. `mask` is None where there
-    was none, or where it was too large to be kept; `had_mask` tells which. `source` is the picture's
-    `SourceImage.digest` and `name` its name: the log does not keep the picture itself. `results` are the raw answers.
-    """
-
-    id: str
-    prompt: str
-    model: str
-    size: str
-    options: dict[str, Any]
-    mask: Mask | None
-    had_mask: bool
-    fit: str
-    strict: bool
-    source: str
-    name: str
-    results: tuple[Path, ...] = field(repr=False)
 
 
 def rows_like(
@@ -157,7 +132,7 @@ def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
     )
 
 
-def restored(row: RunRow, found: sqlite3.Row) -> Restored:
+def restored(row: RunRow, found: sqlite3.Row) -> Step:
     """What fills an editor again, of a row and what else the file says of it."""
     asked = json_object(found["asked"])
     known = {item.name for item in fields(EditRequest)}
@@ -168,43 +143,21 @@ def restored(row: RunRow, found: sqlite3.Row) -> Restored:
     given = asked.pop("extra_body", {})
     if extra or given:
         asked["extra_body"] = {**extra, **(given if isinstance(given, dict) else {})}
-    return Restored(
-        row.id,
-        row.prompt,
-        row.model,
-        str(asked.pop("size", "auto")),
-        asked,
-        _drawn(words(found["drawing"])),
-        bool(row.mask),
-        words(found["fit"], 20),
-        found["strict"] != 0,
-        row.source,
-        words(found["name"]),
-        row.results,
+    if "size" in asked:
+        asked["size"] = str(asked["size"])
+    return Step(
+        prompt=row.prompt,
+        model=row.model,
+        options=asked,
+        sources=(Origin(words(found["name"]), None, row.source),),
+        mask_digest=row.mask,
+        drawing=words(found["drawing"], MASK_CAP),
+        fit=words(found["fit"], 20),
+        strict=found["strict"] != 0,
+        time=datetime.fromtimestamp(row.started, UTC),
+        version="",
+        offline=row.offline,
     )
-
-
-def _drawn(drawing: str) -> Mask | None:
-    if not 0 < len(drawing) <= MASK_CAP:
-        return None
-    try:
-        mask = Mask.from_json(drawing)
-        # A few bytes of somebody else's file may ask for hours of drawing.
-        return mask if is_drawable(mask) else None
-    except (MaskError, ValueError, OverflowError, TypeError, RecursionError):
-        return None
-
-
-def drawing_of(request: EditRequest) -> str:
-    """The request's mask as JSON, or "" where there is none or it is large."""
-    mask = request.mask
-    if isinstance(mask, SourceImage):
-        # A mask that says nothing can be sent unchecked.
-        mask = Mask.from_image(mask, edit="transparent") if mask.pixels.mode == "RGBA" else None
-    if mask is None:
-        return ""
-    text = json.dumps(json.loads(mask.to_json()), separators=(",", ":"))
-    return text if len(text) <= MASK_CAP else ""
 
 
 def missing(db: sqlite3.Connection, run_id: object) -> dict[int, str]:

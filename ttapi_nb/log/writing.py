@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..asked import Prepared
 from ..errors import InvalidRequestError, ResultError
-from ..picture import SourceImage
+from ..lineage import drawing_of, mask_of
 from ..request import EditRequest
 from .alive import hold, is_alive, my_host
 from .budget import Estimate, sent_options
 from .checks import cut, json_object, moment
 from .memory import Known
-from .rows import drawing_of
 from .spending import whole
 
 __all__ = [
@@ -53,21 +53,18 @@ ENDED_AFTER = "The program ended as the answer came. What had arrived was kept."
 
 def new_row(
     run_id: str,
-    request: EditRequest,
+    prepared: Prepared,
     *,
     offline: bool,
-    source: SourceImage | None,
-    asked: EditRequest,
-    fit: str,
-    strict: bool,
     address: str,
     estimate: Estimate,
 ) -> dict[str, Any]:
     """The row of a run that is about to begin, but for when; see `RunLog.begin`. Raises `InvalidRequestError`."""
-    texts = _texts(request, sent_options(request), asked_fields(asked))
+    asked, request = prepared.asked, prepared.sent
+    texts = _texts(request, sent_options(request), asked_fields(asked.request))
     if texts is None:
         raise InvalidRequestError([UNLOGGABLE])
-    picture = source or (request.image[0] if request.image else None)
+    picture = asked.source
     return {
         "id": run_id,
         "started": 0.0,
@@ -90,9 +87,9 @@ def new_row(
         "estimate": None if offline else estimate.cost,
         "currency": "" if offline or estimate.cost is None else estimate.currency,
         "asked": texts[1],
-        "drawing": drawing_of(asked),
-        "fit": fit,
-        "strict": strict,
+        "drawing": drawing_of(mask_of(asked.request.mask)),
+        "fit": asked.fit,
+        "strict": asked.strict,
     }
 
 

@@ -6,44 +6,41 @@ import itertools
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import ipywidgets
 import traitlets
 
 from .. import loop
+from ..asked import Asked, Prepared, prepare
 from ..client import Client, default_client
 from ..client.client import OFFLINE_VARIABLE, is_offline_forced
 from ..client.secret import Secret, held
 from ..errors import FitError, SettingsError, TTAPIError
-from ..fit import HOWS, Fit
+from ..fit import HOWS
+from ..lineage import Origin, Step, find_source, lineage_of, open_result
+from ..log import Budget, RunLog
 from ..mask import Mask, asked_for
 from ..models import DEFAULT_MODEL
 from ..picture import ImageSource, SourceImage, open_image, sample
 from ..request import EditRequest
+from ..run import Result, Run, start, to_code
+from ..run.editing import NO_LOG
 from .browser import PhotoInput
 from .closing import Closing
 from .drawer import MaskDrawer
 from .history import HistoryPanel
+from .key import KeyForm
 from .pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
-from .text import LateWords, StatusLine, Words, made
+from .text import LateWords, StatusLine, Tone, Words, made
 from .tray import ReferenceTray
 from .turns import Patient
 from .viewer import ResultViewer
 
-if TYPE_CHECKING:
-    from ..lineage import Origin, Step
-    from ..log import RunLog
-    from ..log.budget import Budget
-    from ..runs import Result, Run
-    from .key import KeyForm
-    from .text import Tone
-
 __all__ = ["ImageEditor"]
-
-NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
 
 
 class ImageEditor(Closing, Patient, ipywidgets.VBox):
@@ -184,9 +181,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _open_key(self, change: Any) -> None:
         if self._key is None:
-            # Here, not above: it is asked for once, if at all.
-            from .key import KeyForm
-
             self._key = KeyForm(self.use_key, self._key_taken)
             self._arrange()
         self._key.layout.display = None if change.new else "none"
@@ -197,9 +191,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._key_opener.value, self._key_opener.description = False, "Use another key"
 
     def _log(self) -> RunLog:
-        # Here, not above: an editor is shown sooner without it.
-        from ..log import RunLog
-
         return self.run_log or RunLog()
 
     def _link(self) -> None:
@@ -245,23 +236,27 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         )
 
     @property
+    def asked(self) -> Asked:
+        """What a run would be made of now."""
+        return Asked(self.request, self.fit, self.strict)
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """Why a run can't start now, as sentences; empty where it can."""
-        return self._fitted()[2]
+        return self._prepared().problems
 
-    def _fitted(self) -> tuple[EditRequest, Fit | None, tuple[str, ...]]:
-        """The request as it would be sent, the plan for the photo, and what is wrong with them."""
-        asked = self.request
+    def _prepared(self) -> Prepared:
+        """The edit as it would be sent, and what is wrong with it, the budget too."""
+        asked = self.asked
         try:
-            sent, plan = asked.fitted(self.fit)
+            prepared = prepare(asked, self.client.core.problems)
         except FitError as error:
-            return asked, None, (str(error),)
-        found = self.client.core.problems(sent)
+            return Prepared(asked, asked.request, None, (str(error),))
         if self.budget is not None and self.run_log is False:
-            return sent, plan, (*found, NO_LOG)
-        if self.budget is not None and not found and not self.client.is_offline:
-            found = self._log().problems(self.budget, sent)
-        return sent, plan, found
+            return replace(prepared, problems=(*prepared.problems, NO_LOG))
+        if self.budget is not None and not prepared.problems and not self.client.is_offline:
+            return replace(prepared, problems=self._log().problems(self.budget, prepared.sent))
+        return prepared
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -297,30 +292,12 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         return run
 
     def _start(self) -> Run:
-        # Here, not above: an editor is shown sooner without what runs it.
-        from ..editing import start_watched
-
-        asked = self.request
-
         def watch(run: Run) -> None:
             # Before it can end: who waits for it finds it shown.
             self.current = run
             run._follow(self._run_changed, self._lane)
 
-        return start_watched(
-            watch,
-            asked.image,
-            self.prompt,
-            mask=asked.mask,
-            client=self.client,
-            fit=self.fit,
-            strict=self.strict,
-            log=self.run_log,
-            budget=self.budget,
-            model=self.model,
-            size=self.size,
-            **self.options,
-        )
+        return start(self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch)
 
     def use_key(self, key: Secret | str) -> None:
         """Send the next runs to TTAPI with `key`; one that is under way goes on as it began.
@@ -359,56 +336,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         The photo is at hand where it is open here, or among the files beside the result or in the working directory.
         Where it is not, the result itself is opened. Raises what `ttapi_nb.open_result` raises.
         """
-        # Here, not above: few editors are given a saved result.
-        from ..lineage import open_result
-
         opened = open_result(picture)
-        step, source = opened.step, opened.source or self._at_hand(opened.step.source)
-        with self.lock:
-            self.model, self.prompt = step.model, step.prompt
-            options = dict(step.options)
-            self.size = str(options.pop("size", "auto"))
-            self.options = options
-            self.fit, self.strict = step.fit if step.fit in HOWS else "auto", step.strict
-            self.drawer.show_both(opened.picture)
-            if source is not None:
-                self.drawer.show_both(source, step.mask)
-            self._say_restored(step, source is not None)
-
-    def restore_run(self, run_id: str) -> None:
-        """Fill in prompt, model, options and mask as they were before a run of the log, and its photo if it is at hand.
-
-        Raises `ResultError` where the log has no such run.
-        """
-        from ..lineage import Origin
-
-        kept = self._log().restore(run_id)
-        size = (
-            kept.mask.size if kept.mask is not None else self.image.size if self.image is not None else (1, 1)
-        )
-        # Before the lock is taken: it looks through files.
-        source = self._at_hand(Origin(kept.name, size, kept.source))
-        with self.lock:
-            self.model, self.prompt = kept.model, kept.prompt
-            self.size, self.options = (
-                kept.size,
-                {name: value for name, value in kept.options.items() if value is not None},
-            )
-            self.fit, self.strict = kept.fit if kept.fit in HOWS else "auto", kept.strict
-            if source is not None:
-                self.drawer.show_both(source, kept.mask)
-            said = ["Prompt and options are those of that run."]
-            if source is None:
-                said.append(
-                    f"Its photo, {kept.name!r}, is not at hand: open it, and fill in again for the mask."
-                )
-            elif kept.had_mask and kept.mask is None:
-                said.append("Its mask was too large to be kept.")
-            self._restored.say(" ".join(said), "notice")
-
-    def _say_restored(self, step: Step, found: bool) -> None:
+        step = opened.step
+        source = opened.source or self._at_hand(step.source)
         said = ["Prompt and options are those that made this picture."]
-        if not found:
+        if source is None:
             said.append(
                 f"The photo it was made from, {step.source.name!r}, is not at hand, so the result itself is open."
             )
@@ -418,22 +350,58 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             said.append("The photo is back too, but not its mask, which was too large for the file.")
         else:
             said.append("The photo is back too; Undo opens the result itself.")
-        self._restored.say(" ".join(said), "notice")
+        self._fill_in(step, source, said, otherwise=opened.picture)
+
+    def restore_run(self, run_id: str) -> None:
+        """Fill in prompt, model, options and mask as they were before a run of the log, and its photo if it is at hand.
+
+        Raises `ResultError` where the log has no such run.
+        """
+        step = self._log().restore(run_id)
+        source = self._at_hand(step.source)
+        said = ["Prompt and options are those of that run."]
+        if source is None:
+            said.append(
+                f"Its photo, {step.source.name!r}, is not at hand: open it, and fill in again for the mask."
+            )
+        elif step.mask_digest and step.mask is None:
+            said.append("Its mask was too large to be kept.")
+        self._fill_in(step, source, said)
+
+    def _fill_in(
+        self,
+        step: Step,
+        source: SourceImage | None,
+        said: Sequence[str],
+        otherwise: SourceImage | None = None,
+    ) -> None:
+        """Make what is asked for that of `step`, with its `source` where that is at hand; what is opened besides comes
+        before it, so that one undo brings that.
+        """
+        mask = step.mask
+        # Pictures were looked for before the lock is taken: that reads files.
+        with self.lock:
+            self.model, self.prompt = step.model, step.prompt
+            options = {name: value for name, value in step.options.items() if value is not None}
+            self.size = str(options.pop("size", "auto"))
+            self.options = options
+            self.fit, self.strict = step.fit if step.fit in HOWS else "auto", step.strict
+            if otherwise is not None:
+                self.drawer.show_both(otherwise)
+            if source is not None:
+                self.drawer.show_both(source, mask)
+            self._restored.say(said, "notice")
 
     def _at_hand(self, origin: Origin) -> SourceImage | None:
         open_here: SourceImage | None = self.image
-        if open_here is not None and open_here.size == origin.size and open_here.digest == origin.digest:
+        alike = open_here is not None and origin.size in (None, open_here.size)
+        if open_here is not None and alike and open_here.digest == origin.digest:
             return open_here
-        from ..lineage import find_source
-
         return find_source(origin, Path.cwd())
 
     def to_code(self) -> str:
         """Python that does the same edit without a widget, for a script or another cell; it holds no key."""
-        # Here, not above: only asked for by a few.
-        from ..script import to_code
-
-        return to_code(self.request, client=self.client, fit=self.fit, strict=self.strict)
+        return to_code(self.asked, client=self.client)
 
     def _use_prompt(self, prompt: str) -> None:
         self.prompt = prompt
@@ -448,9 +416,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _open_upload(self, name: str, data: bytes) -> None:
         try:
-            # Here, not above: most editors are given no file.
-            from ..lineage import lineage_of
-
             picture = open_image(data, name=name)
             if lineage_of(picture) is None:
                 self.image = picture
@@ -480,7 +445,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._input.photo_name = "" if image is None else f"{image.name} · {image.size[0]} × {image.size[1]}"
         if self.current is not None and not self.current.done:
             return
-        sent, plan, found = self._fitted()
+        prepared = self._prepared()
+        plan, found = prepared.plan, prepared.problems
         if mine != self._latest:
             # Another thread has changed something since, and says what follows.
             return
@@ -488,7 +454,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._run_button.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
         said = [] if plan is None else [plan.words]
         if self.budget is not None and not self.client.is_offline:
-            said.append(f"Estimated cost: {self.budget.estimate(sent).words}.")
+            said.append(f"Estimated cost: {self.budget.estimate(prepared.sent).words}.")
         self._plan.say(" ".join(said))
         whole = plan is None or plan.box == (0, 0, *plan.source_size)
         self.drawer.show_frame(None if whole or plan is None else plan.box)

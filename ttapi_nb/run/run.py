@@ -1,4 +1,4 @@
-"""`Run`: one edit under way, and what came of it. What is kept of it is `RunLog`'s; `carrying` carries it out."""
+"""`Run`: one edit under way, and what came of it. What is kept of it is `RunLog`'s; a `Carrier` carries it out."""
 
 from __future__ import annotations
 
@@ -12,31 +12,20 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
-from PIL import Image
+from .. import loop
+from ..asked import Asked, Prepared
+from ..errors import InvalidRequestError, ResultError, TTAPIError
+from ..fit import Fit
+from ..log import Budget, Estimate, RunLog
+from ..picture import SourceImage
+from ..reply import ImagesResponse
+from ..request import EditRequest
+from .result import Result
 
-from . import loop
-from .errors import ResultError, TTAPIError
-from .fit import Fit
-from .lineage import Lineage, lineage_of
-from .log import RunLog, RunRow, State, default_log
-from .log.budget import Budget, Estimate
-from .models import OFFLINE_NOTICE, REPLAY_NOTICE
-from .picture import ImageFile, SourceImage, thumbnail_html
-from .request import EditRequest
-from .strict import Leak, Shift
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from .carrying import Carrier
-    from .reply import ImageData, ImagesResponse
-
-__all__ = ["Result", "Run", "RunLog", "RunRow", "State", "default_log"]
+__all__ = ["Run"]
 
 ELSEWHERE = (
     "This run is under way in the process that began it, and can't be waited for or stopped in this one. Do that "
@@ -44,123 +33,36 @@ ELSEWHERE = (
 )
 
 
-@dataclass(frozen=True)
-class Result:
-    """One result of a run.
+class Carries(Protocol):
+    """What carries a run out, as far as a run knows; `over` is done when nothing more happens."""
 
-    `image` is the result as it is meant: what lies outside the mask is the source's, where `kept` is true.
-    `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where
-    nothing was protected).
-    `shift` is by how much its colours were off, as far as that was measured and evened out. `note` says what a reader
-    should know.
-    """
+    over: Future[None]
 
-    number: int
-    picture: SourceImage = field(repr=False)
-    data: ImageData = field(repr=False)
-    kept: bool
-    leak: Leak | None = None
-    note: str = ""
-    offline: bool = False
-    shift: Shift | None = None
-    replayed: bool = False
-    _saved: list[str] = field(default_factory=list, repr=False, compare=False)
-
-    @property
-    def image(self) -> Image.Image:
-        """The result as a PIL image."""
-        return self.picture.pixels
-
-    @property
-    def raw(self) -> Image.Image:
-        """The model's answer as it came, as a PIL image."""
-        return self.data.image
-
-    @property
-    def lineage(self) -> Lineage | None:
-        """What made it, oldest step first; `save` writes that into the file."""
-        return lineage_of(self.picture)
-
-    @property
-    def notice(self) -> str:
-        """Where it comes from, if not from the hosted service; for wherever it is shown."""
-        said = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else ""]
-        return " ".join(words for words in said if words)
-
-    @property
-    def native(self) -> np.ndarray[Any, Any]:
-        """The result as it will be saved, in the photo's own colours and depth: (height, width), or with channels
-        behind, uint8 or uint16. Where nothing is masked these are the numbers of the photo's file. Treat it as
-        read-only; it is made anew at each look.
-        """
-        import numpy as np
-
-        own = self.picture.own
-        return np.asarray(self.picture.pixels) if own is None else own.numbers()
-
-    def file(self, format: str | None = None) -> ImageFile:
-        """The file that `save` writes, as `PNG` (left out), `JPEG`, `WEBP` or `TIFF`; `changes` of it tells what such a
-        file can't hold.
-        """
-        return self.picture.saved_file(format)
-
-    @property
-    def saved_note(self) -> str:
-        """What the file that was saved last could not hold of the result, in words; empty where it holds it all."""
-        return " ".join(self._saved)
-
-    def save(self, path: str | Path, *, lineage: bool = True, keep_metadata: bool = False) -> Path:
-        """Write the result to `path` (.png, .jpg, .webp or .tif) in the photo's own colours, depth and density, with
-        what made it, the prompt too, for `open_result`. Saved as .jpg, a JPEG keeps its blocks where nothing changed.
-
-        `lineage=False` leaves out what made it. `keep_metadata=True` keeps the photo's EXIF, XMP and IPTC, but for
-        place and maker's notes. What the kind of file can't hold is told by `saved_note`. Returns where it is; raises
-        `ResultError`.
-        """
-        picture = self.picture if lineage else self.picture.with_lineage("")
-        where, changes = picture.write(path, keep_metadata=keep_metadata)
-        self._saved[:] = changes
-        return where
-
-    def _repr_html_(self) -> str:
-        caption = f"Result {self.number}: {self.image.width}x{self.image.height}"
-        said = [self.note, self.notice]
-        return thumbnail_html(self.image, caption, 512) + "".join(
-            f"<p>{html.escape(words)}</p>" for words in said if words
-        )
+    def cancel(self) -> None:
+        """See `Run.cancel`."""
 
 
 class Run:
     """One edit under way. It goes on when the cell that began it ends, and can be waited for, awaited or cancelled.
 
-    `status` is `"sending"`, `"waiting"`, `"done"`, `"failed"` or `"cancelled"`; `results`, `response` and `error` are
-    what came of it, and `note` what else there is to say. `estimate` is what it was expected to take, and `cost` what
-    it did, in the currency of the budget's prices: None where there was no price.
+    `asked` is what was asked for, `request` what is sent of it, `source` the picture that is edited, and `plan` how it
+    travels. `status` is `"sending"`, `"waiting"`, `"done"`, `"failed"` or `"cancelled"`; `results`, `response` and
+    `error` are what came of it, and `note` what else there is to say. `estimate` is what it was expected to take, and
+    `cost` what it did, in the currency of the budget's prices: None where there was no price.
 
     It can be pickled, without any key: finished, it is all there again; under way, it is as it was then, and whoever
     waits for that copy is told so.
     """
 
     def __init__(
-        self,
-        request: EditRequest,
-        source: SourceImage,
-        fit: Fit,
-        *,
-        strict: bool,
-        log: RunLog | None,
-        asked: EditRequest | None = None,
-        how: str = "auto",
-        budget: Budget | None = None,
+        self, prepared: Prepared, *, log: RunLog | None = None, budget: Budget | None = None
     ) -> None:
+        if prepared.plan is None or prepared.asked.source is None:
+            raise InvalidRequestError(prepared.problems or ("There is no picture. Open one first.",))
         self.id = uuid.uuid4().hex
-        self.request = request
-        # As it was before it was fitted, and how that was to be done.
-        self.asked = asked or request
-        self.how = how
-        self.source = source
-        self.fit = fit
-        self.strict = strict
+        self.prepared = prepared
+        self.source: SourceImage = prepared.asked.source
+        self.plan: Fit = prepared.plan
         self.log = log
         self.budget = budget
         self.status: Literal["sending", "waiting", "done", "failed", "cancelled"] = "sending"
@@ -177,7 +79,7 @@ class Run:
     def _at_home(self, process: int) -> None:
         """What belongs to a process, and is neither copied nor sent elsewhere."""
         self._process = process
-        self._carrier: Carrier | None = None
+        self._carrier: Carries | None = None
         # Held for a few assignments, never while anything is written, called or waited for.
         self._guard = threading.RLock()
         self._callbacks: list[Callable[[Run], None]] = []
@@ -196,6 +98,26 @@ class Run:
         if self.results:
             return "".join(result._repr_html_() for result in self.results)
         return f"<p>{html.escape(str(self.error or self.note or self.status))}</p>"
+
+    @property
+    def asked(self) -> Asked:
+        """What was asked for, before anything was fitted."""
+        return self.prepared.asked
+
+    @property
+    def request(self) -> EditRequest:
+        """What is sent."""
+        return self.prepared.sent
+
+    @property
+    def fit(self) -> Fit:
+        """As `plan`, by the name that it had first."""
+        return self.plan
+
+    @property
+    def strict(self) -> bool:
+        """Whether what lies outside the mask is kept exactly."""
+        return self.prepared.asked.strict
 
     @property
     def done(self) -> bool:

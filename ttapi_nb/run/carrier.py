@@ -17,41 +17,44 @@ Whatever a step raises, the run ends: with its results, or with an error that sa
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
-from . import exiting, loop
-from .errors import (
-    InvalidRequestError,
-    NotSentError,
-    RefusedError,
-    ResultError,
-    RunCancelledError,
-    TTAPIError,
-    UnknownOutcomeError,
+from .. import exiting, loop
+from ..client.core import Core
+from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
+from ..lineage import Step, next_lineage, step_of
+from ..log import RunLog, State
+from ..log.budget import sent_options
+from ..rawanswers import RawAnswer
+from ..reply import ImagesResponse
+from .debts import owe, pay_debts
+from .ending import (
+    BILLED,
+    ENDED,
+    HANGS,
+    INTERRUPTED,
+    UNBILLED,
+    UNTOLD,
+    End,
+    Ended,
+    caught,
+    either,
+    end_of,
+    said,
+    unsent,
 )
-from .lineage import Step, next_lineage, step_of
-from .log import RunLog, State
-from .log.budget import sent_options
-
-if TYPE_CHECKING:
-    from .client.core import Core
-    from .rawanswers import RawAnswer
-    from .reply import ImagesResponse
-    from .runs import Result, Run
+from .result import Result
+from .run import Run
 
 __all__ = ["Carrier"]
 
-T = TypeVar("T")
-Ended: TypeAlias = Literal["done", "failed", "cancelled"]
-Made: TypeAlias = Callable[["Run", "ImagesResponse"], "tuple[tuple[Result, ...], str]"]
+Made: TypeAlias = Callable[[Run, ImagesResponse], tuple[tuple[Result, ...], str]]
 
 LOG_PATIENCE = 90.0
 """Seconds for one thing to be written into the log. SQLite itself gives up sooner; a disk that hangs never does."""
@@ -62,43 +65,16 @@ WATCHER_PATIENCE = 5.0
 STOPPED_PATIENCE = 2.0
 """Seconds for which the end of a run that did not leave is held back until the log has it."""
 
-FAILED: State = "failed"
-STATES: tuple[tuple[type[BaseException], State], ...] = (
-    (NotSentError, "not sent"),
-    (RefusedError, "refused"),
-    (UnknownOutcomeError, "unknown"),
-)
-UNTOLD = "What made the results could not be written down ({error}), so their files won't tell it."
-UNBILLED = "Cancelled before the request had left: nothing was billed."
-BILLED = "Cancelled after the request had left, so it may be billed. If the answer comes, it is kept."
-INTERRUPTED = "The run was interrupted as it began, so nothing was sent. Run again."
-ENDED = (
-    "Python ended before the request had left, so nothing was sent or billed. Run again, and wait() for it."
-)
-HANGS = "The run log did not answer within {seconds:g} seconds."
 
-
-@dataclass(frozen=True)
-class _End:
-    """How a run ends: its status and error, and what the log is told."""
-
-    status: Ended
-    error: TTAPIError | None
-    state: State
-    problem: str
-    results: tuple[Result, ...] = ()
-
-
-class Carrier:
+class Carrier(exiting.Unfinished):
     """Carries one run out with `core`; `make(run, response)` makes its results, and says which are missing.
 
     Nothing here is for whoever holds the run: that is `Run`'s face.
     """
 
     def __init__(self, run: Run, core: Core, make: Made) -> None:
+        super().__init__(core.timeout, core.offline)
         self.run = run
-        self.over: Future[None] = Future()
-        self.over.set_running_or_notify_cancel()
         self._core = core
         self._make = make
         self._lane = loop.lane()
@@ -110,29 +86,34 @@ class Carrier:
             self._raw = core.raw(run.log.folder, run.id)
         # What `withdraw` and `left` decide on, under the run's guard.
         self.withdrawn = False
-        self._left_at: float | None = None
         # Of what is in the log; only work on the lane asks.
         self._row: Literal["none", "perhaps", "written"] = "none"
         self._marked = False
 
     # Begin
 
-    def begin(self, write: Callable[[RunLog], None]) -> None:
-        """Write the run's row with `write`, and set out. Raises what that raises, and nothing is sent then."""
+    def begin(self) -> None:
+        """Write the run's row, and set out. Raises what that raises, and nothing is sent then."""
         exiting.add(self)
         try:
-            begun = self._lane.submit(partial(self._begin, write))
+            begun = self._lane.submit(self._begin)
         except BaseException:
             self._let_go()
             raise
         begun.result()
 
-    def _begin(self, write: Callable[[RunLog], None]) -> None:
+    def _begin(self) -> None:
         try:
             if self.run.log is not None:
                 pay_debts(self.run.log)
                 self._row = "perhaps"
-                write(self.run.log)
+                self.run.log.begin(
+                    self.run.id,
+                    self.run.prepared,
+                    offline=self.offline,
+                    address=self._core.address,
+                    budget=self.run.budget,
+                )
                 self._row = "written"
             # What was withdrawn meanwhile finds that out before it leaves.
             self._task = loop.submit(self._carry_out())
@@ -142,7 +123,7 @@ class Carrier:
             # Nobody holds it yet, but who watches it may.
             with self.run._guard:
                 if not self.run.done:
-                    self.run._end("failed", error if isinstance(error, Exception) else _unsent(error))
+                    self.run._end("failed", error if isinstance(error, Exception) else unsent(error))
             self.run._release()
             self._let_go()
             raise
@@ -150,7 +131,7 @@ class Carrier:
     # On the loop, where everything is awaited
 
     async def _carry_out(self) -> None:
-        end: _End | None = None
+        end: End | None = None
         try:
             response = await self._core.send(
                 self.run.request,
@@ -162,7 +143,7 @@ class Carrier:
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
-            end = _End("done", None, "done", note, results)
+            end = End("done", None, "done", note, results)
         except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
             end = self._stopped(error)
         try:
@@ -177,7 +158,7 @@ class Carrier:
             await self._write(self._mark, self.run.log)
         with self.run._guard:
             self._may_leave()
-            self._left_at = time.monotonic()
+            self.left_at = time.monotonic()
             self.run.status, self.run.note = "waiting", ""
         self.run._tell()
 
@@ -197,7 +178,7 @@ class Carrier:
     async def refused(self, seconds: float) -> None:
         """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
         with self.run._guard:
-            self._left_at = None
+            self.left_at = None
         if self.run.log is not None:
             await self._write(self._unmark, self.run.log)
         with self.run._guard:
@@ -225,7 +206,7 @@ class Carrier:
             try:
                 await self._write(partial(_store, run.id, response, run.cost), run.log)
             except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
-                run._add_note(f"{_said(error)} The results are here, but not in the log: save them.")
+                run._add_note(f"{said(error)} The results are here, but not in the log: save them.")
                 return False
         return True
 
@@ -238,7 +219,7 @@ class Carrier:
 
     async def _write(self, work: Callable[[RunLog], None], log: RunLog) -> None:
         """Have `work` write into the log, and raise what that raises as an `Exception`."""
-        future = self._lane.submit(partial(_caught, partial(work, log)))
+        future = self._lane.submit(partial(caught, partial(work, log)))
         try:
             error = await asyncio.wait_for(loop.follow(future), LOG_PATIENCE)
         except TimeoutError:
@@ -246,7 +227,7 @@ class Carrier:
         if isinstance(error, Exception):
             raise error
         if error is not None:
-            raise ResultError(f"The run log could not be written ({_said(error)}).")
+            raise ResultError(f"The run log could not be written ({said(error)}).")
 
     async def _cost_of(self, response: ImagesResponse) -> float | None:
         prices = self.run.budget.prices if self.run.budget is not None else None
@@ -257,7 +238,7 @@ class Carrier:
         work = partial(prices.cost, request.model, sent_options(request), len(response.data), usage)
         try:
             # Somebody else's function: it may do anything, and a paid answer must not be lost to it.
-            found = await asyncio.wait_for(loop.follow(loop.start(partial(_either, work))), PRICE_PATIENCE)
+            found = await asyncio.wait_for(loop.follow(loop.start(partial(either, work))), PRICE_PATIENCE)
         except TimeoutError:
             found = None, "it took too long"
         if found[1]:
@@ -269,15 +250,7 @@ class Carrier:
     def _made_by(self, offline: bool) -> Step | None:
         run = self.run
         try:
-            return step_of(
-                run.asked,
-                fit=run.how,
-                plan=run.fit.words,
-                box=run.fit.box,
-                sent_size=run.request.image[0].size,
-                strict=run.strict,
-                offline=offline,
-            )
+            return step_of(run.prepared, offline=offline)
         except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
             run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
             return None
@@ -318,7 +291,7 @@ class Carrier:
 
     def _stop(self, status: Ended, error: TTAPIError, state: State) -> bool:
         with self.run._guard:
-            if self._left_at is not None or self.run.done:
+            if self.left_at is not None or self.run.done:
                 return False
             self.withdrawn = True
             self.run.note = str(error)
@@ -335,30 +308,14 @@ class Carrier:
         self._tell_the_end(settled)
         return True
 
-    def _stopped(self, error: BaseException) -> _End | None:
+    def _stopped(self, error: BaseException) -> End | None:
         """How a run ends in which this was raised; None where it has ended before it left."""
         with self.run._guard:
             if self.withdrawn and self.run.done:
                 return None
-        if self._left_at is None and not isinstance(error, RefusedError):
-            unsent = error if isinstance(error, NotSentError | InvalidRequestError) else _unsent(error)
-            return _End("failed", unsent, "not sent", str(unsent))
-        if isinstance(error, TTAPIError):
-            state = next((state for kind, state in STATES if isinstance(error, kind)), FAILED)
-            return _End("failed", error, state, str(error))
-        if self.run.response is None:
-            unknown = UnknownOutcomeError(
-                f"The request had left when something went wrong here ({_said(error)}). It may have been carried out "
-                "and billed: check the TTAPI Dashboard before you run it again."
-            )
-            return _End("failed", unknown, "unknown", str(unknown))
-        unmade = ResultError(
-            f"The answer came, and is billed, but its results could not be made ({_said(error)}). It is kept as it "
-            "came: see run.response."
-        )
-        return _End("failed", unmade, FAILED, str(unmade))
+        return end_of(error, has_left=self.has_left, answered=self.run.response is not None)
 
-    async def _settled(self, end: _End | None) -> None:
+    async def _settled(self, end: End | None) -> None:
         """Have the end written into the log, behind all that is being written there."""
         if end is None:
             return
@@ -371,7 +328,7 @@ class Carrier:
             if not done.done():
                 self.run._add_note(HANGS.format(seconds=LOG_PATIENCE))
 
-    def _ended(self, end: _End | None) -> None:
+    def _ended(self, end: End | None) -> None:
         if end is None:
             return
         with self.run._guard:
@@ -394,10 +351,10 @@ class Carrier:
         debt = partial(
             _settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
         )
-        error = _caught(partial(debt, log))
+        error = caught(partial(debt, log))
         if error is not None:
-            _owe(log, debt)
-            self.run._add_note(_said(error))
+            owe(log, debt)
+            self.run._add_note(said(error))
 
     def _tell_the_end(self, settled: Future[Any] | None = None, *, last: bool = False) -> None:
         """Let those who watch see the end, then those who wait for it: nobody's callback is waited for long."""
@@ -424,26 +381,9 @@ class Carrier:
             self._let_go()
 
     def _let_go(self) -> None:
-        exiting.discard(self)
         # The two hold each other, and all their pictures, until the collector comes by.
         self.run._carrier = None
-        with contextlib.suppress(Exception):
-            self.over.set_result(None)
-
-    @property
-    def has_left(self) -> bool:
-        """Whether it may be billed; see `exiting`."""
-        return self._left_at is not None
-
-    @property
-    def due(self) -> float:
-        """By when the request has its answer, or has failed; see `exiting`."""
-        return (self._left_at or time.monotonic()) + self._core.timeout
-
-    @property
-    def offline(self) -> bool:
-        """Whether nobody bills it."""
-        return self._core.offline
+        self.set_over()
 
 
 def _store(run_id: str, response: ImagesResponse, cost: float | None, log: RunLog) -> None:
@@ -454,65 +394,3 @@ def _settle(run_id: str, state: State, problem: str, unmark: bool, log: RunLog) 
     if unmark:
         log.mark_unsent(run_id)
     log.settle(run_id, state, problem)
-
-
-def _caught(work: Callable[[], None]) -> BaseException | None:
-    """Do `work`; what it raises, as a value: raised on the loop, SystemExit and its kin would reach for the loop."""
-    try:
-        work()
-    except BaseException as error:  # noqa: BLE001 - as said
-        return error
-    return None
-
-
-def _either(work: Callable[[], T]) -> tuple[T | None, str]:
-    try:
-        return work(), ""
-    except BaseException as error:  # noqa: BLE001 - as above
-        return None, str(error) or type(error).__name__
-
-
-def _said(error: BaseException) -> str:
-    """An error for a sentence: ours in its words, another with its kind."""
-    if isinstance(error, TTAPIError):
-        return str(error)
-    words = str(error).strip()
-    return f"{type(error).__name__}: {words}" if words else type(error).__name__
-
-
-def _unsent(error: BaseException) -> TTAPIError:
-    kind = ResultError if isinstance(error, ResultError) else NotSentError
-    words = _said(error)
-    return kind(f"Nothing was sent or billed. {words}{'' if words.endswith('.') else '.'}")
-
-
-# What a log did not take: a full disk has room again some day, and until then the rows would count as spent.
-_debts: list[tuple[RunLog, Callable[[RunLog], None]]] = []
-_debts_guard = threading.Lock()
-
-
-def _owe(log: RunLog, debt: Callable[[RunLog], None]) -> None:
-    with _debts_guard:
-        _debts.append((log, debt))
-
-
-def pay_debts(log: RunLog) -> None:
-    """Write into a log how earlier runs ended, where it did not take that then."""
-    with _debts_guard:
-        mine = [debt for where, debt in _debts if where.folder == log.folder]
-        _debts[:] = [one for one in _debts if one[0].folder != log.folder]
-    for debt in mine:
-        error = _caught(partial(debt, log))
-        if error is not None:
-            _owe(log, debt)
-
-
-def _pay_at_last() -> None:
-    with _debts_guard:
-        logs = [log for log, _ in _debts]
-    for log in logs:
-        with contextlib.suppress(BaseException):
-            loop.start(partial(pay_debts, log)).result(exiting.LAST_WORDS / 2)
-
-
-exiting.afterwards(_pay_at_last)

@@ -43,8 +43,9 @@ from ttapi_nb import (
     start_edit,
 )
 from ttapi_nb.client import sending
+from ttapi_nb.log import RunRow, default_log
 from ttapi_nb.models import OFFLINE_NOTICE
-from ttapi_nb.runs import Result, RunRow, default_log
+from ttapi_nb.run import Result
 
 KEY = "test-key-0123456789"
 TEAL = Image.new("RGB", (64, 64), "teal")
@@ -112,7 +113,7 @@ def test_done(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert row.finished is not None
     assert row.finished >= row.started
     assert 0 < run.seconds == run.seconds < 2 * PATIENCE
-    assert (repr(run), run.how) == ("Run(done, 2 results)", "auto")
+    assert (repr(run), run.asked.fit) == ("Run(done, 2 results)", "auto")
     assert row.usage is not None
     assert row.usage["total_tokens"] == 30
     assert run.response is not None

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.server import PATIENCE, Reply, Server, decoded, encoded, json_reply, pictures
+from tests.support.preparing import fitted, prepared
 from ttapi_nb import (
     AsyncClient,
     Client,
@@ -25,9 +26,9 @@ from ttapi_nb import (
     edit,
     start_edit,
 )
-from ttapi_nb.editing import _common
 from ttapi_nb.fit import extend
-from ttapi_nb.runs import default_log
+from ttapi_nb.log import default_log
+from ttapi_nb.run.making import _common
 
 KEY = "test-key-0123456789"
 BOX = (8, 16, 40, 48)
@@ -207,16 +208,16 @@ def test_a_crop(server: Server, client: Client) -> None:
     body = server.posts[0].json
     assert body["size"] == "1024x1024"
     assert decoded(base64.b64decode(body["image"][0].split(",")[1])).size == (1024, 1024)
-    left, top, right, bottom = run.fit.box
-    assert (run.fit.how, right - left, bottom - top) == ("crop", 1024, 1024)
+    left, top, right, bottom = run.plan.box
+    assert (run.plan.how, right - left, bottom - top) == ("crop", 1024, 1024)
     (result,) = run.results
     assert result.image.size == (2400, 2000)
     assert _outside(result.image, mask) == _outside(source, mask)
     assert result.image.getpixel((1600, 800)) == (0, 255, 0)
     loose = np.asarray(edit(source, "x", mask=mask, client=client, strict=False).results[0].image)
     assert (loose[top:bottom, left:right] == (0, 255, 0)).all()
-    assert _outside(Image.fromarray(loose), Mask(source.size).rectangle(run.fit.box)) == _outside(
-        source, Mask(source.size).rectangle(run.fit.box)
+    assert _outside(Image.fromarray(loose), Mask(source.size).rectangle(run.plan.box)) == _outside(
+        source, Mask(source.size).rectangle(run.plan.box)
     )
 
 
@@ -234,7 +235,7 @@ def test_every_way_to_every_model(how: str, model: str) -> None:
     assert result.image.size == source.size
     assert _outside(result.image, mask) == _outside(source, mask)
     assert result.image.tobytes() != source.tobytes()
-    assert how in (run.fit.how, "auto")
+    assert how in (run.plan.how, "auto")
 
 
 def test_the_plain_fill_leaks_nothing() -> None:
@@ -481,7 +482,7 @@ def test_fitted(photo: Image.Image, mask: Mask) -> None:
     request = EditRequest.make(
         image=encoded(photo, "WEBP"), prompt="x", mask=mask, model="dall-e-2", size="256x256"
     )
-    sent, plan = request.fitted()
+    sent, plan = fitted(request)
     assert plan is not None
     assert sent.image_files[0].mime == "image/png"
     assert sent.problems() == ()
@@ -492,4 +493,4 @@ def test_fitted(photo: Image.Image, mask: Mask) -> None:
     assert isinstance(sent.mask, Mask)
     assert sent.mask.size == (256, 256)
     without = EditRequest(prompt="x")
-    assert without.fitted() == (without, None)
+    assert (prepared(without).sent, prepared(without).plan) == (without, None)

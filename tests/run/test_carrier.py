@@ -17,6 +17,7 @@ from tests.server import PATIENCE, Reply, Server, json_reply, pictures
 from ttapi_nb import (
     Budget,
     Client,
+    EditRequest,
     PriceTable,
     ResultError,
     Run,
@@ -24,13 +25,14 @@ from ttapi_nb import (
     RunLog,
     TTAPIError,
     UnknownOutcomeError,
-    carrying,
-    editing,
     exiting,
     loop,
     start_edit,
 )
+from ttapi_nb.asked import Asked
 from ttapi_nb.log import State
+from ttapi_nb.run import carrier, making
+from ttapi_nb.run import start as start_run
 
 KEY = "test-key-0123456789"
 TEAL = Image.new("RGB", (64, 64), "teal")
@@ -132,7 +134,7 @@ def test_a_locked_database(server: Server, photo: Image.Image, log: RunLog) -> N
 
 def test_a_log_that_hangs(server: Server, photo: Image.Image, tmp_path, never, monkeypatch) -> None:
     """A log that never answers costs a run its time, and nothing is sent; no other run waits."""
-    monkeypatch.setattr(carrying, "LOG_PATIENCE", 0.05)
+    monkeypatch.setattr(carrier, "LOG_PATIENCE", 0.05)
 
     class Hanging(RunLog):
         def mark_sent(self, run_id: str) -> None:
@@ -189,7 +191,7 @@ def test_results_that_can_not_be_made(
     def fails(*given: Any) -> None:
         raise kind("while pasting")
 
-    monkeypatch.setattr(editing, "_result", fails)
+    monkeypatch.setattr(making, "_result", fails)
     run = start(server, photo, log)
     with pytest.raises(ResultError, match=r"is billed.*while pasting"):
         run.wait(PATIENCE)
@@ -249,7 +251,7 @@ def test_a_price_function_that_hangs(
     server: Server, photo: Image.Image, log: RunLog, never, monkeypatch
 ) -> None:
     """A price function that does not come back, or ends Python, costs the run its price and nothing else."""
-    monkeypatch.setattr(carrying, "PRICE_PATIENCE", 0.05)
+    monkeypatch.setattr(carrier, "PRICE_PATIENCE", 0.05)
 
     def ends(*given: Any) -> float:
         raise SystemExit("by a price function")
@@ -267,7 +269,7 @@ def test_a_price_function_that_hangs(
 
 def test_a_callback_that_blocks(server: Server, photo: Image.Image, never, monkeypatch) -> None:
     """A callback that hangs delays no other run, and its own only for so long; in the end wait() returns."""
-    monkeypatch.setattr(carrying, "WATCHER_PATIENCE", 0.05)
+    monkeypatch.setattr(carrier, "WATCHER_PATIENCE", 0.05)
     entered = threading.Event()
 
     def hangs(run: Run) -> None:
@@ -332,7 +334,7 @@ def test_what_callbacks_may_do(server: Server, photo: Image.Image) -> None:
 
 def test_two_that_wait_for_each_other(server: Server, photo: Image.Image, monkeypatch) -> None:
     """Callbacks of two runs that each wait for the other's end do not hold both for ever."""
-    monkeypatch.setattr(carrying, "WATCHER_PATIENCE", 0.2)
+    monkeypatch.setattr(carrier, "WATCHER_PATIENCE", 0.2)
     gate = server.event()
     server.answer = Reply(200, json_reply(pictures(TEAL)).body, hold=gate)
     runs = [start(server, photo, False) for _ in range(2)]
@@ -364,26 +366,26 @@ def test_interrupted_twice(server: Server, photo: Image.Image, tmp_path, monkeyp
             if moment == "after the row":
                 raise KeyboardInterrupt
 
-    def again(self: carrying.Carrier, why: str = "") -> bool:
+    def again(self: carrier.Carrier, why: str = "") -> bool:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(carrying.Carrier, "withdraw", again)
-    held: Callable[..., Any] = carrying.Carrier.begin
+    monkeypatch.setattr(carrier.Carrier, "withdraw", again)
+    held: Callable[..., Any] = carrier.Carrier.begin
     if moment == "at the end":
 
-        def begin(self: carrying.Carrier, write: Any) -> None:
-            held(self, write)
+        def begin(self: carrier.Carrier) -> None:
+            held(self)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(carrying.Carrier, "begin", begin)
+        monkeypatch.setattr(carrier.Carrier, "begin", begin)
     gate = threading.Event()
-    really_left = carrying.Carrier.left
+    really_left = carrier.Carrier.left
 
-    async def left(self: carrying.Carrier) -> None:
+    async def left(self: carrier.Carrier) -> None:
         await loop.in_thread(lambda: gate.wait(PATIENCE))
         await really_left(self)
 
-    monkeypatch.setattr(carrying.Carrier, "left", left)
+    monkeypatch.setattr(carrier.Carrier, "left", left)
     log = Interrupted(tmp_path / "log")
     with pytest.raises(KeyboardInterrupt):
         start(server, photo, log)
@@ -398,16 +400,12 @@ def test_a_budget_that_was_refused_leaves_nothing(server: Server, photo: Image.I
     """A run that the log refuses is over for whoever watched it begin, and nothing of it is left behind."""
     watched: list[Run] = []
     with pytest.raises(TTAPIError, match="Nothing was sent"):
-        editing.start_watched(
-            watched.append,
-            photo,
-            "x",
-            mask=None,
+        start_run(
+            Asked(EditRequest.make(image=photo, prompt="x")),
             client=Client(KEY, base_url=server.url),
-            fit="auto",
-            strict=True,
             log=log,
             budget=Budget(runs=0),
+            watch=watched.append,
         )
     (run,) = watched
     assert run.done

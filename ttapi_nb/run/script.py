@@ -7,16 +7,17 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
-from .errors import SettingsError
-from .lineage import bare_name
-from .mask import Bitmap, Change, Mark, Mask, Shape, Stroke
-from .picture import SAMPLE, SUFFIXES, SourceImage, sample
-from .request import EditRequest
-
-if TYPE_CHECKING:
-    from .client import AsyncClient, Client
+from ..asked import Asked
+from ..client import AsyncClient, Client
+from ..client.client import DEFAULT_BASE_URL
+from ..errors import SettingsError
+from ..lineage import bare_name
+from ..mask import Bitmap, Change, Mark, Mask, Shape, Stroke
+from ..picture import SAMPLE, SUFFIXES, SourceImage, sample
+from ..request import EditRequest
 
 __all__ = ["to_code"]
 
@@ -28,16 +29,14 @@ LINE = 96
 
 
 def to_code(
-    request: EditRequest,
+    asked: Asked,
     *,
     client: Client | AsyncClient | None = None,
-    fit: str = "auto",
-    strict: bool = True,
     paths: Sequence[PathLike | None] = (),
     mask_path: PathLike | None = None,
     save: PathLike | None = None,
 ) -> str:
-    """Python source that does with `ttapi_nb.edit` what `request`, as it was asked for, does.
+    """Python source that does with `ttapi_nb.edit` what was asked for.
 
     * `client`: whose settings are written, never its key; left out, the script takes what it finds where it runs.
     * `paths`: where each picture of the request is; None or left out for its own name, beside the script.
@@ -48,6 +47,7 @@ def to_code(
     Raises `SettingsError` where an option is no plain value, and `MaskError` where the mask is a picture that has no
     transparency.
     """
+    request = asked.request
     pictures, opening = _pictures(request, paths)
     arguments = [pictures, _literal("prompt", request.prompt)]
     lines = ["import ttapi_nb as tt", "", *opening]
@@ -57,9 +57,9 @@ def to_code(
     if client is not None:
         lines += _client(client)
         arguments.append("client=client")
-    if fit != "auto":
-        arguments.append(f"fit={_literal('fit', fit)}")
-    if not strict:
+    if asked.fit != "auto":
+        arguments.append(f"fit={_literal('fit', asked.fit)}")
+    if not asked.strict:
         arguments.append("strict=False")
     arguments += [f"{name}={_literal(name, value)}" for name, value in _options(request)]
     lines += ["", "run = tt.edit(", *(f"    {argument}," for argument in arguments), ")"]
@@ -155,11 +155,6 @@ def _client(client: Client | AsyncClient) -> list[str]:
         if getattr(service, "_fill", None) is not None:
             lines.append("# It filled with a function of your own: give that again, as fill=….")
         return [*lines, f"client = tt.Client.offline({written})"]
-    # Here, not above: it loads the part that clients are made of.
-    from urllib.parse import urlsplit
-
-    from .client.client import DEFAULT_BASE_URL
-
     lines = ["# The key comes from the environment's TT_API_KEY. Each run may cost quota."]
     address = urlsplit(core.base_url)
     host = address.netloc.rsplit("@", 1)[-1]

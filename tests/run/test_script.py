@@ -28,11 +28,17 @@ from ttapi_nb import (
     open_image,
     sample,
 )
+from ttapi_nb.asked import Asked
 from ttapi_nb.mask import Change
 from ttapi_nb.request import EditRequest
-from ttapi_nb.script import to_code
+from ttapi_nb.run import to_code
 
 ROOT = Path(ttapi_nb.__file__).parents[1]
+
+
+def code_of(request: EditRequest, *, fit: str = "auto", strict: bool = True, **more: Any) -> str:
+    """The script of an edit that asks for this."""
+    return to_code(Asked(request, fit, strict), **more)
 
 
 def _run(code: str, folder: Path, **environment: str) -> None:
@@ -104,7 +110,7 @@ def test_the_same_pixels(photo: Image.Image, tmp_path: Path, drawing: str) -> No
     )
     run = edit(request.image[0], request.prompt, mask=mask, client=client, model="dall-e-2", size="256x256")
 
-    code = to_code(request, client=client, mask_path=path)
+    code = code_of(request, client=client, mask_path=path)
 
     assert ("tt.Mask.from_json" in code, "tt.Mask.load" in code) == (drawing == "json", drawing == "file")
     _run(code, tmp_path)
@@ -121,7 +127,7 @@ def test_several_results_and_pictures(photo: Image.Image, tmp_path: Path) -> Non
     request = EditRequest.make(
         image=[tmp_path / "in" / "a.png", tmp_path / "b.webp"], prompt="x", n=2, size="1024x1024"
     )
-    code = to_code(
+    code = code_of(
         request,
         client=Client.offline(),
         paths=[tmp_path / "in" / "a.png"],
@@ -142,7 +148,7 @@ def test_plain_and_short(photo: Image.Image) -> None:
     request = EditRequest.make(
         image=sample(), prompt="an empty blue bowl", mask=Mask((1024, 1024)).ellipse((250, 305, 775, 785))
     )
-    assert to_code(request) == (
+    assert code_of(request) == (
         "import ttapi_nb as tt\n"
         "\n"
         "photo = tt.sample()\n"
@@ -160,11 +166,11 @@ def test_plain_and_short(photo: Image.Image) -> None:
         'run.results[0].save("sample-edit.png")\n'
     )
     # Another picture of that name is not the sample.
-    assert 'tt.open_image("sample.jpg")' in to_code(
+    assert 'tt.open_image("sample.jpg")' in code_of(
         EditRequest(image=(SourceImage(photo, "JPEG", "sample.jpg"),), prompt="x")
     )
-    assert 'tt.open_image("image.png")' in to_code(EditRequest(image=(SourceImage(photo),), prompt="x"))
-    assert 'tt.open_image("photo.png")' in to_code(EditRequest(prompt="x"))
+    assert 'tt.open_image("image.png")' in code_of(EditRequest(image=(SourceImage(photo),), prompt="x"))
+    assert 'tt.open_image("photo.png")' in code_of(EditRequest(prompt="x"))
 
 
 def test_options(photo: Image.Image) -> None:
@@ -180,7 +186,7 @@ def test_options(photo: Image.Image) -> None:
         "user": "class-7",
         "extra_body": {"a": [1, {"b": None}], "c": "it's"},
     }
-    code = to_code(EditRequest.make(image=photo, prompt="x", **given), fit="crop")
+    code = code_of(EditRequest.make(image=photo, prompt="x", **given), fit="crop")
     assert _arguments(code) == given | {"n": 2, "prompt": "x", "fit": "crop"}
 
 
@@ -201,20 +207,20 @@ def test_options(photo: Image.Image) -> None:
 )
 def test_masks(photo: Image.Image, mask: Mask) -> None:
     """Every mask is written so that the script's is equal to it, mark by mark."""
-    code = to_code(EditRequest(image=(open_image(photo),), prompt="x", mask=mask))
+    code = code_of(EditRequest(image=(open_image(photo),), prompt="x", mask=mask))
     assert _mask_in(code) == mask
     assert max(map(len, code.splitlines())) < 5000
 
 
 def test_a_mask_on_which_nothing_is_painted(photo: Image.Image) -> None:
     """It is no mask, in the script as in the edit."""
-    assert "mask" not in to_code(EditRequest(image=(open_image(photo),), prompt="x", mask=Mask((64, 48))))
+    assert "mask" not in code_of(EditRequest(image=(open_image(photo),), prompt="x", mask=Mask((64, 48))))
 
 
 def test_cleared_mask(photo: Image.Image) -> None:
     """What was painted before everything was cleared is left out, and the area is the same."""
     mask = Mask((64, 64)).rectangle((1, 1, 50, 50)).add(Change("clear")).ellipse((5, 5, 20, 20))
-    code = to_code(EditRequest(image=(open_image(photo),), prompt="x", mask=mask))
+    code = code_of(EditRequest(image=(open_image(photo),), prompt="x", mask=mask))
     assert "rectangle" not in code
     assert np.array_equal(_mask_in(code).coverage(), mask.coverage())
 
@@ -223,9 +229,9 @@ def test_mask_as_a_picture(photo: Image.Image) -> None:
     """A mask given as a picture marks the same area; one that says nothing is an error that says why."""
     drawn = Mask((64, 64)).rectangle((3, 3, 20, 20))
     request = EditRequest.make(image=photo, prompt="x", mask=drawn.to_png())
-    assert np.array_equal(_mask_in(to_code(request)).to_array(), drawn.to_array())
+    assert np.array_equal(_mask_in(code_of(request)).to_array(), drawn.to_array())
     with pytest.raises(MaskError, match="transparency"):
-        to_code(EditRequest.make(image=photo, prompt="x", mask=photo))
+        code_of(EditRequest.make(image=photo, prompt="x", mask=photo))
 
 
 # Whose service
@@ -256,11 +262,11 @@ def test_clients(monkeypatch: pytest.MonkeyPatch, photo: Image.Image) -> None:
             'client = tt.Client(base_url="http://127.0.0.1:9/v1", plain_base64=True, allow_http=True)',
         ),
     ):
-        code = to_code(request, client=client)
+        code = code_of(request, client=client)
         assert written in code.splitlines()
         assert "client=client" in code
         assert "secret" not in code.replace("it may be secret", "")
-    assert "fill=…" in to_code(request, client=Client.offline(fill=lambda image, *_: image))
+    assert "fill=…" in code_of(request, client=Client.offline(fill=lambda image, *_: image))
 
 
 # Nothing gets out of its quotes
@@ -277,7 +283,7 @@ def test_any_prompt_and_name(text: str) -> None:
     picture = SourceImage(Image.new("RGB", (4, 4)), name=text)
     request = EditRequest(image=(picture,), prompt=text, model=text, user=text, extra_body={text: text})
     for paths, save in ((["a.png"], "b.png"), ([None], None), ([text], None)):
-        code = to_code(request, paths=paths, save=save, mask_path=text)
+        code = code_of(request, paths=paths, save=save, mask_path=text)
         assert sorted(_calls(code)) == ["run.results[0].save", "tt.edit", "tt.open_image"]
         arguments = _arguments(code)
         assert arguments["prompt"] == arguments["model"] == text
@@ -295,4 +301,4 @@ def test_values_that_are_no_literals(photo: Image.Image) -> None:
 
     for value in (Sly(), Client.offline(), float("nan")):
         with pytest.raises(SettingsError, match=r"extra_body=.*plain numbers"):
-            to_code(EditRequest.make(image=photo, prompt="x", extra_body={"a": value}))
+            code_of(EditRequest.make(image=photo, prompt="x", extra_body={"a": value}))

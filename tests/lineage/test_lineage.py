@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from tests.server import Server, decoded, encoded, json_reply, pictures
+from tests.support.preparing import prepared
 from ttapi_nb import (
     Client,
     ImageError,
@@ -33,11 +34,11 @@ from ttapi_nb import (
     open_image,
     open_result,
 )
-from ttapi_nb.lineage import MASK_CAP, STEPS_CAP, Lineage, Origin, Step, lineage_of, next_lineage
+from ttapi_nb.lineage import MASK_CAP, STEPS_CAP, Lineage, Origin, Step, lineage_of, next_lineage, step_of
 from ttapi_nb.metadata import TEXT_CAP
 from ttapi_nb.picture import encode
 from ttapi_nb.request import EditRequest
-from ttapi_nb.runs import Run
+from ttapi_nb.run import Run
 
 KEY = "test-key-0123456789"
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
@@ -108,8 +109,8 @@ def test_read_by_pillow_alone(photo: Image.Image, mask: Mask, tmp_path: Path, su
     leak = run.results[1].leak
     assert leak is not None
     assert step["leak"] == {"share": leak.share, "mean": leak.mean}
-    assert (step["fit"], step["plan"]) == ("auto", run.fit.words)
-    assert step["box"] == list(run.fit.box)
+    assert (step["fit"], step["plan"]) == ("auto", run.plan.words)
+    assert step["box"] == list(run.plan.box)
     assert step["sent_size"] == list(run.request.image[0].size)
     assert step["version"] == __version__
     assert abs((datetime.fromisoformat(step["time"]) - before).total_seconds()) < 60
@@ -374,7 +375,7 @@ def test_trouble_in_writing_it_down(photo: Image.Image, monkeypatch: pytest.Monk
         raise ValueError("no room")
 
     for part in ("next_lineage", "step_of"):
-        monkeypatch.setattr(f"ttapi_nb.carrying.{part}", fails)
+        monkeypatch.setattr(f"ttapi_nb.run.carrier.{part}", fails)
         run = _edit(photo, "x")
         assert run.results[0].lineage is None
         assert "could not be written down (ValueError: no room)" in run.note
@@ -669,10 +670,9 @@ def test_compressed_text_bomb() -> None:
 
 def test_unreadable_mask_in_a_request(photo: Image.Image) -> None:
     """A mask that says nothing, which can be sent unchecked, leaves a step without one."""
-    from ttapi_nb.lineage import step_of
-
     request = EditRequest(image=(open_image(photo),), prompt="x", mask=open_image(photo))
-    assert (step_of(request).mask_digest, step_of(request).mask) == ("", None)
+    step = step_of(prepared(request))
+    assert (step.mask_digest, step.mask) == ("", None)
 
 
 def test_steps_are_values() -> None:
