@@ -102,6 +102,7 @@ LEFT = """
 import os
 from PIL import Image
 import ttapi_nb as tt
+from tests.support.preparing import prepared
 log = tt.RunLog()
 request = tt.EditRequest.make(image=Image.new("RGB", (8, 8)), prompt="x")
 log.begin("a" * 32, prepared(request), offline=False)

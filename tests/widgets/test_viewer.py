@@ -395,7 +395,7 @@ def test_prompt_goes_back_where_somebody_takes_it(kept):
 def test_text_can_bring_no_markup(kept):
     """Prompt, model's name and note stay text, on the screen and in the output that a notebook keeps."""
     evil = '"><script>alert(1)</script>'
-    kept.request = replace(kept.request, model=evil, prompt=evil)
+    kept.prepared = replace(kept.prepared, sent=replace(kept.request, model=evil, prompt=evil))
     viewer = ResultViewer(kept)
     viewer.notes = {0: evil}
     assert "<script>" not in viewer._caption.value

@@ -390,7 +390,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
                 self.drawer.show_both(otherwise)
             if source is not None:
                 self.drawer.show_both(source, mask)
-            self._restored.say(said, "notice")
+            self._restored.say(" ".join(said), "notice")
 
     def _at_hand(self, origin: Origin) -> SourceImage | None:
         open_here: SourceImage | None = self.image
