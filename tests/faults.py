@@ -21,6 +21,7 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.canary import KEY
 from tests.server import PATIENCE, Reply, Server, fail, full_port, html_reply, json_reply, pictures
+from tests.support.controls import labelled
 from ttapi_nb import loop
 
 WIRES: tuple[tt.Wire, ...] = ("json", "multipart", "references")
@@ -200,7 +201,7 @@ def by_editor(settings: dict[str, Any], log: tt.RunLog) -> None:
     photo = editor.image
     failure: tt.TTAPIError | None = None
     try:
-        editor._run_button.click()
+        labelled(editor, "Run").click()
         assert editor.current is not None, f"there is no run: {editor.status.words}"
         try:
             editor.current.wait(PATIENCE)
@@ -210,7 +211,7 @@ def by_editor(settings: dict[str, Any], log: tt.RunLog) -> None:
         assert failure is None or said == (str(failure),), f"the status says {said}"
         assert (editor.image, editor.mask) == (photo, mask), "photo or mask are gone"
         assert editor.prompt == "a bowl", "the prompt is gone"
-        assert not editor._run_button.disabled, "Run can't be pressed again"
+        assert not labelled(editor, "Run").disabled, "Run can't be pressed again"
     finally:
         editor.close()
     if failure is not None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Server, fail
+from tests.support.controls import labelled
 from tests.support.preparing import prepared
 
 
@@ -92,7 +93,7 @@ def test_a_budget_is_said_and_kept(photo, monkeypatch):
     client = tt.Client(api_key="sk-test-0123456789", base_url="http://127.0.0.1:9")
     editor = tt.ImageEditor(photo, prompt="x", client=client, budget=budget)
     assert "0.04 USD" in editor._plan.words[0]
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     assert "budget" in editor.problems[0].lower()
     offline = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), budget=budget)
     assert offline.problems == ()

@@ -7,38 +7,37 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import ipywidgets
 import traitlets
 
-from .. import loop
-from ..asked import Asked, Prepared, prepare
-from ..client import Client, default_client
-from ..client.client import OFFLINE_VARIABLE, is_offline_forced
-from ..client.secret import Secret, held
-from ..errors import FitError, SettingsError, TTAPIError
-from ..fit import HOWS
-from ..lineage import Origin, Step, find_source, lineage_of, open_result
-from ..log import Budget, RunLog
-from ..mask import Mask, asked_for
-from ..models import DEFAULT_MODEL
-from ..picture import ImageSource, SourceImage, open_image, sample
-from ..request import EditRequest
-from ..run import Result, Run, start, to_code
-from ..run.editing import NO_LOG
-from .browser import PhotoInput
-from .closing import Closing
-from .drawer import MaskDrawer
-from .history import HistoryPanel
-from .key import KeyForm
-from .pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
-from .text import LateWords, StatusLine, Tone, Words, made
-from .tray import ReferenceTray
-from .turns import Patient
-from .viewer import ResultViewer
+from ...asked import Asked, Prepared, prepare
+from ...client import Client, default_client
+from ...client.client import OFFLINE_VARIABLE, is_offline_forced
+from ...client.secret import Secret, held
+from ...errors import FitError, SettingsError, TTAPIError
+from ...fit import HOWS
+from ...lineage import Step, lineage_of, open_result
+from ...log import Budget, RunLog
+from ...mask import Mask, asked_for
+from ...models import DEFAULT_MODEL
+from ...picture import ImageSource, SourceImage, open_image, sample
+from ...request import EditRequest
+from ...run import Result, Run, start, to_code
+from ...run.editing import NO_LOG
+from ..browser import PhotoInput
+from ..closing import Closing
+from ..drawer import MaskDrawer
+from ..history import HistoryPanel
+from ..pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
+from ..text import LateWords, made
+from ..tray import ReferenceTray
+from ..turns import Patient
+from ..viewer import ResultViewer
+from .controls import Controls
+from .filling import at_hand, words_of_result, words_of_run
+from .key_corner import KeyCorner
 
 __all__ = ["ImageEditor"]
 
@@ -97,8 +96,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         # Held for a few assignments; `_starting` is for whoever asks for a run while one is being begun.
         self._guard = threading.Lock()
         self._starting: Future[Run] | None = None
-        # What a run changes here, in order, on threads that are neither the loop's nor a front end's.
-        self._lane = loop.lane()
         self._checks = itertools.count()
         self._latest = -1
         self._input = PhotoInput()
@@ -112,20 +109,20 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._tray = ReferenceTray()
         # A layout is a widget too: what has nothing special in its own shares one.
         self._plain = ipywidgets.Layout()
-        self._run_button = ipywidgets.Button(
-            description="Run", icon="play", button_style="primary", layout=self._plain
-        )
-        self._cancel_button = ipywidgets.Button(
-            description="Cancel", icon="stop", disabled=True, layout=self._plain
-        )
+        self._controls = Controls(self._plain, lambda: self.current)
+        self.status = self._controls.status
         self._plan = LateWords(self._arrange)
         self._restored = LateWords(self._arrange)
-        self.status = StatusLine()
         self.viewer = ResultViewer()
         self.history = HistoryPanel(
             self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
         )
-        super().__init__(self._arranged(client is None and self.client.is_offline))
+        # With a key or without, whoever brings a client has chosen.
+        takes_key = client is None and self.client.is_offline and not is_offline_forced()
+        self._key = KeyCorner(
+            lambda: self.client, self.use_key, self._arrange, self._plain, takes_key=takes_key
+        )
+        super().__init__(self._arranged())
         self.add_class("ttapi-editor")
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
@@ -139,12 +136,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
-    def _arranged(self, takes_key: bool) -> list[ipywidgets.Widget]:
-        self._service = Words(self.client.words, "notice" if self.client.is_offline else "quiet")
-        # With a key or without, whoever brings a client has chosen.
-        self._key: KeyForm | None = None
-        self._key_opener = self._key_button() if takes_key and not is_offline_forced() else None
-        self._buttons = ipywidgets.HBox([self._run_button, self._cancel_button], layout=self._plain)
+    def _arranged(self) -> list[ipywidgets.Widget]:
         self._panel = ipywidgets.VBox(layout=self._plain)
         self._arrange()
         self._panel.add_class("ttapi-panel")
@@ -162,33 +154,14 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._fit,
             self._options,
             self._tray,
-            self._service,
-            self._key_opener,
-            self._key,
+            self._key.words,
+            self._key.opener,
+            self._key.form,
             self._restored,
             self._plan,
-            self._buttons,
+            self._controls.buttons,
             self.status,
         )
-
-    def _key_button(self) -> ipywidgets.ToggleButton:
-        opener = ipywidgets.ToggleButton(
-            description="Use a key", icon="key", tooltip="Send runs to TTAPI", layout=self._plain
-        )
-        opener.add_class("ttapi-key-opener")
-        opener.observe(self._open_key, "value")
-        return opener
-
-    def _open_key(self, change: Any) -> None:
-        if self._key is None:
-            self._key = KeyForm(self.use_key, self._key_taken)
-            self._arrange()
-        self._key.layout.display = None if change.new else "none"
-
-    def _key_taken(self, words: str, tone: Tone) -> None:
-        self._service.say(f"{self.client.words} {words}", tone)
-        if self._key_opener is not None:
-            self._key_opener.value, self._key_opener.description = False, "Use another key"
 
     def _log(self) -> RunLog:
         return self.run_log or RunLog()
@@ -215,8 +188,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._input.on_photo(self._open_upload)
         self._input.on_sample(self._open_sample)
         self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
-        self._run_button.on_click(lambda _: self._try_run())
-        self._cancel_button.on_click(lambda _: self.cancel())
+        self._controls.run.on_click(lambda _: self._try_run())
+        self._controls.cancel.on_click(lambda _: self.cancel())
         self.drawer.page.on_run(self._try_run)
         self.viewer.on_use(self.use_as_input)
         self.viewer.on_use_prompt(self._use_prompt)
@@ -287,15 +260,15 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         with self._guard:
             self._starting = None
         starting.set_result(run)
-        self._show_state(run)
-        loop.submit(self._show_time(run))
+        self._controls.show(run)
+        self._controls.count_seconds(run)
         return run
 
     def _start(self) -> Run:
         def watch(run: Run) -> None:
             # Before it can end: who waits for it finds it shown.
             self.current = run
-            run._follow(self._run_changed, self._lane)
+            run._follow(self._run_changed, self._controls.lane)
 
         return start(self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch)
 
@@ -314,7 +287,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
                 "Unset it, and restart the kernel."
             )
         self.client = client
-        self._service.say(client.words)
+        self._key.words.say(client.words)
         self._check()
 
     def cancel(self) -> None:
@@ -322,7 +295,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         run = self.current
         if run is not None:
             run.cancel()
-            self._show_state(run)
+            self._controls.show(run)
 
     def use_as_input(self, result: Result) -> None:
         """Make a result the photo of the next run. The mask stays; one undo brings back both."""
@@ -337,20 +310,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         Where it is not, the result itself is opened. Raises what `ttapi_nb.open_result` raises.
         """
         opened = open_result(picture)
-        step = opened.step
-        source = opened.source or self._at_hand(step.source)
-        said = ["Prompt and options are those that made this picture."]
-        if source is None:
-            said.append(
-                f"The photo it was made from, {step.source.name!r}, is not at hand, so the result itself is open."
-            )
-        elif step.mask is not None:
-            said.append("Photo and mask are back too; Undo opens the result itself.")
-        elif step.mask_digest:
-            said.append("The photo is back too, but not its mask, which was too large for the file.")
-        else:
-            said.append("The photo is back too; Undo opens the result itself.")
-        self._fill_in(step, source, said, otherwise=opened.picture)
+        source = opened.source or at_hand(opened.step.source, self.image)
+        self._fill_in(opened.step, source, words_of_result(opened.step, source), otherwise=opened.picture)
 
     def restore_run(self, run_id: str) -> None:
         """Fill in prompt, model, options and mask as they were before a run of the log, and its photo if it is at hand.
@@ -358,21 +319,14 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         Raises `ResultError` where the log has no such run.
         """
         step = self._log().restore(run_id)
-        source = self._at_hand(step.source)
-        said = ["Prompt and options are those of that run."]
-        if source is None:
-            said.append(
-                f"Its photo, {step.source.name!r}, is not at hand: open it, and fill in again for the mask."
-            )
-        elif step.mask_digest and step.mask is None:
-            said.append("Its mask was too large to be kept.")
-        self._fill_in(step, source, said)
+        source = at_hand(step.source, self.image)
+        self._fill_in(step, source, words_of_run(step, source))
 
     def _fill_in(
         self,
         step: Step,
         source: SourceImage | None,
-        said: Sequence[str],
+        said: str,
         otherwise: SourceImage | None = None,
     ) -> None:
         """Make what is asked for that of `step`, with its `source` where that is at hand; what is opened besides comes
@@ -390,14 +344,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
                 self.drawer.show_both(otherwise)
             if source is not None:
                 self.drawer.show_both(source, mask)
-            self._restored.say(" ".join(said), "notice")
-
-    def _at_hand(self, origin: Origin) -> SourceImage | None:
-        open_here: SourceImage | None = self.image
-        alike = open_here is not None and origin.size in (None, open_here.size)
-        if open_here is not None and alike and open_here.digest == origin.digest:
-            return open_here
-        return find_source(origin, Path.cwd())
+            self._restored.say(said, "notice")
 
     def to_code(self) -> str:
         """Python that does the same edit without a widget, for a script or another cell; it holds no key."""
@@ -450,61 +397,20 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         if mine != self._latest:
             # Another thread has changed something since, and says what follows.
             return
-        self._run_button.disabled = bool(found)
-        self._run_button.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
         said = [] if plan is None else [plan.words]
         if self.budget is not None and not self.client.is_offline:
             said.append(f"Estimated cost: {self.budget.estimate(prepared.sent).words}.")
         self._plan.say(" ".join(said))
         whole = plan is None or plan.box == (0, 0, *plan.source_size)
         self.drawer.show_frame(None if whole or plan is None else plan.box)
-        self.status.say(found or ("Ready.",), "notice" if found else "quiet")
-
-    # On the editor's lane
+        self._controls.show_problems(found)
 
     def _run_changed(self, run: Run) -> None:
+        # On the controls' lane.
         if run is not self.current:
             return
         if run.results:
             self.viewer.run = run
         if run.done:
             self.history.show()
-        self._show_state(run)
-
-    def _show_state(self, run: Run) -> None:
-        """Say how far a run is, also on the thread that began or stopped it."""
-        while True:
-            shown = (run.status, run.done, run.note)
-            if run is self.current:
-                self._say_state(run)
-            # Another thread may have shown what came after that, a moment before.
-            if shown == (run.status, run.done, run.note):
-                return
-
-    def _say_state(self, run: Run) -> None:
-        self._run_button.disabled = not run.done
-        self._cancel_button.disabled = run.done
-        if not run.done:
-            self._say_time(run)
-        elif run.status == "done":
-            self.status.say(f"Done in {run.seconds:.1f} seconds.{' ' + run.note if run.note else ''}", "good")
-        elif run.status == "cancelled":
-            self.status.say(run.note, "notice")
-        elif run.error is not None:
-            self.status.error(run.error)
-
-    def _say_time(self, run: Run) -> None:
-        if run.status == "sending" and run.note:
-            # The service is busy, and waited for.
-            self.status.say(run.note, "busy")
-            return
-        doing = "Sending" if run.status == "sending" else "Waiting for the result"
-        self.status.say(f"{doing} … {run.seconds:.0f} s", "busy")
-
-    async def _show_time(self, run: Run) -> None:
-        # On the loop, which only counts the seconds; said on the lane, and not again while that takes.
-        said: Future[None] | None = None
-        while not run.done:
-            if said is None or said.done():
-                said = self._lane.submit(partial(self._show_state, run))
-            await loop.wait([run._outcome], 1)
+        self._controls.show(run)
