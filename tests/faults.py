@@ -23,8 +23,9 @@ from tests.canary import KEY
 from tests.server import PATIENCE, Reply, Server, fail, full_port, html_reply, json_reply, pictures
 from tests.support.controls import labelled
 from ttapi_nb import loop
+from ttapi_nb.client.wire import Wire
 
-WIRES: tuple[tt.Wire, ...] = ("json", "multipart", "references")
+WIRES: tuple[Wire, ...] = ("json", "multipart", "references")
 PHOTO = Image.effect_noise((64, 64), 40).convert("RGB")
 GOOD = json.dumps(pictures(PHOTO)).encode()
 # In seconds: for a client that waits in vain.
@@ -256,7 +257,7 @@ async def all_ended() -> None:
         await asyncio.wait(others, timeout=PATIENCE)
 
 
-def after(fault: Fault, driver: str, wire: tt.Wire, folder: Path) -> Seen:
+def after(fault: Fault, driver: str, wire: Wire, folder: Path) -> Seen:
     """Send one request in that way, with that fault, and look at what came of it."""
     wrong: list[str] = []
     failure: tt.TTAPIError | None = None
