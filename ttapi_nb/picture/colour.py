@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .parts import sound_profile
+from .icc import D50, IccProfile
+from .icc_table import by_curves, by_table
 
 __all__ = ["HDR_CODES", "icc_of", "is_srgb", "to_srgb"]
 
@@ -46,8 +48,11 @@ CURVES: dict[int, tuple[float, ...]] = {
 # As a share: a gamma that is as close to sRGB's is taken for it where no chromaticities are named.
 USUAL_GAMMA, NEAR = 0.45455, 0.05
 HDR_CODES = {16: "PQ", 18: "HLG"}
-D50 = (0.9642, 1.0, 0.8249)
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+
+
+# Read at each turn of a paste, and some are half a megabyte.
+read_profile = lru_cache(maxsize=8)(IccProfile.read)
 
 
 def icc_of(
@@ -60,7 +65,7 @@ def icc_of(
 
     cICP comes before the profile, and that before gamma and chromaticities.
     """
-    if cicp is not None and cicp[2:] == (0, 1) and cicp[0] in PRIMARIES and cicp[1] in CURVES:
+    if cicp is not None and known_codes(cicp):
         if cicp[0] == 1 and CURVES[cicp[1]] == SRGB:
             return None
         return made_profile(PRIMARIES[cicp[0]], CURVES[cicp[1]])
@@ -85,6 +90,10 @@ def made_profile(
         return None
     if not np.isfinite(matrix).all() or np.abs(matrix).max() > 100 or not 0.01 < curve[0] < 100:
         return None
+    return _display(matrix, curve, encoded)
+
+
+def _display(matrix: NDArray[Any], curve: Sequence[float], encoded: bytes | None = None) -> bytes:
     tags = {b"wtpt": _xyz(D50)}
     tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)}
     parametric = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(_fixed(value) for value in curve))
@@ -126,23 +135,32 @@ def _to_d50(primaries: Sequence[float]) -> NDArray[np.float64]:
 
 
 def as_browsers_read(profile: bytes) -> bytes | None:
-    """The profile with those of its tables hidden that browsers don't read, so that LittleCMS goes by the same ones.
+    """The profile as LittleCMS goes by the same of its tables, both ways; None where browsers don't go by it.
 
     Browsers take the first table to colours that is there, whatever the intent, and floating-point tables never.
     """
-    if not sound_profile(profile):
+    found = read_profile(profile)
+    if found is None:
         return None
+    if found.cicp is not None and known_codes(found.cicp):
+        return made_profile(PRIMARIES[found.cicp[0]], CURVES[found.cicp[1]])
     count = int.from_bytes(profile[128:132])
-    if count > 100 or 132 + 12 * count > len(profile):
-        return None
-    if profile[16:20] == b"GRAY":
+    if found.space == b"GRAY" and found.table is None:
         return _of_grey(profile, count)
     changed = bytearray(profile)
     places = {profile[place : place + 4]: place for place in range(132, 132 + 12 * count, 12)}
-    for name in (b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"A2B2", *[b"A2B1"] * (b"A2B0" in places)):
+    hidden = [b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"B2D0", b"B2D1", b"B2D2", b"B2D3", b"A2B2"]
+    hidden += [b"A2B1"] * (b"A2B0" in places) + [b"B2A1"] * (b"B2A0" in places)
+    for number, name in enumerate(hidden):
         if name in places:
-            changed[places[name] : places[name] + 4] = b"none"
+            # LittleCMS takes no profile that has a name twice.
+            changed[places[name] : places[name] + 4] = b"no%02d" % number
     return bytes(changed)
+
+
+def known_codes(cicp: tuple[int, int, int, int]) -> bool:
+    """Whether colours are told by these codes: of RGB, from 0 to all of it."""
+    return cicp[2:] == (0, 1) and cicp[0] in PRIMARIES and cicp[1] in CURVES
 
 
 def is_grey(profile: bytes) -> bool:
@@ -218,12 +236,34 @@ def _by_grey(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bo
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
+    found = read_profile(profile)
+    channels = len(image.getbands())
+    if found is None or (found.space == b"CMYK") != (image.mode == "CMYK"):
+        return None
+    if found.table is not None:
+        if found.table.channels != channels:
+            return None
+        numbers = np.asarray(image)
+        return Image.fromarray(by_table(folded(numbers) if channels == 4 else numbers, found))
+    if found.space != b"RGB " or found.curves is None or found.matrix is None:
+        return None
+    if found.one_curve is None:
+        return Image.fromarray(by_curves(np.asarray(image), found.curves, found.matrix))
+    return _by_littlecms(image, profile)
+
+
+def folded(inks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Inks with black mixed into the three others, which is what browsers look up in a profile."""
+    whites = 255 - inks.astype(np.uint16)
+    mixed = np.zeros_like(inks)
+    mixed[..., :3] = 255 - whites[..., :3] * whites[..., 3:] // 255
+    return mixed
+
+
+def _by_littlecms(image: Image.Image, profile: bytes) -> Image.Image | None:
     # Here, not above: few pictures bring a profile.
     from PIL import ImageCms
 
-    spaces = {b"RGB ": "RGB", b"CMYK": "CMYK"}
-    if spaces.get(profile[16:20]) != image.mode:
-        return None
     try:
         return ImageCms.profileToProfile(
             image,

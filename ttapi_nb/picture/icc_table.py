@@ -1,0 +1,156 @@
+"""From a device's numbers to sRGB by a profile's table, number for number as browsers do it.
+
+LittleCMS goes other ways between a table's points, which coarse tables show: that is up to ten levels.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .icc import D50, Curve, Floats, Grid, IccProfile, Table
+
+__all__ = ["by_curves", "by_table"]
+
+# Pixels that are converted at a time.
+STRIP = 1 << 16
+SRGB_CURVE = Curve((2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045, 0, 0))
+TO_XYZ = np.array(
+    [
+        [0.436065674, 0.385147095, 0.143066406],
+        [0.222488403, 0.716873169, 0.060607910],
+        [0.013916016, 0.097076416, 0.714096069],
+    ]
+)
+# As far as a curve may be from sRGB's to be taken for it.
+NEAR_SRGB = 1 / 512
+# Of linear light, so many steps: the darkest level is twenty of them wide.
+STEPS = 65_535
+
+
+def by_table(numbers: NDArray[np.uint8], profile: IccProfile) -> NDArray[np.uint8]:
+    """The colours of `numbers`, (height, width, channels), 0 for no ink, as (height, width, 3) in sRGB."""
+    table = profile.table
+    if table is None:
+        raise AssertionError
+    flat = numbers.reshape(-1, numbers.shape[-1])
+    found = np.empty((len(flat), 3), np.uint8)
+    levels = np.arange(256, dtype=np.float32) / np.float32(255)
+    first = [np.clip(curve(levels), 0, 1) for curve in table.first] or [levels] * table.channels
+    for start in range(0, len(flat), STRIP):
+        part = flat[start : start + STRIP]
+        colours = _through(part, table, first)
+        found[start : start + STRIP] = _finished(colours, profile)
+    return found.reshape(*numbers.shape[:-1], 3)
+
+
+def _through(part: NDArray[np.uint8], table: Table, first: list[Floats]) -> Floats:
+    """A profile's colours of some pixels: Lab or XYZ, as the table has them."""
+    if table.grid is not None:
+        colours = _between(part, table.grid, first)
+    else:
+        colours = np.stack([first[channel][part[:, channel]] for channel in range(3)])
+    for channel, curve in enumerate(table.middle):
+        colours[channel] = curve(colours[channel])
+    if table.matrix is not None:
+        colours = table.matrix[:, :3] @ colours + table.matrix[:, 3:]
+    for channel, curve in enumerate(table.last):
+        colours[channel] = curve(colours[channel])
+    return colours
+
+
+def _between(part: NDArray[np.uint8], grid: Grid, first: list[Floats]) -> Floats:
+    """The mean of the grid's points around each pixel, weighted channel by channel: all 8 or 16 of them."""
+    index = np.zeros((1, len(part)), np.int32)
+    shares = []
+    step = 1
+    for channel in reversed(range(len(grid.points))):
+        place = first[channel] * np.float32(grid.points[channel] - 1)
+        low = np.minimum(place.astype(np.int32), grid.points[channel] - 2)
+        level = part[:, channel]
+        index = index + (low * step)[level]
+        index = np.concatenate([index, index + step])
+        shares.append((place - low)[level])
+        step *= grid.points[channel]
+    colours = np.stack([np.take(column, index) for column in np.ascontiguousarray(grid.colours.T)])
+    for share in reversed(shares):
+        half = colours.shape[1] // 2
+        low_half, high_half = colours[:, :half], colours[:, half:]
+        colours = low_half + (high_half - low_half) * share
+    return colours[:, 0]
+
+
+def _finished(colours: Floats, profile: IccProfile) -> NDArray[np.uint8]:
+    """Lab or XYZ as sRGB."""
+    if profile.pcs == b"Lab ":
+        colours = _from_lab(colours)
+    if profile.matrix is not None and profile.curves is not None:
+        # Browsers keep it in the space that the profile's matrix tells, and only in whole levels.
+        curve = profile.one_curve or SRGB_CURVE
+        levels = _encoded(np.linalg.inv(profile.matrix.astype(np.float64)) @ colours, curve)
+        colours = profile.matrix @ _decoded(curve)[levels]
+    return _from_xyz(colours)
+
+
+def by_curves(
+    numbers: NDArray[np.uint8], curves: tuple[Curve, Curve, Curve], matrix: Floats
+) -> NDArray[np.uint8]:
+    """The colours of `numbers`, (height, width, 3), of a display whose curves are tables or differ, in sRGB.
+
+    Browsers keep the gamut of such a profile, but bring its curves to sRGB's first, in whole levels.
+    """
+    flat = numbers.reshape(-1, 3)
+    found = np.empty((len(flat), 3), np.uint8)
+    light = [_decoded(SRGB_CURVE)[_to_srgb_curve(curve)] for curve in curves]
+    for start in range(0, len(flat), STRIP):
+        part = flat[start : start + STRIP]
+        found[start : start + STRIP] = _from_xyz(
+            matrix @ np.stack([light[channel][part[:, channel]] for channel in range(3)])
+        )
+    return found.reshape(numbers.shape)
+
+
+def _to_srgb_curve(curve: Curve) -> NDArray[np.uint8]:
+    """For each level by `curve` that by sRGB's curve; the same one where the two are near each other."""
+    count = 256 if curve.table is None else max(256, len(curve.table))
+    steps = np.linspace(0, 1, count, dtype=np.float32)
+    light = curve(steps)
+    back = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+    if np.abs(back - steps).max() < NEAR_SRGB:
+        return np.arange(256, dtype=np.uint8)
+    return _encoded(_decoded(curve), SRGB_CURVE)
+
+
+def _from_xyz(colours: Floats) -> NDArray[np.uint8]:
+    light = np.linalg.inv(TO_XYZ).astype(np.float32) @ colours
+    found: NDArray[np.uint8] = _srgb_levels()[(np.clip(light, 0, 1) * STEPS + 0.5).astype(np.int32)].T
+    return found
+
+
+def _from_lab(colours: Floats) -> Floats:
+    light = (colours[0] * 100 + 16) / 116
+    parts = np.stack(
+        [light + (colours[1] * 255 - 128) / 500, light, light - (colours[2] * 255 - 128) / 200]
+    ).astype(np.float32)
+    cubes = parts * parts * parts
+    found = np.where(cubes > np.float32(0.008856), cubes, (parts - np.float32(16 / 116)) / np.float32(7.787))
+    return np.asarray(found * np.array(D50, np.float32)[:, np.newaxis], np.float32)
+
+
+def _decoded(curve: Curve) -> Floats:
+    """The light of each of 256 levels."""
+    return curve(np.arange(256, dtype=np.float32) / np.float32(255))
+
+
+def _encoded(light: NDArray[Any], curve: Curve) -> NDArray[np.uint8]:
+    """The nearest levels to `light`, clipped, by a curve that rises."""
+    between = curve((np.arange(255, dtype=np.float32) + np.float32(0.5)) / np.float32(255))
+    return np.searchsorted(between, light.astype(np.float32), side="right").astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _srgb_levels() -> NDArray[np.uint8]:
+    return _encoded(np.arange(STEPS + 1) / STEPS, SRGB_CURVE)
