@@ -26,7 +26,6 @@ MOST_ENTRIES = 4096
 XYZ_SCALE = 65_535 / 32_768
 # Numbers of each kind of parametric curve, and their names: (a x + b)^g + e, and c x + f below d.
 PARAMETERS = ("g", "gab", "gabe", "gabcd", "gabcdef")
-IDENTITY_SLIP = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,19 +35,8 @@ class Curve:
     parameters: tuple[float, ...] = (1, 1, 0, 0, 0, 0, 0)
     table: Floats | None = field(default=None, repr=False)
 
-    @property
-    def is_identity(self) -> bool:
-        """Whether it changes nothing, or no more than a rounded table of it would."""
-        if self.table is None:
-            return self.parameters == (1, 1, 0, 0, 0, 0, 0)
-        straight = np.linspace(0, 1, len(self.table))
-        ends = self.table[0] == 0 and self.table[-1] == 1
-        return bool(ends and np.abs(self.table - straight).max() <= IDENTITY_SLIP / len(self.table))
-
     def __call__(self, values: Floats) -> Floats:
         """The curve's values; a table is followed in straight lines."""
-        if self.is_identity:
-            return values
         if self.table is not None:
             place = np.clip(values, 0, 1) * np.float32(len(self.table) - 1)
             low = place.astype(np.int32)
@@ -153,6 +141,11 @@ def _profile(data: bytes) -> IccProfile | None:
     if pcs not in (b"XYZ ", b"Lab "):
         return None
     curves, matrix = _light(tags, space, pcs, white)
+    for name in (b"B2A0", b"B2A1"):
+        if name in tags:
+            # One that is broken makes browsers drop the profile, though they need no way back.
+            _check_way_back(tags[name])
+            break
     table = next((_table(tags[name], pcs) for name in (b"A2B0", b"A2B1") if name in tags), None)
     codes = tags.get(b"cicp", b"")
     if codes and (codes[:4] != b"cicp" or len(codes) < 12):
@@ -227,29 +220,45 @@ def _table(data: bytes, pcs: bytes) -> Table:
     return readers[data[:4]](data, pcs)
 
 
+def _check_way_back(data: bytes) -> None:
+    """Raises `ValueError` where a table from colours to a device's numbers can't be followed."""
+    if data[:4] in (b"mft1", b"mft2"):
+        _mft_parts(data)
+    elif data[:4] != b"mBA ":
+        raise ValueError("A table is of no kind that is known.")
+    if data[8] != 3 or data[9] not in (3, 4):
+        raise ValueError("A table is for other colours.")
+
+
 def _mft(data: bytes, _: bytes) -> Table:
     """The tables of version 2. Their Lab is taken for that of version 4, as browsers do: white is a level off."""
     channels, points = data[8], data[10]
-    width, at, entries = 1, 48, (256, 256)
-    if data[:4] == b"mft2":
-        width, at = 2, 52
-        entries = struct.unpack_from(">HH", data, 48)
-    if points < 2 or not all(2 <= count <= MOST_ENTRIES for count in entries):
-        raise ValueError("A table is too small or too large.")
-    parts = []
-    for count in (channels * entries[0], points**channels * 3, 3 * entries[1]):
-        part = data[at : at + count * width]
-        if len(part) != count * width:
-            raise ValueError("A table is cut off.")
-        parts.append(_numbers(part, width))
-        at += count * width
-    first, colours, last = parts
+    first, colours, last = _mft_parts(data)
     return Table(
         channels,
         tuple(Curve(table=one) for one in first.reshape(channels, -1)),
         Grid((points,) * channels, colours.reshape(-1, 3)),
         last=tuple(Curve(table=one) for one in last.reshape(3, -1)),
     )
+
+
+def _mft_parts(data: bytes) -> list[Floats]:
+    """Its first curves, its colours and its last curves, one number behind the other."""
+    channels, out, points = data[8:11]
+    width, at, entries = 1, 48, (256, 256)
+    if data[:4] == b"mft2":
+        width, at = 2, 52
+        entries = struct.unpack_from(">HH", data, 48)
+    if points < 2 or channels > 4 or not all(2 <= count <= MOST_ENTRIES for count in entries):
+        raise ValueError("A table is too small or too large.")
+    parts = []
+    for count in (channels * entries[0], points**channels * out, out * entries[1]):
+        part = data[at : at + count * width]
+        if len(part) != count * width:
+            raise ValueError("A table is cut off.")
+        parts.append(_numbers(part, width))
+        at += count * width
+    return parts
 
 
 def _mab(data: bytes, pcs: bytes) -> Table:
