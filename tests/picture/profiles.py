@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ttapi_nb.picture.colour import PRIMARIES, _to_d50, _xyz
+from ttapi_nb.picture.colour import PRIMARIES, _xyz, to_d50
 from ttapi_nb.picture.icc import D50
 
 LAB, XYZ = b"Lab ", b"XYZ "
@@ -48,9 +48,14 @@ def bent(gamma: float, count: int = 33) -> list[float]:
     return [float(x) ** gamma for x in np.linspace(0, 1, count)]
 
 
+def srgb(level: float) -> float:
+    """Light of a level by sRGB's curve, both from 0 to 1."""
+    return ((level + 0.055) / 1.055) ** 2.4 if level > 0.04045 else level / 12.92
+
+
 def light(red: bytes, green: bytes = b"", blue: bytes = b"", primaries: int = 12) -> dict[bytes, bytes]:
     """The tags of a display: its curves and its colours."""
-    columns = _to_d50(PRIMARIES[primaries]).T
+    columns = to_d50(PRIMARIES[primaries]).T
     found = {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)}
     return found | {b"rTRC": red, b"gTRC": green or red, b"bTRC": blue or red}
 
@@ -64,7 +69,7 @@ def _grid(
     if channels == 4:
         device = (1 - device[:, :3] ** 0.8) * (1 - 0.9 * device[:, 3:])
     linear = np.broadcast_to(device, (len(device), 3)) ** 2.2
-    colours = linear @ _to_d50(PRIMARIES[12]).T
+    colours = linear @ to_d50(PRIMARIES[12]).T
     if pcs == XYZ:
         return np.asarray(colours.clip(0, 1))
     x, y, z = (np.cbrt(colours / np.array(D50))).T
@@ -101,7 +106,7 @@ def mab(
     if "m" in parts:
         matrix = [0.98, 0.01, 0, 0.01, 0.97, 0, 0, 0.02, 0.96, 0.001, 0, 0.002]
         if "g" not in parts:
-            matrix[:9] = (_to_d50(PRIMARIES[12]) / 2).reshape(-1).tolist()
+            matrix[:9] = (to_d50(PRIMARIES[12]) / 2).reshape(-1).tolist()
         put("n", struct.pack(">12i", *(round(value * 65_536) for value in matrix)))
         put("m", para(0, 1.0 if "g" in parts else 2.2) * 3)
     if "g" in parts:

@@ -15,7 +15,7 @@ from PIL import Image
 from .icc import D50, IccProfile
 from .icc_table import by_curves, by_table
 
-__all__ = ["HDR_CODES", "icc_of", "is_srgb", "to_srgb"]
+__all__ = ["PRIMARIES", "SRGB", "icc_of", "is_srgb", "known_codes", "read_profile", "to_d50", "to_srgb"]
 
 # x and y of white, red, green and blue, by the code for primaries of ITU-T H.273 that cICP names.
 PRIMARIES = {
@@ -47,7 +47,6 @@ CURVES: dict[int, tuple[float, ...]] = {
 }
 # As a share: a gamma that is as close to sRGB's is taken for it where no chromaticities are named.
 USUAL_GAMMA, NEAR = 0.45455, 0.05
-HDR_CODES = {16: "PQ", 18: "HLG"}
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
@@ -85,7 +84,7 @@ def made_profile(
     `encoded` is a curve as ICC writes it, instead.
     """
     try:
-        matrix = _to_d50(primaries)
+        matrix = to_d50(primaries)
     except (ZeroDivisionError, np.linalg.LinAlgError):
         return None
     if not np.isfinite(matrix).all() or np.abs(matrix).max() > 100 or not 0.01 < curve[0] < 100:
@@ -122,7 +121,7 @@ def _xyz(values: Sequence[float] | NDArray[Any]) -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(_fixed(value) for value in values))
 
 
-def _to_d50(primaries: Sequence[float]) -> NDArray[np.float64]:
+def to_d50(primaries: Sequence[float]) -> NDArray[np.float64]:
     """The matrix from linear colours to XYZ, adapted to the white of ICC by Bradford's method."""
     (white, *colours) = [
         np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in zip(primaries[::2], primaries[1::2], strict=True)

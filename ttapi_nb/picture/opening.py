@@ -16,7 +16,7 @@ from PIL import Image
 from ..errors import ImageError
 from ..metadata import text_in
 from .arrays import judged
-from .colour import HDR_CODES, icc_of, is_srgb, to_srgb
+from .colour import icc_of, is_srgb, to_srgb
 from .decode import TURNS, read_parts, shown, turned
 from .forms import File, Memory, taken
 from .own import OwnFile
@@ -169,6 +169,7 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
         parts.density,
         parts.metadata,
         data,
+        light=parts.light,
     )
     pixels, words = _shown(turned(stored, parts.orientation), own)
     format = parts.format if parts.format in FORMATS else "JPEG" if parts.format == "HEIC" else "PNG"
@@ -184,16 +185,21 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
 def _shown(image: Image.Image, own: OwnFile) -> tuple[Image.Image, list[str]]:
     """The picture in sRGB, and what was changed for that."""
     said = own.cicp or own.profile or own.gamma or own.chromaticities
-    if own.cicp and own.cicp[1] in HDR_CODES:
-        raise ImageError(
-            f"It is an HDR picture ({HDR_CODES[own.cicp[1]]}), which can't be shown truly here. Save it as sRGB first."
-        )
+    hdr = own.hdr
     profile = icc_of(own.profile, own.cicp, own.gamma, own.chromaticities)
-    pixels, used = to_srgb(image, profile, own.palette)
+    if hdr is None:
+        pixels, used = to_srgb(image, profile, own.palette)
+    else:
+        numbers = own.numbers() if own.depth == 16 else np.asarray(image)
+        pixels, used = hdr.picture(numbers, own.mode, own.palette), True
     # Only pixels go on. It is a copy already, of Pillow's plain class, and a large picture has no room for another.
     pixels.info = {}
     changes = []
-    if own.mode == "CMYK":
+    if hdr is not None:
+        changes.append(
+            f"It is an HDR picture ({hdr.name}): to be shown and sent, its light was brought down."
+        )
+    elif own.mode == "CMYK":
         changes.append("Its CMYK colours became sRGB.")
     elif used and profile is not None and not is_srgb(profile):
         changes.append(f"Its colours became sRGB, from {_called(own)}.")

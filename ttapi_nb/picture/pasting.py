@@ -94,6 +94,7 @@ def _told(own: OwnFile, mode: str, **more: Any) -> PastedFile:
         own.palette if mode == "P" else None,
         density=own.density,
         metadata=own.metadata,
+        light=own.light,
         origin=origin,
         **more,
     )
@@ -146,6 +147,8 @@ def _numbers_of(colours: Image.Image, own: OwnFile, mode: str) -> Numbers:
 
 def _shown(numbers: Numbers, file: OwnFile, mode: str) -> Image.Image:
     """The numbers as opening the file that is saved would show them."""
+    if file.hdr is not None:
+        return file.hdr.picture(numbers, mode)
     small = (numbers >> 8).astype(np.uint8) if numbers.dtype == np.uint16 else numbers
     image = Image.fromarray(small, mode="CMYK") if mode == "CMYK" else Image.fromarray(small)
     profile = icc_of(file.profile, file.cicp, file.gamma, file.chromaticities)

@@ -86,7 +86,16 @@ def read_png(data: bytes) -> Parts:
         {name: value for name, value in named.items() if value},
         {KEY: texts[KEY.encode()].decode("utf-8", "replace")} if KEY.encode() in texts else {},
         changes=tuple(changes),
+        light=_light(found.chunks),
     )
+
+
+def _light(chunks: dict[bytes, bytes]) -> float | None:
+    """The brightest of the content, or else of the screen that it was made on."""
+    content, screen = chunks.get(b"cLLI", b""), chunks.get(b"mDCV", b"")
+    numbers = [int.from_bytes(content[:4])] * (len(content) == 8)
+    numbers += [int.from_bytes(screen[16:20])] * (len(screen) == 24)
+    return next((number / 10_000 for number in numbers if number), None)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
