@@ -111,7 +111,7 @@ def test_hdr_there_and_back(code: int, brightest: int) -> None:
 
 @pytest.mark.parametrize("code", [16, 18])
 def test_hdr_is_told_and_kept(tmp_path: Path, code: int) -> None:
-    """Its own numbers, depth, codes and brightest light are in the PNG that is saved of it; a JPEG is sRGB, in words."""
+    """Its numbers, depth, codes and brightest light are in the PNG that is saved of it; a JPEG is sRGB, in words."""
     deep = np.random.default_rng(1).integers(0, 65_536, (20, 20, 3)).astype(np.uint16)
     light = chunk(b"cLLI", (20_000_000).to_bytes(4) + bytes(4))
     photo = open_image(png(deep, chunk(b"cICP", bytes([9, code, 0, 1])), light))

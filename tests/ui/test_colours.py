@@ -22,7 +22,7 @@ RAMP = np.stack(np.meshgrid(*[np.linspace(0, 255, 16).astype(np.uint8)] * 3), -1
 COLOURS = np.concatenate([RAMP, CHANCE.integers(0, 256, (64, 64, 3)).astype(np.uint8)])
 DEEP = CHANCE.integers(0, 65_536, (64, 64, 3)).astype(np.uint16)
 # Without the greens of BT.2020 that lie furthest from sRGB: there the curve's half-precision numbers show.
-DULL = COLOURS // 4 + 90
+DULL = COLOURS // 8 + 110
 BRIGHT = chunk(b"cLLI", (20_000_000).to_bytes(4) + bytes(4))
 GREYS = np.arange(256, dtype=np.uint8).reshape(16, 16)
 INKS = CHANCE.integers(0, 256, (8, 8, 4)).astype(np.uint8).repeat(8, 0).repeat(8, 1)

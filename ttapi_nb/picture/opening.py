@@ -296,8 +296,10 @@ def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
     kept = KEPT.get(image.mode, "RGBA" if image.has_transparency_data else "RGB")
     if "transparency" in info and kept in ("L", "RGB"):
         kept += "A"
+    palette = _palette(image) if image.mode == "P" else None
+    kept = "P" if palette is not None else kept
     # A copy, even where the mode stays.
-    stored = image.convert(kept)
+    stored = image.copy() if palette is not None else image.convert(kept)
     profile = info.get("icc_profile")
     sound = isinstance(profile, bytes) and sound_profile(profile)
     words = ["It was turned upright, as its EXIF says."] * was_turned
@@ -309,6 +311,7 @@ def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
         profile=profile if sound else None,
         gamma=None if plain else _number(info.get("gamma")),
         chromaticities=None if plain else _numbers(info.get("chromaticity")),
+        palette=palette,
         density=_density(info.get("dpi")),
         _numbers=stored,
     )
@@ -317,6 +320,22 @@ def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
         # The very picture that is shown: there is no need for another copy.
         own = replace(own, _numbers=pixels)
     return SourceImage(pixels, "PNG", name, own, (*words, *changes))
+
+
+def _palette(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    """The colours of a picture of mode P, with alpha where any of them has some; None where they can't be told."""
+    alpha = image.info.get("transparency")
+    kind = "RGBA" if image.palette is not None and image.palette.mode == "RGBA" else "RGB"
+    table = np.array(image.getpalette(kind) or [], np.uint8).reshape(-1, len(kind))
+    if not len(table) or kind == "RGBA" or alpha is None:
+        return table if len(table) else None
+    solid = np.full(len(table), 255, np.uint8)
+    if isinstance(alpha, bytes):
+        given = np.frombuffer(alpha, np.uint8)[: len(table)]
+        solid[: len(given)] = given
+    elif isinstance(alpha, int) and 0 <= alpha < len(table):
+        solid[alpha] = 0
+    return np.column_stack([table, solid])
 
 
 def _number(value: object) -> float | None:
