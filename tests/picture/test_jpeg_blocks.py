@@ -157,6 +157,7 @@ def test_blocks_outside_the_mask_are_the_files(tmp_path: Path, kind: str) -> Non
     )
     assert again.own.profile == photo.own.profile
     assert JpegFile.read(saved.data).frame.components == JpegFile.read(FILES[kind]).frame.components
+    assert (JpegFile.read(saved.data).frame.marker == 0xC2) == ("progressive" in kind)
     tables = JpegFile.read(saved.data).quantisation
     assert {key: table.tolist() for key, table in tables.items()} == {
         key: table.tolist() for key, table in JpegFile.read(FILES[kind]).quantisation.items()
