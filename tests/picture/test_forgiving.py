@@ -129,6 +129,25 @@ def test_a_progressive_jpeg_without_its_last_scans() -> None:
             open_image(whole[: whole.rindex(b"\xff\xc4", 0, scan)])
 
 
+@pytest.mark.parametrize(
+    ("marker", "bits", "words"),
+    [(0xC1, 12, "of 12 bits"), (0xC3, 8, "without loss"), (0xC5, 8, "without loss")],
+)
+def test_jpegs_that_no_browser_decodes_are_named(marker: int, bits: int, words: str) -> None:
+    """They are not damaged, and the sentence does not say so."""
+    whole = jpeg(ARRAY)
+    frame = whole.index(b"\xff\xc0")
+    other = (
+        whole[: frame + 1]
+        + bytes([marker])
+        + whole[frame + 2 : frame + 4]
+        + bytes([bits])
+        + whole[frame + 5 :]
+    )
+    with pytest.raises(ImageError, match=words):
+        open_image(other)
+
+
 def test_further_pictures_are_told() -> None:
     """A phone's gain map, the second picture of its file and an animation's other frames are told of."""
     photo = Image.fromarray(ARRAY)

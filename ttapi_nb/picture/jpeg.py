@@ -18,6 +18,8 @@ PHOTOSHOP, MULTIPLE = b"Photoshop 3.0\0", b"MPF\0"
 # Tables, frame headers, restart interval: what the pixels can't do without. JFIF and Adobe name the colours.
 NEEDED = {0xDB, 0xC4, 0xCC, 0xDD, 0xDC, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xD0)}
 FRAMES = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+# Of these those that browsers decode: not without loss, nor of several sizes.
+DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 # Within the compressed data: any marker but those that belong there.
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
@@ -115,6 +117,11 @@ def _walk(data: bytes, found: _Found) -> int | None:
         if marker in NEEDED or marker in (0xE0, 0xEE):
             found.kept += [b"\xff", bytes([marker]), data[place : place + length]]
             found.needed.append((marker, body))
+        if marker in FRAMES and (marker not in DECODED or body[:1] != b"\x08"):
+            kind = f"of {body[0]} bits" if marker in DECODED and body else "without loss"
+            raise ImageError(
+                f"It is a JPEG {kind}, which can't be opened here. Save it as PNG, or as a JPEG of 8 bits."
+            )
         if marker in FRAMES and len(body) >= 6 and not found.components:
             found.components = body[5]
             found.size = int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
