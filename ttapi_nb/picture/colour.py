@@ -15,7 +15,17 @@ from PIL import Image
 from .icc import D50, IccProfile
 from .icc_table import by_curves, by_table
 
-__all__ = ["PRIMARIES", "SRGB", "icc_of", "is_srgb", "known_codes", "read_profile", "to_d50", "to_srgb"]
+__all__ = [
+    "PRIMARIES",
+    "SRGB",
+    "icc_of",
+    "is_srgb",
+    "known_codes",
+    "read_profile",
+    "to_d50",
+    "to_srgb",
+    "whole_palette",
+]
 
 # x and y of white, red, green and blue, by the code for primaries of ITU-T H.273 that cICP names.
 PRIMARIES = {
@@ -210,14 +220,15 @@ def to_srgb(
     return image.convert("RGBA" if see_through else "RGB"), False
 
 
+def whole_palette(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The palette with 256 colours: an index behind its end means the last one, as in browsers."""
+    return np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
+
+
 def _by_palette(
     image: Image.Image, profile: bytes | None, palette: NDArray[np.uint8]
 ) -> tuple[Image.Image, bool]:
-    # An index behind the palette's end is black.
-    table = np.zeros((256, palette.shape[1]), np.uint8)
-    table[:, 3:] = 255
-    table[: len(palette)] = palette
-    converted, used = to_srgb(Image.fromarray(table[np.newaxis]), profile, None)
+    converted, used = to_srgb(Image.fromarray(whole_palette(palette)[np.newaxis]), profile, None)
     return Image.fromarray(np.asarray(converted)[0][np.asarray(image)]), used
 
 

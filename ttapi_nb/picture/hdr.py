@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .colour import PRIMARIES, SRGB, known_codes, read_profile, to_d50
+from .colour import PRIMARIES, SRGB, known_codes, read_profile, to_d50, whole_palette
 
 __all__ = ["HDR_CODES", "Hdr"]
 
@@ -71,10 +71,7 @@ class Hdr:
     ) -> Image.Image:
         """A picture's own numbers, of `mode` as `OwnFile` names it, as `RGB` or `RGBA` in sRGB."""
         if mode == "P" and palette is not None:
-            table = np.zeros((256, palette.shape[1]), np.uint8)
-            table[:, 3:] = 255
-            table[: len(palette)] = palette
-            return Image.fromarray(self._with_alpha(table)[numbers])
+            return Image.fromarray(self._with_alpha(whole_palette(palette))[numbers])
         if mode in ("L", "LA"):
             channels = numbers if numbers.ndim == 3 else numbers[..., np.newaxis]
             numbers = channels[..., [0, 0, 0, *range(1, channels.shape[2])]]

@@ -16,7 +16,7 @@ from PIL import Image
 from ..errors import ImageError
 from ..metadata import text_in
 from .arrays import judged
-from .colour import icc_of, is_srgb, to_srgb
+from .colour import icc_of, is_srgb, known_codes, read_profile, to_srgb
 from .decode import TURNS, read_parts, shown, turned
 from .forms import File, Memory, taken
 from .own import OwnFile
@@ -203,11 +203,17 @@ def _shown(image: Image.Image, own: OwnFile) -> tuple[Image.Image, list[str]]:
         changes.append("Its CMYK colours became sRGB.")
     elif used and profile is not None and not is_srgb(profile):
         changes.append(f"Its colours became sRGB, from {_called(own)}.")
-    elif said and not used and profile is not None:
+    elif (said and not used and profile is not None) or _is_useless(own):
         changes.append("Its colour profile can't be used, and was left out.")
     if own.depth == 16:
         changes.append("It has 16 bits a channel, of which 8 are shown and sent.")
     return pixels, changes
+
+
+def _is_useless(own: OwnFile) -> bool:
+    """Whether it has a profile that browsers don't go by, and nothing that would come before it."""
+    cicp = own.cicp is not None and known_codes(own.cicp)
+    return own.profile is not None and not cicp and read_profile(own.profile) is None
 
 
 def _called(own: OwnFile) -> str:
@@ -249,6 +255,11 @@ def _not_ours(data: bytes) -> str:
         (b"GIF8", "a GIF"),
         (b"BM", "a BMP"),
         (b"%PDF", "a PDF"),
+        (b"8BPS", "a Photoshop file"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+        (b"\0\0\1\0", "an icon"),
     ):
         if head.startswith(mark):
             return f"It is {kind}, which no model takes. Save it as PNG or JPEG."

@@ -162,7 +162,9 @@ def _by_palette(own: OwnFile, file: PastedFile) -> tuple[PastedFile, tuple[str, 
     left, top, right, bottom = file._box
     indices = np.array(own.numbers()[top:bottom, left:right])
     was = of_mode(own, file.mode, indices)
-    palette = of_mode(own, file.mode, np.arange(len(own.palette), dtype=np.uint8)[np.newaxis])[0]
+    # Indices behind its end must not come to mean the new colours.
+    count = max(len(own.palette), int(own.numbers().max()) + 1)
+    palette = of_mode(own, file.mode, np.arange(count, dtype=np.uint8)[np.newaxis])[0]
     moved = (file._patch != was).any(axis=2)
     colours, which = np.unique(file._patch[moved], axis=0, return_inverse=True)
     places = {tuple(colour): place for place, colour in reversed(list(enumerate(palette.tolist())))}

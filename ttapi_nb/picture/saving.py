@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..metadata import KEY, jpeg_segments, options_for, packet_with
 from .back import is_plain
-from .colour import icc_of
+from .colour import icc_of, whole_palette
 from .decode import read_parts
 from .jpeg_blocks import can_edit, edited, without_notes
 from .jpeg_file import APP1, APP2, APP13, segment
@@ -179,10 +179,7 @@ def _fitting(pixels: Image.Image, own: OwnFile | None, format: str) -> _Kept:
         return _in_srgb(kept, pixels, f"{format} has no CMYK, so it is saved as RGB in sRGB.")
     if kept.mode == "P" and kept.palette is not None:
         see_through = kept.palette.shape[1] == 4
-        table = np.zeros((256, kept.palette.shape[1]), np.uint8)
-        table[:, 3:] = 255
-        table[: len(kept.palette)] = kept.palette
-        kept.numbers, kept.mode = table[kept.numbers], "RGBA" if see_through else "RGB"
+        kept.numbers, kept.mode = whole_palette(kept.palette)[kept.numbers], "RGBA" if see_through else "RGB"
         kept.changes.append(f"{format} has no palette, so it is saved as {kept.mode}.")
     if kept.depth == 16 and format != "TIFF":
         kept.numbers, kept.depth = ((kept.numbers.astype(np.uint32) + 128) // 257).astype(np.uint8), 8
