@@ -138,6 +138,7 @@ def test_broken_profiles() -> None:
     for profile in (DISPLAY_P3[:200], DISPLAY_P3[:128] + b"\xff" * 4, DISPLAY_P3[:132].ljust(400, b"\0")):
         opened = open_image(png(COLOURS, iccp(profile)))
         assert np.array_equal(np.asarray(opened.pixels), COLOURS)
+        assert "profile" in " ".join(opened.changes)
     assert icc_of(None, None, 1e-9) is None
     assert icc_of(None, None, 0.5, (0.0,) * 8) is None
 

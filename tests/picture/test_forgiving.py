@@ -55,6 +55,7 @@ ODD = {
     "a cut checksum": (PLAIN[:-14], "end of the file"),
     "junk behind": (PLAIN + b"junk" * 50, ""),
     "junk in front": (b"\r\n" + PLAIN, "in front"),
+    "pixels with a wrong checksum": (PLAIN[:-13] + bytes([PLAIN[-13] ^ 1]) + PLAIN[-12:], "pixels are sound"),
     "frames": (PLAIN[:33] + chunk(b"acTL", bytes(8)) + PLAIN[33:], "animation"),
 }
 

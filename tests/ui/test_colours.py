@@ -41,6 +41,11 @@ def webp() -> bytes:
     return out.getvalue()
 
 
+def denying(data: bytes) -> bytes:
+    """A WEBP whose head says that there is no profile."""
+    return data[:20] + bytes([data[20] & ~0x20]) + data[21:]
+
+
 FILES = {
     "plain": png(COLOURS),
     "P3": png(COLOURS, iccp(DISPLAY_P3)),
@@ -78,6 +83,12 @@ FILES = {
     "JPEG grey": jpeg(GREYS, "L", icc_profile=grey_profile(1.0)),
     "JPEG grey, colour profile": jpeg(GREYS, "L", icc_profile=ADOBE_RGB),
     "JPEG CMYK": jpeg(INKS, "CMYK"),
+    "short palette": png(GREYS, chunk(b"PLTE", COLOURS[64].tobytes()), colour=3),
+    "profile behind the pixels": png(COLOURS)[:-12] + iccp(DISPLAY_P3) + png(COLOURS)[-12:],
+    "profile without a name": png(COLOURS, chunk(b"iCCP", iccp(DISPLAY_P3)[9:-4])),
+    "sRGB of no known intent, and gamma": png(COLOURS, chunk(b"sRGB", b"\x09"), gama(1.0)),
+    "transparency before the palette": png(GREYS, chunk(b"tRNS", bytes(9)), TABLE, colour=3),
+    "WEBP with a profile that its head denies": denying(webp()),
     "PQ": png(DULL, cicp(9, 16, 0, 1)),
     "HLG": png(COLOURS, cicp(9, 18, 0, 1)),
     "PQ of 16 bits, brighter": png(DEEP, cicp(1, 16, 0, 1), BRIGHT),
