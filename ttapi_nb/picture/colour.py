@@ -253,21 +253,12 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
     if found.table is not None:
         if found.table.channels != channels:
             return None
-        numbers = np.asarray(image)
-        return Image.fromarray(by_table(folded(numbers) if channels == 4 else numbers, found))
+        return Image.fromarray(by_table(np.asarray(image), found))
     if found.space != b"RGB " or found.curves is None or found.matrix is None:
         return None
     if found.one_curve is None:
         return Image.fromarray(by_curves(np.asarray(image), found.curves, found.matrix))
     return _by_littlecms(image, profile)
-
-
-def folded(inks: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Inks with black mixed into the three others, which is what browsers look up in a profile."""
-    whites = 255 - inks.astype(np.uint16)
-    mixed = np.zeros_like(inks)
-    mixed[..., :3] = 255 - whites[..., :3] * whites[..., 3:] // 255
-    return mixed
 
 
 def _by_littlecms(image: Image.Image, profile: bytes) -> Image.Image | None:

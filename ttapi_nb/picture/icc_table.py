@@ -5,6 +5,7 @@ LittleCMS goes other ways between a table's points, which coarse tables show: th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -32,7 +33,10 @@ STEPS = 65_535
 
 
 def by_table(numbers: NDArray[np.uint8], profile: IccProfile) -> NDArray[np.uint8]:
-    """The colours of `numbers`, (height, width, channels), 0 for no ink, as (height, width, 3) in sRGB."""
+    """The colours of `numbers`, (height, width, channels), 0 for no ink, as (height, width, 3) in sRGB.
+
+    Of four inks black is mixed into the three others, which is what browsers look up: their CMYK was made RGB before.
+    """
     table = profile.table
     if table is None:
         raise AssertionError
@@ -40,11 +44,30 @@ def by_table(numbers: NDArray[np.uint8], profile: IccProfile) -> NDArray[np.uint
     found = np.empty((len(flat), 3), np.uint8)
     levels = np.arange(256, dtype=np.float32) / np.float32(255)
     first = [np.clip(curve(levels), 0, 1) for curve in table.first] or [levels] * table.channels
+    if table.channels == 4:
+        table, first = _without_black(table, first), first[:3]
     for start in range(0, len(flat), STRIP):
         part = flat[start : start + STRIP]
-        colours = _through(part, table, first)
+        colours = _through(_folded(part) if part.shape[1] == 4 else part, table, first)
         found[start : start + STRIP] = _finished(colours, profile)
     return found.reshape(*numbers.shape[:-1], 3)
+
+
+def _folded(inks: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    whites = 255 - inks.astype(np.uint16)
+    return (255 - whites[:, :3] * whites[:, 3:] // 255).astype(np.uint8)
+
+
+def _without_black(table: Table, first: list[Floats]) -> Table:
+    """The table for three inks that is left of one for four where there is no black."""
+    if table.grid is None:
+        raise AssertionError
+    *points, last = table.grid.points
+    colours = table.grid.colours.reshape(-1, last, 3)
+    place = float(first[3][0]) * (last - 1)
+    low = min(int(place), last - 2)
+    mixed = colours[:, low] + (colours[:, low + 1] - colours[:, low]) * np.float32(place - low)
+    return replace(table, channels=3, grid=Grid(tuple(points), mixed))
 
 
 def _through(part: NDArray[np.uint8], table: Table, first: list[Floats]) -> Floats:
