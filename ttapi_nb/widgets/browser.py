@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -45,14 +46,38 @@ def buffer_of(buffers: object, most: int) -> bytes | None:
     return bytes(first) if memoryview(first).nbytes <= most else None
 
 
+STATIC = Path(__file__).parent / "static"
+IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[^"]+)";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)
+
+
 def static(name: str) -> str:
     """The text of a file in `static/`: given its path, anywidget would hold every widget for good."""
-    return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")
+    return (STATIC / name).read_text(encoding="utf-8")
+
+
+def files_of(name: str) -> list[Path]:
+    """A module of `static/` and all that it imports, each once and after what it imports itself."""
+    found: dict[Path, None] = {}
+
+    def visit(path: Path) -> None:
+        for other in IMPORT.findall(path.read_text(encoding="utf-8")):
+            if (needed := (path.parent / other).resolve()) not in found:
+                visit(needed)
+        found[path] = None
+
+    visit((STATIC / name).resolve())
+    return list(found)
 
 
 def module(name: str) -> traitlets.Unicode[str, str | bytes]:
-    """What a part's `_esm` is: the text of a module in `static/`."""
-    return traitlets.Unicode(static(name)).tag(sync=True)
+    """What a part's `_esm` is: a module of `static/` and those it imports, as one text.
+
+    A widget has one module, which must stand by itself wherever it is shown: in a saved notebook there is no server to
+    import from. So no two modules that come together may have the same name at their top (a test sees to it).
+    """
+    texts = (IMPORT.sub("", path.read_text(encoding="utf-8")) for path in files_of(name))
+    return traitlets.Unicode("\n".join(EXPORT.sub("", text) for text in texts)).tag(sync=True)
 
 
 class Part(anywidget.AnyWidget):
