@@ -12,13 +12,28 @@ export function brushRadius(model) {
   return Math.max(0.5, (model.get("brush_size") / 2) * model.get("scale"));
 }
 
-export function createSketch(model, view, ink, outbox) {
-  let mark = null;
-
-  const pointOf = (event) => {
+// Where an event is on the photo, and how wide the brush is there.
+function pointMaker(model, view) {
+  return (event) => {
     const pressed = model.get("pressure") && event.pointerType === "pen" ? Math.max(LEAST_PRESSURE, event.pressure) : 1;
     return [...view.place(event), brushRadius(model) * pressed];
   };
+}
+
+// What a tool asks of a move.
+function stepOf(event, pointOf) {
+  const events = event.getCoalescedEvents?.() ?? [];
+  return {
+    end: () => pointOf(event),
+    way: () => (events.length ? events : [event]).flatMap(pointOf),
+    straight: event.shiftKey,
+  };
+}
+
+export function createSketch(model, view, ink, outbox) {
+  const pointOf = pointMaker(model, view);
+  let mark = null;
+
   const hand = () => {
     const done = mark;
     mark = null;
@@ -53,12 +68,7 @@ export function createSketch(model, view, ink, outbox) {
     if (!tool.atOnce) ink.paint(mark);
   };
   const follow = (event) => {
-    const events = event.getCoalescedEvents?.() ?? [];
-    const from = TOOLS[mark.tool].follow(mark.points, {
-      end: () => pointOf(event),
-      way: () => (events.length ? events : [event]).flatMap(pointOf),
-      straight: event.shiftKey,
-    });
+    const from = TOOLS[mark.tool].follow(mark.points, stepOf(event, pointOf));
     if (from === undefined) ink.show();
     else ink.paint(mark, from);
   };
