@@ -46,12 +46,10 @@ export function createSketch(model, view, ink, outbox) {
     ink.show();
   };
   const closeCorners = () => {
-    if (mark.points.length < 9) {
-      abandon();
-      return;
-    }
-    hand();
-    ink.show();
+    if (mark.points.length >= 9) {
+      hand();
+      ink.show();
+    } else abandon();
   };
   const addCorner = (event) => {
     const [x, y] = view.place(event);
