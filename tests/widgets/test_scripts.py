@@ -40,8 +40,7 @@ def words_of(text: str) -> list[str]:
 def test_each_widget_has_one_module_and_no_script_is_left_over() -> None:
     """Every script is a widget's own or imported by one, and what a widget has is what its script and those make."""
     assert {name: module(name).default_value for name in WIDGETS} == {
-        name: widget._esm.default_value  # type: ignore[attr-defined] # each has one
-        for name, widget in WIDGETS.items()
+        name: widget._esm.default_value for name, widget in WIDGETS.items()
     }
     assert {path for name in WIDGETS for path in files_of(name)} == set(SCRIPTS)
 
