@@ -51,7 +51,7 @@ def test_a_widgets_module_stands_by_itself(name: str) -> None:
     text = str(module(name).default_value)
     assert re.findall(r"^\s*import\b.*", text, re.MULTILINE) == []
     assert [line.split()[1] for line in re.findall(r"^export .*", text, re.MULTILINE)] == ["default"]
-    scripts = "".join(path.read_text() for path in files_of(name))
+    scripts = "".join(path.read_text(encoding="utf-8") for path in files_of(name))
     assert words_of(text) == words_of(re.sub(r"^import .*", "", scripts, flags=re.MULTILINE))
 
 
@@ -61,16 +61,16 @@ def test_scripts_come_after_those_that_they_import(name: str) -> None:
     order = files_of(name)
     assert order[-1] == STATIC / name
     for at, path in enumerate(order):
-        wanted = re.findall(r'from "(\.[^"]+)"', path.read_text())
+        wanted = re.findall(r'from "(\.[^"]+)"', path.read_text(encoding="utf-8"))
         assert {(path.parent / other).resolve() for other in wanted} <= set(order[:at])
-    names = Counter(name for path in order for name in names_at_the_top(path.read_text()))
+    names = Counter(name for path in order for name in names_at_the_top(path.read_text(encoding="utf-8")))
     assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=named)
 def test_scripts_are_read_in_one_sitting(path: Path) -> None:
     """A file has at most 400 lines and a function 80, or "// Long, because" says why."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert text.count("\n") <= MOST_LINES or "// Long, because" in text.split("\n\n")[0]
     assert long_functions(text, MOST_IN_FUNCTION) == []
 
@@ -78,7 +78,7 @@ def test_scripts_are_read_in_one_sitting(path: Path) -> None:
 @pytest.mark.parametrize("path", SCRIPTS, ids=named)
 def test_names_are_declared_before_they_are_used(path: Path) -> None:
     """No name is used above the line that declares it, and none hides another."""
-    assert unclear_names(path.read_text()) == []
+    assert unclear_names(path.read_text(encoding="utf-8")) == []
 
 
 LONG = "  a();\n" * 81
