@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.javascript import long_functions, names_at_the_top, unclear_names
-from ttapi_nb.widgets.browser import STATIC, Page, Part, PhotoInput, files_of, module
+from ttapi_nb.widgets.browser import STATIC, Page, Part, PhotoInput, module, scripts_of
 from ttapi_nb.widgets.compare import Compare, Download
 from ttapi_nb.widgets.key import KeyInput
 from ttapi_nb.widgets.surface import Stage
@@ -42,7 +42,7 @@ def test_each_widget_has_one_module_and_no_script_is_left_over() -> None:
     assert {name: module(name).default_value for name in WIDGETS} == {
         name: widget._esm.default_value for name, widget in WIDGETS.items()
     }
-    assert {path for name in WIDGETS for path in files_of(name)} == set(SCRIPTS)
+    assert {script for name in WIDGETS for script in scripts_of(name)} == {named(path) for path in SCRIPTS}
 
 
 @pytest.mark.parametrize("name", WIDGETS)
@@ -51,19 +51,20 @@ def test_a_widgets_module_stands_by_itself(name: str) -> None:
     text = str(module(name).default_value)
     assert re.findall(r"^\s*import\b.*", text, re.MULTILINE) == []
     assert [line.split()[1] for line in re.findall(r"^export .*", text, re.MULTILINE)] == ["default"]
-    scripts = "".join(path.read_text(encoding="utf-8") for path in files_of(name))
+    scripts = "".join(scripts_of(name).values())
     assert words_of(text) == words_of(re.sub(r"^import .*", "", scripts, flags=re.MULTILINE))
 
 
 @pytest.mark.parametrize("name", WIDGETS)
 def test_scripts_come_after_those_that_they_import(name: str) -> None:
     """A script's names are there before another's top needs them, and no two scripts have the same one."""
-    order = files_of(name)
-    assert order[-1] == STATIC / name
-    for at, path in enumerate(order):
-        wanted = re.findall(r'from "(\.[^"]+)"', path.read_text(encoding="utf-8"))
-        assert {(path.parent / other).resolve() for other in wanted} <= set(order[:at])
-    names = Counter(name for path in order for name in names_at_the_top(path.read_text(encoding="utf-8")))
+    order = list(scripts_of(name))
+    assert order[-1] == name
+    for at, script in enumerate(order):
+        wanted = re.findall(r'from "(\.[^"]+)"', scripts_of(name)[script])
+        paths = {((STATIC / script).parent / other).resolve() for other in wanted}
+        assert paths <= {(STATIC / earlier).resolve() for earlier in order[:at]}
+    names = Counter(name for text in scripts_of(name).values() for name in names_at_the_top(text))
     assert [name for name, count in names.items() if count > 1] == []
 
 

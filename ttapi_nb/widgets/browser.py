@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -47,8 +48,9 @@ def buffer_of(buffers: object, most: int) -> bytes | None:
 
 
 STATIC = Path(__file__).parent / "static"
-IMPORT = re.compile(r'^import \{[^}]*\} from "(\.[^"]+)";\n', re.MULTILINE)
-EXPORT = re.compile(r"^export (?!default )", re.MULTILINE)
+# Without `^`: a pattern that begins with letters of its own is found ten times as fast, and each import pays for it.
+IMPORT = re.compile(r'\nimport {[^}]*} from "(\.[^"]+)";')
+EXPORT = re.compile(r"\nexport (?!default )")
 
 
 def static(name: str) -> str:
@@ -56,18 +58,19 @@ def static(name: str) -> str:
     return (STATIC / name).read_text(encoding="utf-8")
 
 
-def files_of(name: str) -> list[Path]:
-    """A module of `static/` and all that it imports, each once and after what it imports itself."""
-    found: dict[Path, None] = {}
+def scripts_of(name: str) -> dict[str, str]:
+    """The texts of a module of `static/` and of all that it imports, each once and after what it imports itself."""
+    found: dict[str, str] = {}
 
-    def visit(path: Path) -> None:
-        for other in IMPORT.findall(path.read_text(encoding="utf-8")):
-            if (needed := (path.parent / other).resolve()) not in found:
+    def visit(name: str) -> None:
+        text = static(name)
+        for other in IMPORT.findall(text):
+            if (needed := posixpath.normpath(f"{posixpath.dirname(name)}/{other}".lstrip("/"))) not in found:
                 visit(needed)
-        found[path] = None
+        found[name] = text
 
-    visit((STATIC / name).resolve())
-    return list(found)
+    visit(name)
+    return found
 
 
 def module(name: str) -> traitlets.Unicode[str, str | bytes]:
@@ -76,8 +79,8 @@ def module(name: str) -> traitlets.Unicode[str, str | bytes]:
     A widget has one module, which must stand by itself wherever it is shown: in a saved notebook there is no server to
     import from. So no two modules that come together may have the same name at their top (a test sees to it).
     """
-    texts = (IMPORT.sub("", path.read_text(encoding="utf-8")) for path in files_of(name))
-    return traitlets.Unicode("\n".join(EXPORT.sub("", text) for text in texts)).tag(sync=True)
+    texts = (EXPORT.sub("\n", IMPORT.sub("", text)) for text in scripts_of(name).values())
+    return traitlets.Unicode("\n".join(texts)).tag(sync=True)
 
 
 class Part(anywidget.AnyWidget):
