@@ -25,7 +25,7 @@ function stepOf(event, pointOf) {
   const events = event.getCoalescedEvents?.() ?? [];
   return {
     end: () => pointOf(event),
-    way: () => (events.length ? events : [event]).flatMap(pointOf),
+    way: () => (events.length ? events.flatMap(pointOf) : pointOf(event)),
     straight: event.shiftKey,
   };
 }
