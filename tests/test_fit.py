@@ -463,6 +463,26 @@ def test_what_the_mask_covers_does_not_decide_how_an_answer_lies() -> None:
     assert "stretched" in fit.landing(answer, picture, mask).note
 
 
+@pytest.mark.parametrize("part", [0.1, 0.3, 0.62])
+@pytest.mark.parametrize("moved", [-40, 60])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_part_that_was_repainted_does_not_decide_how_an_answer_lies(
+    part: float, moved: int, mode: str
+) -> None:
+    """Where a model brightens or darkens a part of what is protected, that is no reason to lay the answer elsewhere."""
+    picture = SourceImage(smooth((300, 200)).pixels.convert(mode).convert("RGB"))
+    pixels = np.asarray(picture.pixels, np.int16) + 3
+    pixels[:, : round(300 * part)] += moved
+    answer = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    fit = Fit.plan(picture, "gpt-image-1", how="none")
+    mask = Mask((300, 200)).ellipse((165, 80, 225, 120))
+    assert "stretched" in fit.landing(answer.resize((300, 150)), picture, mask).note
+    assert "only the middle" in fit.landing(answer.crop((40, 0, 260, 200)), picture, mask).note
+    ringed = Image.new("RGB", (300, 300))
+    ringed.paste(answer, (0, 50))
+    assert "cut off" in fit.landing(ringed, picture, mask).note
+
+
 def test_a_see_through_answer_stays_so() -> None:
     """Where nothing is to be kept, transparency that the model made comes back; an opaque alpha channel is none."""
     clear, opaque = Image.new("RGBA", (60, 40), (9, 9, 9, 0)), Image.new("RGBA", (60, 40), "red")
