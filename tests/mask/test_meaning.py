@@ -134,22 +134,28 @@ def test_pixels_that_mark_nothing_are_a_problem(kind: str) -> None:
     mask = BLANK[kind]
     same = (mask, pickle.loads(pickle.dumps(mask)), copy.copy(mask), mask.on(SOURCE), mask.grow(2))
     assert [one.meaning.problem[:26] for one in same] == ["The mask marks nothing. Pa"] * len(same)
-    shown = editor()
-    shown.mask = mask
-    assert ["marks nothing" in problem for problem in shown.problems] == [True]
-    assert (
-        shown.problems == EditRequest.make(image=SOURCE, prompt="x", mask=mask).fitted("auto")[0].problems()
-    )
-    shown.close()
-    for fit in ("auto", "none", "crop"):
-        with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
-            ttapi_nb.edit(SOURCE, "x", mask=mask, client=ttapi_nb.Client.offline(), log=False, fit=fit)
-    half = ttapi_nb.edit(
-        SOURCE, "x", mask=mask.rectangle((0, 0, 12, 18)), client=ttapi_nb.Client.offline(), log=False
-    )
-    assert half.results[0].kept
+    assert [
+        "marks nothing" in one for one in EditRequest.make(image=SOURCE, prompt="x", mask=mask).problems()
+    ] == [True]
     assert asked_for(mask.clear()) is None
     assert mask.invert().meaning.edited == SIZE[0] * SIZE[1]
+    assert mask.rectangle((0, 0, 12, 18)).meaning.problem == ""
+
+
+def test_pixels_that_mark_nothing_are_never_sent() -> None:
+    """The editor and the edit without one refuse them alike, by every plan."""
+    shown = editor()
+    shown.mask = mask = BLANK["array"]
+    assert ["marks nothing" in problem for problem in shown.problems] == [True]
+    with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
+        shown.run()
+    shown.close()
+    client = ttapi_nb.Client.offline()
+    for fit in ("auto", "none", "crop"):
+        with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
+            ttapi_nb.edit(
+                SOURCE, "x", mask=mask, client=client, log=False, fit=fit, model="dall-e-2", size="256x256"
+            )
 
 
 def test_what_nobody_touched_is_no_mask() -> None:
