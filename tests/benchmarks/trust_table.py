@@ -105,7 +105,7 @@ def sources() -> dict[str, bytes]:
         "Adobe RGB 900x600 jpeg": file(soft(900, 600), "JPEG", quality=92, icc_profile=adobe()),
         "Adobe RGB 700x700": file(soft(700, 700), "PNG", icc_profile=adobe()),
         "16-bit RGB 700x500": deep(soft(700, 500)),
-        "palette 640x480": file(soft(640, 480).quantize(64), "PNG"),
+        "palette 640x480": file(soft(640, 480).quantize(64, dither=Image.Dither.NONE), "PNG"),
         "grey 900x600 jpeg": file(soft(900, 600).convert("L"), "JPEG", quality=90),
         "grey 900x600": file(soft(900, 600).convert("L"), "PNG"),
         "progressive 900x600 jpeg": file(soft(900, 600), "JPEG", quality=85, progressive=True),
@@ -170,7 +170,11 @@ def outside_is_identical(run: tt.Run, mask: tt.Mask) -> bool:
     outside = mask.coverage() == 0
     own = run.source.own
     pairs = [(np.asarray(run.results[0].image), np.asarray(run.source.pixels))]
-    pairs += [] if own is None else [(run.results[0].native, own.numbers())]
+    if own is not None:
+        native, numbers = run.results[0].native, own.numbers()
+        # A palette without room for the new colours becomes the colours it stood for.
+        whole = own.palette is None or native.shape == numbers.shape
+        pairs += [(native, numbers if whole or own.palette is None else own.palette[numbers])]
     return all(
         made.shape == source.shape
         and made.dtype == source.dtype
