@@ -216,10 +216,11 @@ def main() -> int:
                     client=tt.Client.offline(service=Bending(Painter())),
                 )
                 seconds = time.perf_counter() - start
-                # Noise is another picture in another shape: what scaling does to it can be seen.
-                shape = "same" if "noise" in name else SHAPES[(rows + rows // len(PLANS)) % len(SHAPES)]
-                # Beside the threshold, what lies under transparency or moves where noise is scaled can't be told.
-                near = rows % 2 and source.pixels.mode == "RGB" and "noise" not in name
+                # Noise, and the steps of a palette, are another picture in another shape: what scaling does shows.
+                flat = any(kind in name for kind in ("noise", "palette"))
+                shape = "same" if flat else SHAPES[(rows + rows // len(PLANS)) % len(SHAPES)]
+                # What is see-through moves less than is planted, as it looks on white.
+                near = rows % 2 and source.pixels.mode == "RGB"
                 moved = (NEAR if shape == "same" else NEARLY) if near else PLAIN
                 painter = Painter(planted=(1.0, 0.3, 0.62)[rows % 3], shape=shape, moved=moved)
                 client = tt.Client.offline(service=Bending(painter))
