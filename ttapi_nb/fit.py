@@ -773,22 +773,27 @@ def _repeat_edges(rows: NDArray[np.uint8], start: float, end: float) -> None:
 def _disagreement(
     sent: Image.Image, answer: Image.Image, way: Landing, shown: NDArray[np.bool_] | None
 ) -> float:
-    """How far sent picture and answer differ where both show the same thing, in levels of 255."""
+    """How far the slopes of sent picture and answer differ where both show the same thing, in levels of 255 a cell.
+
+    Slopes, since a colour shift, of the whole or of a part, says nothing about where things are.
+    """
     width, height = way.sent[2] - way.sent[0], way.sent[3] - way.sent[1]
     times = LOOK / max(width, height)
     grid = (max(1, round(width * times)), max(1, round(height * times)))
     one, other = (
-        np.asarray(image.resize(grid, Image.Resampling.BOX, rect), np.float32).reshape(-1, 3)
+        np.asarray(image.resize(grid, Image.Resampling.BOX, rect), np.float32)
         for image, rect in ((sent, way.sent), (answer, way.answer))
     )
     difference = other - one
+    kept = np.ones(grid[::-1], np.bool_)
     if shown is not None:
         grey = Image.fromarray(shown.astype(np.uint8) * 255).resize(grid, Image.Resampling.BOX, way.sent)
-        kept = np.asarray(grey).reshape(-1) == 255
-        if kept.any():
-            difference = difference[kept]
-    # Models shift colours: that says nothing about where things are.
-    return float(np.abs(difference - np.median(difference, axis=0)).mean())
+        there = np.asarray(grey) == 255
+        kept = there if there.any() else kept
+    across = np.abs(np.diff(difference, axis=1))[kept[:, 1:] & kept[:, :-1]]
+    down = np.abs(np.diff(difference, axis=0))[kept[1:] & kept[:-1]]
+    slopes = np.concatenate((across, down))
+    return float(slopes.mean()) if len(slopes) else 0.0
 
 
 # Files
