@@ -30,7 +30,9 @@ NOTHING = frozenset({"", "identity", "none", "null", "utf-8", "utf8", "binary", 
 CHUNKED = "chunked"
 # What stands before a chunk, behind the end of the one before it, and what may be the beginning of that.
 SIZE = re.compile(rb"(?:\r*\n)?[ \t]*(?:0[xX])?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\n]{0,4000})?\r*\n")
-MAYBE_SIZE = re.compile(rb"(?:\r{0,9}\n?)?[ \t]{0,9}(?:0[xX])?[0-9a-fA-F]{0,16}[ \t]{0,9}(?:;[^\n]{0,4000})?\r{0,9}")
+MAYBE_SIZE = re.compile(
+    rb"(?:\r{0,9}\n?)?[ \t]{0,9}(?:0[xX])?[0-9a-fA-F]{0,16}[ \t]{0,9}(?:;[^\n]{0,4000})?\r{0,9}"
+)
 NAMES = {"x-gzip": "gzip", "gunzip": "gzip", "brotli": "br", "x-deflate": "deflate", "zlib": "deflate"}
 PACKAGES = {"br": ("brotli", "brotlicffi"), "zstd": ("compression.zstd", "backports.zstd", "zstandard")}
 PIP = {"br": "brotli", "zstd": "zstandard"}
@@ -69,8 +71,13 @@ class Unpacking:
         self._came = self._gave = 0
         if len(names) > MOST_CODINGS:
             raise CodingError(f"it is packed {len(names)} times over")
+        self._names = names
         # The last one that was done is the first to be undone. What looks packed in the end is, said or not.
         self._stages: list[_Stage] = [*(_stage(name) for name in reversed(names)), _Unsaid(0)]
+
+    def is_packed(self, start: bytes) -> bool:
+        """Whether a body that begins like this is packed, said or not."""
+        return bool(self._names) or any(start.startswith(one[: len(start)]) for one in (GZIP, ZSTD))
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What the next bytes unpack to."""

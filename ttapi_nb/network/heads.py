@@ -17,7 +17,9 @@ __all__ = ["Answer"]
 
 # In bytes: a head is no longer, and h11 takes so much of it (httpcore's MAX_INCOMPLETE_EVENT_SIZE is 100 KiB).
 LONGEST_HEAD, MOST_TAKEN = 1 << 20, 1 << 16
-STATUS = re.compile(rb"\s{0,8}(?:HTTP|ICY)(?:/?[ \t]*[0-9]+(?:\.[0-9]+)?)?[ \t]+([1-9][0-9]{2})(?![0-9])(.*)", re.I)
+STATUS = re.compile(
+    rb"\s{0,8}(?:HTTP|ICY)(?:/?[ \t]*[0-9]+(?:\.[0-9]+)?)?[ \t]+([1-9][0-9]{2})(?![0-9])(.*)", re.I
+)
 # What may be the beginning of a status line.
 MAYBE_STATUS = re.compile(rb"\s{0,8}(?:H|HT|HTT|HTTP.{0,20}|I|IC|ICY.{0,20})?", re.I | re.DOTALL)
 # A head without its status line, as a script writes it that a server should have read (RFC 3875, 6.2.1).
@@ -32,7 +34,9 @@ NAME = re.compile(rb"[-!#$%&'*+.^_`|~0-9a-zA-Z]+")
 NO_VALUE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]+")
 LENGTH = re.compile(rb"[0-9]{1,15}")
 # Framing is ours: what these say is read here, and h11 is told by chunks.
-FRAMING = frozenset({b"transfer-encoding", b"content-length", b"connection", b"keep-alive", b"content-encoding", b"upgrade"})
+FRAMING = frozenset(
+    {b"transfer-encoding", b"content-length", b"connection", b"keep-alive", b"content-encoding", b"upgrade"}
+)
 # In seconds: how long more is waited for where what has come may be all.
 PATIENCE = 2.0
 NO_BODY = (204, 304)
@@ -143,7 +147,10 @@ class Answer:
         if len(self._head) > LONGEST_HEAD:
             return False
         return bool(
-            STATUS.match(head) or MAYBE_STATUS.fullmatch(head) or FIELD.match(head) or MAYBE_FIELD.fullmatch(head)
+            STATUS.match(head)
+            or MAYBE_STATUS.fullmatch(head)
+            or FIELD.match(head)
+            or MAYBE_FIELD.fullmatch(head)
         )
 
     def _open(self, head: _Head) -> None:

@@ -22,7 +22,7 @@ from .base64s import is_picture_text
 from .envelopes import ADDRESSES, CONTAINERS, item_in, search
 from .reading import mended
 
-__all__ = ["interpret", "parse", "refusal"]
+__all__ = ["MAY_BE_BILLED", "PARTIAL", "interpret", "parse", "refusal"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
