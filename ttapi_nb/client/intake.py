@@ -83,12 +83,14 @@ class Intake:
     def _take(self, data: bytes) -> None:
         self._came += len(data)
         if self._came > self._cap:
-            raise TooLargeError("it is larger than any answer is")
+            self.failure = TooLargeError("it is larger than any answer is")
+            raise self.failure
         if self._unpack is None:
             self._keep(data)
             return
         if self._came == len(data) and self._raw is not None and self._unpack.is_packed(data):
-            self._packed = tempfile.SpooledTemporaryFile(HELD)
+            # Closed in `_close`, whatever becomes of the body.
+            self._packed = tempfile.SpooledTemporaryFile(HELD)  # noqa: SIM115
         if self._packed is not None:
             try:
                 self._packed.write(data)

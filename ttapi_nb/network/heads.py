@@ -1,4 +1,4 @@
-"""Answers as services really send them, made into what h11 reads: heads that break HTTP's rules, odd lengths, odd codings.
+"""Answers as services really send them, made into what h11 reads: heads against HTTP's rules, odd lengths, odd codings.
 
 A client may be strict, as h11 is, and lose what it was billed for. So heads are mended here: an illegal line is left
 out, and what can't be trusted says nothing. How long a body is, is found out here too, and h11 gets it in chunks of
@@ -18,13 +18,15 @@ __all__ = ["Answer"]
 # In bytes: a head is no longer, and h11 takes so much of it (httpcore's MAX_INCOMPLETE_EVENT_SIZE is 100 KiB).
 LONGEST_HEAD, MOST_TAKEN = 1 << 20, 1 << 16
 STATUS = re.compile(
-    rb"\s{0,8}(?:HTTP|ICY)(?:/?[ \t]*[0-9]+(?:\.[0-9]+)?)?[ \t]+([1-9][0-9]{2})(?![0-9])(.*)", re.I
+    rb"\s{0,8}(?:HTTP|ICY)(?:/?[ \t]*[0-9]+(?:\.[0-9]+)?)?[ \t]+([1-9][0-9]{2})(?![0-9])(.*)", re.IGNORECASE
 )
 # What may be the beginning of a status line.
-MAYBE_STATUS = re.compile(rb"\s{0,8}(?:H|HT|HTT|HTTP.{0,20}|I|IC|ICY.{0,20})?", re.I | re.DOTALL)
+MAYBE_STATUS = re.compile(rb"\s{0,8}(?:H|HT|HTT|HTTP.{0,20}|I|IC|ICY.{0,20})?", re.IGNORECASE | re.DOTALL)
 # A head without its status line, as a script writes it that a server should have read (RFC 3875, 6.2.1).
-FIELD = re.compile(rb"\s{0,8}(?:content-[a-z]+|status|server|date|x-[a-z-]+)[ \t]*:[^\r\n]*\r*\n", re.I)
-MAYBE_FIELD = re.compile(rb"\s{0,8}[a-z][a-z-]{0,40}[ \t]*(?::[^\r\n]{0,4000}\r*)?", re.I)
+FIELD = re.compile(
+    rb"\s{0,8}(?:content-[a-z]+|status|server|date|x-[a-z-]+)[ \t]*:[^\r\n]*\r*\n", re.IGNORECASE
+)
+MAYBE_FIELD = re.compile(rb"\s{0,8}[a-z][a-z-]{0,40}[ \t]*(?::[^\r\n]{0,4000}\r*)?", re.IGNORECASE)
 CGI_STATUS = re.compile(rb"[ \t]*([1-9][0-9]{2})(?![0-9])")
 # The empty line behind a head, also of who ends lines with two returns, or with a return alone.
 HEAD_END = re.compile(rb"\n\r{0,4}\n|\r\r(?=[^\r\n])")
@@ -205,7 +207,8 @@ class _Body:
     def __init__(self, head: _Head) -> None:
         self.status = head.status
         self._chunks = Chunks() if head.is_chunked else None
-        self._least, self._most = (min(head.lengths), max(head.lengths)) if head.lengths else (None, None)
+        self._least = min(head.lengths, default=None)
+        self._most = max(head.lengths, default=None)
         self._came = 0
         self.is_over = head.status in NO_BODY
 
