@@ -298,7 +298,7 @@ def test_short_key_leaves_pictures_alone(server: Server, photo: Image.Image) -> 
 
 
 @pytest.mark.parametrize(
-    "more", ["", ",", ", {", ', {"b64_json": "iVBORw0K', ', "revised_prompt": "ni', ', "seed": 1', ', "a']
+    "more", ["", ",", "}, {", '}, {"b64_json": "iVBORw0K', ', "revised_prompt": "ni', ', "seed": 1', ', "a']
 )
 def test_cut_off_behind_a_picture(more: str) -> None:
     """Of an answer that breaks off anywhere behind a picture, that picture is read, and no half of another one."""
