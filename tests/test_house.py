@@ -54,7 +54,7 @@ ONLY = {
     "loop": {"threads"},
     "exiting": {"loop"},
     "models": set[str](),
-    "network": {"errors"},
+    "network": {"coding", "errors"},
     "download": {"coding", "errors", "network"},
     "metadata": set[str](),
     "files": set[str](),
