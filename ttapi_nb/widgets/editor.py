@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 __all__ = ["ImageEditor"]
 
 NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
+BEGINNING = (
+    "A price function, or whatever else is asked before a run may begin, can't start a run of the same editor. "
+    "Start that from somewhere else."
+)
 
 
 class ImageEditor(Closing, Patient, ipywidgets.VBox):
@@ -100,6 +104,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         # Held for a few assignments; `_starting` is for whoever asks for a run while one is being begun.
         self._guard = threading.Lock()
         self._starting: Future[Run] | None = None
+        # The threads that ask what is spent, as somebody's price function may be called for that.
+        self._asking: set[int] = set()
         # What a run changes here, in order, on threads that are neither the loop's nor a front end's.
         self._lane = loop.lane()
         self._checks = itertools.count()
@@ -260,7 +266,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         if self.budget is not None and self.run_log is False:
             return sent, plan, (*found, NO_LOG)
         if self.budget is not None and not found and not self.client.is_offline:
-            found = self._log().problems(self.budget, sent)
+            self._asking.add(threading.get_ident())
+            try:
+                found = self._log().problems(self.budget, sent)
+            finally:
+                self._asking.discard(threading.get_ident())
         return sent, plan, found
 
     @property
@@ -273,6 +283,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
         Raises `InvalidRequestError` where there are `problems`, and `ResultError` where the run log can't be written.
         """
+        if self._is_asked_by_a_run():
+            raise SettingsError(BEGINNING)
         with self._guard:
             if self._starting is None and self.current is not None and not self.current.done:
                 return self.current
@@ -295,6 +307,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._show_state(run)
         loop.submit(self._show_time(run))
         return run
+
+    def _is_asked_by_a_run(self) -> bool:
+        """Whether this is a price function, say, that a run, or the look whether there may be one, waits for."""
+        carrier = self.current._carrier if self.current is not None else None
+        return threading.get_ident() in self._asking or (carrier is not None and carrier._lane.is_here())
 
     def _start(self) -> Run:
         # Here, not above: an editor is shown sooner without what runs it.
