@@ -129,6 +129,7 @@ def start_watched(
     found = client.core.problems(sent) if check else ()
     if found or source is None or plan is None:
         raise InvalidRequestError(found or ("There is no picture. Open one first.",))
+    client.core.load()
     run = Run(
         sent,
         source,

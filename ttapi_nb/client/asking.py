@@ -33,6 +33,7 @@ class Asked:
     """One request, sent with `core` from the moment this is made."""
 
     def __init__(self, core: Core, check: bool, fields: dict[str, Any]) -> None:
+        core.load()
         self._core = core
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False

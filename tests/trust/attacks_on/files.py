@@ -90,7 +90,9 @@ def links(tries: Tries) -> None:
             place.symlink_to(theirs / "file" if "." in name else theirs)
             came = {told(lambda ask=ask, log=log: ask(log)) for ask in LOOKS.values()}
             whole = [path.name for path in theirs.iterdir()] == ["file"]
-            whole = whole and (theirs / "file").read_text() == "theirs" and theirs.stat().st_mode & 0o777 == 0o755
+            whole = (
+                whole and (theirs / "file").read_text() == "theirs" and theirs.stat().st_mode & 0o777 == 0o755
+            )
             tries.held(f"{name}, {'before' if before else 'after'}", whole, " or ".join(sorted(came)))
 
 
@@ -124,7 +126,11 @@ def hostile_rows(tries: Tries) -> None:
             for left in log.folder.glob("runs.sqlite3-*"):
                 left.unlink()
             path.write_bytes(clean)
-            with contextlib.closing(sqlite3.connect(path)) as db, db, contextlib.suppress(sqlite3.IntegrityError):
+            with (
+                contextlib.closing(sqlite3.connect(path)) as db,
+                db,
+                contextlib.suppress(sqlite3.IntegrityError),
+            ):
                 db.execute("UPDATE runs SET state = ?", (state,))
                 db.execute(f'UPDATE "{table}" SET "{column}" = ?', (value,))
             variant = f"{table}.{column} = {value!r:.30}, {name}"
@@ -177,7 +183,13 @@ def row_addresses(tries: Tries) -> None:
             tt.edit(PHOTO, "x", client=client_of(server), log=log)
         (row,) = log.rows()
         here = private.origin
-        for address in (here, f"{here}/v1", here.replace("//", "//me@"), here.replace("127.0.0.1", "localhost"), "*"):
+        for address in (
+            here,
+            f"{here}/v1",
+            here.replace("//", "//me@"),
+            here.replace("127.0.0.1", "localhost"),
+            "*",
+        ):
             with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db, db:
                 db.execute("UPDATE runs SET address = ?", (address,))
             came = told(lambda: log.fetch_again(row.id))
@@ -261,7 +273,10 @@ def modes(tries: Tries) -> None:
         before = os.umask(mask)
         try:
             folder = tries.place("umask")
-            with Server() as server, environment(TTAPI_DATA=str(folder / "data"), TT_API_KEY_FILE=str(folder / "c" / "k")):
+            with (
+                Server() as server,
+                environment(TTAPI_DATA=str(folder / "data"), TT_API_KEY_FILE=str(folder / "c" / "k")),
+            ):
                 taped = tt.Client.record(folder / "t.zip", api_key="test-key-0123456789", base_url=server.url)
                 tt.edit(PHOTO, "x", client=taped)
                 server.answer = Reply(200, b"what is that")
@@ -270,14 +285,18 @@ def modes(tries: Tries) -> None:
                 tt.store_key("k" * 30, "file")
             kinds = {"data": folder / "data", "key": folder / "c", "recording": folder / "t.zip"}
             for name, path in kinds.items():
-                tries.held(f"{name}, umask {mask:03o}", path.exists() and not open_modes(path), "the owner's alone")
+                tries.held(
+                    f"{name}, umask {mask:03o}", path.exists() and not open_modes(path), "the owner's alone"
+                )
             for path in (folder / "data", *(folder / "data").rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
             with contextlib.closing(sqlite3.connect(folder / "data" / "runs.sqlite3")) as db, db:
                 db.execute("DELETE FROM folders")
             tt.RunLog(folder / "data").rows()
-            tries.held(f"an older log, umask {mask:03o}", not open_modes(folder / "data"), "tightened as it is opened")
+            tries.held(
+                f"an older log, umask {mask:03o}",
+                not open_modes(folder / "data"),
+                "tightened as it is opened",
+            )
         finally:
             os.umask(before)
-
-

@@ -41,7 +41,9 @@ def in_time(work: Callable[[], object], seconds: float = PATIENCE) -> tuple[bool
     thread = threading.Thread(target=do, daemon=True)
     thread.start()
     thread.join(seconds)
-    return not thread.is_alive(), (raised[0] if raised else "came to its end") if not thread.is_alive() else "HUNG"
+    return not thread.is_alive(), (
+        raised[0] if raised else "came to its end"
+    ) if not thread.is_alive() else "HUNG"
 
 
 def stroke(editor: tt.ImageEditor, number: int) -> None:
@@ -65,7 +67,9 @@ OBSERVERS: dict[str, Callable[[tt.ImageEditor, Server], object]] = {
     "waits for a thread that cancels": lambda editor, server: elsewhere(editor.cancel),
     "shows another photo": lambda editor, server: setattr(editor, "image", Image.new("RGB", (64, 64), "red")),
     "starts a run": lambda editor, server: editor.run(),
-    "edits without the editor": lambda editor, server: tt.edit(PHOTO, "y", client=offline(), log=False, **SMALL),
+    "edits without the editor": lambda editor, server: tt.edit(
+        PHOTO, "y", client=offline(), log=False, **SMALL
+    ),
     "raises SystemExit": lambda editor, server: sys.exit(3),
     "closes the editor": lambda editor, server: editor.close(),
 }
@@ -83,7 +87,13 @@ def observers(tries: Tries) -> None:
                 server.wait_for(1)
                 once: list[object] = []
 
-                def seen(change: Any, does: Any = does, editor: Any = editor, server: Any = server, once: Any = once) -> None:
+                def seen(
+                    change: Any,
+                    does: Any = does,
+                    editor: Any = editor,
+                    server: Any = server,
+                    once: Any = once,
+                ) -> None:
                     if not once:
                         once.append(change)
                         does(editor, server)
@@ -110,7 +120,9 @@ def web_photo(tries: Tries) -> None:
             editor = tt.ImageEditor(PHOTO, prompt="x", client=client_of(server))
             run = editor.run()
             server.wait_for(1)
-            good, came = in_time(lambda show=show, editor=editor, server=server: show(editor, f"{server.origin}/a.png"))
+            good, came = in_time(
+                lambda show=show, editor=editor, server=server: show(editor, f"{server.origin}/a.png")
+            )
             editor.cancel()
             server.let_go()
             tries.held(name, good and run.status == "cancelled", came)
@@ -139,7 +151,9 @@ def callbacks(tries: Tries) -> None:
         "blocks": lambda run: never.wait(),
         "sleeps 6 s": lambda run: never.wait(6),
         "waits for its own run": lambda run: run.wait(),
-        "waits for a run that it starts": lambda run: tt.edit(PHOTO, "y", client=offline(), log=False, **SMALL),
+        "waits for a run that it starts": lambda run: tt.edit(
+            PHOTO, "y", client=offline(), log=False, **SMALL
+        ),
         "cancels": lambda run: run.cancel(),
         "recurses": recurses,
         **{f"raises {kind.__name__}": raises(kind) for kind in kinds},
@@ -154,7 +168,9 @@ def callbacks(tries: Tries) -> None:
             other = tt.edit(PHOTO, "z", client=client_of(server, timeout=4.0), log=log)
             seconds = time.monotonic() - began
             good, came = in_time(lambda run=run: run.wait(PATIENCE))
-            tries.held(name, good and other.results and seconds < 4, came if "Cancel" in came else "both ended")
+            tries.held(
+                name, good and other.results and seconds < 4, came if "Cancel" in came else "both ended"
+            )
     never.set()
 
 
@@ -166,9 +182,13 @@ def locked(tries: Tries) -> None:
         tt.edit(PHOTO, "first", client=client_of(server), log=log)
         for lock in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
             held_back(server)
-            busy = [tt.start_edit(PHOTO, f"{lock} {at}", client=client_of(server), log=log) for at in range(2)]
+            busy = [
+                tt.start_edit(PHOTO, f"{lock} {at}", client=client_of(server), log=log) for at in range(2)
+            ]
             server.wait_for(len(server.requests) + 1 if not server.requests else 2)
-            with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3", timeout=60, isolation_level=None)) as db:
+            with contextlib.closing(
+                sqlite3.connect(log.folder / "runs.sqlite3", timeout=60, isolation_level=None)
+            ) as db:
                 db.execute(lock)
                 began = time.monotonic()
                 busy[0].cancel()
@@ -240,7 +260,11 @@ def forks(tries: Tries) -> None:
         tries.cannot("fork", "there is none on this system")
         return
     done = subprocess.run(
-        [sys.executable, "-c", FORK, str(tries.folder / "log"), "30"], capture_output=True, text=True, timeout=140, check=False
+        [sys.executable, "-c", FORK, str(tries.folder / "log"), "30"],
+        capture_output=True,
+        text=True,
+        timeout=140,
+        check=False,
     )
     does = ("looks into the log", "edits", "waits for its parent's run")
     for line in done.stdout.splitlines():
@@ -306,8 +330,8 @@ def odd_files(tries: Tries) -> None:
             with environment(**{variable: str(path)}):
                 key = None if variable == "TT_API_KEY_FILE" else "test-key-0123456789"
                 url = "https://nowhere.invalid/v1"
-                work = lambda key=key, url=url: tt.Client(key, base_url=url, timeout=5.0).images.edit(image=PHOTO, prompt="x")  # noqa: E731
+                work = lambda key=key, url=url: tt.Client(key, base_url=url, timeout=5.0).images.edit(
+                    image=PHOTO, prompt="x"
+                )  # noqa: E731
                 good, came = in_time(work, 8)
                 tries.held(f"{variable}, {path.name}", good and came in OURS, came)
-
-

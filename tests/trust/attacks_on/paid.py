@@ -74,7 +74,9 @@ def gone(tries: Tries) -> None:
             with Server() as server:
                 tt.edit(PHOTO, "other", client=client_of(server), log=other)
                 held_back(server)
-                runs = [tt.start_edit(PHOTO, f"x{at}", client=client_of(server), log=log) for at in range(again)]
+                runs = [
+                    tt.start_edit(PHOTO, f"x{at}", client=client_of(server), log=log) for at in range(again)
+                ]
                 server.wait_for(1 + again)
                 if how == "folder":
                     shutil.rmtree(folder)
@@ -91,13 +93,17 @@ def gone(tries: Tries) -> None:
                 noted = all(run.note for run in runs)
             if how.startswith("a folder"):
                 # There is no place to write it: it must be said.
-                tries.held(f"{how}, {again} runs", all(shown) and noted, "the results, and a note that says so")
+                tries.held(
+                    f"{how}, {again} runs", all(shown) and noted, "the results, and a note that says so"
+                )
                 continue
             rows = {row.prompt: row for row in log.rows(None)}
             back = [rows.get(f"x{at}") for at in range(again)]
             whole = all(row is not None and row.state == "done" and row.results and row.sent for row in back)
             counts = log.spent(tt.Budget()).runs >= again
-            tries.held(f"{how}, {again} runs", all(shown) and whole and counts, "rows written again, and they count")
+            tries.held(
+                f"{how}, {again} runs", all(shown) and whole and counts, "rows written again, and they count"
+            )
 
 
 def lines(text: str, every: int = 60, by: str = "\n") -> str:
@@ -131,7 +137,10 @@ NAMED: dict[str, tuple[int, bytes]] = {
     "no padding": (200, json.dumps({"data": [{"b64_json": B64.rstrip("=")}]}).encode()),
     "URL-safe": (200, json.dumps({"data": [{"b64_json": B64.replace("+", "-").replace("/", "_")}]}).encode()),
     "a data URL in url": (200, json.dumps({"data": [{"url": f"data:image/png;base64,{B64}"}]}).encode()),
-    "a data URL in b64_json": (200, json.dumps({"data": [{"b64_json": f"data:image/png;base64,{B64}"}]}).encode()),
+    "a data URL in b64_json": (
+        200,
+        json.dumps({"data": [{"b64_json": f"data:image/png;base64,{B64}"}]}).encode(),
+    ),
     "another name": (200, json.dumps({"images": [{"image": B64}]}).encode()),
     "strings": (200, json.dumps({"data": [B64]}).encode()),
 }
@@ -188,7 +197,11 @@ def packed() -> Iterator[tuple[str, dict[str, str], bytes]]:
     half = len(plain) // 2
     raw = zlib.compressobj(wbits=-15)
     yield "gzip", {"Content-Encoding": "gzip"}, gzip.compress(plain)
-    yield "two gzip members", {"Content-Encoding": "gzip"}, gzip.compress(plain[:half]) + gzip.compress(plain[half:])
+    yield (
+        "two gzip members",
+        {"Content-Encoding": "gzip"},
+        gzip.compress(plain[:half]) + gzip.compress(plain[half:]),
+    )
     yield "identity, gzip", {"Content-Encoding": "identity, gzip"}, gzip.compress(plain)
     yield "gzip, gzip", {"Content-Encoding": "gzip, gzip"}, gzip.compress(gzip.compress(plain))
     yield "x-gzip", {"Content-Encoding": "X-GZIP"}, gzip.compress(plain)
@@ -347,9 +360,13 @@ def raising(tries: Tries) -> None:
                 except TimeoutError:
                     tries.held(f"{step}, {kind.__name__}", False, "wait() did not return")
                 except BaseException as error:  # noqa: BLE001 - this is what is looked for
-                    tries.held(f"{step}, {kind.__name__}", bool(run.results), f"{type(error).__name__}: {error}")
+                    tries.held(
+                        f"{step}, {kind.__name__}", bool(run.results), f"{type(error).__name__}: {error}"
+                    )
                 else:
-                    tries.held(f"{step}, {kind.__name__}", run.results and run.note, "the picture, and a note")
+                    tries.held(
+                        f"{step}, {kind.__name__}", run.results and run.note, "the picture, and a note"
+                    )
 
 
 ENDS: dict[str, tuple[str, bool]] = {
@@ -386,7 +403,9 @@ def ends(tries: Tries) -> None:
                 assert process.stderr is not None
                 said: list[str] = []
 
-                def read(said: list[str] = said, told: threading.Event = told, process: Any = process) -> None:
+                def read(
+                    said: list[str] = said, told: threading.Event = told, process: Any = process
+                ) -> None:
                     for line in process.stderr:
                         said.append(line)
                         if "waiting at most" in line:
@@ -404,6 +423,6 @@ def ends(tries: Tries) -> None:
         waited = waited or name in UNSAID
         bare = "bare" in name or "asyncio" in name
         good = waited and posts == 1 and (kept or (bare and "may be" in "".join(said)))
-        tries.held(name, good and KEY not in "".join(said), "said, waited for, and " + ("told" if bare else "kept"))
-
-
+        tries.held(
+            name, good and KEY not in "".join(said), "said, waited for, and " + ("told" if bare else "kept")
+        )

@@ -15,7 +15,19 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.server import Reply, Server, json_reply, pictures
 
-__all__ = ["ATTACKS", "KEY", "MASK", "PHOTO", "SMALL", "Attack", "Tries", "attack", "client_of", "offline", "open_modes"]
+__all__ = [
+    "ATTACKS",
+    "KEY",
+    "MASK",
+    "PHOTO",
+    "SMALL",
+    "Attack",
+    "Tries",
+    "attack",
+    "client_of",
+    "offline",
+    "open_modes",
+]
 
 KEY = "test-key-0123456789"
 PHOTO = Image.effect_noise((64, 64), 60).convert("RGB")
@@ -131,6 +143,4 @@ def held_back(server: Server, body: bytes = ANSWERS.body, **more: Any) -> None:
 
 def open_modes(folder: Path) -> list[str]:
     """What in and below it others than the owner could read."""
-    return [
-        path.name for path in (folder, *folder.rglob("*")) if stat.S_IMODE(path.lstat().st_mode) & 0o077
-    ]
+    return [path.name for path in (folder, *folder.rglob("*")) if stat.S_IMODE(path.lstat().st_mode) & 0o077]
