@@ -15,6 +15,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from .heads import Heads
+
 __all__ = ["listening"]
 
 # In bytes: what is written between two looks at what came.
@@ -57,9 +59,17 @@ class _Line(httpcore.AsyncNetworkStream):
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
         self._heard: asyncio.Task[bytes] | None = None
+        self._heads = Heads()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """What came while it was written to, and then what comes."""
+        """What came while it was written to, and then what comes, with the answer's head in a form that is taken."""
+        while True:
+            came = await self._next(max_bytes, timeout)
+            found = self._heads.through(came)
+            if found or not came:
+                return found
+
+    async def _next(self, max_bytes: int, timeout: float | None) -> bytes:
         if self._heard is None:
             return await self._inner.read(max_bytes, timeout)
         heard, self._heard = self._heard, None
