@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -138,6 +140,15 @@ def test_odd_recordings(path: Any) -> None:
         Client.record(path, api_key=KEY)
     with pytest.raises(SettingsError, match="path"):
         Client.replay(path)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "pipe"])
+def test_recordings_that_are_no_file(tmp_path: Path, path: str) -> None:
+    """A device or a pipe in the place of a recording is refused as the client is made."""
+    os.mkfifo(tmp_path / "pipe")
+    for make in (Client.record, Client.replay):
+        with pytest.raises(SettingsError, match="a recording is a file"):
+            make(tmp_path / path)
 
 
 def test_further_places(photo: Image.Image) -> None:

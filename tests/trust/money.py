@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import multiprocessing
+import os
 import random
 import sqlite3
 import sys
@@ -60,9 +61,9 @@ class Kills:
 
     @property
     def good(self) -> bool:
-        """Whether every claim holds."""
+        """Whether every claim holds, of requests that were made."""
         wrong = self.missing, self.denied, self.doubled, self.unreadable, self.states.get("open", 0)
-        return self.intact and not any(wrong)
+        return self.accepted > 0 and self.intact and not any(wrong)
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,8 @@ def race(processes: int, each: int, limit: int, folder: Path) -> Race:
 
 def main() -> int:
     """Print what was found; returns 1 where a claim fails."""
+    # The embedded service would answer in the place of ours.
+    os.environ.pop("TTAPI_OFFLINE", None)
     count, processes, each = (
         int(given) if given else usual
         for given, usual in itertools.zip_longest(sys.argv[1:4], (KILLS, PROCESSES, EACH))

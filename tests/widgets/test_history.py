@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import ttapi_nb as tt
@@ -181,3 +183,34 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     assert "1 billed runs" in said
     assert "1 of unknown outcome, which may have been billed" in said
     assert "0.5 USD of that for runs that may not have been billed" in said
+
+
+def test_shown_by_several_threads_at_once(editor, monkeypatch):
+    """What was read of the log last is shown, whichever thread comes to its end first, and no card is left behind."""
+    editor.history.selected_index = 0
+    before = len(_instances)
+    entered, go = threading.Event(), threading.Event()
+    really = tt.RunLog.totals
+
+    def late(log):
+        if threading.current_thread() is slow:
+            entered.set()
+            assert go.wait(60)
+        return really(log)
+
+    monkeypatch.setattr(tt.RunLog, "totals", late)
+    slow = threading.Thread(target=editor.history.show)
+    slow.start()
+    assert entered.wait(60)
+    editor.history._search.value = "red"
+    go.set()
+    slow.join(60)
+    assert ["red" in text for text in texts(editor)] == [True]
+    editor.history._search.value = ""
+    shown = [threading.Thread(target=editor.history.show) for _ in range(4)]
+    for thread in shown:
+        thread.start()
+    for thread in shown:
+        thread.join(60)
+    assert len(texts(editor)) == 2
+    assert len(_instances) == before

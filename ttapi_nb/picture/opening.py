@@ -40,6 +40,7 @@ PIXEL_CAP = 100_000_000
 """The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
 
 LONGEST_NAME = 100
+NO_MEMORY = "There was not enough memory to open it: free some, and open it again."
 # The EXIF tag that says how a camera was held.
 ORIENTATION = 0x0112
 SAMPLE = Path(__file__).parent.parent / "samples" / "sample.jpg"
@@ -149,6 +150,8 @@ def _decode(data: bytes, name: str, pixel_cap: int) -> SourceImage:
         problem = _not_ours(data)
     except ImageError as error:
         problem = str(error)
+    except MemoryError:
+        problem = NO_MEMORY
     except Exception:  # noqa: BLE001, S110 - decoders fail on hostile bytes with any error at all; it is told below
         pass
     raise ImageError(f"{name!r} can't be used. {problem}")

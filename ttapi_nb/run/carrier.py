@@ -247,6 +247,10 @@ class Carrier(exiting.Unfinished):
 
     # On threads
 
+    def waits_here(self) -> bool:
+        """Whether what it waits for is called on this thread."""
+        return self._lane.is_here()
+
     def _made_by(self, offline: bool) -> Step | None:
         run = self.run
         try:

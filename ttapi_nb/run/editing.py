@@ -104,6 +104,7 @@ def start(
     prepared = prepare(asked, core.problems if check else None)
     if prepared.problems:
         raise InvalidRequestError(prepared.problems)
+    core.load()
     run = Run(prepared, log=default_log() if log is None else log or None, budget=budget)
     if watch is not None:
         watch(run)

@@ -41,6 +41,9 @@ class Carries(Protocol):
     def cancel(self) -> None:
         """See `Run.cancel`."""
 
+    def waits_here(self) -> bool:
+        """Whether what it waits for is called on this thread."""
+
 
 class Run:
     """One edit under way. It goes on when the cell that began it ends, and can be waited for, awaited or cancelled.
@@ -194,6 +197,10 @@ class Run:
         """As `on_change`, on a lane of the caller's own."""
         with self._guard:
             self._followers.append((callback, lane))
+
+    def _waits_here(self) -> bool:
+        """Whether this is called, as a price function may be, by what it waits for before it leaves."""
+        return self._carrier is not None and self._carrier.waits_here()
 
     def _tell(self) -> list[Future[None]]:
         """Have the callbacks called; each future is done when one has been."""

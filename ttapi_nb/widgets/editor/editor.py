@@ -41,6 +41,11 @@ from .key_corner import KeyCorner
 
 __all__ = ["ImageEditor"]
 
+BEGINNING = (
+    "A price function, or whatever else is asked before a run may begin, can't start a run of the same editor. "
+    "Start that from somewhere else."
+)
+
 
 class ImageEditor(Closing, Patient, ipywidgets.VBox):
     """An editor for one photo.
@@ -96,6 +101,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         # Held for a few assignments; `_starting` is for whoever asks for a run while one is being begun.
         self._guard = threading.Lock()
         self._starting: Future[Run] | None = None
+        # The threads that ask what is spent, as somebody's price function may be called for that.
+        self._asking: set[int] = set()
         self._checks = itertools.count()
         self._latest = -1
         self._input = PhotoInput()
@@ -228,7 +235,12 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         if self.budget is not None and self.run_log is False:
             return replace(prepared, problems=(*prepared.problems, NO_LOG))
         if self.budget is not None and not prepared.problems and not self.client.is_offline:
-            return replace(prepared, problems=self._log().problems(self.budget, prepared.sent))
+            self._asking.add(threading.get_ident())
+            try:
+                found = self._log().problems(self.budget, prepared.sent)
+            finally:
+                self._asking.discard(threading.get_ident())
+            return replace(prepared, problems=found)
         return prepared
 
     @property
@@ -241,6 +253,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
         Raises `InvalidRequestError` where there are `problems`, and `ResultError` where the run log can't be written.
         """
+        if self._is_asked_by_a_run():
+            raise SettingsError(BEGINNING)
         with self._guard:
             if self._starting is None and self.current is not None and not self.current.done:
                 return self.current
@@ -263,6 +277,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._controls.show(run)
         self._controls.count_seconds(run)
         return run
+
+    def _is_asked_by_a_run(self) -> bool:
+        """Whether this is a price function, say, that a run, or the look whether there may be one, waits for."""
+        waits = self.current is not None and self.current._waits_here()
+        return threading.get_ident() in self._asking or waits
 
     def _start(self) -> Run:
         def watch(run: Run) -> None:
