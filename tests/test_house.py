@@ -84,7 +84,7 @@ LIBRARIES = {
     "log": {"platformdirs"},
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
-    "client": PICTURES | {"httpx", "platformdirs"},
+    "client": PICTURES | {"anyio", "httpcore", "httpx", "platformdirs"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }

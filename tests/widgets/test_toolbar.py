@@ -7,7 +7,8 @@ import traitlets
 from PIL import Image
 
 from ttapi_nb import Mask, MaskDrawer
-from ttapi_nb.widgets.toolbar import HINTS, ToolRow
+from ttapi_nb.mask import TOOLS
+from ttapi_nb.widgets.toolbar import ToolRow
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def click(button) -> None:
 def test_every_tool_has_a_button_with_words():
     """Each tool has a label to read and a hint that names its key."""
     tools = ToolRow()
-    assert [tool for _, tool in tools._buttons.options] == list(HINTS)
-    assert len(set(tools._buttons.tooltips)) == len(HINTS)
+    assert [tool for _, tool in tools._buttons.options] == list(TOOLS)
+    assert len(set(tools._buttons.tooltips)) == len(TOOLS)
     assert all(hint.endswith(")") for hint in tools._buttons.tooltips)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
 
 from ..errors import MaskError
-from ..mask import Bitmap, Mark, Mask, Shape, Stroke
+from ..mask import Mask
 from ..picture import SourceImage
 
 __all__ = ["MASK_CAP", "drawing_of", "drawn", "is_drawable", "mask_of"]
@@ -48,45 +47,6 @@ def drawn(drawing: str) -> Mask | None:
 
 def is_drawable(mask: Mask) -> bool:
     """Whether a mask that came from elsewhere can be drawn in bearable time and memory."""
-    costs = _costs(mask)
-    return (
-        math.fsum(work for work, _ in costs) <= WORK_CAP
-        and max((held for _, held in costs), default=0) <= MEMORY_CAP
-    )
-
-
-def _costs(mask: Mask) -> list[tuple[float, float]]:
-    """For each mark about how many pixels are looked at to draw it, and how many bytes are held at once for it.
-
-    A stroke's pixels cost ten times as much as others.
-    """
-    width, height = mask.size
-
-    def area(xs: Iterable[float], ys: Iterable[float], reach: float) -> float:
-        xs, ys = list(xs), list(ys)
-        across = min(width, max(xs) + reach) - max(0, min(xs) - reach)
-        down = min(height, max(ys) + reach) - max(0, min(ys) - reach)
-        return max(0.0, across) * max(0.0, down)
-
-    def cost(mark: Mark) -> tuple[float, float]:
-        if isinstance(mark, Stroke):
-            points = mark.points
-            areas = [
-                area((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1)
-                for one, two in zip(points, points[1:] or points, strict=False)
-            ]
-            # Distances are floats, and there are several of them.
-            return 10 * sum(areas), 20 * max(areas)
-        if isinstance(mark, Shape):
-            covered = area((x for x, _ in mark.points), (y for _, y in mark.points), 0)
-            # A rectangle is worked out in floats, the others are drawn four times as large.
-            return 16 * covered, 17 * covered
-        if isinstance(mark, Bitmap):
-            return mark.size[0] * mark.size[1], 2 * mark.size[0] * mark.size[1]
-        grows = mark.what in ("grow", "shrink")
-        reach = min(mark.pixels, max(width, height))
-        rows = 2 * min(mark.pixels, height) + 1 if grows else 4
-        padded = (width + 2 * min(reach, width)) * height
-        return width * height * rows, padded * (2 + math.log2(2 * reach + 2)) if grows else 4 * width * height
-
-    return [cost(mark) for mark in mask.marks]
+    costs = [mark.cost(mask.size) for mark in mask.marks]
+    work, held = math.fsum(work for work, _ in costs), max((held for _, held in costs), default=0.0)
+    return work <= WORK_CAP and held <= MEMORY_CAP

@@ -1,6 +1,6 @@
 """Masks: what should change in a picture, what that means, and how masks of other tools are read."""
 
-from .marks import Bitmap, Change, Mark, Shape, Stroke
+from .marks import TOOLS, Bitmap, Change, Mark, Pointed, Shape, Stroke, Tool
 from .mask import Mask
 from .meaning import HALF, MARKS_NOTHING, Meaning, asked_for, edited, protected, share
 from .pictures import picture_reading
@@ -10,14 +10,17 @@ from .reading import size_problem
 __all__ = [
     "HALF",
     "MARKS_NOTHING",
+    "TOOLS",
     "Bitmap",
     "Change",
     "Coverage",
     "Mark",
     "Mask",
     "Meaning",
+    "Pointed",
     "Shape",
     "Stroke",
+    "Tool",
     "asked_for",
     "edited",
     "picture_reading",

@@ -6,7 +6,6 @@ Coordinates are in image pixels, x to the right and y down; pixel (0, 0) covers 
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -19,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFilter
 
 from ..errors import ImageError, MaskError
 from ..files import write
@@ -51,8 +50,6 @@ __all__ = ["Mask"]
 JSON_VERSION = 1
 # Rendered masks kept in memory: the current one, and its neighbours in an undo history.
 KEPT = 4
-# The changes that can leave nothing of what was painted.
-FADING = ("feather", "shrink")
 # Over how many pixels a mask is smoothed to make its file smaller.
 SMOOTHINGS = (1, 2, 4, 8, 16, 32)
 
@@ -378,7 +375,7 @@ class Mask:
     @property
     def _faded(self) -> bool:
         """Whether something was painted of which feathering or shrinking left nothing at all."""
-        fading = [isinstance(mark, Change) and mark.what in FADING for mark in self.marks]
+        fading = [mark.fades for mark in self.marks]
         if not any(fading) or self.coverage().any():
             return False
         kept = (mark for mark, fades in zip(self.marks, fading, strict=True) if not fades)
@@ -426,8 +423,6 @@ class Mask:
         data = _alpha_png(self.to_image())
         if max_bytes is None or len(data) <= max_bytes:
             return data
-        from PIL import ImageFilter
-
         for radius in SMOOTHINGS:
             smooth = self.to_image().point(EDITED).filter(ImageFilter.BoxBlur(radius))
             data = _alpha_png(smooth)
@@ -456,11 +451,8 @@ class Mask:
 
     def to_json(self) -> str:
         """Every mark as JSON text, for `from_json`; nothing is lost."""
-        marks = [{"kind": mark.kind} | vars(mark) for mark in self.marks]
-        return json.dumps(
-            {"version": JSON_VERSION, "size": self.size, "marks": marks},
-            default=lambda packed: base64.b64encode(packed).decode(),
-        )
+        marks = [mark.written() for mark in self.marks]
+        return json.dumps({"version": JSON_VERSION, "size": self.size, "marks": marks})
 
     @property
     def area(self) -> int:

@@ -15,7 +15,7 @@ from ..client import AsyncClient, Client
 from ..client.client import DEFAULT_BASE_URL
 from ..errors import SettingsError
 from ..lineage import bare_name
-from ..mask import Bitmap, Change, Mark, Mask, Shape, Stroke
+from ..mask import Mask
 from ..picture import SAMPLE, SUFFIXES, SourceImage, sample
 from ..request import EditRequest
 
@@ -101,45 +101,17 @@ def _mask(mask: Mask | SourceImage, path: PathLike | None) -> list[str]:
         return [f"mask = tt.Mask.load({_literal('mask_path', os.fspath(path))})"]
     drawn = mask if isinstance(mask, Mask) else Mask.from_image(mask, edit="transparent")
     # What was painted before everything was cleared shows no more.
-    cleared = [at for at, mark in enumerate(drawn.marks) if isinstance(mark, Change) and mark.what == "clear"]
+    cleared = [at for at, mark in enumerate(drawn.marks) if mark.clears]
     drawn = Mask(drawn.size, drawn.marks[cleared[-1] + 1 :] if cleared else drawn.marks)
     start = f"tt.Mask(({drawn.size[0]}, {drawn.size[1]}))"
     if not drawn.marks:
         return [f"mask = {start}"]
-    if not any(isinstance(mark, Bitmap) for mark in drawn.marks):
-        calls = [_call(mark) for mark in drawn.marks]
-        if sum(map(len, calls)) <= CALLS_CAP:
-            return ["mask = (", f"    {start}", *(f"    {call}" for call in calls), ")"]
+    calls = [call for mark in drawn.marks if (call := mark.code()) is not None]
+    if len(calls) == len(drawn.marks) and sum(map(len, calls)) <= CALLS_CAP:
+        return ["mask = (", f"    {start}", *(f"    {call}" for call in calls), ")"]
     text = drawn.to_json()
     parts = (repr(text[at : at + LINE]) for at in range(0, len(text), LINE))
     return ["mask = tt.Mask.from_json(", *(f"    {part}" for part in parts), ")"]
-
-
-def _call(mark: Mark) -> str:
-    """The method call that adds a mark which is neither a bitmap nor `clear`."""
-    if isinstance(mark, Stroke):
-        method = "erase" if mark.erase else "paint"
-        radii = {radius for _, _, radius in mark.points}
-        if len(radii) > 1:
-            return f".{method}({_points(mark.points)})"
-        return f".{method}({_points([point[:2] for point in mark.points])}, radius={_number(radii.pop())})"
-    if isinstance(mark, Shape):
-        erase = ", erase=True" if mark.erase else ""
-        if mark.outline == "polygon":
-            return f".polygon({_points(mark.points)}{erase})"
-        corners = ", ".join(_number(number) for point in mark.points for number in point)
-        return f".{mark.outline}(({corners}){erase})"
-    if isinstance(mark, Change):
-        return f".{mark.what}({'' if mark.what == 'invert' else _number(mark.pixels)})"
-    raise TypeError(mark)
-
-
-def _points(points: Sequence[Sequence[float]]) -> str:
-    return f"[{', '.join('(' + ', '.join(map(_number, point)) + ')' for point in points)}]"
-
-
-def _number(number: float) -> str:
-    return repr(int(number)) if float(number).is_integer() else repr(float(number))
 
 
 def _client(client: Client | AsyncClient) -> list[str]:

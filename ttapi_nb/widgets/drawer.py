@@ -12,11 +12,11 @@ import traitlets
 
 from ..errors import TTAPIError
 from ..fit import extend
-from ..mask import Bitmap, Mark, Mask
+from ..mask import TOOLS, Bitmap, Mark, Mask
 from ..picture import ImageSource, SourceImage, open_image
 from .browser import Page
 from .closing import Closing
-from .surface import LARGEST_BRUSH, PLAIN_TOOLS, TOOLS, Surface
+from .surface import LARGEST_BRUSH, PLAIN_TOOLS, Surface
 from .text import LateWords, Words, made
 from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
 from .turns import Patient, Turns
@@ -49,7 +49,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
 
     image = traitlets.Any(allow_none=True)
     mask = traitlets.Any(allow_none=True)
-    tool = traitlets.Enum(TOOLS, "brush")
+    tool = traitlets.Enum(tuple(TOOLS), "brush")
     brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH)
     pressure = traitlets.Bool(False)
     tolerance = traitlets.Int(32, min=0, max=255)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import ipycanvas
 
 from ..mask import Mask, Stroke
 from ..picture import SourceImage
 from .sheet import OPACITY, Point, Sheet
-
-if TYPE_CHECKING:
-    from .turns import Turns
+from .turns import Turns
 
 __all__ = ["PlainCanvas"]
 

@@ -7,32 +7,28 @@ stroke while it is drawn, without asking the kernel; where it can't, ipycanvas s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import ipycanvas
 import ipywidgets
 import numpy as np
 import traitlets
 
-from ..mask import Mark, Mask, Shape, Stroke
+from ..errors import MaskError
+from ..mask import TOOLS, Mark, Mask, Pointed
 from ..picture import SourceImage
 from .browser import Part, buffer_of, field_of, module
 from .closing import Closing
+from .plain import PlainCanvas
 from .sheet import OPACITY, TINT, Point, Sheet, name_again
-
-if TYPE_CHECKING:
-    from .plain import PlainCanvas
-    from .turns import Turns
+from .turns import Turns
 
 __all__ = ["Surface"]
 
-TOOLS = ("brush", "eraser", "line", "rectangle", "ellipse", "polygon", "lasso", "bucket")
-PLAIN_TOOLS = ("brush", "eraser")
+PLAIN_TOOLS = tuple(name for name, tool in TOOLS.items() if tool.plain)
 """The tools that work where the browser does not paint by itself."""
 
 LARGEST_BRUSH = 1000
-# The eraser is a brush to the browser.
-MARKING = ("brush", "line", "rectangle", "ellipse", "polygon", "lasso", "bucket")
 ACTIONS = ("undo", "redo")
 # Hours of drawing without letting go; and how far from the photo a point may lie, in its own sizes or pixels.
 POINTS_CAP = 200_000
@@ -55,7 +51,7 @@ class Stage(Part):
     photo = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ready = traitlets.Bool(False).tag(sync=True)
-    tool = traitlets.Enum(TOOLS, "brush").tag(sync=True)
+    tool = traitlets.Enum(tuple(TOOLS), "brush").tag(sync=True)
     brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH).tag(sync=True)
     largest = traitlets.Int(LARGEST_BRUSH).tag(sync=True)
     scale = traitlets.Float(1.0).tag(sync=True)
@@ -135,7 +131,7 @@ class Surface(Closing, ipywidgets.Box):
         """Show which part of the picture is sent, in image pixels; None where that is all of it."""
         self.stage.frame = [side * self._sheet.scale for side in box] if box else []
 
-    def finished(self, mark: Stroke | Shape, scale: float) -> None:
+    def finished(self, mark: Mark, scale: float) -> None:
         """Hand on a mark that was made in pixels of the preview."""
         self._on_mark(mark.scaled(1 / scale, 1 / scale))
 
@@ -189,29 +185,28 @@ class Surface(Closing, ipywidgets.Box):
 
         What is no mark is refused in words, and answered like any other: the browser would send it again for ever.
         """
-        tool, erase = field_of(message, "tool", str), field_of(message, "erase", bool)
+        # The eraser is a brush to the browser.
+        tool, erase = TOOLS.get(field_of(message, "tool", str) or ""), field_of(message, "erase", bool)
         points = _points(buffers, self._sheet.shown.shape)
-        if tool not in MARKING or erase is None or points is None:
+        if tool is None or tool.erases or erase is None or points is None:
             self._on_refused("This mark came damaged from the browser and was left out. Paint it again.")
             return False
         if self._source is None:
             return False
-        if tool == "bucket":
+        if tool.make is None:
             x, y, _ = points[0]
             self._on_fill((x / self._sheet.scale, y / self._sheet.scale), erase)
             return True
-        if tool in ("brush", "line") and not all(radius > 0 for _, _, radius in points):
-            self._on_refused("This stroke has a brush without size and was left out. Choose a larger brush.")
+        try:
+            mark = tool.make(points, erase)
+        except MaskError as error:
+            self._on_refused(str(error))
             return False
-        mark = _mark(tool, points, erase)
         if mark is not None:
             self.finished(mark, self._sheet.scale)
         return mark is not None
 
     def _fall_back(self, reason: str) -> None:
-        # Here, not above: nearly every browser paints by itself.
-        from .plain import PlainCanvas
-
         self.plain = PlainCanvas(self.events, self._brush, self.finished)
         if self._source is not None:
             self.plain.show_photo(self._source)
@@ -221,7 +216,7 @@ class Surface(Closing, ipywidgets.Box):
         self.problem = reason
 
 
-def _points(buffers: object, shown: tuple[int, ...]) -> list[list[float]] | None:
+def _points(buffers: object, shown: tuple[int, ...]) -> Pointed | None:
     """The points of a mark, x, y and radius each in pixels of the preview; None where these are none."""
     data = buffer_of(buffers, 12 * POINTS_CAP)
     if not data or len(data) % 12:
@@ -235,14 +230,4 @@ def _points(buffers: object, shown: tuple[int, ...]) -> list[list[float]] | None
         or (points[:, 2] < 0).any()
     ):
         return None
-    return list(points.tolist())
-
-
-def _mark(tool: Any, points: list[list[float]], erase: bool) -> Stroke | Shape | None:
-    """The mark that the browser made, in pixels of the preview; None where it covers nothing."""
-    corners = tuple((x, y) for x, y, _ in points)
-    if tool in ("rectangle", "ellipse"):
-        return Shape(tool, (corners[0], corners[-1]), erase) if len(corners) > 1 else None
-    if tool in ("lasso", "polygon"):
-        return Shape("polygon", corners, erase) if len(corners) > 2 else None
-    return Stroke(tuple((x, y, radius) for x, y, radius in points), erase)
+    return [(x, y, radius) for x, y, radius in points.tolist()]

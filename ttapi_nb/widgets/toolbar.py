@@ -8,26 +8,12 @@ from typing import Any, Literal
 import ipywidgets
 import traitlets
 
-from ..mask import Shape
-from .surface import LARGEST_BRUSH, TOOLS
+from ..mask import TOOLS, Shape
+from .surface import LARGEST_BRUSH
 
 __all__ = ["AppearanceRow", "EdgeRow", "ExtendRow", "NumbersRow", "ToolRow", "button", "row"]
 
-HINTS = {
-    "brush": ("paint-brush", "Paint what should change (B)"),
-    "eraser": ("eraser", "Take paint away (E)"),
-    "line": ("minus", "Paint a straight line (L)"),
-    "rectangle": ("square", "Fill a rectangle (R)"),
-    "ellipse": ("circle", "Fill an ellipse (O)"),
-    "polygon": (
-        "draw-polygon",
-        "Click the corners; close with Enter, a double click or the first corner (P)",
-    ),
-    "lasso": ("pencil", "Fill what you draw around (F)"),
-    "bucket": ("fill-drip", "Click to fill similar colours (G)"),
-}
 ASPECTS = ("1:1", "3:2", "2:3", "4:3", "3:4", "16:9", "9:16")
-SIZED = ("brush", "eraser", "line")
 
 
 def row(children: Sequence[ipywidgets.Widget], **looks: Any) -> ipywidgets.Box:
@@ -55,17 +41,17 @@ class ToolRow(ipywidgets.Box):
     `tools` are those that can be chosen, and `largest` is the largest brush that the slider offers.
     """
 
-    tool = traitlets.Enum(TOOLS, "brush")
+    tool = traitlets.Enum(tuple(TOOLS), "brush")
     brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH)
     pressure = traitlets.Bool(False)
     tolerance = traitlets.Int(32, min=0, max=255)
-    tools = traitlets.Tuple(TOOLS)
+    tools = traitlets.Tuple(tuple(TOOLS))
     largest = traitlets.Int(300)
 
     def __init__(self) -> None:
         # A layout is a widget too: these share one.
         layout = ipywidgets.Layout()
-        self._buttons = ipywidgets.ToggleButtons(**_offered(TOOLS), layout=layout)
+        self._buttons = ipywidgets.ToggleButtons(**_offered(tuple(TOOLS)), layout=layout)
         self._size = ipywidgets.IntSlider(60, 1, 300, **_narrow("Brush size", 210))
         self._tolerance = ipywidgets.IntSlider(32, 0, 255, **_narrow("Tolerance", 200))
         self._pressure = ipywidgets.Checkbox(**_narrow("Pen pressure", 120, indent=False))
@@ -89,16 +75,16 @@ class ToolRow(ipywidgets.Box):
     @traitlets.observe("tool")
     def _enable_settings(self, _: Any = None) -> None:
         # Not hidden: the photo would jump up and down as tools change.
-        self._size.disabled = self.tool not in SIZED
-        self._pressure.disabled = self.tool not in ("brush", "eraser")
-        self._tolerance.disabled = self.tool != "bucket"
+        tool = TOOLS[self.tool]
+        self._size.disabled, self._pressure.disabled = not tool.sized, not tool.pressed
+        self._tolerance.disabled = tool.make is not None or tool.erases
 
 
 def _offered(tools: Sequence[str]) -> dict[str, Any]:
     return {
         "options": [(tool.capitalize(), tool) for tool in tools],
-        "icons": [HINTS[tool][0] for tool in tools],
-        "tooltips": [HINTS[tool][1] for tool in tools],
+        "icons": [TOOLS[tool].icon for tool in tools],
+        "tooltips": [TOOLS[tool].hint for tool in tools],
     }
 
 

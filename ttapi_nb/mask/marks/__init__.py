@@ -1,0 +1,43 @@
+"""What a mask is made of: its marks, one class each, and the tools that make them.
+
+A new kind of mark is a file here; a new outline of a shape, an entry of `OUTLINES`. Each brings its tools.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .bitmap import Bitmap
+from .change import Change
+from .mark import KINDS, Mark, Pointed, Tool
+from .points import Box, amount, corners, is_length, numbers, polygon_points, stroke_points
+from .shape import Shape
+from .stroke import Stroke
+
+__all__ = [
+    "TOOLS",
+    "Bitmap",
+    "Box",
+    "Change",
+    "Mark",
+    "Pointed",
+    "Shape",
+    "Stroke",
+    "Tool",
+    "amount",
+    "corners",
+    "is_length",
+    "mark_from",
+    "numbers",
+    "polygon_points",
+    "stroke_points",
+]
+
+_IN_ORDER: list[type[Mark]] = [Stroke, Shape, *KINDS.values()]
+TOOLS: dict[str, Tool] = {tool.name: tool for kind in _IN_ORDER for tool in kind.tools}
+"""Every tool, by its name, in the order in which they are offered."""
+
+
+def mark_from(read: dict[str, Any]) -> Mark:
+    """The mark that `Mask.to_json` wrote as these fields. Raises what `Mark.read` raises."""
+    return KINDS[read["kind"]].read(read)

@@ -1,0 +1,109 @@
+"""Points, boxes and amounts as they are given, checked. Coordinates and radii are in image pixels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+
+from ...errors import MaskError
+
+__all__ = [
+    "FARTHEST",
+    "LARGEST",
+    "Box",
+    "Point",
+    "amount",
+    "corners",
+    "is_length",
+    "numbers",
+    "polygon_points",
+    "stroke_points",
+    "truth",
+]
+
+Point: TypeAlias = tuple[float, float]
+Points = TypeVar("Points", bound=tuple[tuple[float, ...], ...])
+Box: TypeAlias = tuple[float, float, float, float]
+# The most that a mask's edge may be moved, in pixels.
+FARTHEST = 10_000
+# Coordinates stay under this, in pixels.
+LARGEST = 1e6
+# No mark that anybody drew has more points than this.
+MOST_POINTS = 1_000_000
+
+
+def is_length(side: object) -> bool:
+    return isinstance(side, int | np.integer) and not isinstance(side, bool) and bool(side > 0)
+
+
+def polygon_points(points: Iterable[Sequence[float]]) -> tuple[Point, ...]:
+    given = numbers(points)
+    if len(given) < 3 or not all(len(point) == 2 for point in given):
+        raise MaskError("A polygon needs at least three corners, each (x, y). For a line use paint().")
+    return _finite(tuple((x, y) for x, y in given))
+
+
+def stroke_points(points: Iterable[Sequence[float]], radius: float) -> tuple[tuple[float, float, float], ...]:
+    given = numbers(points)
+    if not given or not all(len(point) in (2, 3) for point in given):
+        raise MaskError("A stroke needs at least one point, each (x, y) or (x, y, radius).")
+    ((usual,),) = numbers([[radius]])
+    whole = tuple((point[0], point[1], point[2] if len(point) == 3 else usual) for point in given)
+    if not all(r > 0 for _, _, r in whole):
+        raise MaskError("A stroke's radius must be over 0 pixels. Choose a larger brush.")
+    return _finite(whole)
+
+
+def numbers(points: Iterable[Sequence[float]]) -> list[tuple[float, ...]]:
+    try:
+        found = [tuple(float(number) for number in point) for point in islice(points, MOST_POINTS + 1)]
+        if len(found) > MOST_POINTS:
+            raise MaskError(
+                f"A mark has at most {MOST_POINTS:,} points. Leave out those that lie close together."
+            )
+        return found
+    except MaskError:
+        raise
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise MaskError("A mask's points must be pairs of numbers: [(x, y), (x, y)]. Give image pixels.")
+
+
+def _finite(points: Points) -> Points:
+    if not all(math.isfinite(number) and abs(number) < LARGEST for point in points for number in point):
+        raise MaskError(
+            "A mask's coordinates must be ordinary numbers of pixels. Check for nan and infinity."
+        )
+    return points
+
+
+def corners(box: Box) -> tuple[Point, Point]:
+    (given,) = numbers([box])
+    if len(given) != 4:
+        raise MaskError("A box is (x0, y0, x1, y1) in image pixels. Give all four numbers.")
+    x0, y0, x1, y1 = given
+    return _finite(((x0, y0), (x1, y1)))
+
+
+def amount(pixels: float) -> float:
+    try:
+        fits = math.isfinite(pixels) and 0 <= pixels <= FARTHEST
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise MaskError(
+            f"How far the mask's edge moves is a number of pixels from 0 to {FARTHEST:,}, and not {repr(pixels)[:40]}. "
+            "Give another."
+        )
+    return float(pixels)
+
+
+def truth(value: object) -> bool:
+    """True or False, as it is. Raises `TypeError` for what is neither."""
+    if not isinstance(value, bool):
+        raise TypeError
+    return value

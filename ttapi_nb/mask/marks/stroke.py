@@ -1,0 +1,91 @@
+"""`Stroke`: what a brush paints."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...errors import MaskError
+from ..raster import Coverage, clipped, draw_segment, merge
+from .code import number, points
+from .mark import Mark, Pointed, Tool
+from .points import stroke_points, truth
+from .reach import area
+
+__all__ = ["Stroke"]
+
+
+@dataclass(frozen=True)
+class Stroke(Mark):
+    """A brush or eraser stroke: `(x, y, radius)` per point, joined by straight segments with round ends."""
+
+    kind: ClassVar[str] = "stroke"
+    points: tuple[tuple[float, float, float], ...]
+    erase: bool = False
+
+    @classmethod
+    def read(cls, given: dict[str, Any]) -> Stroke:
+        return cls(stroke_points(given["points"], 0), truth(given["erase"]))
+
+    @classmethod
+    def made(cls, points: Pointed, erase: bool) -> Stroke:
+        """The stroke of a brush that was drawn along `points`. Raises `MaskError`."""
+        if not all(radius > 0 for _, _, radius in points):
+            raise MaskError("This stroke has a brush without size and was left out. Choose a larger brush.")
+        return cls(tuple(points), erase)
+
+    def scaled(self, sx: float, sy: float) -> Stroke:
+        return replace(
+            self, points=tuple((x * sx, y * sy, r * math.sqrt(sx * sy)) for x, y, r in self.points)
+        )
+
+    def draw(self, coverage: Coverage) -> None:
+        """Paint the stroke into `coverage`, in place."""
+        reach = max(r for _, _, r in self.points) + 1
+        left, top, right, bottom = clipped(
+            min(x for x, _, _ in self.points) - reach,
+            min(y for _, y, _ in self.points) - reach,
+            max(x for x, _, _ in self.points) + reach,
+            max(y for _, y, _ in self.points) + reach,
+            coverage,
+        )
+        if left >= right or top >= bottom:
+            return
+        stroke = np.zeros((bottom - top, right - left), np.uint8)
+        shifted = [(x - left, y - top, r) for x, y, r in self.points]
+        for start, end in zip(shifted, shifted[1:] or shifted, strict=False):
+            draw_segment(stroke, start, end)
+        merge(coverage[top:bottom, left:right], stroke, self.erase)
+
+    def cost(self, size: tuple[int, int]) -> tuple[float, float]:
+        areas = [
+            area((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1, size)
+            for one, two in zip(self.points, self.points[1:] or self.points, strict=False)
+        ]
+        # Distances are floats, and there are several of them: a pixel of a stroke costs ten times as much as others.
+        return 10 * sum(areas), 20 * max(areas)
+
+    def code(self) -> str:
+        method = "erase" if self.erase else "paint"
+        radii = {radius for _, _, radius in self.points}
+        if len(radii) > 1:
+            return f".{method}({points(self.points)})"
+        return f".{method}({points([point[:2] for point in self.points])}, radius={number(radii.pop())})"
+
+
+Stroke.tools = (
+    Tool(
+        "brush",
+        "paint-brush",
+        "Paint what should change (B)",
+        Stroke.made,
+        sized=True,
+        pressed=True,
+        plain=True,
+    ),
+    Tool("eraser", "eraser", "Take paint away (E)", sized=True, pressed=True, erases=True, plain=True),
+    Tool("line", "minus", "Paint a straight line (L)", Stroke.made, sized=True),
+)
