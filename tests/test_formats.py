@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from tests.server import Server, json_reply
-from ttapi_nb import Client, Mask, RefusedError, edit, open_image, open_result
+from ttapi_nb import Budget, Client, Mask, RefusedError, RunLog, edit, open_image, open_result
 from ttapi_nb.lineage import lineage_of
 
 FIXTURES = Path(__file__).parent / "fixtures"
+BEFORE = FIXTURES / "before"
 PAGES = Path(__file__).parent.parent / "docs" / "formats"
 
 
@@ -61,6 +62,54 @@ def test_a_result_of_version_1_is_opened(suffix: str) -> None:
     kinds = [mark.kind for mark in opened.mask.marks]
     assert kinds == ["shape", "stroke", "shape", "shape", "change", "change", "bitmap"]
     assert opened.mask.coverage()[10, 10] == 255
+
+
+def test_a_log_of_before_is_read_and_goes_on(tmp_path: Path, photo: Image.Image) -> None:
+    """A log from before the rooms says what it said, gives back what fills an editor, and takes more runs."""
+    with zipfile.ZipFile(BEFORE / "log.zip") as archive:
+        archive.extractall(tmp_path / "log")
+    log = RunLog(tmp_path / "log")
+    left, done = log.rows()
+    assert (left.id, left.state, left.sent) == ("b" * 32, "unknown", True)
+    assert (done.prompt, done.model, done.state, done.options["quality"]) == (
+        *("a red sofa", "gpt-image-1", "done"),
+        "low",
+    )
+    assert open_image(done.results[0]).pixels.getcolors() == [(32 * 32, (0, 128, 128))]
+    step = log.restore(done.id)
+    assert (step.fit, step.strict, step.options) == (
+        "pad",
+        True,
+        {"quality": "low", "extra_body": {"seed": 7}},
+    )
+    assert step.mask == Mask.load(BEFORE / "mask.json")
+    assert step.source.digest == open_image(FIXTURES / "room.png").digest
+    assert log.spent(Budget()).runs == 2
+    edit(photo, "a blue lamp", client=Client.offline(fill=lambda image, *_: image), log=log, model="dall-e-2")
+    assert [row.prompt for row in log.rows()] == ["a blue lamp", "a red sofa", "a red sofa"]
+
+
+def test_a_mask_of_before_is_the_same_pixels() -> None:
+    """A mask with every kind of mark is read mark by mark, covers just what it did, and is written the same."""
+    text = (BEFORE / "mask.json").read_text(encoding="utf-8")
+    mask = Mask.from_json(text)
+    drawn = Image.open(BEFORE / "mask_coverage.png")
+    assert mask.to_image().tobytes() == drawn.tobytes()
+    assert json.loads(mask.to_json()) == json.loads(text)
+
+
+def test_a_result_and_a_cassette_of_before_are_opened() -> None:
+    """What was saved and recorded before the rooms opens as it did; a notebook of then is run beside these tests."""
+    opened = open_result(BEFORE / "result.png", source=FIXTURES / "room.png")
+    assert (opened.prompt, opened.step.fit, opened.mask) == (
+        "a red sofa",
+        "pad",
+        Mask.load(BEFORE / "mask.json"),
+    )
+    client = Client.replay(BEFORE / "cassette.zip")
+    mask = Mask.load(BEFORE / "mask.json")
+    response = client.images.edit(image=FIXTURES / "room.png", prompt="a red sofa", mask=mask)
+    assert response.data[0].image.getcolors() == [(32 * 32, (0, 128, 128))]
 
 
 def test_a_chain_of_version_1_goes_on() -> None:
