@@ -80,7 +80,7 @@ def test_a_log_of_before_is_read_and_goes_on(tmp_path: Path, photo: Image.Image)
     assert (step.fit, step.strict, step.options) == (
         "pad",
         True,
-        {"quality": "low", "extra_body": {"seed": 7}},
+        {"n": 1, "quality": "low", "extra_body": {"seed": 7}},
     )
     assert step.mask == Mask.load(BEFORE / "mask.json")
     assert step.source.digest == open_image(FIXTURES / "room.png").digest
