@@ -104,14 +104,16 @@ def test_ones_and_zeros_are_true_and_false(kind: Any) -> None:
     """Where the greatest value is 1, that is the edit, whatever holds the numbers."""
     given = TRUE.astype(int).tolist() if kind is list else TRUE.astype(kind)
     assert np.array_equal(tt.Mask.from_array(given).to_array(), TRUE)
-    assert np.array_equal(edited(PHOTO, given).asked.mask.to_array(), TRUE)
+    asked = edited(PHOTO, given).asked.mask
+    assert isinstance(asked, tt.Mask)
+    assert np.array_equal(asked.to_array(), TRUE)
 
 
 @pytest.mark.parametrize("name", ["white_on_transparent_white.png", "mask_white_on_transparent.png"])
 def test_white_that_is_transparent_is_no_paint(name: str) -> None:
     """A white stroke on transparent white is the stroke alone, as white paint and as paint; unsaid, both are named."""
     for edit in ("white", "painted"):
-        assert tt.Mask.from_image(FIXTURES / name, edit=edit).area == 1024  # type: ignore[arg-type]
+        assert tt.Mask.from_image(FIXTURES / name, edit=edit).area == 1024
     with pytest.raises(tt.MaskError, match=r'edit="painted" would edit 6\.2% .* edit="transparent" 94%'):
         tt.Mask.read(FIXTURES / name)
 
@@ -356,9 +358,11 @@ def test_what_should_work_or_be_a_sentence_of_ours() -> None:
     assert tt.Mask.from_array(TRUE.tolist()).area == TRUE.sum()
     with pytest.raises(tt.MaskError, match="one length"):
         tt.Mask.from_array([[1, 0], [1]])
-    assert tt.open_image(httpx.Response(200, content=encoded(PHOTO))).size == SIZE
+    good: Any = httpx.Response(200, content=encoded(PHOTO))
+    bad: Any = httpx.Response(404, content=b"no")
+    assert tt.open_image(good).size == SIZE
     with pytest.raises(tt.ImageError):
-        tt.open_image(httpx.Response(404, content=b"no"))
+        tt.open_image(bad)
     with contextlib.suppress(tt.SettingsError):
         tt.Client("test-key-0123456789", timeout=None)  # type: ignore[arg-type]
     with pytest.raises(tt.SettingsError):
@@ -384,7 +388,7 @@ def test_one_opener_takes_pictures_of_every_form(tmp_path: Path, monkeypatch: py
     file = encoded(Image.fromarray(colours))
     (tmp_path / "x.png").write_bytes(file)
     upload = {"name": "x.png", "type": "image/png", "size": len(file), "content": memoryview(file)}
-    result = edited(Image.fromarray(colours), tt.Mask(SIZE)).results[0]
+    result: Any = edited(Image.fromarray(colours), tt.Mask(SIZE)).results[0]
     forms: dict[str, Any] = {
         "home": "~/x.png",
         "file address": (tmp_path / "x.png").as_uri(),
