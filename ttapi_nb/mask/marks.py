@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import MaskError
 from ..picture import PIXEL_CAP
-from .raster import Coverage, clipped, dilated, draw_segment, merge, overlap
+from .raster import TILE, Coverage, clipped, dilated, draw_segment, merge, overlap
 
 __all__ = [
     "Bitmap",
@@ -40,6 +40,8 @@ _What: TypeAlias = Literal["invert", "clear", "grow", "shrink", "feather"]
 
 # How finely polygons and ellipses are drawn before they are averaged down to clean edges.
 SUPERSAMPLE = 4
+# So many pixels of a shape are worked out at a time.
+BAND = 1 << 20
 # The most that a mask's edge may be moved, in pixels.
 FARTHEST = 10_000
 # Coordinates stay under this, in pixels.
@@ -74,9 +76,10 @@ class Stroke:
         if left >= right or top >= bottom:
             return
         stroke = np.zeros((bottom - top, right - left), np.uint8)
+        full = np.zeros((-(-stroke.shape[0] // TILE), -(-stroke.shape[1] // TILE)), np.bool_)
         shifted = [(x - left, y - top, r) for x, y, r in self.points]
         for start, end in zip(shifted, shifted[1:] or shifted, strict=False):
-            draw_segment(stroke, start, end)
+            draw_segment(stroke, start, end, full)
         merge(coverage[top:bottom, left:right], stroke, self.erase)
 
 
@@ -98,27 +101,47 @@ class Shape:
         left, top, right, bottom = clipped(min(xs), min(ys), max(xs), max(ys), coverage)
         if left >= right or top >= bottom:
             return
-        if self.outline == "rectangle":
-            across = overlap(min(xs) - left, max(xs) - left, right - left)
-            down = overlap(min(ys) - top, max(ys) - top, bottom - top)
-            drawn = np.rint(np.outer(down, across) * 255).astype(np.uint8)
-        else:
-            drawn = self._supersampled(left, top, right, bottom)
-        merge(coverage[top:bottom, left:right], drawn, self.erase)
+        # A band after another: a shape may be as large as the picture, and is worked out in finer numbers.
+        rows = max(1, BAND // (right - left))
+        for start in range(top, bottom, rows):
+            stop = min(bottom, start + rows)
+            if self.outline == "rectangle":
+                across = overlap(min(xs) - left, max(xs) - left, right - left)
+                down = overlap(min(ys) - start, max(ys) - start, stop - start)
+                drawn = np.rint(np.outer(down, across) * 255).astype(np.uint8)
+            elif self.outline == "ellipse":
+                drawn = self._ellipse(left, start, right, stop)
+            else:
+                drawn = self._polygon(left, start, right, stop)
+            merge(coverage[start:stop, left:right], drawn, self.erase)
 
-    def _supersampled(self, left: int, top: int, right: int, bottom: int) -> Coverage:
+    def _ellipse(self, left: int, top: int, right: int, bottom: int) -> Coverage:
+        """Line after line, finer than pixels: how much of each pixel lies between the two ends."""
+        (x0, y0), (x1, y1) = self.points
+        middle, half = (y0 + y1) / 2, abs(y1 - y0) / 2
+        lines = top + (np.arange((bottom - top) * SUPERSAMPLE) + 0.5) / SUPERSAMPLE
+        inner = 1 - ((lines - middle) / max(half, 1e-9)) ** 2
+        reach = np.where(inner > 0, abs(x1 - x0) / 2 * np.sqrt(np.clip(inner, 0, None)), 0)[:, None]
+        cells = np.arange(left, right, dtype=np.float32)
+        ends = (
+            np.float32((x0 + x1) / 2) + reach.astype(np.float32),
+            np.float32((x0 + x1) / 2) - reach.astype(np.float32),
+        )
+        share = np.clip(np.minimum(cells + 1, ends[0]) - np.maximum(cells, ends[1]), 0, 1)
+        return np.rint(share.reshape(bottom - top, SUPERSAMPLE, -1).mean(axis=1) * 255).astype(np.uint8)
+
+    def _polygon(self, left: int, top: int, right: int, bottom: int) -> Coverage:
+        """Drawn larger, and averaged down."""
         fine = Image.new("L", ((right - left) * SUPERSAMPLE, (bottom - top) * SUPERSAMPLE))
-        # Pillow's coordinates name pixel centres; ours name their corners.
-        corners = [((x - left) * SUPERSAMPLE - 0.5, (y - top) * SUPERSAMPLE - 0.5) for x, y in self.points]
+        # Pillow's coordinates name pixel centres; ours name their corners. Whole ones fall alike in every band.
+        corners = [
+            (math.floor((x - left) * SUPERSAMPLE - 0.5), math.floor((y - top) * SUPERSAMPLE - 0.5))
+            for x, y in self.points
+        ]
         # Here, not above: brushes need neither this nor what it loads.
         from PIL import ImageDraw
 
-        draw = ImageDraw.Draw(fine)
-        if self.outline == "ellipse":
-            (x0, y0), (x1, y1) = corners
-            draw.ellipse((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), fill=255)
-        else:
-            draw.polygon(corners, fill=255)
+        ImageDraw.Draw(fine).polygon(corners, fill=255)
         return np.asarray(fine.reduce(SUPERSAMPLE))
 
 
