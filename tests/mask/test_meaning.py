@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import ttapi_nb
 from tests.support.preparing import fitted
-from ttapi_nb.fit import Fit
+from ttapi_nb.fit import HOWS, Fit
 from ttapi_nb.mask import HALF, Mask, asked_for
 from ttapi_nb.picture import SourceImage
 from ttapi_nb.request import EditRequest
@@ -80,6 +80,29 @@ def test_a_scaled_mask_edits_where_the_mask_does(coverage: Any, sent: tuple[int,
     if sent[0] >= SIZE[0] and sent[1] >= SIZE[1]:
         assert (there[near < HALF] < HALF).all()
     assert (there >= HALF).any() == (coverage >= HALF).any()
+
+
+@given(coverages, st.sampled_from(HOWS))
+@settings(max_examples=30)
+def test_by_every_plan_the_sent_mask_is_the_masks(coverage: Any, how: str) -> None:
+    """Wherever a sent pixel shows the source, it edits, fades or protects as the nearest pixel there; none is lost."""
+    mask = Mask.of_coverage(coverage)
+    assume(how != "crop" or mask.bounds)
+    fit = Fit.plan(SOURCE, "dall-e-2", "256x256", how, mask)
+    there = fit.there_mask(mask).coverage()
+    shown = fit.not_padding()
+    rows, columns = np.nonzero(shown)
+    (across, down), (left, top, _, _) = fit.scale, fit.box
+    near = coverage[((rows + 0.5) * down + top).astype(int), ((columns + 0.5) * across + left).astype(int)]
+    sent = there[shown]
+    # None is sent smaller: the source is tiny.
+    assert np.array_equal(sent >= HALF, near >= HALF)
+    assert (sent[near > 0] > 0).all()
+    assert (there >= HALF).any() == (coverage >= HALF).any()
+    leak = measure_leak(
+        fit.there(SOURCE).pixels.convert("RGB"), ANSWER.resize(fit.sent_size), Mask.of_coverage(there), shown
+    )
+    assert (leak is None) == (not (there[shown] == 0).any())
 
 
 @given(coverages)

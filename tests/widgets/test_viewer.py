@@ -404,7 +404,9 @@ def test_what_opening_changed_is_said_once(kind):
     elif kind == "turned":
         colours.save(out, "JPEG", exif=turned)
     else:
-        colours.save(out, "WEBP", save_all=True, append_images=[colours.rotate(180)], duration=90)
+        colours.save(
+            out, "WEBP", save_all=True, append_images=[Image.new("RGB", (48, 32), "red")], duration=90
+        )
     photo = tt.open_image(out.getvalue(), name="photo")
     assert photo.changes
     run = tt.edit(

@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-__all__ = ["Coverage", "alike", "clipped", "connected", "dilated", "draw_segment", "merge", "overlap"]
+__all__ = ["TILE", "Coverage", "alike", "clipped", "connected", "dilated", "draw_segment", "merge", "overlap"]
 
 Coverage: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
+Dot: TypeAlias = tuple[float, float, float]
+
+# Pieces of a stroke that take no more pixels than this are worked out whole, others by tiles of so many a side, and
+# so many tiles at a time.
+DENSE, TILE, TILES = 1 << 16, 32, 512
 
 
 def alike(pixels: Image.Image, column: int, row: int, tolerance: float) -> NDArray[np.bool_]:
@@ -88,29 +94,85 @@ def overlap(start: float, end: float, count: int) -> NDArray[np.float64]:
     return covered
 
 
-def draw_segment(
-    stroke: Coverage, start: tuple[float, float, float], end: tuple[float, float, float]
-) -> None:
+def draw_segment(stroke: Coverage, start: Dot, end: Dot, full: NDArray[np.bool_] | None = None) -> None:
+    """One straight piece of a stroke, from a dot (x, y, radius) to another, painted in place.
+
+    `full` tells which tiles of `stroke` are painted all over; it is kept up to date, and they are left alone. Of a
+    large piece only the tiles on its edge are worked out pixel by pixel.
+    """
     (x0, y0, r0), (x1, y1, r1) = start, end
+    if math.hypot(x1 - x0, y1 - y0) <= abs(r1 - r0):
+        # One dot holds the other, and all between them.
+        start = end = max(start, end, key=lambda dot: dot[2])
+        (x0, y0, r0), (x1, y1, r1) = start, end
     reach = max(r0, r1) + 1
     left, top, right, bottom = clipped(
         min(x0, x1) - reach, min(y0, y1) - reach, max(x0, x1) + reach, max(y0, y1) + reach, stroke
     )
     if left >= right or top >= bottom:
         return
-    px = np.arange(left, right, dtype=np.float32) + np.float32(0.5 - x0)
-    py = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5 - y0))[:, None]
+    if full is None or (right - left) * (bottom - top) <= DENSE:
+        across = np.arange(left, right, dtype=np.float32) + np.float32(0.5)
+        down = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5))[:, None]
+        part = stroke[top:bottom, left:right]
+        np.maximum(part, _painted(_distance(across, down, start, end)), out=part)
+        return
+    rows = np.arange(top // TILE, -(-bottom // TILE))
+    columns = np.arange(left // TILE, -(-right // TILE))
+    middle = _distance(
+        (columns * TILE + TILE / 2).astype(np.float32),
+        (rows * TILE + TILE / 2).astype(np.float32)[:, None],
+        start,
+        end,
+    )
+    # The distance changes by at most two from one pixel to the next: one for the place, one for the radius.
+    beyond = 2 * TILE / math.sqrt(2) + 1
+    here = full[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside = middle < -beyond
+    for row in np.flatnonzero((inside & ~here).any(axis=1)):
+        (found,) = np.nonzero(inside[row])
+        first, last = columns[found[0]] * TILE, (columns[found[-1]] + 1) * TILE
+        stroke[rows[row] * TILE : (rows[row] + 1) * TILE, first:last] = 255
+    here |= inside
+    edge = np.argwhere((np.abs(middle) <= beyond) & ~here)
+    for begun in range(0, len(edge), TILES):
+        tiles = edge[begun : begun + TILES] + np.array((rows[0], columns[0]))
+        _paint_tiles(stroke, tiles, start, end, full)
+
+
+def _paint_tiles(
+    stroke: Coverage, tiles: NDArray[np.int64], start: Dot, end: Dot, full: NDArray[np.bool_]
+) -> None:
+    """The pixels of these tiles, given as (row, column), some at a time."""
+    within = np.arange(TILE, dtype=np.float32) + np.float32(0.5)
+    down = (tiles[:, 0, None] * TILE + within)[:, :, None].astype(np.float32)
+    across = (tiles[:, 1, None] * TILE + within)[:, None, :].astype(np.float32)
+    drawn = _painted(_distance(across, down, start, end))
+    for (row, column), pixels in zip(tiles.tolist(), drawn, strict=True):
+        part = stroke[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
+        np.maximum(part, pixels[: part.shape[0], : part.shape[1]], out=part)
+        full[row, column] = part.min() == 255
+
+
+def _distance(across: Floats, down: Floats, start: Dot, end: Dot) -> Floats:
+    """How far each place lies outside a piece of a stroke; below 0 inside."""
+    (x0, y0, r0), (x1, y1, r1) = start, end
+    px, py = across - np.float32(x0), down - np.float32(y0)
     dx, dy = np.float32(x1 - x0), np.float32(y1 - y0)
     length2 = dx * dx + dy * dy
     along = np.clip((px * dx + py * dy) / length2, 0, 1) if length2 else np.float32(0)
-    distance = np.hypot(px - along * dx, py - along * dy) - (np.float32(r0) + along * np.float32(r1 - r0))
+    distance: Floats = np.hypot(px - along * dx, py - along * dy) - (
+        np.float32(r0) + along * np.float32(r1 - r0)
+    )
     if r0 != r1:
         # A wide end may reach beyond the straight part on every side.
         distance = np.minimum(distance, np.hypot(px, py) - np.float32(r0))
         distance = np.minimum(distance, np.hypot(px - dx, py - dy) - np.float32(r1))
-    drawn = np.rint(np.clip(np.float32(0.5) - distance, 0, 1) * 255).astype(np.uint8)
-    part = stroke[top:bottom, left:right]
-    np.maximum(part, drawn, out=part)
+    return distance
+
+
+def _painted(distance: Floats) -> Coverage:
+    return np.rint(np.clip(np.float32(0.5) - distance, 0, 1) * 255).astype(np.uint8)
 
 
 def dilated(coverage: Coverage, radius: float) -> Coverage:

@@ -21,6 +21,10 @@ __all__ = ["OUTLINES", "Outline", "Shape"]
 
 # How finely polygons and ellipses are drawn before they are averaged down to clean edges.
 SUPERSAMPLE = 4
+# So many pixels of a shape are worked out at a time: it may be as large as the picture.
+BAND = 1 << 20
+# In pixels: what Pillow draws an ellipse of, whose numbers have an end.
+LONGEST_ELLIPSE = 20_000
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,13 @@ class Outline:
     """One kind of outline; a new one is an entry of `OUTLINES`.
 
     * `points(given)`: its points, checked: of what was read, or `made` of what a pointer did.
-    * `fill(points, size)`: its coverage, (height, width) of uint8, on a box of `size` (width, height) that it lies on.
+    * `fill(points, width, rows)`: its coverage, (height, width) of uint8, in these rows of a box that is so wide.
     * `code(points)`: what stands between the brackets of the `Mask` method of its name.
     * `least`: how many points a pointer has to make; `ends`: whether only the first and the last of them count.
     """
 
     points: Callable[[Any], tuple[Point, ...]]
-    fill: Callable[[Sequence[Point], tuple[int, int]], Coverage]
+    fill: Callable[[Sequence[Point], int, range], Coverage]
     code: Callable[[Sequence[Point]], str]
     tools: tuple[Tool, ...] = ()
     least: int = 2
@@ -79,13 +83,17 @@ class Shape(Mark):
         if left >= right or top >= bottom:
             return
         here = [(x - left, y - top) for x, y in self.points]
-        drawn = OUTLINES[self.outline].fill(here, (right - left, bottom - top))
-        merge(coverage[top:bottom, left:right], drawn, self.erase)
+        width = right - left
+        step = max(1, BAND // width)
+        for start in range(0, bottom - top, step):
+            rows = range(start, min(start + step, bottom - top))
+            drawn = OUTLINES[self.outline].fill(here, width, rows)
+            merge(coverage[top + rows.start : top + rows.stop, left:right], drawn, self.erase)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
         covered = area([x for x, _ in self.points], [y for _, y in self.points], 0, size)
-        # A rectangle is worked out in floats, the others are drawn four times as large.
-        return 16 * covered, 17 * covered
+        # A rectangle is worked out in floats, the others are drawn four times as large; of a huge ellipse in both.
+        return 16 * covered, 80 * min(covered, 2.0 * BAND)
 
     def code(self) -> str:
         erase = ", erase=True" if self.erase else ""
@@ -101,32 +109,54 @@ def _box_code(points: Sequence[Point]) -> str:
     return f"({', '.join(number(value) for point in points for value in point)})"
 
 
-def _rectangle(points: Sequence[Point], size: tuple[int, int]) -> Coverage:
+def _rectangle(points: Sequence[Point], width: int, rows: range) -> Coverage:
     (x0, y0), (x1, y1) = points
-    across, down = overlap(min(x0, x1), max(x0, x1), size[0]), overlap(min(y0, y1), max(y0, y1), size[1])
+    across = overlap(min(x0, x1), max(x0, x1), width)
+    down = overlap(min(y0, y1) - rows.start, max(y0, y1) - rows.start, len(rows))
     return np.rint(np.outer(down, across) * 255).astype(np.uint8)
 
 
-def _ellipse(points: Sequence[Point], size: tuple[int, int]) -> Coverage:
-    def draw(pen: ImageDraw.ImageDraw, fine: Sequence[Point]) -> None:
-        (x0, y0), (x1, y1) = fine
-        pen.ellipse((min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)), fill=255)
+def _ellipse(points: Sequence[Point], width: int, rows: range) -> Coverage:
+    (x0, y0), (x1, y1) = points
+    if max(abs(x1 - x0), abs(y1 - y0)) > LONGEST_ELLIPSE:
+        return _huge_ellipse(points, width, rows)
 
-    return _supersampled(points, size, draw)
+    def draw(pen: ImageDraw.ImageDraw, fine: Sequence[tuple[int, int]]) -> None:
+        (left, top), (right, bottom) = fine
+        pen.ellipse((min(left, right), min(top, bottom), max(left, right), max(top, bottom)), fill=255)
+
+    return _supersampled(points, width, rows, draw)
 
 
-def _polygon(points: Sequence[Point], size: tuple[int, int]) -> Coverage:
-    return _supersampled(points, size, lambda pen, fine: pen.polygon(list(fine), fill=255))
+def _huge_ellipse(points: Sequence[Point], width: int, rows: range) -> Coverage:
+    """Line after line, finer than pixels: how much of each pixel lies between the two ends."""
+    (x0, y0), (x1, y1) = points
+    lines = rows.start + (np.arange(len(rows) * SUPERSAMPLE) + 0.5) / SUPERSAMPLE
+    inner = 1 - ((lines - (y0 + y1) / 2) / max(abs(y1 - y0) / 2, 1e-9)) ** 2
+    reach = np.where(inner > 0, abs(x1 - x0) / 2 * np.sqrt(np.clip(inner, 0, None)), 0)[:, None]
+    cells, middle = np.arange(width), (x0 + x1) / 2
+    share = np.clip(np.minimum(cells + 1, middle + reach) - np.maximum(cells, middle - reach), 0, 1)
+    return np.rint(share.reshape(len(rows), SUPERSAMPLE, -1).mean(axis=1) * 255).astype(np.uint8)
+
+
+def _polygon(points: Sequence[Point], width: int, rows: range) -> Coverage:
+    return _supersampled(points, width, rows, lambda pen, fine: pen.polygon(list(fine), fill=255))
 
 
 def _supersampled(
     points: Sequence[Point],
-    size: tuple[int, int],
-    draw: Callable[[ImageDraw.ImageDraw, Sequence[Point]], None],
+    width: int,
+    rows: range,
+    draw: Callable[[ImageDraw.ImageDraw, Sequence[tuple[int, int]]], None],
 ) -> Coverage:
-    fine = Image.new("L", (size[0] * SUPERSAMPLE, size[1] * SUPERSAMPLE))
-    # Pillow's coordinates name pixel centres; ours name their corners.
-    draw(ImageDraw.Draw(fine), [(x * SUPERSAMPLE - 0.5, y * SUPERSAMPLE - 0.5) for x, y in points])
+    fine = Image.new("L", (width * SUPERSAMPLE, len(rows) * SUPERSAMPLE))
+    # Pillow's coordinates name pixel centres, ours their corners; and it cuts off fractions, which must not depend on
+    # the band.
+    above = rows.start * SUPERSAMPLE
+    draw(
+        ImageDraw.Draw(fine),
+        [(int(x * SUPERSAMPLE - 0.5), int(y * SUPERSAMPLE - 0.5) - above) for x, y in points],
+    )
     return np.asarray(fine.reduce(SUPERSAMPLE))
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import MaskError
-from ..raster import Coverage, clipped, draw_segment, merge
+from ..raster import TILE, Coverage, clipped, draw_segment, merge
 from .code import number, points
 from .mark import Mark, Pointed, Tool
 from .points import stroke_points, truth
@@ -55,9 +55,10 @@ class Stroke(Mark):
         if left >= right or top >= bottom:
             return
         stroke = np.zeros((bottom - top, right - left), np.uint8)
+        full = np.zeros((-(-stroke.shape[0] // TILE), -(-stroke.shape[1] // TILE)), np.bool_)
         shifted = [(x - left, y - top, r) for x, y, r in self.points]
         for start, end in zip(shifted, shifted[1:] or shifted, strict=False):
-            draw_segment(stroke, start, end)
+            draw_segment(stroke, start, end, full)
         merge(coverage[top:bottom, left:right], stroke, self.erase)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:

@@ -1,0 +1,85 @@
+"""Painting by tiles, by bands and all at once is the same, and takes bounded time and memory."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ttapi_nb.mask import Mask
+from ttapi_nb.mask.marks import Shape, Stroke
+from ttapi_nb.mask.raster import draw_segment, merge
+
+places = st.floats(-900, 1400, width=32)
+dots = st.tuples(places, places, st.floats(0.5, 700, width=32))
+
+
+@given(st.lists(dots, min_size=1, max_size=5))
+@example([(300, 200, 250), (300, 200, 250), (310, 220, 40)])
+@example([(-800, -800, 3), (1300, 1250, 3)])
+@settings(max_examples=60)
+def test_a_stroke_by_tiles_is_the_stroke_pixel_by_pixel(points: list[tuple[float, float, float]]) -> None:
+    """However large its pieces are, each pixel is what it is where all are worked out."""
+    by_tiles, whole = np.zeros((420, 590), np.uint8), np.zeros((420, 590), np.uint8)
+    Stroke(tuple(points)).draw(by_tiles)
+    for start, end in zip(points, points[1:] or points, strict=False):
+        piece = np.zeros_like(whole)
+        draw_segment(piece, start, end)
+        merge(whole, piece, erase=False)
+    # Counted from another corner, the last bit of a float may be another.
+    assert np.abs(by_tiles.astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("outline", ["rectangle", "ellipse", "polygon"])
+def test_a_shape_in_bands_is_the_shape(outline: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawn a few rows at a time, it has the same pixels."""
+    points = ((-30.3, 20.7), (250.2, 131.4), (40.0, 180.9))[: 3 if outline == "polygon" else 2]
+    shape = Shape(outline, points)
+    whole, banded = np.zeros((150, 200), np.uint8), np.zeros((150, 200), np.uint8)
+    shape.draw(whole)
+    monkeypatch.setattr("ttapi_nb.mask.marks.shape.BAND", 200 * 7)
+    shape.draw(banded)
+    assert np.array_equal(whole, banded)
+    assert whole.any()
+
+
+def test_an_ellipse_covers_each_pixel_by_its_share() -> None:
+    """Its edge is as soft as the area that lies within says, to within an eighth."""
+    coverage = Mask((60, 40)).ellipse((3.3, 4.2, 55.8, 36.1)).coverage()
+    fine = (np.arange(60 * 16) + 0.5) / 16, (np.arange(40 * 16) + 0.5) / 16
+    inside = ((fine[0] - 29.55) / 26.25) ** 2 + ((fine[1][:, None] - 20.15) / 15.95) ** 2 <= 1
+    expected = inside.reshape(40, 16, 60, 16).mean(axis=(1, 3)) * 255
+    assert np.abs(coverage - expected).max() <= 255 / 8 + 1
+
+
+LARGE: dict[str, Callable[[Mask], Mask]] = {
+    "all in an ellipse": lambda mask: mask.ellipse((0, 0, 6000, 6000)),
+    "all in a rectangle": lambda mask: mask.rectangle((0, 0, 6000, 6000)),
+    "a polygon": lambda mask: mask.polygon([(0, 0), (6000, 0), (0, 6000), (5999, 5999)]),
+    "an ellipse far beyond": lambda mask: mask.ellipse((-250_000, -250_000, 250_000, 250_000)),
+    "a brush over all": lambda mask: mask.paint([(3000, 3000)], radius=9000),
+    "a stroke that begins outside": lambda mask: mask.paint([(-400_000, -400_000), (6000, 6000)], radius=40),
+    "a slow scribble of a huge brush": lambda mask: mask.paint(
+        [(3000 + 300 * np.sin(at / 9), 3000 + at) for at in range(150)], radius=1500
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_large_marks_take_little_more_than_the_mask(kind: str) -> None:
+    """On 36 megapixels, no mark holds more than a few times the mask's own bytes, or takes long."""
+    mask = LARGE[kind](Mask((6000, 6000)))
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        assert mask.area > 0
+        assert tracemalloc.get_traced_memory()[1] < 4 * 36e6
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - begun < 15
