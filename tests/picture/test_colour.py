@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.picture.making import ADOBE_RGB, DISPLAY_P3, chrm, chunk, gama, grey_profile, iccp, jpeg, png
+from tests.picture.profiles import LAB, mab, mft, profile
 from ttapi_nb import open_image
 from ttapi_nb.picture import edited_picture
 from ttapi_nb.picture.colour import PRIMARIES, icc_of
@@ -94,6 +95,34 @@ def test_files_of_the_field() -> None:
     stored = np.asarray(Image.open(FIELD / "gray_g1.0.jpg"))
     found = np.asarray(open_image(FIELD / "gray_g1.0.jpg").pixels)[:, :, 0]
     assert np.abs(found - curve(stored / 255)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("space", "table"),
+    [
+        (b"RGB ", mft(2)),
+        (b"RGB ", mft(1, points=3)),
+        (b"RGB ", mab()),
+        (b"CMYK", mft(2, 4, 4)),
+        (b"CMYK", mab(4, (3, 4, 3, 2))),
+    ],
+)
+def test_an_answer_in_a_space_whose_profile_knows_no_way_back(space: bytes, table: bytes) -> None:
+    """Scanners' profiles are searched: what is pasted is shown as the answer has it, and what is protected stays."""
+    made_of = profile({b"A2B0": table}, space, LAB)
+    if space == b"RGB ":
+        photo = open_image(png(COLOURS, iccp(made_of)))
+    else:
+        inks = np.random.default_rng(3).integers(0, 256, (20, 20, 4)).astype(np.uint8)
+        photo = open_image(jpeg(inks, "CMYK", icc_profile=made_of))
+    made = photo.pixels.copy()
+    made.paste((130, 120, 90), (3, 3, 12, 12))
+    result = edited_picture(photo, made, "x", (3, 3, 12, 12), np.full((9, 9), 255, np.uint8))
+    assert np.abs(np.asarray(result.pixels).astype(int)[3:12, 3:12] - (130, 120, 90)).max() <= 8
+    assert photo.own is not None
+    assert result.own is not None
+    assert np.array_equal(result.own.numbers()[12:], photo.own.numbers()[12:])
+    assert np.array_equal(np.asarray(result.pixels)[12:], np.asarray(photo.pixels)[12:])
 
 
 @pytest.mark.parametrize("code", [16, 18])

@@ -72,12 +72,13 @@ class Table:
     last: tuple[Curve, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class IccProfile:
     """A profile as browsers take it: by its `table` where it has one, else by `curves` and `matrix`.
 
     `space` and `pcs` are the signatures of its device's numbers and of its colours. `matrix` goes from light in red,
-    green and blue to XYZ. `cicp` are the codes of a tag that comes before all the others.
+    green and blue to XYZ. `cicp` are the codes of a tag that comes before all the others. `has_way_back` is whether
+    there is a table from colours to the device's numbers.
     """
 
     space: bytes
@@ -86,6 +87,7 @@ class IccProfile:
     matrix: Floats | None = None
     table: Table | None = None
     cicp: tuple[int, int, int, int] | None = None
+    has_way_back: bool = False
 
     @property
     def one_curve(self) -> Curve | None:
@@ -153,7 +155,8 @@ def _profile(data: bytes) -> IccProfile | None:
     if table is None and (curves is None or matrix is None):
         return None
     cicp = (codes[8], codes[9], codes[10], codes[11]) if codes else None
-    return IccProfile(space, pcs, curves, matrix, table, cicp)
+    has_way_back = b"B2A0" in tags or b"B2A1" in tags
+    return IccProfile(space, pcs, curves, matrix, table, cicp, has_way_back)
 
 
 def _light(

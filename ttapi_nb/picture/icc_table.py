@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .icc import D50, Curve, Floats, Grid, IccProfile, Table
 
-__all__ = ["by_curves", "by_table"]
+__all__ = ["between", "by_curves", "by_table"]
 
 # Pixels that are converted at a time.
 STRIP = 1 << 16
@@ -73,7 +73,7 @@ def _without_black(table: Table, first: list[Floats]) -> Table:
 def _through(part: NDArray[np.uint8], table: Table, first: list[Floats]) -> Floats:
     """A profile's colours of some pixels: Lab or XYZ, as the table has them."""
     if table.grid is not None:
-        colours = _between(part, table.grid, first)
+        colours = between(part, table.grid, first)
     else:
         colours = np.stack([first[channel][part[:, channel]] for channel in range(3)])
     for channel, curve in enumerate(table.middle):
@@ -85,7 +85,7 @@ def _through(part: NDArray[np.uint8], table: Table, first: list[Floats]) -> Floa
     return colours
 
 
-def _between(part: NDArray[np.uint8], grid: Grid, first: list[Floats]) -> Floats:
+def between(part: NDArray[np.uint8], grid: Grid, first: list[Floats]) -> Floats:
     """The mean of the grid's points around each pixel, weighted channel by channel: all 8 or 16 of them."""
     index = np.zeros((1, len(part)), np.int32)
     shares = []
