@@ -80,4 +80,5 @@ def _shown(device: Floats, profile: IccProfile) -> Floats:
     numbers = np.rint(device * 255).astype(np.uint8)
     if profile.table is not None and profile.table.channels == 4:
         numbers = np.pad(numbers, ((0, 0), (0, 1)))
-    return by_table(numbers[np.newaxis], profile)[0].astype(np.float32)
+    found: Floats = by_table(numbers[np.newaxis], profile)[0].astype(np.float32)
+    return found

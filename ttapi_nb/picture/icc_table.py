@@ -110,12 +110,21 @@ def _finished(colours: Floats, profile: IccProfile) -> NDArray[np.uint8]:
     """Lab or XYZ as sRGB."""
     if profile.pcs == b"Lab ":
         colours = _from_lab(colours)
-    if profile.matrix is not None and profile.curves is not None:
+    back = _inverted(profile.matrix)
+    if profile.matrix is not None and back is not None and profile.curves is not None:
         # Browsers keep it in the space that the profile's matrix tells, and only in whole levels.
         curve = profile.one_curve or SRGB_CURVE
-        levels = _encoded(np.linalg.inv(profile.matrix.astype(np.float64)) @ colours, curve)
+        levels = _encoded(back @ colours, curve if curve.parameters[0] > 0 else SRGB_CURVE)
         colours = profile.matrix @ _decoded(curve)[levels]
     return _from_xyz(colours)
+
+
+def _inverted(matrix: Floats | None) -> NDArray[np.float64] | None:
+    try:
+        found = None if matrix is None else np.linalg.inv(matrix.astype(np.float64))
+    except np.linalg.LinAlgError:
+        return None
+    return found if found is not None and np.isfinite(found).all() else None
 
 
 def by_curves(
