@@ -16,7 +16,7 @@ from .icc_table import between, by_table
 __all__ = ["searched"]
 
 # Steps of each channel, of the device and of sRGB, and targets that are looked for at a time.
-DEVICE, TARGETS, AT_ONCE = 33, 17, 256
+DEVICE, TARGETS, AT_ONCE = 21, 17, 512
 STRIP = 1 << 16
 # How far a step of the search may go along a channel that hardly matters.
 DAMPING = 2.0
