@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .icc import D50, Curve, Floats, Grid, IccProfile, Table
+from .icc import D50, Curve, Floats, Grid, IccProfile, Table, quick_power
 
 __all__ = ["between", "by_curves", "by_table"]
 
@@ -194,27 +194,6 @@ def _encoded(light: NDArray[Any], curve: Curve) -> NDArray[np.uint8]:
 
 def _power(base: float, exponent: float) -> float:
     return float(quick_power(np.array([base], np.float32), exponent)[0])
-
-
-def quick_power(base: Floats, exponent: float) -> Floats:
-    """Powers of what is not negative as browsers compute them: Mineiro's quick ones, right to four digits.
-
-    Which way a number is rounded that lies between two levels depends on it, and matrices make that several levels.
-    """
-    bits = base.astype(np.float32).view(np.int32)
-    part = ((bits & 0x007FFFFF) | 0x3F000000).view(np.float32)
-    logarithm = bits.astype(np.float32) * np.float32(2**-23) - np.float32(124.22551499)
-    logarithm = (
-        logarithm
-        - np.float32(1.498030302) * part
-        - np.float32(1.72587999) / (np.float32(0.3520887068) + part)
-    )
-    x = logarithm * np.float32(exponent)
-    rest = x - np.floor(x)
-    whole = x + np.float32(121.2740575) - np.float32(1.49012907) * rest
-    whole = whole + np.float32(27.7280233) / (np.float32(4.84252568) - rest)
-    found = (np.maximum(whole, 0) * np.float32(2**23)).astype(np.int32).view(np.float32)
-    return np.asarray(np.where((base == 0) | (base == 1), base, found), np.float32)
 
 
 @lru_cache(maxsize=1)
