@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.picture.making import ADOBE_RGB, DISPLAY_P3, chrm, chunk, gama, grey_profile, iccp, jpeg, png
+from tests.picture.profiles import LAB, bent, curv, light, mab, mft, para, profile
 from ttapi_nb import open_image
 from ttapi_nb.picture import edited_picture
 from ttapi_nb.picture.colour import PRIMARIES, icc_of
@@ -96,6 +97,34 @@ def test_files_of_the_field() -> None:
     assert np.abs(found - curve(stored / 255)).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("space", "table"),
+    [
+        (b"RGB ", mft(2)),
+        (b"RGB ", mft(1, points=3)),
+        (b"RGB ", mab()),
+        (b"CMYK", mft(2, 4, 4)),
+        (b"CMYK", mab(4, (3, 4, 3, 2))),
+    ],
+)
+def test_an_answer_in_a_space_whose_profile_knows_no_way_back(space: bytes, table: bytes) -> None:
+    """Scanners' profiles are searched: what is pasted is shown as the answer has it, and what is protected stays."""
+    made_of = profile({b"A2B0": table}, space, LAB)
+    if space == b"RGB ":
+        photo = open_image(png(COLOURS, iccp(made_of)))
+    else:
+        inks = np.random.default_rng(3).integers(0, 256, (20, 20, 4)).astype(np.uint8)
+        photo = open_image(jpeg(inks, "CMYK", icc_profile=made_of))
+    made = photo.pixels.copy()
+    made.paste((130, 120, 90), (3, 3, 12, 12))
+    result = edited_picture(photo, made, "x", (3, 3, 12, 12), np.full((9, 9), 255, np.uint8))
+    assert np.abs(np.asarray(result.pixels).astype(int)[3:12, 3:12] - (130, 120, 90)).max() <= 8
+    assert photo.own is not None
+    assert result.own is not None
+    assert np.array_equal(result.own.numbers()[12:], photo.own.numbers()[12:])
+    assert np.array_equal(np.asarray(result.pixels)[12:], np.asarray(photo.pixels)[12:])
+
+
 @pytest.mark.parametrize("code", [16, 18])
 @pytest.mark.parametrize("brightest", [1000, 4000, 150])
 def test_hdr_there_and_back(code: int, brightest: int) -> None:
@@ -113,8 +142,8 @@ def test_hdr_there_and_back(code: int, brightest: int) -> None:
 def test_hdr_is_told_and_kept(tmp_path: Path, code: int) -> None:
     """Its numbers, depth, codes and brightest light are in the PNG that is saved of it; a JPEG is sRGB, in words."""
     deep = np.random.default_rng(1).integers(0, 65_536, (20, 20, 3)).astype(np.uint16)
-    light = chunk(b"cLLI", (20_000_000).to_bytes(4) + bytes(4))
-    photo = open_image(png(deep, chunk(b"cICP", bytes([9, code, 0, 1])), light))
+    brightest = chunk(b"cLLI", (20_000_000).to_bytes(4) + bytes(4))
+    photo = open_image(png(deep, chunk(b"cICP", bytes([9, code, 0, 1])), brightest))
     assert "HDR" in photo.changes[0]
     made = photo.pixels.copy()
     made.paste("teal", (3, 3, 8, 8))
@@ -135,12 +164,33 @@ def test_hdr_is_told_and_kept(tmp_path: Path, code: int) -> None:
 
 def test_broken_profiles() -> None:
     """A profile that is cut off or empty of tables is left out, and that is told."""
-    for profile in (DISPLAY_P3[:200], DISPLAY_P3[:128] + b"\xff" * 4, DISPLAY_P3[:132].ljust(400, b"\0")):
-        opened = open_image(png(COLOURS, iccp(profile)))
+    for broken in (DISPLAY_P3[:200], DISPLAY_P3[:128] + b"\xff" * 4, DISPLAY_P3[:132].ljust(400, b"\0")):
+        opened = open_image(png(COLOURS, iccp(broken)))
         assert np.array_equal(np.asarray(opened.pixels), COLOURS)
         assert "profile" in " ".join(opened.changes)
     assert icc_of(None, None, 1e-9) is None
     assert icc_of(None, None, 0.5, (0.0,) * 8) is None
+
+
+def test_hostile_profiles() -> None:
+    """Whatever stands in a profile, the picture opens, and what is pasted in it can be saved."""
+    chance = np.random.default_rng(6)
+    whole = [
+        profile({b"A2B0": mft(1, points=2)} | light(para(4, 2.4, 0.92, 0.05, 0.08, 0.04, 0.01, 0)), pcs=LAB),
+        profile({b"A2B0": mab(points=(2, 2, 3))}, pcs=LAB),
+        profile(light(curv(bent(1.7, 9)), para(1, 2.2, 0.9, 0.1))),
+    ]
+    for number in range(60):
+        broken = bytearray(whole[number % 3])
+        for _ in range(chance.integers(1, 6)):
+            broken[chance.integers(64, len(broken))] = chance.choice([0, 1, 127, 128, 255])
+        photo = open_image(png(COLOURS[:4, :4], iccp(bytes(broken))))
+        if number % 30:
+            continue
+        made = photo.pixels.copy()
+        made.paste("teal", (0, 0, 2, 2))
+        result = edited_picture(photo, made, "x", (0, 0, 2, 2), np.full((2, 2), 255, np.uint8))
+        assert open_image(result.saved_file("PNG").data).size == (4, 4)
 
 
 def test_a_pil_image_with_a_profile() -> None:

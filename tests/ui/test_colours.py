@@ -145,6 +145,7 @@ GREY_PROFILES = {
     "table": profile({b"kTRC": curv(bent(1.7))}, b"GRAY"),
     "odd table": profile({b"kTRC": curv([0, 0.1, 0.15, 0.6, 1])}, b"GRAY"),
     "to Lab, which is not taken": profile({b"kTRC": curv(bent(1.7))}, b"GRAY", LAB),
+    "a table": profile({b"A2B0": mft(2, 1)}, b"GRAY", LAB),
     "for colours": profile({b"A2B0": mft(2)}, pcs=LAB),
 }
 INK_PROFILES = {

@@ -22,7 +22,7 @@ DRAWN = """async (source) => {
 
 
 def test_a_browser_shows_them_as_we_do(page: Page) -> None:
-    """Each kind of file opens in Chromium, upright, and looks as it does here but for the rounding of colours."""
+    """Each kind of file opens in Chromium, upright, and no number there is more than two levels from ours."""
     for kind, data in FILES.items():
         photo = open_image(data)
         width, height = photo.size
@@ -34,5 +34,4 @@ def test_a_browser_shows_them_as_we_do(page: Page) -> None:
         assert (wide, high) == ours.size, kind
         shown = np.array(values, np.int16).reshape(high, wide, 4)[..., :3]
         off = np.abs(shown - np.asarray(ours, np.int16))
-        # CMYK without a profile, and how finely chroma is interpolated, is each browser's own.
-        assert kind in {"CMYK", "YCCK"} or off.mean() < 2, (kind, off.mean())
+        assert off.max() <= 2, (kind, off.max())

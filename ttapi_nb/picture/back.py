@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .colour import icc_of, is_srgb
+from .colour import icc_of, is_srgb, read_profile
+from .icc_back import searched
 from .own import OwnFile
 
 __all__ = ["is_plain", "to_own"]
@@ -47,6 +48,12 @@ def _profile(own: OwnFile) -> bytes | None:
 
 
 def _converted(colours: Image.Image, profile: bytes, mode: str) -> Image.Image:
+    read = read_profile(profile)
+    if read is not None and read.table is not None and not read.has_way_back:
+        if (read.table.channels == 4) == (mode == "CMYK") and read.table.channels >= 3:
+            numbers = searched(np.asarray(colours), read)
+            return Image.frombytes("CMYK" if mode == "CMYK" else "RGB", colours.size, numbers.tobytes())
+        return colours
     # Here, not above: few pictures bring a profile.
     from PIL import ImageCms
 

@@ -236,7 +236,11 @@ def _by_grey(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bo
     greys = Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
     found = None
     if profile is not None:
-        found = _converted(greys.convert("RGB"), profile)
+        read = read_profile(profile)
+        if read is not None and read.table is not None and read.table.channels == 1:
+            found = Image.fromarray(by_table(np.asarray(greys)[..., np.newaxis], read))
+        else:
+            found = _converted(greys.convert("RGB"), profile)
     table = np.asarray(found or greys.convert("RGB"))[0]
     grey = image.getchannel("L")
     colours = Image.merge("RGB", [grey.point(table[:, channel].tolist()) for channel in range(3)])

@@ -30,6 +30,8 @@ READERS: dict[str, Callable[[io.BytesIO], Image.Image]] = readers | {
 MOST_JUNK = 64
 # Of a JPEG's rows, as many may be missing at its end: two rows of its largest blocks.
 MISSING_ROWS, MISSING_SHARE = 16, 0.02
+# Rows that are compared at a time.
+STRIP = 256
 # As far as two pixels side by side may be apart and still be made up: their chroma comes from around them too.
 EVEN = 8
 FLIP = Image.Transpose
@@ -115,13 +117,22 @@ def _told_of_missing(parts: Parts, image: Image.Image) -> Parts:
     # What the decoder makes up for missing data depends on what follows, and what it has read does not.
     noise = np.random.default_rng(1).integers(0, 255, 8192, np.uint8).tobytes()
     other = _decoded(replace(parts, clean=parts.clean.removesuffix(END) + noise + END))
-    differing = ImageChops.difference(image, other).getbbox()
-    missing = image.height - differing[1] if differing else 0
+    missing = image.height - _first_difference(image, other)
     much = missing > max(MISSING_ROWS, MISSING_SHARE * image.height) or missing >= image.height
     if much and no_end:
         raise ImageError(DAMAGED)
     words = f"Its last {missing} rows are damaged or missing."
     return replace(parts, changes=(*parts.changes, *[words] * bool(missing)))
+
+
+def _first_difference(image: Image.Image, other: Image.Image) -> int:
+    """The first row in which two pictures differ, or their height. Strip by strip: a large one has no room for more."""
+    for top in range(0, image.height, STRIP):
+        box = (0, top, image.width, min(top + STRIP, image.height))
+        differing = ImageChops.difference(image.crop(box), other.crop(box)).getbbox()
+        if differing:
+            return top + differing[1]
+    return image.height
 
 
 def _may_be_cut(image: Image.Image) -> bool:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .icc import D50, Curve, Floats, Grid, IccProfile, Table
+from .icc import D50, Curve, Floats, Grid, IccProfile, Table, quick_power
 
-__all__ = ["by_curves", "by_table"]
+__all__ = ["between", "by_curves", "by_table"]
 
 # Pixels that are converted at a time.
 STRIP = 1 << 16
@@ -73,7 +73,7 @@ def _without_black(table: Table, first: list[Floats]) -> Table:
 def _through(part: NDArray[np.uint8], table: Table, first: list[Floats]) -> Floats:
     """A profile's colours of some pixels: Lab or XYZ, as the table has them."""
     if table.grid is not None:
-        colours = _between(part, table.grid, first)
+        colours = between(part, table.grid, first)
     else:
         colours = np.stack([first[channel][part[:, channel]] for channel in range(3)])
     for channel, curve in enumerate(table.middle):
@@ -85,7 +85,7 @@ def _through(part: NDArray[np.uint8], table: Table, first: list[Floats]) -> Floa
     return colours
 
 
-def _between(part: NDArray[np.uint8], grid: Grid, first: list[Floats]) -> Floats:
+def between(part: NDArray[np.uint8], grid: Grid, first: list[Floats]) -> Floats:
     """The mean of the grid's points around each pixel, weighted channel by channel: all 8 or 16 of them."""
     index = np.zeros((1, len(part)), np.int32)
     shares = []
@@ -110,12 +110,21 @@ def _finished(colours: Floats, profile: IccProfile) -> NDArray[np.uint8]:
     """Lab or XYZ as sRGB."""
     if profile.pcs == b"Lab ":
         colours = _from_lab(colours)
-    if profile.matrix is not None and profile.curves is not None:
+    back = _inverted(profile.matrix)
+    if profile.matrix is not None and back is not None and profile.curves is not None:
         # Browsers keep it in the space that the profile's matrix tells, and only in whole levels.
         curve = profile.one_curve or SRGB_CURVE
-        levels = _encoded(np.linalg.inv(profile.matrix.astype(np.float64)) @ colours, curve)
+        levels = _encoded(back @ colours, curve if curve.parameters[0] > 0 else SRGB_CURVE)
         colours = profile.matrix @ _decoded(curve)[levels]
     return _from_xyz(colours)
+
+
+def _inverted(matrix: Floats | None) -> NDArray[np.float64] | None:
+    try:
+        found = None if matrix is None else np.linalg.inv(matrix.astype(np.float64))
+    except np.linalg.LinAlgError:
+        return None
+    return found if found is not None and np.isfinite(found).all() else None
 
 
 def by_curves(
@@ -185,27 +194,6 @@ def _encoded(light: NDArray[Any], curve: Curve) -> NDArray[np.uint8]:
 
 def _power(base: float, exponent: float) -> float:
     return float(quick_power(np.array([base], np.float32), exponent)[0])
-
-
-def quick_power(base: Floats, exponent: float) -> Floats:
-    """Powers of what is not negative as browsers compute them: Mineiro's quick ones, right to four digits.
-
-    Which way a number is rounded that lies between two levels depends on it, and matrices make that several levels.
-    """
-    bits = base.astype(np.float32).view(np.int32)
-    part = ((bits & 0x007FFFFF) | 0x3F000000).view(np.float32)
-    logarithm = bits.astype(np.float32) * np.float32(2**-23) - np.float32(124.22551499)
-    logarithm = (
-        logarithm
-        - np.float32(1.498030302) * part
-        - np.float32(1.72587999) / (np.float32(0.3520887068) + part)
-    )
-    x = logarithm * np.float32(exponent)
-    rest = x - np.floor(x)
-    whole = x + np.float32(121.2740575) - np.float32(1.49012907) * rest
-    whole = whole + np.float32(27.7280233) / (np.float32(4.84252568) - rest)
-    found = (np.maximum(whole, 0) * np.float32(2**23)).astype(np.int32).view(np.float32)
-    return np.asarray(np.where((base == 0) | (base == 1), base, found), np.float32)
 
 
 @lru_cache(maxsize=1)

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ImageError
-from .parts import PROFILE_CAP, Parts, density_in, orientation_in, sound_density, sound_profile
+from .parts import (
+    PROFILE_CAP,
+    Parts,
+    density_in,
+    is_for_pictures,
+    orientation_in,
+    sound_density,
+    sound_profile,
+)
 from .png import DAMAGED
 
 __all__ = ["END", "NO_END", "START", "read_jpeg"]
@@ -67,7 +75,7 @@ def read_jpeg(data: bytes) -> Parts:
         changes.append("Parts of its pixels are damaged or missing.")
     profile = _profile(found)
     if profile is None and found.promised:
-        changes.append("Its colour profile is damaged, and was not used.")
+        changes.append("Its colour profile is damaged or for other colours, and was not used.")
     if found.gain_map:
         changes.append("Its HDR gain map was left out.")
     elif found.several:
@@ -159,7 +167,9 @@ def _application(marker: int, body: bytes, found: _Found) -> None:
 def _profile(found: _Found) -> bytes | None:
     parts = [found.profile.get(number) for number in range(1, found.promised + 1)]
     whole = b"".join(part for part in parts if part is not None)
-    sound = None not in parts and len(whole) <= PROFILE_CAP and sound_profile(whole)
+    sound = (
+        None not in parts and len(whole) <= PROFILE_CAP and sound_profile(whole) and is_for_pictures(whole)
+    )
     return whole if sound else None
 
 

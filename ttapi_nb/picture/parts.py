@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Numbers", "Parts", "density_in", "inflated", "orientation_in", "sound_density", "sound_profile"]
+__all__ = [
+    "Numbers",
+    "Parts",
+    "density_in",
+    "inflated",
+    "is_for_pictures",
+    "orientation_in",
+    "sound_density",
+    "sound_profile",
+]
 
 Numbers = NDArray[Any]
 
@@ -70,6 +79,11 @@ def inflated(data: bytes, most: int) -> bytes | None:
 def sound_profile(profile: bytes) -> bool:
     """Whether these bytes are an ICC profile as far as its header tells."""
     return 132 <= len(profile) <= PROFILE_CAP and profile[36:40] == b"acsp"
+
+
+def is_for_pictures(profile: bytes) -> bool:
+    """Whether a profile is for colours that a JPEG or a WEBP can have: browsers look no further there."""
+    return profile[16:20] in (b"RGB ", b"GRAY", b"CMYK")
 
 
 def _tags(exif: bytes) -> Mapping[int, Any]:

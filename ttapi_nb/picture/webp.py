@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import ImageError
-from .parts import Parts, density_in, orientation_in, sound_profile
+from .parts import Parts, density_in, is_for_pictures, orientation_in, sound_profile
 from .png import DAMAGED
 
 __all__ = ["read_webp"]
@@ -29,9 +29,9 @@ def read_webp(data: bytes) -> Parts:
         changes.append("The end of the file is missing.")
     # Browsers look for it only where the head promises it.
     profile = chunks.get(b"ICCP") if chunks.get(b"VP8X", b"\0")[0] & 0x20 else None
-    if profile is not None and not sound_profile(profile):
+    if profile is not None and not (sound_profile(profile) and is_for_pictures(profile)):
         profile = None
-        changes.append("Its colour profile is damaged, and was not used.")
+        changes.append("Its colour profile is damaged or for other colours, and was not used.")
     if b"ANMF" in chunks:
         changes.append("It is an animation, of which the first picture is used.")
     exif, packet = chunks.get(b"EXIF", b""), chunks.get(b"XMP ", b"")
