@@ -104,7 +104,7 @@ def test_ones_and_zeros_are_true_and_false(kind: Any) -> None:
     """Where the greatest value is 1, that is the edit, whatever holds the numbers."""
     given = TRUE.astype(int).tolist() if kind is list else TRUE.astype(kind)
     assert np.array_equal(tt.Mask.from_array(given).to_array(), TRUE)
-    asked = edited(PHOTO, given).asked.mask
+    asked = edited(PHOTO, given).asked.request.mask
     assert isinstance(asked, tt.Mask)
     assert np.array_equal(asked.to_array(), TRUE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import functools
 import json
 import os
 import struct
@@ -682,12 +683,29 @@ def test_steps_are_values() -> None:
         step.options["n"] = 3  # type: ignore[index]
 
 
-HEAVY = {
+LARGE = {
     "an ellipse": lambda mask: mask.ellipse((0, 0, 10_000, 10_000)),
     "a polygon": lambda mask: mask.polygon([(0, 0), (10_000, 0), (0, 10_000), (9_999, 9_999)]),
     "a rectangle": lambda mask: mask.rectangle((0, 0, 10_000, 10_000)),
     "a brush": lambda mask: mask.paint([(5000, 5000)], radius=9000),
-    "a long stroke": lambda mask: mask.paint([(0, 0), (10_000, 10_000)], radius=1),
+    "a stroke from outside": lambda mask: mask.paint([(-9000, -9000), (10_000, 10_000)], radius=1),
+}
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_marks_over_all_of_a_large_photo_are_brought_back(kind: str) -> None:
+    """What somebody may well paint on 100 megapixels can be drawn again, and is."""
+    step = replace(
+        _drawn(LARGE[kind](Mask((10_000, 10_000)))), sources=(Origin("a.png", (10_000, 10_000), "ab" * 32),)
+    )
+    assert step.mask is not None
+
+
+HEAVY = {
+    "many brushes": lambda mask: mask.paint([(at, 5000) for at in range(0, 10_000, 2)], radius=4000),
+    "many ellipses": lambda mask: functools.reduce(
+        lambda one, _: one.ellipse((0, 0, 10_000, 10_000)), range(9), mask
+    ),
     "growing": lambda mask: mask.rectangle((1, 1, 9, 9)).grow(30),
     "growing far": lambda mask: mask.rectangle((1, 1, 9, 9)).shrink(9000),
 }
@@ -695,11 +713,11 @@ HEAVY = {
 
 @pytest.mark.parametrize("kind", HEAVY)
 def test_masks_that_would_fill_the_memory(kind: str) -> None:
-    """A drawing of a few hundred bytes that would hold gigabytes while it is drawn is not brought back."""
+    """A small drawing that would take minutes or gigabytes to draw again is not brought back."""
     step = replace(
         _drawn(HEAVY[kind](Mask((10_000, 10_000)))), sources=(Origin("a.png", (10_000, 10_000), "ab" * 32),)
     )
-    assert len(step.drawing) < 1000
+    assert len(step.drawing) < 200_000
     assert step.mask is None
 
 

@@ -136,7 +136,8 @@ def _huge_ellipse(points: Sequence[Point], width: int, rows: range) -> Coverage:
     reach = np.where(inner > 0, abs(x1 - x0) / 2 * np.sqrt(np.clip(inner, 0, None)), 0)[:, None]
     cells, middle = np.arange(width), (x0 + x1) / 2
     share = np.clip(np.minimum(cells + 1, middle + reach) - np.maximum(cells, middle - reach), 0, 1)
-    return np.rint(share.reshape(len(rows), SUPERSAMPLE, -1).mean(axis=1) * 255).astype(np.uint8)
+    drawn: Coverage = np.rint(share.reshape(len(rows), SUPERSAMPLE, -1).mean(axis=1) * 255).astype(np.uint8)
+    return drawn
 
 
 def _polygon(points: Sequence[Point], width: int, rows: range) -> Coverage:

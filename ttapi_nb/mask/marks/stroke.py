@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import MaskError
-from ..raster import TILE, Coverage, clipped, draw_segment, merge
+from ..raster import DENSE, TILE, Coverage, clipped, draw_segment, merge
 from .code import number, points
 from .mark import Mark, Pointed, Tool
 from .points import stroke_points, truth
@@ -62,12 +62,17 @@ class Stroke(Mark):
         merge(coverage[top:bottom, left:right], stroke, self.erase)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
-        areas = [
+        pieces = [
             area((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1, size)
             for one, two in zip(self.points, self.points[1:] or self.points, strict=False)
         ]
+        around = 4 * TILE * (size[0] + size[1])
         # Distances are floats, and there are several of them: a pixel of a stroke costs ten times as much as others.
-        return 10 * sum(areas), 20 * max(areas)
+        # Of a large piece only the tiles are looked at, and the pixels around its edge.
+        looked_at = (piece if piece <= DENSE else min(piece, piece / TILE**2 + around) for piece in pieces)
+        reach = max(radius for _, _, radius in self.points) + 1
+        box = area([x for x, _, _ in self.points], [y for _, y, _ in self.points], reach, size)
+        return 10 * sum(looked_at), 2 * box + 20 * min(box, 2.0 * DENSE)
 
     def code(self) -> str:
         method = "erase" if self.erase else "paint"
