@@ -15,8 +15,8 @@ from PIL import Image
 from ..metadata import KEY, jpeg_segments, options_for, packet_with
 from .back import is_plain
 from .colour import icc_of, whole_palette
-from .hdr import Hdr
 from .decode import read_parts
+from .hdr import Hdr
 from .jpeg_blocks import can_edit, edited, without_notes
 from .jpeg_file import APP1, APP2, APP13, segment
 from .notes import Notes, exif_of, kept_notes, photoshop, turned, with_density
