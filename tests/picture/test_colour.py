@@ -157,9 +157,10 @@ def test_hdr_is_told_and_kept(tmp_path: Path, code: int) -> None:
     outside[3:8, 3:8] = False
     assert np.array_equal(again.own.numbers()[outside], deep[outside])
     assert (again.own.cicp, again.own.light) == ((9, code, 0, 1), 2000.0)
-    file = result.saved_file("JPEG")
-    assert "HDR" in " ".join(file.changes)
-    assert open_image(file.data).changes == ()
+    for beside in (photo, open_image(png(deep, chunk(b"cICP", bytes([9, code, 0, 1])), iccp(DISPLAY_P3)))):
+        file = beside.saved_file("JPEG")
+        assert "HDR" in " ".join(file.changes)
+        assert open_image(file.data).changes == ()
 
 
 def test_broken_profiles() -> None:

@@ -117,6 +117,9 @@ def sources() -> dict[str, bytes]:
         + chunk(b"gAMA", struct.pack(">I", 100_000))
         + file(rgb)[33:],
         "cicp": file(rgb)[:33] + chunk(b"cICP", bytes([12, 13, 0, 1])) + file(rgb)[33:],
+        "pq16": deep_png(colours(depth=16), 2, chunk(b"cICP", bytes([9, 16, 0, 1]))),
+        "hlg grey": file(grey)[:33] + chunk(b"cICP", bytes([9, 18, 0, 1])) + file(grey)[33:],
+        "hlg palette": with_palette(8)[:33] + chunk(b"cICP", bytes([9, 18, 0, 1])) + with_palette(8)[33:],
         "jpeg": file(rgb, "JPEG", quality=90),
         "p3 jpeg": file(rgb, "JPEG", quality=90, icc_profile=wide),
         "adobe rgb jpeg": file(rgb, "JPEG", quality=90, icc_profile=adobe_profile()),

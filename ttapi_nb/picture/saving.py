@@ -16,6 +16,7 @@ from ..metadata import KEY, jpeg_segments, options_for, packet_with
 from .back import is_plain
 from .colour import icc_of, whole_palette
 from .decode import read_parts
+from .hdr import Hdr
 from .jpeg_blocks import can_edit, edited, without_notes
 from .jpeg_file import APP1, APP2, APP13, segment
 from .notes import Notes, exif_of, kept_notes, photoshop, turned, with_density
@@ -184,7 +185,7 @@ def _fitting(pixels: Image.Image, own: OwnFile | None, format: str) -> _Kept:
     if kept.depth == 16 and format != "TIFF":
         kept.numbers, kept.depth = ((kept.numbers.astype(np.uint32) + 128) // 257).astype(np.uint8), 8
         kept.changes.append(f"{format} holds 8 bits a channel, so the photo's 16 were rounded.")
-    if own is not None and own.hdr is not None and kept.cicp and icc_of(kept.profile, kept.cicp) is None:
+    if kept.cicp and Hdr.of(kept.cicp, None, None) is not None:
         return _in_srgb(
             kept, pixels, f"{format} can't tell HDR's light as a PNG does, so it is saved in sRGB."
         )
