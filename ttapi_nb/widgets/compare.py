@@ -8,9 +8,11 @@ import traitlets
 
 from ..picture import ImageFile
 from .browser import Part, field_of, module, static
-from .viewer import MODES
 
-__all__ = ["Compare", "Download"]
+__all__ = ["MODES", "Compare", "Download"]
+
+MODES = ("slider", "side", "blink", "heat")
+"""How a result can be compared: a slider over both pictures, side by side, blinking, or as a map of what leaked."""
 
 
 class Compare(Part):

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import re
+import html
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import ipywidgets
 import traitlets
+from IPython.display import display
 from PIL import Image
 
-from ..errors import ResultError
-from ..picture import ImageFile, SourceImage, preview
-from .closing import Closing
-from .text import StatusLine, Words
-
-if TYPE_CHECKING:
-    from ..run import Result, Run
+from ...errors import ResultError
+from ...picture import SourceImage
+from ...run import Result, Run
+from ...text import one_line
+from ..closing import Closing
+from ..compare import MODES, Compare, Download
+from ..text import StatusLine, Words
+from .pictures import as_file, figure, picture_of, thumbnail
+from .words import HEAT_LEGEND, by_size, figures_of, leaked, no_heat, said_of
 
 __all__ = ["MODES", "ResultViewer"]
-
-MODES = ("slider", "side", "blink", "heat")
-"""How a result can be compared: a slider over both pictures, side by side, blinking, or as a map of what leaked."""
-
-SHOWN_EDGE = 1600
-"""The longest side of a picture that goes to the browser, in pixels; the full one stays here."""
-
-THUMBNAIL_EDGE = 256
-THUMBNAIL_BYTES = 14_000
-"""What a thumbnail may weigh. Ten of them and the photo's, saved twice as base64, stay under 0.5 MB of a notebook."""
-
-NO_MASK = "Nothing was protected, so there is no map."
-HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
 
 
 class ResultViewer(Closing, ipywidgets.VBox):
@@ -75,8 +64,6 @@ class ResultViewer(Closing, ipywidgets.VBox):
 
     def _build(self) -> None:
         # Only when there is something to show: an editor appears sooner without it.
-        from .compare import Compare, Download
-
         self._panes = Compare()
         self._panes.on_want(self._give)
         self._caption, self._leak, self._notice = Words(), Words(), Words()
@@ -207,9 +194,9 @@ class ResultViewer(Closing, ipywidgets.VBox):
             try:
                 if self.raw:
                     name = f"{result.picture.name}-raw"
-                    written.append(SourceImage(result.raw, "PNG", name).save(_free(where, name)))
+                    written.append(SourceImage(result.raw, "PNG", name).save(free_name(where, name)))
                 else:
-                    written.append(result.save(_free(where, result.picture.name)))
+                    written.append(result.save(free_name(where, result.picture.name)))
             except ResultError as error:
                 before = f"{len(written)} of {len(results)} were saved. " if written else ""
                 self._status.say(f"{before}{error}", "alert")
@@ -229,8 +216,6 @@ class ResultViewer(Closing, ipywidgets.VBox):
         The second is plain HTML that a notebook keeps without a kernel and without widget state, and it follows what
         is shown here, also after the cell has ended. A widget around the viewer calls this in `_ipython_display_`.
         """
-        from IPython.display import display
-
         shown = self if widget is None else widget
         # A closed widget has no view any more.
         view = shown._repr_mimebundle_() if shown._repr_mimebundle_ else {"text/plain": repr(shown)}
@@ -243,27 +228,23 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self.show_in_cell()
 
     def _keep(self, update: bool = False) -> None:
-        from IPython.display import display
-
         bundle = {"text/plain": f"Thumbnails of {self!r}", "text/html": self._kept_html()}
         display(bundle, raw=True, display_id=self._kept_id, update=update)  # type: ignore[no-untyped-call] # as above
 
     def _kept_html(self) -> str:
         if self.run is None or not self.run.results:
             return '<div class="ttapi-kept"></div>'
-        import html
-
         source = self.run.source.pixels
-        figures = [_figure(self._thumbnails[0], "Before the edit", f"Before: {_by(source)}")]
+        figures = [figure(self._thumbnails[0], "Before the edit", f"Before: {by_size(source)}")]
         for at, result in enumerate(self.run.results):
             star = "★ " if at in self.starred else ""
             note = f"Note: {self.notes[at]}" if at in self.notes else ""
-            caption = " ".join(filter(None, (_figures(self.run, at, result.image), _leaked(result), note)))
-            figures.append(_figure(self._thumbnails[at + 1], self._alt(at), star + caption))
-        said = dict.fromkeys(words for result in self.run.results for words in _said(result))
+            caption = " ".join(filter(None, (figures_of(self.run, at, result.image), leaked(result), note)))
+            figures.append(figure(self._thumbnails[at + 1], self._alt(at), star + caption))
+        said = dict.fromkeys(words for result in self.run.results for words in said_of(result))
         paragraphs = "".join(f"<p>{html.escape(words)}</p>" for words in said)
         return (
-            f'<div class="ttapi-kept"><p>Prompt: {html.escape(_shortened(self.run.request.prompt, 600))}</p>'
+            f'<div class="ttapi-kept"><p>Prompt: {html.escape(one_line(self.run.request.prompt, 600))}</p>'
             f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>{paragraphs}</div>'
         )
 
@@ -275,9 +256,6 @@ class ResultViewer(Closing, ipywidgets.VBox):
         run = proposal.value
         if run is None:
             return None
-        # Here, not above: before there is a run, nobody needs what runs one.
-        from ..run import Run
-
         if not isinstance(run, Run):
             raise traitlets.TraitError("run takes a Run, which ttapi_nb.edit() and ImageEditor.run() return.")
         return run
@@ -285,8 +263,8 @@ class ResultViewer(Closing, ipywidgets.VBox):
     @traitlets.validate("mode")
     def _can_compare(self, proposal: Any) -> str:
         mode: str = proposal.value
-        if mode == "heat" and self.result is not None and _no_heat(self.result):
-            raise traitlets.TraitError(_no_heat(self.result))
+        if mode == "heat" and self.result is not None and no_heat(self.result):
+            raise traitlets.TraitError(no_heat(self.result))
         return mode
 
     @traitlets.validate("starred")
@@ -314,7 +292,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
                 self._remembered[change.old.id] = (self.starred, self.notes)
         results = self.run.results if self.run is not None else ()
         pictures = [self.run.source.pixels, *(result.image for result in results)] if results else []
-        self._thumbnails = [_thumbnail(picture) for picture in pictures]
+        self._thumbnails = [thumbnail(picture) for picture in pictures]
         self.starred, self.notes = (), {}
         self.layout.display = None if results else "none"
         if self.run is None or not results:
@@ -336,11 +314,11 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self._refresh_kept()
 
     def _item(self, at: int, result: Result) -> dict[str, object]:
-        return {"alt": self._alt(at), "has_raw": result.kept, "no_heat": _no_heat(result)}
+        return {"alt": self._alt(at), "has_raw": result.kept, "no_heat": no_heat(result)}
 
     def _alt(self, at: int) -> str:
         prompt = self.run.request.prompt if self.run is not None else ""
-        return f"Result {at + 1}: {_shortened(prompt, 300)}"
+        return f"Result {at + 1}: {one_line(prompt, 300)}"
 
     @traitlets.observe("index", "raw", "mode")
     def _choice_changed(self, _: Any) -> None:
@@ -356,14 +334,14 @@ class ResultViewer(Closing, ipywidgets.VBox):
         result = self.result
         if self.run is None or result is None or not self.children:
             return
-        if self.mode == "heat" and _no_heat(result):
+        if self.mode == "heat" and no_heat(result):
             self.mode = "slider"
         self._caption.say(
-            _figures(self.run, self.index, self._shown(result), "Raw answer" if self.raw else "Result")
+            figures_of(self.run, self.index, self._shown(result), "Raw answer" if self.raw else "Result")
         )
         legend = HEAT_LEGEND if self.mode == "heat" else ""
-        self._leak.say(" ".join(filter(None, (_leaked(result), legend))))
-        self._notice.say(_said(result), "notice")
+        self._leak.say(" ".join(filter(None, (leaked(result), legend))))
+        self._notice.say(said_of(result), "notice")
         self._show_marks()
 
     def _show_marks(self) -> None:
@@ -390,122 +368,12 @@ class ResultViewer(Closing, ipywidgets.VBox):
         # The browser asks for what it showed a moment ago; by now that may be another run.
         if run is None or run.id != run_id:
             return
-        picture = _picture(run, name)
+        picture = picture_of(run, name)
         if picture is not None:
-            self._panes.give(run_id, _as_file(picture, name))
+            self._panes.give(run_id, as_file(picture, name))
 
 
-def _picture(run: Run, name: str) -> Image.Image | None:
-    """The picture of that name: `before`, or `result`, `raw` or `heat` and an index; None where there is none."""
-    # Here, not above: an editor appears sooner without it.
-    from ..fit import mask_for
-
-    kind, _, index = name.partition(" ")
-    source = run.source.pixels
-    if kind == "before":
-        return preview(source, SHOWN_EDGE)
-    # Letters of other alphabets are digits too, and a long row of them is no index.
-    if not re.fullmatch(r"[0-9]{1,4}", index) or int(index) >= len(run.results):
-        return None
-    result = run.results[int(index)]
-    if kind == "result":
-        return preview(result.image, SHOWN_EDGE)
-    if kind == "raw":
-        # Laid over the photo, so that both panes show the same place at the same point.
-        mask = mask_for(run.source, run.asked.request.mask)
-        return preview(run.plan.back(result.raw, run.source, mask), SHOWN_EDGE)
-    if kind == "heat" and result.leak is not None:
-        return result.leak.heat_map(over=run.request.image[0].pixels, longest=SHOWN_EDGE)
-    return None
-
-
-def _figures(run: Run, at: int, shown: Image.Image, name: str = "Result") -> str:
-    """Size, model, time and tokens of a result, and what became of its colours, in a line."""
-    usage = run.response.usage if run.response is not None else None
-    total = usage.total_tokens if usage is not None else None
-    several = f" for all {len(run.results)} results" if len(run.results) > 1 else ""
-    tokens = "tokens unknown" if total is None else f"{total:,} tokens{several}"
-    figures = f"{_by(shown)} · {run.request.model} · {run.seconds:.1f} s · {tokens}"
-    return f"{name} {at + 1}: {figures}.{_evened_out(run.results[at])}"
-
-
-def _no_heat(result: Result) -> str:
-    """Why a result has no heat map, or nothing."""
-    return "" if result.leak is not None else NO_MASK
-
-
-def _leaked(result: Result) -> str:
-    if result.leak is None:
-        return ""
-    share = result.leak.share
-    if share == 0:
-        # Left as it came, it may differ by a level or two, or by a resampling.
-        return f"Nothing outside the mask changed{'' if result.kept else ' visibly'}."
-    much = "less than 1%" if share < 0.01 else f"{share:.0%}"
-    then = "; that was put back." if result.kept else ", and that was left as it came."
-    return f"The model repainted {much} of what you protected{then}"
-
-
-def _evened_out(result: Result) -> str:
-    shift = result.shift
-    if shift is None or max(map(abs, (shift.red, shift.green, shift.blue))) < 1:
-        return ""
-    return f" Inside, {shift}."
-
-
-def _said(result: Result) -> list[str]:
-    """What a reader of this result should know."""
-    revised = result.data.revised_prompt
-    read = f"The model read the prompt as: {_shortened(revised, 600)}" if revised else ""
-    return [words for words in (result.notice, result.note, read) if words]
-
-
-def _thumbnail(image: Image.Image) -> bytes:
-    """A WEBP of `image`, no side over `THUMBNAIL_EDGE` pixels, in about `THUMBNAIL_BYTES` at most."""
-    small = preview(image, THUMBNAIL_EDGE)
-    data = b""
-    # Few pictures need a second try: grain, mostly.
-    for quality in (80, 60, 40, 20, 5):
-        out = io.BytesIO()
-        small.save(out, "WEBP", quality=quality)
-        data = out.getvalue()
-        if len(data) <= THUMBNAIL_BYTES:
-            break
-    return data
-
-
-def _as_file(image: Image.Image, name: str) -> ImageFile:
-    out = io.BytesIO()
-    if image.has_transparency_data:
-        image.save(out, "WEBP", quality=88)
-        return ImageFile(name, "image/webp", out.getvalue())
-    # JPEG works in blocks that know nothing of each other: where two pictures are alike, their previews are too.
-    image.convert("RGB").save(out, "JPEG", quality=88, subsampling=0)
-    return ImageFile(name, "image/jpeg", out.getvalue())
-
-
-def _figure(thumbnail: bytes, alt: str, caption: str) -> str:
-    # Here, not above: only what is displayed needs them.
-    import base64
-    import html
-
-    source = base64.b64encode(thumbnail).decode()
-    return (
-        f'<figure style="margin:0;max-width:{THUMBNAIL_EDGE}px"><img alt="{html.escape(alt)}" '
-        f'src="data:image/webp;base64,{source}"><figcaption>{html.escape(caption)}</figcaption></figure>'
-    )
-
-
-def _shortened(text: str, most: int) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else f"{flat[: most - 1]}…"
-
-
-def _by(image: Image.Image) -> str:
-    return f"{image.width} × {image.height}"
-
-
-def _free(folder: Path, stem: str) -> Path:
+def free_name(folder: Path, stem: str) -> Path:
     candidate, number = folder / f"{stem}.png", 2
     while candidate.exists():
         candidate, number = folder / f"{stem}-{number}.png", number + 1

@@ -1,0 +1,58 @@
+"""What a viewer says of a result."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from ...run import Result, Run
+from ...text import one_line
+
+__all__ = ["HEAT_LEGEND", "by_size", "figures_of", "leaked", "no_heat", "said_of"]
+
+NO_MASK = "Nothing was protected, so there is no map."
+HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
+
+
+def figures_of(run: Run, at: int, shown: Image.Image, name: str = "Result") -> str:
+    """Size, model, time and tokens of a result, and what became of its colours, in a line."""
+    usage = run.response.usage if run.response is not None else None
+    total = usage.total_tokens if usage is not None else None
+    several = f" for all {len(run.results)} results" if len(run.results) > 1 else ""
+    tokens = "tokens unknown" if total is None else f"{total:,} tokens{several}"
+    figures = f"{by_size(shown)} · {run.request.model} · {run.seconds:.1f} s · {tokens}"
+    return f"{name} {at + 1}: {figures}.{_evened_out(run.results[at])}"
+
+
+def no_heat(result: Result) -> str:
+    """Why a result has no heat map, or nothing."""
+    return "" if result.leak is not None else NO_MASK
+
+
+def leaked(result: Result) -> str:
+    if result.leak is None:
+        return ""
+    share = result.leak.share
+    if share == 0:
+        # Left as it came, it may differ by a level or two, or by a resampling.
+        return f"Nothing outside the mask changed{'' if result.kept else ' visibly'}."
+    much = "less than 1%" if share < 0.01 else f"{share:.0%}"
+    then = "; that was put back." if result.kept else ", and that was left as it came."
+    return f"The model repainted {much} of what you protected{then}"
+
+
+def _evened_out(result: Result) -> str:
+    shift = result.shift
+    if shift is None or max(map(abs, (shift.red, shift.green, shift.blue))) < 1:
+        return ""
+    return f" Inside, {shift}."
+
+
+def said_of(result: Result) -> list[str]:
+    """What a reader of this result should know."""
+    revised = result.data.revised_prompt
+    read = f"The model read the prompt as: {one_line(revised, 600)}" if revised else ""
+    return [words for words in (result.notice, result.note, read) if words]
+
+
+def by_size(image: Image.Image) -> str:
+    return f"{image.width} × {image.height}"
