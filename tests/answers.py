@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import random
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +24,7 @@ def picture(seed: int, kind: str = "png", side: int = 12) -> bytes:
     return encoded(image, FORMATS[kind])
 
 
-def _lines(text: str, width: int = 76, end: str = "\n") -> str:
+def _broken(text: str, width: int = 76, end: str = "\n") -> str:
     return end.join(text[at : at + width] for at in range(0, len(text), width))
 
 
@@ -36,15 +38,15 @@ def _under(name: str, beside: str) -> Callable[[Any], Any]:
 
 WRITTEN: dict[str, Callable[[str], str]] = {
     "plain": lambda text: text,
-    "lines": _lines,
-    "lines of Windows": lambda text: _lines(text, 64, "\r\n") + "\r\n",
-    "spaces": lambda text: f"  {_lines(text, 60, ' ')} ",
-    "tabs": lambda text: f"\t{_lines(text, 33, chr(9))}",
+    "lines": _broken,
+    "lines of Windows": lambda text: _broken(text, 64, "\r\n") + "\r\n",
+    "spaces": lambda text: f"  {_broken(text, 60, ' ')} ",
+    "tabs": lambda text: f"\t{_broken(text, 33, chr(9))}",
     "no padding": lambda text: text.rstrip("="),
     "URL-safe": _url_safe,
     "URL-safe without padding": lambda text: _url_safe(text).rstrip("="),
     "data URL": lambda text: f"data:image/png;base64,{text}",
-    "data URL with lines": lambda text: f"data:image/png;base64,\n{_lines(_url_safe(text))}",
+    "data URL with lines": lambda text: f"data:image/png;base64,\n{_broken(_url_safe(text))}",
     "data URL with a name": lambda text: f"data:image/png;name=a.png;charset=utf-8;base64,{text}",
 }
 """How base64 is written; each takes it in the usual form."""
@@ -133,6 +135,119 @@ BODIES: dict[str, Callable[[Any], bytes]] = {
 """How it is written down as bytes."""
 
 STATUSES = (200, 201, 202, 203, 206, 299, 302, 400, 401, 402, 404, 409, 422, 429, 499, 500, 502, 504, 524)
+
+
+def chunked(body: bytes, size: int = 1000, *, end: bytes = b"\r\n", last: bytes | None = None) -> bytes:
+    """A body in chunks."""
+    pieces = (body[at : at + size] for at in range(0, len(body), size))
+    return b"".join(b"%x%b%b%b" % (len(one), end, one, end) for one in pieces) + (
+        b"0" + 2 * end if last is None else last
+    )
+
+
+def _length(body: bytes) -> bytes:
+    return b"Content-Length: %d\r\n" % len(body)
+
+
+def _bare(data: bytes) -> bytes:
+    """Bare deflate, as some send it."""
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(data) + packer.flush()
+
+
+FRAMES: dict[str, Callable[[bytes], tuple[bytes, bytes]]] = {
+    "length": lambda body: (_length(body), body),
+    "nothing": lambda body: (b"", body),
+    "length twice": lambda body: (2 * _length(body), body),
+    "length with commas": lambda body: (b"Content-Length: %d, %d\r\n" % (len(body), len(body)), body),
+    "a shorter length beside it": lambda body: (_length(body) + b"Content-Length: 1\r\n", body),
+    "a longer length beside it": lambda body: (b"Content-Length: 9999999\r\n" + _length(body), body),
+    "length too short": lambda body: (_length(body[:-30]), body),
+    "length too long": lambda body: (_length(body + bytes(9)), body),
+    "no length": lambda body: (b"Content-Length: many\r\n", body),
+    "negative length": lambda body: (b"Content-Length: -1\r\n", body),
+    "endless length": lambda body: (b"Content-Length: " + b"9" * 30 + b"\r\n", body),
+    "length before a space": lambda body: (b"Content-Length : %d\r\n" % len(body), body),
+    "chunks": lambda body: (b"Transfer-Encoding: chunked\r\n", chunked(body)),
+    "chunks and length": lambda body: (b"Transfer-Encoding: chunked\r\n" + _length(body), chunked(body)),
+    "chunks that are none": lambda body: (b"Transfer-Encoding: chunked\r\n" + _length(body), body),
+    "chunks by line feeds": lambda body: (b"Transfer-Encoding: chunked\r\n", chunked(body, 999, end=b"\n")),
+    "chunks without an end": lambda body: (b"Transfer-Encoding: chunked\r\n", chunked(body, 77, last=b"")),
+    "chunks with a damaged end": lambda body: (
+        b"Transfer-Encoding: chunked\r\n",
+        chunked(body, last=b"zz\r\n"),
+    ),
+    "chunks in quotes": lambda body: (b'Transfer-Encoding: "Chunked" ;x=y\r\n', chunked(body, 10**6)),
+    "gzip, chunked": lambda body: (b"Transfer-Encoding: gzip, chunked\r\n", chunked(gzip.compress(body))),
+    "x-gzip and chunked": lambda body: (
+        b"Transfer-Encoding: x-gzip\r\nTransfer-Encoding: chunked\r\n",
+        chunked(gzip.compress(body)),
+    ),
+    "deflate, chunked": lambda body: (
+        b"Transfer-Encoding: deflate, chunked\r\n",
+        chunked(zlib.compress(body)),
+    ),
+    "bare deflate, chunked": lambda body: (b"Transfer-Encoding: deflate,chunked\r\n", chunked(_bare(body))),
+    "chunked, gzip": lambda body: (b"Transfer-Encoding: chunked, gzip\r\n", gzip.compress(chunked(body))),
+    "chunked, gzip, sent the other way": lambda body: (
+        b"Transfer-Encoding: chunked, gzip\r\n",
+        chunked(gzip.compress(body)),
+    ),
+    "gzip alone": lambda body: (b"Transfer-Encoding: gzip\r\n", gzip.compress(body)),
+    "gzip in gzip, chunked": lambda body: (
+        b"Content-Encoding: gzip\r\nTransfer-Encoding: gzip, chunked\r\n",
+        chunked(gzip.compress(gzip.compress(body))),
+    ),
+}
+"""How a service says where its body ends, and how it is packed: lines of the head, and what is sent behind it."""
+
+
+def _lines(*more: bytes) -> Callable[[int, bytes], bytes]:
+    return lambda status, frame: b"\r\n".join([b"HTTP/1.1 %d Said" % status, *more, frame]) + b"\r\n"
+
+
+HEADS: dict[str, Callable[[int, bytes], bytes]] = {
+    "plain": _lines(b"Content-Type: application/json"),
+    "a line that is none": _lines(b"this is no header", b"X-Real: 1"),
+    "a line without a name": _lines(b": nothing", b"X-Real: 1"),
+    "a space before the colon": _lines(b"X-Powered-By : gateway"),
+    "a space in a name": _lines(b"X Powered By: gateway"),
+    "odd letters in a name": _lines("X-Größe: 1".encode(), b'"quoted": 1', b"a[b]: 1", b"X\0Y: 1"),
+    "odd letters in a value": _lines(b"X-Odd: a\0b\x01c\x0bd\xff", b"X-Utf: " + "ü".encode()),
+    "a folded value": _lines(b"X-Long: a", b"  b", b"\tc"),
+    "folded from the start": _lines(b"  folded from nothing"),
+    "two hundred cookies": _lines(*(b"Set-Cookie: a%d=%b" % (at, 900 * b"x") for at in range(200))),
+    "no words": lambda status, frame: b"HTTP/1.1 %d\r\n%b\r\n" % (status, frame),
+    "HTTP/1.0": lambda status, frame: b"HTTP/1.0 %d OK\r\n%b\r\n" % (status, frame),
+    "HTTP/2": lambda status, frame: b"HTTP/2 %d\r\n%b\r\n" % (status, frame),
+    "no version": lambda status, frame: b"HTTP %d OK\r\n%b\r\n" % (status, frame),
+    "small letters": lambda status, frame: b"http/1.1 %d ok\r\n%b\r\n" % (status, frame.lower()),
+    "many spaces": lambda status, frame: b"HTTP/1.1   %d   OK\r\n%b\r\n" % (status, frame),
+    "odd words": lambda status, frame: b"HTTP/1.1 %d O\0K\x01\xff\r\n%b\r\n" % (status, frame),
+    "line feeds": lambda status, frame: b"HTTP/1.1 %d OK\nX-A: 1\n%b\n" % (status, frame.replace(b"\r", b"")),
+    "some line feeds": lambda status, frame: b"HTTP/1.1 %d OK\nX-A: 1\n%b\r\n" % (status, frame),
+    "doubled returns": lambda status, frame: (
+        b"HTTP/1.1 %d OK\r\r\n%b\r\r\n" % (status, frame.replace(b"\r", b"\r\r"))
+    ),
+    "returns alone": lambda status, frame: (
+        b"HTTP/1.1 %d OK\rX-A: 1\r%b\r" % (status, frame.replace(b"\n", b""))
+    ),
+    "empty lines before": lambda status, frame: b"\r\n\r\nHTTP/1.1 %d OK\r\n%b\r\n" % (status, frame),
+    "hints before": lambda status, frame: (
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+        b"HTTP/1.1 %d OK\r\n%b\r\n" % (status, frame)
+    ),
+    "a script's": lambda status, frame: (
+        b"Content-Type: application/json\r\nStatus: %d\r\n%b\r\n" % (status, frame)
+    ),
+}
+"""How a head is written, by its status and its lines on the body."""
+
+
+def line(answer: Answer, head: str = "plain", frame: str = "length") -> bytes:
+    """All that a service sends for `answer`, written so."""
+    lines, body = FRAMES[frame](answer.body)
+    return HEADS[head](answer.status, lines) + body
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ class Reply:
     `hold` is waited for before a byte leaves. `cut` sends only so many bytes of the body and drops the line. `drip`
     sends the body over and over, a byte at a time, until the client hangs up. `drop` answers nothing, and `leave`
     does so with the usual goodbye. `stall` sends only so many bytes, the head's among them, and then neither the rest
-    nor a goodbye. `said` are the words behind the status. A header without a value is left out.
+    nor a goodbye. `said` are the words behind the status. A header without a value is left out. `line` is all that is
+    sent, as it is, and `stays` keeps the line open behind it.
     """
 
     status: int = 200
@@ -93,6 +94,8 @@ class Reply:
     leave: bool = False
     stall: int | None = None
     said: str = "Said"
+    line: bytes | None = None
+    stays: bool = False
 
 
 Answer: TypeAlias = Reply | Callable[[Request], Reply]
@@ -256,6 +259,11 @@ class Server:
             _reset(connection)
             return
         if reply.leave:
+            return
+        if reply.line is not None:
+            connection.sendall(reply.line)
+            if reply.stays:
+                self._closing.wait(PATIENCE)
             return
         headers = {
             "Content-Type": reply.mime,

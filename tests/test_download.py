@@ -72,7 +72,10 @@ def test_status(server: Server, status: int) -> None:
     [
         (Reply(drop=True), r"could not be fetched: ReadError\.$"),
         (Reply(200, b"x" * 1000, cut=500), r"could not be fetched: ReadError\.$"),
-        (Reply(200, headers={"Content-Length": "many"}), r"could not be fetched: \w+Error: .+\.$"),
+        (
+            Reply(200, b"5\r\npict", headers={"Transfer-Encoding": "chunked"}),
+            r"could not be fetched: \w+Error: .+\.$",
+        ),
     ],
 )
 def test_broken_line(server: Server, answer: Reply, said: str) -> None:

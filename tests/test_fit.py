@@ -15,6 +15,7 @@ from PIL import Image
 
 import ttapi_nb
 from tests.server import encoded
+from tests.support.preparing import fitted
 from ttapi_nb.errors import FitError, TTAPIError
 from ttapi_nb.fit import AUTO_AREA, HOWS, Fit, extend
 from ttapi_nb.mask import Mask
@@ -196,7 +197,7 @@ def test_ways_that_can_not_be_gone() -> None:
 def test_a_size_the_model_does_not_make_is_left_to_the_checks(size: Any) -> None:
     """The picture stays as it is, the wrong size stays in the request, and the problem is about the size alone."""
     request = EditRequest.make(image=source(), prompt="x", size=size)
-    sent, plan = request.fitted()
+    sent, plan = fitted(request)
     assert plan is not None
     assert plan.is_whole
     (problem,) = sent.problems()
@@ -561,7 +562,7 @@ def test_the_words_of_a_plan(size: tuple[int, int], how: str, bounds: Any, words
 def test_a_file_over_the_limit_is_re_encoded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes as JPEG where the model takes that, else with fewer bits a colour, and the plan says which."""
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (1024, 1024, 4), np.uint8))
-    sent, plan = EditRequest.make(image=noise, prompt="x", model="dall-e-2").fitted()
+    sent, plan = fitted(EditRequest.make(image=noise, prompt="x", model="dall-e-2"))
     assert plan is not None
     assert sent.problems() == ()
     assert len(sent.image_files[0].data) < 4_000_000
@@ -572,7 +573,7 @@ def test_a_file_over_the_limit_is_re_encoded_and_says_so(monkeypatch: pytest.Mon
     assert changed[..., 3].max() == 0
 
     large = np.random.default_rng(2).integers(0, 256, (3000, 3000, 3), np.uint8)
-    sent, plan = EditRequest.make(image=large, prompt="x", model="gpt-image-1").fitted("none")
+    sent, plan = fitted(EditRequest.make(image=large, prompt="x", model="gpt-image-1"), "none")
     assert plan is not None
     assert sent.problems() == ()
     assert plan.format == sent.image[0].format == "JPEG"
@@ -582,9 +583,9 @@ def test_a_file_over_the_limit_is_re_encoded_and_says_so(monkeypatch: pytest.Mon
 def test_other_pictures_keep_their_geometry() -> None:
     """Pictures after the first go whole, whatever the plan for the first, in a format the model takes."""
     others = [source((300, 20), "WEBP"), source((20, 300), "JPEG")]
-    sent, _ = EditRequest.make(image=[source(), *others], prompt="x", model="gpt-image-1").fitted()
+    sent, _ = fitted(EditRequest.make(image=[source(), *others], prompt="x", model="gpt-image-1"))
     assert [picture.size for picture in sent.image] == [(1536, 1024), (300, 20), (20, 300)]
-    sent, _ = EditRequest.make(image=[source(), *others], prompt="x", model="dall-e-2").fitted()
+    sent, _ = fitted(EditRequest.make(image=[source(), *others], prompt="x", model="dall-e-2"))
     assert [picture.format for picture in sent.image] == ["PNG"] * 3
 
 
@@ -645,7 +646,7 @@ def test_extending_by_nonsense_is_refused(given_: Any, words: str) -> None:
 def test_an_extended_picture_can_be_sent_to_every_model(model: str) -> None:
     """With its mask, fitted, it is in order, still see-through where it is new, and asked to be painted there."""
     wider, mask = extend(open_image(encoded(Image.new("RGB", (900, 600), "teal"), "JPEG")), left=300, top=40)
-    sent, _ = EditRequest.make(image=wider, prompt="more room", mask=mask, model=model).fitted()
+    sent, _ = fitted(EditRequest.make(image=wider, prompt="more room", mask=mask, model=model))
     assert sent.problems() == ()
     assert isinstance(sent.mask, Mask)
     alpha = np.asarray(sent.image[0].pixels.getchannel("A"))

@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
-__all__ = ["CodingError", "TooLargeError", "Unpacking", "codings", "unpacking"]
+__all__ = ["Chunks", "CodingError", "CutOffError", "TooLargeError", "Unpacking", "codings", "unpacking"]
 
 MOST_CODINGS = 4
 # In bytes: how much is unpacked at a time.
@@ -26,8 +26,12 @@ WINDOW = 2**27
 TELLING = 64
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 # Said by some that mean that nothing was done.
-NOTHING = frozenset(
-    {"", "identity", "none", "null", "utf-8", "utf8", "binary", "8bit", "7bit", "chunked", "text"}
+NOTHING = frozenset({"", "identity", "none", "null", "utf-8", "utf8", "binary", "8bit", "7bit", "text"})
+CHUNKED = "chunked"
+# What stands before a chunk, behind the end of the one before it, and what may be the beginning of that.
+SIZE = re.compile(rb"(?:\r*\n)?[ \t]*(?:0[xX])?([0-9a-fA-F]{1,16})[ \t]*(?:;[^\n]{0,4000})?\r*\n")
+MAYBE_SIZE = re.compile(
+    rb"(?:\r{0,9}\n?)?[ \t]{0,9}(?:0[xX])?[0-9a-fA-F]{0,16}[ \t]{0,9}(?:;[^\n]{0,4000})?\r{0,9}"
 )
 NAMES = {"x-gzip": "gzip", "gunzip": "gzip", "brotli": "br", "x-deflate": "deflate", "zlib": "deflate"}
 PACKAGES = {"br": ("brotli", "brotlicffi"), "zstd": ("compression.zstd", "backports.zstd", "zstandard")}
@@ -36,6 +40,10 @@ PIP = {"br": "brotli", "zstd": "zstandard"}
 
 class CodingError(Exception):
     """A body can't be unpacked. Its words say why, as part of a sentence."""
+
+
+class CutOffError(CodingError):
+    """A body has no end: what there is of it is as it was."""
 
 
 class TooLargeError(CodingError):
@@ -63,8 +71,13 @@ class Unpacking:
         self._came = self._gave = 0
         if len(names) > MOST_CODINGS:
             raise CodingError(f"it is packed {len(names)} times over")
+        self._names = names
         # The last one that was done is the first to be undone. What looks packed in the end is, said or not.
         self._stages: list[_Stage] = [*(_stage(name) for name in reversed(names)), _Unsaid(0)]
+
+    def is_packed(self, start: bytes) -> bool:
+        """Whether a body that begins like this is packed, said or not."""
+        return bool(self._names) or any(start.startswith(one[: len(start)]) for one in (GZIP, ZSTD))
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What the next bytes unpack to."""
@@ -103,7 +116,11 @@ def codings(headers: Mapping[str, str]) -> tuple[str, ...]:
     said = [lower.get(name, "").split(",") for name in ("content-encoding", "transfer-encoding")]
     # What stands behind a semicolon says how, which the body says too.
     names = [name.partition(";")[0].strip(" \t\"'").lower() for names in said for name in names]
-    return tuple(NAMES.get(name, name) for name in names if name not in NOTHING)
+    found = [NAMES.get(name, name) for name in names if name not in NOTHING]
+    # The last is undone where lines are read. Before another one it is packed with the rest.
+    while found and found[-1] == CHUNKED:
+        found.pop()
+    return tuple(found)
 
 
 def _stage(name: str) -> _Stage:
@@ -111,8 +128,57 @@ def _stage(name: str) -> _Stage:
         return _Inflate(raw=name == "deflate")
     if name in PACKAGES:
         return _Sipped(name)
+    if name == CHUNKED:
+        return Chunks()
     shown = re.sub(r"[^a-z0-9-]", "?", name)[:20]
     raise CodingError(f"it is packed as {shown!r}, which can't be undone here")
+
+
+class Chunks:
+    """What stands in the chunks of a body (RFC 9112, 7.1), or the body as it is where it is not in chunks at all.
+
+    From where it is damaged the rest is given as it is, and `is_damaged`.
+    """
+
+    def __init__(self) -> None:
+        self.is_plain = self.is_damaged = self.is_over = False
+        """Whether it is in no chunks, from some place on in none, and at its end."""
+        self._rest = b""
+        self._left = 0
+        self._begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        data, self._rest, at = self._rest + data, b"", 0
+        while at < len(data) and not self.is_over:
+            if self.is_plain or self.is_damaged:
+                yield data[at:]
+                return
+            if self._left:
+                piece = data[at : at + self._left]
+                at += len(piece)
+                self._left -= len(piece)
+                yield piece
+                continue
+            size = SIZE.match(data, at)
+            if size is None:
+                if MAYBE_SIZE.fullmatch(data, at):
+                    self._rest = data[at:]
+                    return
+                self.is_damaged, self.is_plain = self._begun, not self._begun
+                continue
+            at = size.end()
+            self._begun, self._left = True, int(size[1], 16)
+            self.is_over = not self._left
+
+    def end(self) -> Iterator[bytes]:
+        yield self._rest
+        if not self.is_whole:
+            raise CutOffError("it is in pieces, and its end is missing")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it may end here."""
+        return self.is_over or not (self._begun or self.is_damaged)
 
 
 class _Unsaid:
@@ -227,7 +293,7 @@ class _Inflate:
             self._begin(self._start)
             yield from self.feed(b"")
         if self._unpack is not None and not self._unpack.eof and not self._is_over:
-            raise CodingError("it is packed, and its end is missing")
+            raise CutOffError("it is packed, and its end is missing")
 
 
 def _is_bare_deflate(data: bytes) -> bool:
@@ -269,7 +335,7 @@ class _Sipped:
 
     def end(self) -> Iterator[bytes]:
         if self._decoder is not None and not self._decoder.is_over:
-            raise CodingError("it is packed, and its end is missing")
+            raise CutOffError("it is packed, and its end is missing")
         yield b""
 
 

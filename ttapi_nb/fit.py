@@ -30,9 +30,10 @@ from .picture import (
     extended_picture,
     on_white,
     open_image,
+    under_limit,
 )
 
-__all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words", "under_limit"]
+__all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words"]
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -819,12 +820,3 @@ def _coarser(pixels: Image.Image, bits: int) -> Image.Image:
     levels = [min(255, round(value / step) * step) for value in range(256)]
     kept = list(range(256)) if pixels.mode == "RGBA" else []
     return pixels.point(levels * 3 + kept)
-
-
-def under_limit(picture: SourceImage, limit: int) -> bool:
-    """Whether the picture's file has fewer bytes than `limit`; it is encoded only where its size leaves that open."""
-    width, height = picture.size
-    raw = width * height * len(picture.pixels.mode)
-    # PNG adds a byte a row and a little a block to what it can't compress; the others may add more.
-    most = raw + raw // 500 + height + 10_000
-    return (most if picture.format == "PNG" else 2 * most) < limit or len(picture.file().data) < limit

@@ -1,7 +1,7 @@
 """Answers as they came, kept until they were understood: a paid picture must not be lost to a reader's mistake.
 
 Beside a run log, in `answers/`, each in a file by the id of its run, for its owner alone: a line of JSON that says what
-came (see `docs/formats/raw-answer.md`), and then the body's bytes, still packed as the service packed them.
+came (see `docs/formats/raw-answer.md`), and then the body's bytes, unpacked where that can be done here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Hide: TypeAlias = Callable[[bytes, bytes], tuple[bytes, bytes]]
 
 FORMAT, VERSION = "ttapi_nb raw answer", 1
 NAME = re.compile(r"[0-9a-f]{32}")
-HEADERS = ("content-type", "content-encoding", "transfer-encoding", "content-length", "date")
+HEADERS = ("content-type", "content-encoding", "content-length", "date")
 LONGEST_VALUE, LONGEST_HEAD = 500, 1 << 16
 # In bytes, of all that are kept together, and how many.
 MOST_BYTES, MOST_FILES = 2 * 10**9, 2000
@@ -50,6 +50,8 @@ class RawAnswer:
         self._leaves_no_folder = leaves_no_folder
         self.problem = ""
         """Why it is not kept, as part of a sentence."""
+        self.held_key = False
+        """Whether the key was taken out of it."""
         self._hide = hide
         self._file: IO[bytes] | None = None
         self._held = b""
@@ -65,7 +67,7 @@ class RawAnswer:
             "headers": {name: value for name, value in kept.items() if value},
         }
         self._close()
-        self.problem = ""
+        self.problem, self.held_key, self._held = "", False, b""
         try:
             make_private_folder(self.path.parent)
             self._must_have_room()
@@ -112,7 +114,11 @@ class RawAnswer:
         if self._file is None:
             return
         if self._hide is not None:
+            whole = self._held + data if self._held else data
             data, self._held = self._hide(self._held, data)
+            self.held_key = (
+                self.held_key or len(data) + len(self._held) != len(whole) or data + self._held != whole
+            )
             if last:
                 data, self._held = data + self._held, b""
         try:

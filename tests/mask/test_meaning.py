@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ttapi_nb
+from tests.support.preparing import fitted
 from ttapi_nb.fit import HOWS, Fit
 from ttapi_nb.mask import HALF, Mask, asked_for
 from ttapi_nb.picture import SourceImage
@@ -114,7 +115,7 @@ def test_editor_and_headless_edit_ask_for_the_same(coverage: Any) -> None:
     headless = EditRequest.make(image=SOURCE, prompt="x", mask=mask, model=shown.model)
     asked = shown.request
     assert (asked.mask is None) == (headless.mask is None)
-    assert shown.problems == headless.fitted("none")[0].problems()
+    assert shown.problems == fitted(headless, "none")[0].problems()
     if asked.mask_file is not None and headless.mask_file is not None:
         assert asked.mask_file.data == headless.mask_file.data
     shown.close()
@@ -207,14 +208,14 @@ def test_a_mask_that_protects_nothing_is_said() -> None:
     (result,) = run.results
     assert (result.leak, result.kept) == (None, False)
     assert "Nothing was protected" in result.note
-    assert "protects nothing" in run.fit.words
+    assert "protects nothing" in run.plan.words
 
 
 def test_a_hole_is_offered_as_the_mask() -> None:
     """Without a mask the plan of a photo with a hole says what may happen, and the hole can be had as the mask."""
     photo = FIXTURES / "hole.png"
     request = EditRequest.make(image=photo, prompt="x")
-    plan = request.fitted()[1]
+    plan = fitted(request)[1]
     assert plan is not None
     assert "Mask.hole_of" in plan.words
     mask = Mask.hole_of(photo)

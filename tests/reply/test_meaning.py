@@ -270,7 +270,7 @@ PACKED = gzip.compress(json.dumps(PLAIN).encode())
         (json.dumps(PLAIN).encode() + b" " * 51_000_000, False, "larger than any answer"),
         (gzip.compress(bytes(51_000_000)), True, "larger than any answer"),
         (PACKED + bytes(51_000_000), True, "larger than any answer"),
-        (PACKED[:-9], True, "its end is missing"),
+        (PACKED[:60], True, "its end is missing"),
     ],
     ids=["plain", "packed", "after the end of a packed one", "packed and cut off"],
 )
@@ -295,6 +295,25 @@ def test_short_key_leaves_pictures_alone(server: Server, photo: Image.Image) -> 
     client = Client("AAA", base_url=server.url)
     server.answer = json_reply(PLAIN)
     assert client.images.edit(image=photo, prompt="x").images[0].size == (64, 64)
+
+
+@pytest.mark.parametrize(
+    "more", ["", ",", "}, {", '}, {"b64_json": "iVBORw0K', ', "revised_prompt": "ni', ', "seed": 1', ', "a']
+)
+def test_cut_off_behind_a_picture(more: str) -> None:
+    """Of an answer that breaks off anywhere behind a picture, that picture is read, and no half of another one."""
+    text = PLAIN["data"][0]["b64_json"]
+    found = parse(f'{{"created": 1, "data": [{{"b64_json": "{text}"{more}'.encode(), str)
+    assert found is not None
+    items = interpret(200, found)["data"]
+    assert [item.get("b64_json") for item in items if item] == [text]
+
+
+def test_cut_off_within_a_picture() -> None:
+    """A picture that breaks off is none, by whatever name it came."""
+    text = PLAIN["data"][0]["b64_json"][:-9]
+    for name in ("b64_json", "image"):
+        assert parse(f'{{"data": [{{"{name}": "{text}'.encode(), str) is None
 
 
 json_values = st.recursive(

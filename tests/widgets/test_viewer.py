@@ -15,7 +15,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from ttapi_nb.picture import ImageFile
-from ttapi_nb.runs import Result
+from ttapi_nb.run import Result
 from ttapi_nb.strict import Shift
 from ttapi_nb.widgets.viewer import ResultViewer
 
@@ -419,7 +419,7 @@ def test_what_opening_changed_is_said_once(kind):
     )
     shown = ResultViewer(run)
     for change in photo.changes:
-        for said in (run.fit.words, run.results[0].note, shown._notice.value):
+        for said in (run.plan.words, run.results[0].note, shown._notice.value):
             assert said.count(change) == 1
     shown.close()
 
@@ -427,7 +427,7 @@ def test_what_opening_changed_is_said_once(kind):
 def test_text_can_bring_no_markup(kept):
     """Prompt, model's name and note stay text, on the screen and in the output that a notebook keeps."""
     evil = '"><script>alert(1)</script>'
-    kept.request = replace(kept.request, model=evil, prompt=evil)
+    kept.prepared = replace(kept.prepared, sent=replace(kept.request, model=evil, prompt=evil))
     viewer = ResultViewer(kept)
     viewer.notes = {0: evil}
     assert "<script>" not in viewer._caption.value

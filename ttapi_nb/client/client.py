@@ -309,13 +309,13 @@ class _Images:
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
         from .. import loop
-        from .asking import Asked
+        from .asking import Asking
 
         if loop.is_here():
             raise RuntimeError(
                 "This would wait for the very thread it is called on. Call it from another thread."
             )
-        asked = Asked(self._core, check, dict(fields))
+        asked = Asking(self._core, check, dict(fields))
         try:
             return asked.answer.result()
         except KeyboardInterrupt as error:
@@ -334,9 +334,9 @@ class _AsyncImages:
         import asyncio
 
         from .. import loop
-        from .asking import Asked
+        from .asking import Asking
 
-        asked = Asked(self._core, check, dict(fields))
+        asked = Asking(self._core, check, dict(fields))
         try:
             return await loop.follow(asked.answer)
         except asyncio.CancelledError as error:

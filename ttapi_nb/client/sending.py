@@ -6,9 +6,8 @@ What needs httpx is here and in the transports, so that a client can be made, an
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -17,8 +16,7 @@ from typing import Any
 import httpx
 
 from .. import loop
-from ..budget import asked_images
-from ..coding import CodingError, TooLargeError, Unpacking, unpacking
+from ..coding import CodingError, TooLargeError
 from ..download import download
 from ..errors import (
     DownloadError,
@@ -28,14 +26,15 @@ from ..errors import (
     TTAPIError,
     UnknownOutcomeError,
 )
+from ..log.budget import asked_images
 from ..network import ways
 from ..rawanswers import RawAnswer
-from ..reply.meaning import MAY_BE_BILLED, interpret, parse
-from ..reply.reading import ReplyReader
+from ..reply.meaning import MAY_BE_BILLED, PARTIAL, interpret, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
+from .intake import Intake
 from .settings import Settings
-from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
+from .transport import SENT_EVENT, WAITS_EVENT, EmbeddedTransport, KeyTransport, network_transport
 from .wire import Body, encode
 
 __all__ = ["fetch", "send"]
@@ -51,6 +50,7 @@ MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 NO_LIMIT = httpx.Timeout(None)
 # In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+CUT_OFF = "The line broke before all of it was here."
 
 
 async def send(
@@ -70,7 +70,7 @@ async def send(
     pause = FIRST_PAUSE
     while True:
         try:
-            plain, embedded = await _ask(settings, body, cap, on_sent, raw)
+            plain, embedded, cut = await _ask(settings, body, cap, on_sent, raw)
             break
         except RateLimitError as error:
             seconds = max(pause, error.retry_after or 0)
@@ -86,6 +86,8 @@ async def send(
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it is paid for
         failure = await _unread(error, raw)
     else:
+        if cut:
+            response = _cut_off(response, asked_images(request.body()))
         if raw is not None and any(item.data is None and item.url is None for item in response.data):
             kept = await loop.in_thread(lambda: raw.words)
             response = replace(response, note=f"{response.note} {kept}".strip())
@@ -103,6 +105,17 @@ async def send(
     raise failure
 
 
+def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:
+    """What came of an answer before its line broke, and in the place of each result that did not the words for that."""
+    missing = (ImageData(problem=CUT_OFF),) * max(0, asked - len(response.data))
+    note = (
+        ""
+        if missing
+        else "The line broke before the answer's end, and all results that were asked for had come."
+    )
+    return replace(response, data=response.data + missing, note=f"{response.note} {note}".strip())
+
+
 async def _unread(error: Exception, raw: RawAnswer | None) -> UnknownOutcomeError:
     """What is said of an answer that came and could not be read, whatever went wrong with that."""
     kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
@@ -117,8 +130,8 @@ async def _ask(
     cap: int,
     on_sent: Callable[[], Awaitable[None]],
     raw: RawAnswer | None,
-) -> tuple[dict[str, Any], bool]:
-    """The plain reply to one POST, and whether the embedded service gave it."""
+) -> tuple[dict[str, Any], bool, bool]:
+    """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
     reply = await _post(settings, body, cap, on_sent, raw)
     if reply.status == 407 and not settings.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.
@@ -130,20 +143,32 @@ async def _ask(
     scrub = settings.secret.scrub if settings.secret else str
     failure: TTAPIError
     try:
-        parsed = await loop.in_thread(partial(parse, reply.body.text, scrub, reply.body.pictures))
-        return interpret(reply.status, parsed), embedded
+        parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
+        plain = interpret(reply.status, parsed)
+        if reply.failure is None or plain.get("note") != PARTIAL:
+            return plain, embedded, reply.failure is not None
+        # Perhaps more of it can be made of what is kept.
+        failure = reply.failure
     except RefusedError as error:
         if isinstance(error, RateLimitError):
             error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
-        if raw is not None:
+        # The status came, and tells what became of the request, unless a picture may have been lost.
+        refused = reply.failure is None or not reply.body.may_hold_picture
+        if refused and raw is not None:
             await loop.in_thread(raw.understood)
-        failure = error
+        failure = error if refused or reply.failure is None else reply.failure
     except UnknownOutcomeError as error:
-        kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
-        failure = UnknownOutcomeError(f"{error} {kept}".strip(), status=error.status)
+        failure = reply.failure or error
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it may be paid for
-        failure = await _unread(error, raw)
+        failure = reply.failure or await _unread(error, None)
+    if raw is not None and isinstance(failure, UnknownOutcomeError):
+        kept = await loop.in_thread(lambda: raw.words)
+        failure = UnknownOutcomeError(f"{failure} {kept}".strip(), status=failure.status)
     raise failure
+
+
+def _parsed(body: Intake, scrub: Callable[[str], str]) -> dict[str, Any] | None:
+    return parse(body.reader.text, scrub, body.reader.pictures) if body.is_sound else None
 
 
 async def _not_yet(url: str) -> bytes:
@@ -203,6 +228,8 @@ async def _post(
         nonlocal sent, stopped
         # A proxy is asked for a line to the service first, and has seen nothing of the request then.
         tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if event.endswith(WAITS_EVENT):
+            limit.reschedule(None)
         if event.endswith(SENT_EVENT) and not sent and not tunnel:
             try:
                 # To wait until it may leave, for the log say, is no fault of the service.
@@ -217,15 +244,19 @@ async def _post(
     headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
     url = f"{settings.base_url.rstrip('/')}/images/edits"
     limit = asyncio.timeout(settings.timeout)
+    reply: _Reply | None = None
     try:
         async with (
             limit,
             httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
             client.stream(
                 "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
-            ) as reply,
+            ) as stream,
         ):
-            return _Reply(reply.status_code, reply.headers, await _read(reply, cap, raw))
+            status, said = stream.status_code, stream.headers
+            reply = _Reply(status, said, await loop.in_thread(partial(Intake, status, dict(said), cap, raw)))
+            await _read(stream, reply.body)
+            return reply
     except _StoppedError:
         failure = stopped if isinstance(stopped, TTAPIError) else _not_let_go(stopped)
     except httpx.ConnectError as error:
@@ -235,9 +266,9 @@ async def _post(
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(settings, error, sent)
-        if sent and raw is not None:
-            kept = await loop.in_thread(lambda: raw.words)
-            failure = type(failure)(f"{failure} {kept}".strip())
+        if reply is not None and isinstance(failure, UnknownOutcomeError):
+            # Its status came, and perhaps all that it has to say.
+            return replace(reply, failure=failure)
     finally:
         told.clear()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
@@ -282,18 +313,17 @@ class _Reply:
     status: int
     # A traceback shows this, and a service may quote the key.
     headers: httpx.Headers = field(repr=False)
-    body: ReplyReader
+    body: Intake
+    failure: UnknownOutcomeError | None = None
+    """What is to be said where the rest of it did not come, or can't be unpacked."""
 
 
 class _StoppedError(Exception):
     """Ends a request before its first byte leaves."""
 
 
-async def _read(reply: httpx.Response, cap: int, raw: RawAnswer | None) -> ReplyReader:
-    """The body, unpacked, of which no more than `cap` bytes are taken, before or after; kept in `raw` as it came."""
-    intake = _Intake(dict(reply.headers), cap, raw)
-    if raw is not None:
-        await loop.in_thread(partial(raw.head, reply.status_code, dict(reply.headers)))
+async def _read(reply: httpx.Response, intake: Intake) -> None:
+    """Take the body in."""
     parts = bytearray()
     try:
         async for part in reply.aiter_raw():
@@ -302,64 +332,8 @@ async def _read(reply: httpx.Response, cap: int, raw: RawAnswer | None) -> Reply
                 await loop.in_thread(partial(intake.take, bytes(parts)))
                 parts.clear()
         rest, parts = bytes(parts), bytearray()
-        return await loop.in_thread(partial(intake.end, rest))
+        await loop.in_thread(partial(intake.end, rest))
     except BaseException:
         # The line broke, or its time was over: what came until then is kept.
         await loop.in_thread(partial(intake.broken, bytes(parts)))
         raise
-
-
-class _Intake:
-    """Takes a body on its way from the network: kept as it came, unpacked, and read. Not for the loop's thread."""
-
-    def __init__(self, headers: dict[str, str], cap: int, raw: RawAnswer | None) -> None:
-        self._reader = ReplyReader()
-        # Whoever gave up waiting for one piece may write the last one.
-        self._guard = threading.Lock()
-        self._raw, self._cap, self._came = raw, cap, 0
-        self._failure: Exception | None = None
-        self._unpack: Unpacking | None = None
-        try:
-            self._unpack = unpacking(headers, cap)
-        except CodingError as error:
-            # All of it is kept, for when it can be undone.
-            self._failure = error
-
-    def take(self, data: bytes) -> None:
-        """The next bytes. Raises where there are too many; other faults wait until all of it is here, and kept."""
-        with self._guard:
-            self._came += len(data)
-            if self._came > self._cap:
-                raise TooLargeError("it is larger than any answer is")
-            if self._raw is not None:
-                self._raw.write(data)
-        if self._unpack is not None and self._failure is None:
-            self._feed(self._unpack.feed(data))
-
-    def broken(self, data: bytes) -> None:
-        """The last bytes of a body that has no end."""
-        with self._guard:
-            if self._raw is not None:
-                self._raw.write(data)
-                self._raw.end()
-
-    def end(self, data: bytes) -> ReplyReader:
-        """The last bytes, and what was read. Raises what went wrong with that."""
-        if data:
-            self.take(data)
-        if self._unpack is not None and self._failure is None:
-            self._feed(self._unpack.end())
-        if self._raw is not None:
-            self._raw.end()
-        if self._failure is not None:
-            raise self._failure
-        return self._reader
-
-    def _feed(self, pieces: Iterator[bytes]) -> None:
-        try:
-            for piece in pieces:
-                self._reader.feed(piece)
-        except Exception as error:
-            self._failure = error
-            if isinstance(error, TooLargeError):
-                raise

@@ -128,7 +128,10 @@ class Shape:
             np.float32((x0 + x1) / 2) - reach.astype(np.float32),
         )
         share = np.clip(np.minimum(cells + 1, ends[0]) - np.maximum(cells, ends[1]), 0, 1)
-        return np.rint(share.reshape(bottom - top, SUPERSAMPLE, -1).mean(axis=1) * 255).astype(np.uint8)
+        drawn: Coverage = np.rint(share.reshape(bottom - top, SUPERSAMPLE, -1).mean(axis=1) * 255).astype(
+            np.uint8
+        )
+        return drawn
 
     def _polygon(self, left: int, top: int, right: int, bottom: int) -> Coverage:
         """Drawn larger, and averaged down."""

@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from ..errors import MaskError
+from ..errors import ImageError, MaskError
 from ..files import write
 from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
+from ..picture.reading import regular
 from .arrays import as_array, coverage_of
 from .marks import (
     Bitmap,
@@ -215,10 +216,13 @@ class Mask:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mask:
-        """The mask that `save` wrote."""
+        """The mask that `save` wrote. Raises `MaskError`."""
         try:
-            return cls.from_json(Path(path).expanduser().read_text(encoding="utf-8"))
-        except MaskError as error:
+            data = regular(Path(path).expanduser())
+            if data is not None:
+                return cls.from_json(data.decode())
+            problem = f"{str(path)[:200]!r} is a pipe, a device or a socket. Give the path of a mask's file."
+        except (ImageError, MaskError) as error:
             problem = f"{Path(path).name!r} can't be used. {error}"
         except UnicodeDecodeError:
             problem = f"{Path(path).name!r} is not a mask saved by Mask.save(). For a picture use Mask.from_image()."

@@ -172,7 +172,8 @@ def _distance(across: Floats, down: Floats, start: Dot, end: Dot) -> Floats:
 
 
 def _painted(distance: Floats) -> Coverage:
-    return np.rint(np.clip(np.float32(0.5) - distance, 0, 1) * 255).astype(np.uint8)
+    painted: Coverage = np.rint(np.clip(np.float32(0.5) - distance, 0, 1) * 255).astype(np.uint8)
+    return painted
 
 
 def dilated(coverage: Coverage, radius: float) -> Coverage:

@@ -79,11 +79,13 @@ def _of_text(given: Any, asked: Asked) -> Reading | str:
         return _of_json(data, asked) if _is_json(data[:64]) else _of_picture(data, asked)
     path = Path(given)
     try:
-        path = path.expanduser()
-        with path.open("rb") as file:
-            start = file.read(64)
-            if _is_json(start) and path.stat().st_size <= FILE_CAP:
-                return _of_json(start + file.read(), asked)
+        path, start = path.expanduser(), b""
+        # A pipe would be waited for.
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(64)
+                if _is_json(start) and path.stat().st_size <= FILE_CAP:
+                    return _of_json(start + file.read(), asked)
         if start.startswith(b"\x93NUMPY"):
             return _of_array(np.load(path, mmap_mode="r", allow_pickle=False), asked)
     except MaskError as error:

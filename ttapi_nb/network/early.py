@@ -1,13 +1,16 @@
-"""Hearing a service that refuses before it has read the whole request, and then hangs up.
+"""Lines on which an answer is heard whenever it comes and however it is written.
 
-The line breaks under what is still being sent, and what the service had said is gone with it, unless somebody listened.
-So each line is listened to while it is written to. What says no (HTTP 4xx and 5xx) ends the writing; all else does not.
+A service may refuse before it has read the whole request, and then hang up. The line breaks under what is still being
+sent, and what the service had said is gone with it, unless somebody listened. So each line is listened to while it is
+written to. What says no (HTTP 4xx and 5xx) ends the writing; all else does not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import socket
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -15,12 +18,16 @@ from typing import Any
 import httpcore
 import httpx
 
+from .heads import Answer
+
 __all__ = ["listening"]
 
-# In bytes: what is written between two looks at what came.
+# In bytes: what is written between two looks at what came, what is taken of that at once, and kept at most.
 PIECE = 1 << 16
 HEARD = 1 << 16
-REFUSALS = (b"HTTP/1.1 4", b"HTTP/1.1 5", b"HTTP/1.0 4", b"HTTP/1.0 5")
+MOST_HEARD = 1 << 22
+# Begins a request; a line to a proxy of SOCKS begins with other things. How a proxy makes a line is its own affair.
+REQUEST = re.compile(rb"(?!CONNECT )([A-Z]+) [^\r\n]* HTTP/1\.1\r\n")
 
 
 def listening(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
@@ -54,47 +61,121 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
 
 class _Line(httpcore.AsyncNetworkStream):
+    """A line for one request and its answer."""
+
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
         self._heard: asyncio.Task[bytes] | None = None
+        self._answer: Answer | None = None
+        self._failure: Exception | None = None
+        self._size = 0
+        # The line's end in this process once more: asyncio lets go of its own where a write fails.
+        self._spare: socket.socket | None = None
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """What came while it was written to, and then what comes."""
-        if self._heard is None:
+        """What came while it was written to, and then what comes: once a request has left, its answer, mended."""
+        answer = self._answer
+        if answer is None:
             return await self._inner.read(max_bytes, timeout)
-        heard, self._heard = self._heard, None
-        return await heard
+        while not (ready := answer.take()):
+            if self._failure is not None:
+                raise self._failure
+            if answer.is_over:
+                return b""
+            await self._read_on(answer, max_bytes, timeout)
+        return ready
+
+    async def _read_on(self, answer: Answer, max_bytes: int, timeout: float | None) -> None:
+        """Take the next bytes of the answer, or its end."""
+        failure: Exception | None = None
+        data = b""
+        if self._heard is None:
+            self._heard = asyncio.ensure_future(self._inner.read(max_bytes, timeout))
+        await asyncio.wait({self._heard}, timeout=answer.patience)
+        if self._heard.done():
+            heard, self._heard = self._heard, None
+            try:
+                data = heard.result()
+            except httpcore.ReadError as error:
+                failure = error
+        if data:
+            answer.feed(data)
+            return
+        self._salvage(answer)
+        answer.end(broken=failure is not None)
+        if not answer.is_whole:
+            self._failure = failure or httpcore.RemoteProtocolError("The answer has no end.")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write, and stop where the other end says no meanwhile. Raises `httpcore.WriteError` then."""
-        if len(buffer) > PIECE and self._heard is None:
-            self._heard = asyncio.create_task(self._inner.read(HEARD, None))
-        if self._heard is None:
+        if self._answer is None and (request := REQUEST.match(buffer)):
+            self._answer = Answer(without_head=request[1] == b"POST")
+            with contextlib.suppress(OSError, AttributeError):
+                self._spare = self._inner.get_extra_info("socket").dup()
+        answer = self._answer
+        if answer is None:
             await self._inner.write(buffer, timeout)
             return
         for start in range(0, len(buffer), PIECE):
-            # So that what came is taken before a write finds the line broken.
-            await asyncio.sleep(0)
-            writing = asyncio.ensure_future(self._inner.write(buffer[start : start + PIECE], timeout))
-            try:
-                while not writing.done() and not self._was_refused():
-                    # Who does not read any more may have answered all the same.
-                    pending = {writing} if self._heard.done() else {writing, self._heard}
-                    await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not writing.done():
-                    writing.cancel()
-            if self._was_refused():
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await writing
-                raise httpcore.WriteError("The other end has answered already.")
-            await writing
+            if len(buffer) > PIECE:
+                self._listen(answer)
+                # So that what came is taken before a write finds the line broken.
+                await asyncio.sleep(0)
+            await self._write(answer, buffer[start : start + PIECE], timeout)
 
-    def _was_refused(self) -> bool:
+    async def _write(self, answer: Answer, piece: bytes, timeout: float | None) -> None:
+        writing = asyncio.ensure_future(self._inner.write(piece, timeout))
+        try:
+            while True:
+                self._listen(answer)
+                if writing.done() or answer.refuses:
+                    break
+                # Who does not read any more may have answered all the same.
+                pending = {writing} if self._heard is None or self._heard.done() else {writing, self._heard}
+                await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not writing.done():
+                writing.cancel()
+        if answer.refuses:
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await writing
+            raise httpcore.WriteError("The other end has answered already.")
+        await writing
+
+    def _listen(self, answer: Answer) -> None:
+        """Give what was heard to the answer, and listen on; who has hung up says nothing more."""
         heard = self._heard
-        if heard is None or not heard.done() or heard.cancelled() or heard.exception() is not None:
-            return False
-        return heard.result().startswith(REFUSALS)
+        if heard is not None and heard.done() and not heard.cancelled() and heard.exception() is None:
+            if not heard.result() or self._size > MOST_HEARD:
+                return
+            self._size += len(heard.result())
+            answer.feed(heard.result())
+            self._heard = None
+        if self._heard is None and not answer.is_over:
+            self._heard = asyncio.ensure_future(self._inner.read(HEARD, None))
+
+    def _salvage(self, answer: Answer) -> None:
+        """What lay in this machine when a write found the line broken: asyncio reads nothing after that."""
+        if self._spare is None:
+            return
+        spare, self._spare = self._spare, None
+        with spare, contextlib.suppress(OSError, ValueError):
+            while data := spare.recv(HEARD):
+                answer.feed(self._plain(data))
+
+    def _plain(self, data: bytes) -> bytes:
+        """What bytes of the line say: themselves, or what they decrypt to."""
+        secured = self._inner.get_extra_info("ssl_object")
+        if secured is None:
+            return data
+        plain = b""
+        # anyio gives no way in either; without one, what is read here is lost as it was before.
+        with contextlib.suppress(ssl.SSLError, AttributeError):
+            inner: Any = self._inner
+            inner._stream._read_bio.write(data)
+            while piece := secured.read(HEARD):
+                plain += piece
+        return plain
 
     async def aclose(self) -> None:
         """End it, and the listening."""
@@ -103,6 +184,9 @@ class _Line(httpcore.AsyncNetworkStream):
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self._heard
             self._heard = None
+        if self._spare is not None:
+            self._spare.close()
+            self._spare = None
         await self._inner.aclose()
 
     async def start_tls(

@@ -22,7 +22,7 @@ from .base64s import is_picture_text
 from .envelopes import ADDRESSES, CONTAINERS, item_in, search
 from .reading import mended
 
-__all__ = ["interpret", "parse", "refusal"]
+__all__ = ["MAY_BE_BILLED", "PARTIAL", "interpret", "parse", "refusal"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
@@ -33,6 +33,12 @@ BEGINS, MOST_FAILURES = re.compile(r"[{\[]"), 200
 EVENT = re.compile(r"^(?:data:|(?:event|id|retry)?:.*$)", re.MULTILINE)
 # What an answer may have lost at its end, and what may stand there in its place.
 ENDS, LOOSE = ("]", "}", "]}", "}]}"), " ,}\0\r\n\t"
+# What an end is known by in the beginning of an answer; a quotation mark alone begins what has no end.
+TOKEN, CLOSES, LONGEST_GAP = (
+    re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],"]', re.DOTALL),
+    {"{": "}", "[": "]"},
+    20,
+)
 TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 LONGEST_MESSAGE = 10_000
 NO_ERROR = (
@@ -236,7 +242,35 @@ def _mended_values(text: str, decoder: json.JSONDecoder) -> list[Any]:
         for end in ENDS:
             with contextlib.suppress(ValueError, RecursionError):
                 return [decoder.decode(text.rstrip(LOOSE) + end)]
+        with contextlib.suppress(ValueError, RecursionError):
+            return [decoder.decode(_closed(text))]
     return _values(text.replace(r"\"", '"').replace(r"\\", "\\"), decoder)[0] if TEXT_IN_TEXT in text else []
+
+
+def _closed(text: str) -> str:
+    """The beginning of a JSON text without its last value, where that is not whole, and with all its ends."""
+    ends: list[str] = []
+    whole = 0
+    for token in TOKEN.finditer(text):
+        said = token[0]
+        if said in CLOSES:
+            ends.append(CLOSES[said])
+            whole = token.end()
+        elif said == ",":
+            whole = token.start()
+        elif said == '"':
+            break
+        elif said.startswith('"'):
+            # A name says nothing without its value.
+            if ends[-1:] == ["]"] or text[
+                max(0, token.start() - LONGEST_GAP) : token.start()
+            ].rstrip().endswith(":"):
+                whole = token.end()
+        elif ends and ends.pop() == said:
+            whole = token.end()
+        else:
+            break
+    return text[:whole] + "".join(reversed(ends))
 
 
 def _values(text: str, decoder: json.JSONDecoder) -> tuple[list[Any], bool]:

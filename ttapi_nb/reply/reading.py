@@ -24,6 +24,9 @@ LONGEST_ESCAPE = 6
 # A backslash and, in JSON, what it stands for with it.
 ESCAPE = re.compile(r'\\(["\\/bfnrt]|u[0-9a-fA-F]{4})?')
 NO_ESCAPE = b"\\u"
+# No word is so long, in letters: at the end of what came it is base64 that goes on.
+LONGEST_WORD = 200
+AMID = re.compile(rb"[A-Za-z0-9+/=_-]{%d}\Z" % LONGEST_WORD)
 
 
 def mended(text: str) -> str:
@@ -46,6 +49,11 @@ class ReplyReader:
         self._picture: _Picture | None = None
         self._begun = 0
         self._word = secrets.token_hex(16)
+
+    @property
+    def is_amid_picture(self) -> bool:
+        """Whether what came ends within a picture, by whatever name."""
+        return self._picture is not None or AMID.search(self.text[-LONGEST_WORD:]) is not None
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""

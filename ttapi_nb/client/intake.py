@@ -1,0 +1,149 @@
+"""`Intake`: an answer's body on its way from the network, kept, unpacked and read, whatever becomes of its line."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import IO
+
+from ..coding import CodingError, CutOffError, TooLargeError, Unpacking, unpacking
+from ..rawanswers import RawAnswer
+from ..reply.reading import ReplyReader
+
+__all__ = ["Intake"]
+
+# In bytes: of a packed answer, what is held in memory and not in a file that has no name.
+HELD = 2**23
+READ = 2**20
+# In bytes: no refusal says more in words.
+LONGEST_REFUSAL = 2**16
+PACKING = ("content-encoding", "transfer-encoding")
+
+
+class Intake:
+    """Takes a body piece by piece. Nothing in here is for the loop's thread.
+
+    What is kept in `raw` is what the body unpacks to, as a key can be taken out of that only. The packed bytes
+    themselves are kept where they can't be unpacked: nobody can look into them here.
+    """
+
+    def __init__(self, status: int, headers: dict[str, str], cap: int, raw: RawAnswer | None) -> None:
+        self.reader = ReplyReader()
+        self.failure: Exception | None = None
+        """Why what came could not be unpacked, or read."""
+        # Whoever gave up waiting for one piece may bring the last one.
+        self._guard = threading.Lock()
+        self._raw, self._status, self._headers = raw, status, headers
+        self._cap, self._came, self._is_closed = cap, 0, False
+        self._unpack: Unpacking | None = None
+        self._packed: IO[bytes] | None = None
+        kept = headers
+        try:
+            self._unpack = unpacking(headers, cap)
+            kept = {name: value for name, value in headers.items() if name.lower() not in PACKING}
+        except CodingError as error:
+            # All of it is kept, for when it can be undone.
+            self.failure = error
+        if raw is not None:
+            raw.head(status, kept)
+
+    def take(self, data: bytes) -> None:
+        """The next bytes. Raises where there are too many; other faults wait until all of it is here, and kept."""
+        with self._guard:
+            self._take(data)
+
+    def end(self, data: bytes) -> None:
+        """The last bytes. Raises what went wrong with them all."""
+        with self._guard:
+            self._take(data)
+            self._close()
+        if self.failure is not None:
+            raise self.failure
+
+    def broken(self, data: bytes) -> None:
+        """The last bytes of a body that has no end."""
+        with self._guard, contextlib.suppress(TooLargeError):
+            if not self._is_closed:
+                self._take(data)
+        with self._guard, contextlib.suppress(TooLargeError):
+            self._close()
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether what was read is what was sent, if perhaps not all of it."""
+        return self.failure is None or isinstance(self.failure, CutOffError)
+
+    @property
+    def may_hold_picture(self) -> bool:
+        """Whether a picture may stand in what is missing, or can't be read."""
+        return self._came > LONGEST_REFUSAL or self.reader.is_amid_picture
+
+    def _take(self, data: bytes) -> None:
+        self._came += len(data)
+        if self._came > self._cap:
+            self.failure = TooLargeError("it is larger than any answer is")
+            raise self.failure
+        if self._unpack is None:
+            self._keep(data)
+            return
+        if self._came == len(data) and self._raw is not None and self._unpack.is_packed(data):
+            # Closed in `_close`, whatever becomes of the body.
+            self._packed = tempfile.SpooledTemporaryFile(HELD)  # noqa: SIM115
+        if self._packed is not None:
+            try:
+                self._packed.write(data)
+            except OSError:
+                # There is no room: what it unpacks to is kept.
+                self._packed = None
+        self._unpacked(self._unpack.feed(data))
+
+    def _unpacked(self, pieces: Iterator[bytes]) -> None:
+        """Keep and read what the body unpacks to; what fails then fails for good."""
+        while self._unpack is not None:
+            try:
+                piece = next(pieces, None)
+            except Exception as error:
+                self.failure = self.failure or error
+                if not isinstance(error, CutOffError):
+                    self._unpack = None
+                if isinstance(error, TooLargeError):
+                    raise
+                return
+            if piece is None:
+                return
+            self._keep(piece)
+            if self.failure is None:
+                try:
+                    self.reader.feed(piece)
+                except Exception as error:  # noqa: BLE001 - all of it is kept, for another reader
+                    self.failure = error
+
+    def _keep(self, data: bytes) -> None:
+        if self._raw is not None:
+            self._raw.write(data)
+
+    def _close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            if self._unpack is not None:
+                self._unpacked(self._unpack.end())
+        finally:
+            raw, packed = self._raw, self._packed
+            # Where a key stood in what was unpacked, it stands in the packed bytes too.
+            if raw is not None and packed is not None and self._unpack is None and not raw.held_key:
+                self._keep_packed(raw, packed)
+            elif raw is not None:
+                raw.end()
+            if packed is not None:
+                packed.close()
+
+    def _keep_packed(self, raw: RawAnswer, packed: IO[bytes]) -> None:
+        raw.head(self._status, self._headers)
+        packed.seek(0)
+        while piece := packed.read(READ):
+            raw.write(piece)
+        raw.end()
