@@ -170,6 +170,7 @@ def test_pixels_that_mark_nothing_are_never_sent() -> None:
     """The editor and the edit without one refuse them alike, by every plan."""
     shown = editor()
     shown.mask = mask = BLANK["array"]
+    assert shown.drawer.mask.blank
     assert ["marks nothing" in problem for problem in shown.problems] == [True]
     with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
         shown.run()
