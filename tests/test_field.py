@@ -96,7 +96,7 @@ def test_a_mask_that_protects_nothing_keeps_nothing(protects: str) -> None:
     (result,) = run.results
     assert (result.leak, result.kept) == (None, False)
     assert "Nothing was protected" in result.note
-    assert "protects nothing" in run.fit.words
+    assert "protects nothing" in run.plan.words
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.int64, np.uint16, np.float32, bool, list])
@@ -188,7 +188,7 @@ def test_a_file_that_counts_light_is_shown_as_browsers_show_it(name: str) -> Non
 def test_sixteen_bits_that_a_kind_of_file_can_not_hold_are_said(tmp_path: Path) -> None:
     """The photo's depth is told at once, and where it is lost, in one sentence."""
     run = edited(tt.open_image(deep(), name="deep.png"), tt.Mask(SIZE).rectangle(BOX))
-    assert "16 bits" in run.fit.words
+    assert "16 bits" in run.plan.words
     assert "16 bits" in run.results[0].note
     run.results[0].save(tmp_path / "x.jpg")
     assert "16" in run.results[0].saved_note
@@ -220,7 +220,7 @@ def test_sound_files_with_an_odd_part_open(name: str) -> None:
 def test_a_hole_without_a_mask_is_said_and_offered() -> None:
     """The plan says that the whole may change and how to ask for the hole alone, which is then all that changes."""
     photo = tt.open_image(FIXTURES / "hole.png")
-    said = edited(photo).fit.words
+    said = edited(photo).plan.words
     assert "whole picture may change" in said
     assert "Mask.hole_of" in said
     hole = tt.Mask.hole_of(photo)

@@ -35,7 +35,6 @@ ROOMS = (
     "mask",
     "request",
     "fit",
-    "strict",
     "reply",
     "asked",
     "lineage",
@@ -63,7 +62,6 @@ ONLY = {
     "picture": {"forking", "errors", "files", "loop", "download", "metadata"},
     "mask": {"errors", "files", "picture"},
     "fit": {"errors", "forking", "picture", "mask", "models"},
-    "strict": {"picture", "mask"},
     "reply": {"coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
     "service": {"errors", "forking", "picture", "models"},
 }
@@ -77,7 +75,6 @@ LIBRARIES = {
     "picture": PICTURES | {"jpeglib", "pillow_heif"},
     "mask": PICTURES,
     "fit": PICTURES,
-    "strict": PICTURES,
     "request": PICTURES,
     "reply": {"PIL"},
     "lineage": {"PIL"},

@@ -24,6 +24,7 @@ MEANT = {
     "__repr__": "a line for people",
     "__str__": "a sentence for people",
     "__reduce__": "what a pickle holds",
+    "set": "what a trait of traitlets does with a value",
     "_repr_png_": "shown by notebooks",
     "_ipython_display_": "shown by notebooks",
     "close": "closes with all that is in it, and calls the base's",

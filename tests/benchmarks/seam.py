@@ -160,11 +160,13 @@ def main() -> int:
         run = tt.edit(case.photo, "an empty bowl", mask=case.mask, client=case.client(), log=False)
         result, source = run.results[0], run.source
         inside = case.mask.to_array()
-        landing = run.plan.landing(result.raw, source, case.mask)
-        reach = run.plan.reach(landing)
+        landed = run.plan.land(result.raw, source, case.mask)
+        if landed.region is None or landed.part is None:
+            raise AssertionError("an answer that reaches nothing")
+        reach = landed.region
         hard = source.pixels.convert("RGB")
         stencil = Image.fromarray(inside.astype(np.uint8) * 255).crop(reach)
-        hard.paste(run.plan.part(result.raw, reach, landing).convert("RGB"), reach[:2], stencil)
+        hard.paste(landed.part.convert("RGB"), reach[:2], stencil)
         ours, theirs = energy(result.image, inside), energy(hard, inside)
         row = "".join(
             f"{mine:{width}.0f}{other:12.0f}{mine / other:7.2f}"

@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import ttapi_nb as tt
+from ttapi_nb.fit import LEAK_THRESHOLD
 from ttapi_nb.models import model_for
 from ttapi_nb.picture.colour import PRIMARIES, SRGB, made_profile
 from ttapi_nb.service import Answer, Service
-from ttapi_nb.strict import LEAK_THRESHOLD
 
 PLANS = ("crop", "pad", "scale", "auto")
 SHAPES = ("same", "stretched", "cut", "ringed")
@@ -185,9 +185,8 @@ def outside_is_identical(run: tt.Run, mask: tt.Mask) -> bool:
 
 def expected_leak(run: tt.Run, mask: tt.Mask, marked: NDArray[np.bool_]) -> float:
     """The part of the pixels that are protected and shown in the answer that was planted."""
-    fit, raw = run.fit, run.results[0].raw
-    _, counted = fit.on_sent(raw, fit.landing(raw, run.source, mask))
-    protected = (fit.there_mask(mask).coverage() == 0) & counted
+    fit, raw = run.plan, run.results[0].raw
+    protected = (fit.there_mask(mask).coverage() == 0) & fit.land(raw, run.source, mask).counted
     return float(marked[protected].mean()) if protected.any() else 0.0
 
 
@@ -241,7 +240,7 @@ def main() -> int:
                 said = ["yes" if claim else "NO" for claim in claims]
                 by = f"{sent.image[0].size[0]}x{sent.image[0].size[1]}"
                 levels = "/".join(map(str, moved))
-                way = good.fit.how if plan != "auto" else f"auto: {good.fit.how}"
+                way = good.plan.how if plan != "auto" else f"auto: {good.plan.how}"
                 print(
                     f"{name:28}{model:15}{way:12}{by:>10}{megabytes:6.2f}  {said[0]:11}{said[1]:6}{said[2]:9}"
                     f"{'':9}{shape:10}{said[3]:9}{levels:>8}{told:9.1%}{leak.share:8.1%}{seconds:9.2f}"

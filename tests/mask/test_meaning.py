@@ -16,11 +16,10 @@ from PIL import Image
 
 import ttapi_nb
 from tests.support.preparing import fitted
-from ttapi_nb.fit import HOWS, Fit
+from ttapi_nb.fit import HOWS, Fit, measure_leak, paste
 from ttapi_nb.mask import HALF, Mask, asked_for
 from ttapi_nb.picture import SourceImage
 from ttapi_nb.request import EditRequest
-from ttapi_nb.strict import measure_leak, paste
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 SIZE = (24, 18)
@@ -170,6 +169,7 @@ def test_pixels_that_mark_nothing_are_never_sent() -> None:
     """The editor and the edit without one refuse them alike, by every plan."""
     shown = editor()
     shown.mask = mask = BLANK["array"]
+    assert shown.drawer.mask.blank
     assert ["marks nothing" in problem for problem in shown.problems] == [True]
     with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
         shown.run()

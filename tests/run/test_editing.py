@@ -28,7 +28,6 @@ from ttapi_nb import (
 )
 from ttapi_nb.fit import extend
 from ttapi_nb.log import default_log
-from ttapi_nb.run.making import _common
 
 KEY = "test-key-0123456789"
 BOX = (8, 16, 40, 48)
@@ -177,24 +176,6 @@ def test_an_answer_without_what_was_masked(server: Server, client: Client) -> No
     result = edit(source, "x", mask=mask, client=client, fit="none").results[0]
     assert result.image.tobytes() == source.tobytes()
     assert "What you masked is not in it" in result.note
-
-
-@pytest.mark.parametrize(
-    ("other", "expected"),
-    [
-        ((5, 6, 20, 20), (5, 6, 10, 12)),
-        ((-5, -5, 4, 3), (0, 0, 4, 3)),
-        ((2, 3, 4, 5), (2, 3, 4, 5)),
-        ((10, 0, 20, 12), None),
-        ((0, 12, 10, 20), None),
-        ((9, 11, 20, 20), (9, 11, 10, 12)),
-        ((30, 30, 40, 40), None),
-    ],
-)
-def test_what_two_boxes_share(other: Any, expected: Any) -> None:
-    """Of what came back, the part that is pasted is where it meets the mask's surroundings; touching is not meeting."""
-    for one, another in (((0, 0, 10, 12), other), (other, (0, 0, 10, 12))):
-        assert _common(one, another) == expected
 
 
 def test_a_crop(server: Server, client: Client) -> None:

@@ -48,6 +48,23 @@ def test_stroke_on_a_large_photo_is_in_photo_pixels():
     assert drawer.mask.bounds == (750, 750, 850, 850)
 
 
+def test_a_mask_that_marks_nothing_is_another_than_no_paint(drawer):
+    """Assigned, it is taken, told and said, though it paints as little as an empty sheet; Clear and Undo go on."""
+    told = []
+    drawer.observe(lambda change: told.append(change.new.blank), "mask")
+    drawer.mask = Mask.from_array(np.zeros((300, 400), bool))
+    assert drawer.mask.blank
+    assert "marks nothing" in drawer._words.value
+    drawer.clear()
+    assert not drawer.mask.blank
+    assert "marks nothing" not in drawer._words.value
+    drawer.undo()
+    assert drawer.mask.blank
+    stroke(drawer, (100, 100))
+    assert "marks nothing" not in drawer._words.value
+    assert told == [True, False, True, True]
+
+
 def test_eraser_takes_paint_away(drawer):
     """With the eraser, the same way removes what the brush painted."""
     drawer.brush_size = 30

@@ -14,9 +14,9 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import ttapi_nb as tt
+from ttapi_nb.fit import Shift
 from ttapi_nb.picture import ImageFile
 from ttapi_nb.run import Result
-from ttapi_nb.strict import Shift
 from ttapi_nb.widgets.viewer import ResultViewer
 
 
@@ -419,7 +419,7 @@ def test_what_opening_changed_is_said_once(kind):
     )
     shown = ResultViewer(run)
     for change in photo.changes:
-        for said in (run.fit.words, run.results[0].note, shown._notice.value):
+        for said in (run.plan.words, run.results[0].note, shown._notice.value):
             assert said.count(change) == 1
     shown.close()
 

@@ -382,6 +382,13 @@ class Mask:
         return bool(Mask(self.size, tuple(kept)).coverage().any())
 
     @property
+    def blank(self) -> bool:
+        """Whether it was given as an array or a picture in which nothing is marked, which is a mistake and no sheet
+        that nobody painted on.
+        """
+        return self._blank
+
+    @property
     def read_as(self) -> str:
         """How `read` understood what it was given, in words; empty for any other mask."""
         return self._read_as

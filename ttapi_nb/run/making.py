@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from ..errors import ResultError
-from ..fit import mask_for
+from ..fit import mask_for, measure_leak, paste, surroundings
 from ..mask import Mask
 from ..picture import SourceImage, edited_picture, open_image
 from ..reply import ImageData, ImagesResponse
-from ..strict import measure_leak, paste, surroundings
 from .result import Result
 from .run import Run
 
@@ -40,34 +39,33 @@ def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], 
 
 
 def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, mask: Mask | None) -> Result:
-    answer, source, fit = item.image, run.source, run.plan
-    landing = fit.landing(answer, source, mask)
+    answer, source, plan = item.image, run.source, run.plan
     name = f"{source.name.rsplit('.', 1)[0]}-edit-{number}"
     if mask is None:
-        picture = edited_picture(source, fit.back(answer, source), name)
-        note = _said(landing.note, source, picture)
+        landed = plan.land(answer, source)
+        picture = edited_picture(source, plan.laid(landed, source), name)
+        note = _said(landed.note, source, picture)
         return Result(number, picture, item, False, None, note, response.offline)
+    wanted = surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
+    landed = plan.land(answer, source, mask, wanted)
     # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
     sent = open_image(run.request.image_files[0].data).pixels
-    raw, counted = fit.on_sent(answer, landing)
-    leak = measure_leak(sent, raw, fit.there_mask(mask), counted)
-    shift, note = None, landing.note
+    leak = measure_leak(sent, landed.raw, plan.there_mask(mask), landed.counted)
+    shift, note = None, landed.note
     protects = mask.meaning.protected > 0
     if not protects:
         note = f"{note} Nothing was protected: the mask covers every pixel, some of them in part.".strip()
-    if run.strict:
-        region = _common(fit.reach(landing), surroundings(mask.bounds or fit.inside, source.size))
-        if region is None:
-            picture = edited_picture(source, source.pixels.copy(), name, (0, 0, 0, 0))
-            note = f"{note} What you masked is not in it, so nothing changed. Ask for a size of the picture's shape."
-        else:
-            pasted = paste(source.pixels, fit.part(answer, region, landing), mask, region[:2])
-            picture, shift = (
-                edited_picture(source, pasted.image, name, pasted.box, pasted.weight),
-                pasted.shift,
-            )
+    if not run.strict:
+        picture = edited_picture(source, plan.laid(landed, source), name)
+    elif landed.region is None or landed.part is None:
+        picture = edited_picture(source, source.pixels.copy(), name, (0, 0, 0, 0))
+        note = (
+            f"{note} What you masked is not in it, so nothing changed. Ask for a size of the picture's shape."
+        )
     else:
-        picture = edited_picture(source, fit.back(answer, source, mask), name)
+        pasted = paste(source.pixels, landed.part, mask, landed.region[:2])
+        picture = edited_picture(source, pasted.image, name, pasted.box, pasted.weight)
+        shift = pasted.shift
     return Result(
         number,
         picture,
@@ -83,8 +81,3 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
 def _said(note: str, source: SourceImage, picture: SourceImage) -> str:
     """A result's note, with what opening the photo changed, and what of the answer its kind could not hold."""
     return " ".join(words for words in dict.fromkeys((note, *source.changes, *picture.changes)) if words)
-
-
-def _common(one: Box, other: Box) -> Box | None:
-    box = max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3])
-    return box if box[0] < box[2] and box[1] < box[3] else None

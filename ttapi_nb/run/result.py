@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ..fit import Leak, Shift
 from ..lineage import Lineage, lineage_of
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import ImageFile, SourceImage, thumbnail_html
 from ..reply import ImageData
-from ..strict import Leak, Shift
 
 __all__ = ["Result"]
 

@@ -21,13 +21,27 @@ from .text import LateWords, Words, made
 from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
 from .turns import Patient, Turns
 
-__all__ = ["MaskDrawer"]
+__all__ = ["MaskDrawer", "Masks"]
 
 State: TypeAlias = tuple[SourceImage | None, Mask | None]
 
 # Photos that undo can go back to: each stays in memory.
 PHOTOS_KEPT = 4
 NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
+
+
+class Masks(traitlets.Any):
+    """A trait for masks. One given as pixels that mark nothing is another than a sheet nobody touched: that is told,
+    though the two are equal by what they paint.
+    """
+
+    def set(self, obj: Any, value: Any) -> None:
+        """Take a mask, and tell."""
+        before = obj._trait_values.get(self.name)
+        super().set(obj, value)
+        after = obj._trait_values.get(self.name)
+        if isinstance(before, Mask) and before == after and before.blank != after.blank:
+            obj._notify_trait(self.name, before, after)
 
 
 class MaskDrawer(Closing, Patient, ipywidgets.VBox):
@@ -48,7 +62,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     """
 
     image = traitlets.Any(allow_none=True)
-    mask = traitlets.Any(allow_none=True)
+    mask = Masks(allow_none=True)
     tool = traitlets.Enum(tuple(TOOLS), "brush")
     brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH)
     pressure = traitlets.Bool(False)
@@ -300,7 +314,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self._enable()
 
     def _enable(self, _: Any = None) -> None:
-        marked = self.mask is not None and bool(self.mask.marks)
+        marked = self.mask is not None and (bool(self.mask.marks) or self.mask.blank)
         self._undo.disabled, self._redo.disabled = not self._past, not self._future
         self._clear.disabled, self._invert.disabled = not marked, self.mask is None
         self._numbers.disabled = self._extend.disabled = self.mask is None
@@ -312,6 +326,10 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         said = (
             [] if marked else ["Paint over what should change. Without paint the whole picture may change."]
         )
+        if self.mask.blank and self.mask.meaning.problem:
+            said.append(
+                "The mask that was given marks nothing. Paint, or clear it to let the whole picture change."
+            )
         if self._surface.problem:
             said.append(
                 "Painting goes through the kernel here, which is slower: draw slowly. There are only brush and eraser; "

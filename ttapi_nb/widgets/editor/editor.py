@@ -28,7 +28,7 @@ from ...run import Result, Run, start, to_code
 from ...run.editing import NO_LOG
 from ..browser import PhotoInput
 from ..closing import Closing
-from ..drawer import MaskDrawer
+from ..drawer import MaskDrawer, Masks
 from ..history import HistoryPanel
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
 from ..text import LateWords, made
@@ -68,7 +68,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     """
 
     image = traitlets.Any(allow_none=True)
-    mask = traitlets.Any(allow_none=True)
+    mask = Masks(allow_none=True)
     model = traitlets.Unicode(DEFAULT_MODEL)
     size = traitlets.Unicode("auto")
     prompt = traitlets.Unicode()

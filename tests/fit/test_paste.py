@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from ttapi_nb.fit import LEAK_THRESHOLD, Leak, paste
+from ttapi_nb.fit import measure_leak as measured
 from ttapi_nb.mask import Mask
-from ttapi_nb.strict import LEAK_THRESHOLD, Leak, paste
-from ttapi_nb.strict import measure_leak as measured
 
 SIZE = (24, 18)
 seeds = st.integers(0, 2**32 - 1)

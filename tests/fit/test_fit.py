@@ -17,12 +17,11 @@ import ttapi_nb
 from tests.server import encoded
 from tests.support.preparing import fitted
 from ttapi_nb.errors import FitError, TTAPIError
-from ttapi_nb.fit import AUTO_AREA, HOWS, Fit, extend
+from ttapi_nb.fit import AUTO_AREA, HOWS, Fit, extend, paste
 from ttapi_nb.mask import Mask
 from ttapi_nb.models import MODELS, model_for, parse_size
 from ttapi_nb.picture import SourceImage, open_image
 from ttapi_nb.request import EditRequest
-from ttapi_nb.strict import paste
 
 EDITING = [name for name, row in MODELS.items() if row.edits]
 UNKNOWN = "a-model-of-tomorrow"
@@ -367,9 +366,10 @@ def test_an_unchanged_answer_brings_back_the_picture(planned: Any, clear: bool) 
     answer = fit.there(picture).pixels
     back = fit.back(answer, picture)
     assert back.size == fit.source_size
-    landing = fit.landing(answer, picture)
-    region = fit.reach(landing)
-    whole = np.asarray(paste(picture.pixels, fit.part(answer, region, landing), mask, region[:2]).image, int)
+    landed = fit.land(answer, picture)
+    assert landed.region is not None
+    assert landed.part is not None
+    whole = np.asarray(paste(picture.pixels, landed.part, mask, landed.region[:2]).image, int)
     before = np.asarray(picture.pixels, int)
     outside = mask.coverage() == 0
     assert np.array_equal(whole[outside], before[outside])
@@ -405,7 +405,7 @@ def test_an_answer_of_the_same_shape_comes_back_scaled(size: tuple[int, int], ti
     fit = Fit.plan(picture, "gpt-image-1", how="none")
     answer = Image.new("RGB", (size[0] * times, size[1] * times), (200, 30, 90))
     back = fit.back(answer, picture)
-    assert fit.landing(answer, picture).note == ""
+    assert fit.land(answer, picture).note == ""
     assert back.size == size
     assert back.getextrema() == ((200, 200), (30, 30), (90, 90))
 
@@ -435,12 +435,13 @@ def test_an_answer_of_another_shape_is_laid_where_it_belongs(
         answer.paste(pixels.resize((side, side)), (x, y))
     answer = Image.eval(answer, lambda level: min(255, level + tint))
     fit = Fit.plan(picture, "gpt-image-1", how="none")
-    landing = fit.landing(answer, picture)
-    assert landing.note.startswith(f"The answer came as {shape[0]}x{shape[1]} where 512x512 was sent")
-    assert words in landing.note
+    landed = fit.land(answer, picture)
+    assert landed.note.startswith(f"The answer came as {shape[0]}x{shape[1]} where 512x512 was sent")
+    assert words in landed.note
+    assert landed.region is not None
     back = np.asarray(fit.back(answer, picture), int)
     expected = np.minimum(np.asarray(pixels, int) + tint, 255)
-    left, top, right, bottom = fit.reach(landing)
+    left, top, right, bottom = landed.region
     assert (right - left, bottom - top) == (
         (512, 512) if way != "cover" else (512, 320) if shape[0] > shape[1] else (320, 512)
     )
@@ -457,10 +458,10 @@ def test_an_answer_of_any_size_comes_back(planned: Any, shape: tuple[int, int]) 
     mask = Mask(fit.source_size).rectangle(bounds) if bounds else None
     answer = smooth(shape).pixels
     assert fit.back(answer, picture, mask).size == fit.source_size
-    landing = fit.landing(answer, picture, mask)
-    laid, counted = fit.on_sent(answer, landing)
-    assert laid.size == counted.shape[::-1] == fit.sent_size
-    left, top, right, bottom = fit.reach(landing)
+    landed = fit.land(answer, picture, mask)
+    assert landed.raw.size == landed.counted.shape[::-1] == fit.sent_size
+    assert landed.region is not None
+    left, top, right, bottom = landed.region
     assert 0 <= left < right <= fit.source_size[0]
     assert 0 <= top < bottom <= fit.source_size[1]
 
@@ -473,7 +474,7 @@ def test_what_the_mask_covers_does_not_decide_how_an_answer_lies() -> None:
     answer.paste("white", (40, 120, 480, 400))
     answer = answer.resize((768, 512))
     fit = Fit.plan(picture, "gpt-image-1", how="none")
-    assert "stretched" in fit.landing(answer, picture, mask).note
+    assert "stretched" in fit.land(answer, picture, mask).note
 
 
 @pytest.mark.parametrize("part", [0.3, 0.62])
@@ -489,11 +490,11 @@ def test_a_part_that_was_repainted_does_not_decide_how_an_answer_lies(
     answer = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     fit = Fit.plan(picture, "gpt-image-1", how="none")
     mask = Mask((300, 200)).ellipse((165, 80, 225, 120))
-    assert "stretched" in fit.landing(answer.resize((300, 150)), picture, mask).note
-    assert "only the middle" in fit.landing(answer.crop((40, 0, 260, 200)), picture, mask).note
+    assert "stretched" in fit.land(answer.resize((300, 150)), picture, mask).note
+    assert "only the middle" in fit.land(answer.crop((40, 0, 260, 200)), picture, mask).note
     ringed = Image.new("RGB", (300, 300))
     ringed.paste(answer, (0, 50))
-    assert "cut off" in fit.landing(ringed, picture, mask).note
+    assert "cut off" in fit.land(ringed, picture, mask).note
 
 
 def test_a_see_through_answer_stays_so() -> None:
@@ -673,7 +674,7 @@ def test_an_extended_picture_comes_back_without_gaps(room: dict[str, Any], side:
 
 def test_the_plan_says_what_opening_changed() -> None:
     """A plan for a photo with a colour profile says that its colours were brought to sRGB; a plain one says nothing."""
-    photo = open_image(Path(__file__).parent / "fixtures" / "field" / "adobe.jpg")
+    photo = open_image(Path(__file__).parents[1] / "fixtures" / "field" / "adobe.jpg")
     plan = Fit.plan(photo, "gpt-image-1", "1024x1024")
     assert photo.changes
     assert all(change in plan.words for change in photo.changes)

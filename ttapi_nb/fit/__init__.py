@@ -1,0 +1,32 @@
+"""There and back: how a picture travels to a model, what of the answer comes back, and what stays as it was."""
+
+from __future__ import annotations
+
+from .extend import extend
+from .geometry import Box
+from .landing import Landed, Landing
+from .leak import LEAK_THRESHOLD, Leak, measure_leak
+from .paste import Pasted, paste, surroundings
+from .plan import HOWS, Fit
+from .shift import Shift
+from .sizes import AUTO_AREA
+from .words import mask_for, masked_words
+
+__all__ = [
+    "AUTO_AREA",
+    "HOWS",
+    "LEAK_THRESHOLD",
+    "Box",
+    "Fit",
+    "Landed",
+    "Landing",
+    "Leak",
+    "Pasted",
+    "Shift",
+    "extend",
+    "mask_for",
+    "masked_words",
+    "measure_leak",
+    "paste",
+    "surroundings",
+]

@@ -1,0 +1,128 @@
+"""The strict paste: what lies outside the mask stays.
+
+Outside means coverage 0 at the source's resolution; there every byte of the result is the source's. The seam is made
+inside the mask alone: the answer fades in over a few pixels, after its colours were brought to the source's as far as
+the two can be compared just outside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..mask import Mask, protected
+from .geometry import Box
+from .seam import Floats, borders, ramp, seam
+from .shift import Shift, shift_of
+
+__all__ = ["Pasted", "paste", "surroundings"]
+
+# Pixels that are blended at a time.
+STRIP = 1 << 20
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """What `paste` made: the picture, and the colour shift it measured, None where there was nothing to compare.
+
+    `weight` tells in `box` how much of each pixel is the answer's, 0 to 255; outside that it is nothing.
+    """
+
+    image: Image.Image
+    shift: Shift | None
+    box: Box = (0, 0, 0, 0)
+    weight: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+
+def surroundings(bounds: Box, size: tuple[int, int]) -> Box:
+    """The part of a picture of `size` that `paste` looks at for a mask within `bounds`: it and a ring around it."""
+    ring = max(16, max(size) // 64, max(bounds[2] - bounds[0], bounds[3] - bounds[1]) // 8)
+    return (
+        max(0, bounds[0] - ring),
+        max(0, bounds[1] - ring),
+        min(size[0], bounds[2] + ring),
+        min(size[1], bounds[3] + ring),
+    )
+
+
+def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, int] = (0, 0)) -> Pasted:
+    """The answer inside the mask and the source outside it, where the mask's coverage is 0, byte for byte.
+
+    `source` (`RGB` or `RGBA`) and `mask` have one size; `answer` is at their resolution with its first pixel at `at`,
+    and what it does not reach stays the source. Raises `ValueError` where the sizes do not go together.
+    """
+    region = (*at, at[0] + answer.width, at[1] + answer.height)
+    if (
+        mask.size != source.size
+        or min(at) < 0
+        or region[2] > source.width
+        or region[3] > source.height
+        or source.mode not in ("RGB", "RGBA")
+    ):
+        raise ValueError(
+            f"Source {source.size}, mask {mask.size} and answer at {region} do not match. Bring them to one size first."
+        )
+    covered = mask.coverage()[region[1] : region[3], region[0] : region[2]]
+    bounds = Image.fromarray(covered).getbbox()
+    if bounds is None:
+        return Pasted(source.copy(), None)
+    if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
+        answer = answer.convert("RGB")
+    whole = source.copy() if answer.mode == "RGB" else source.convert("RGBA")
+    field_, shift = shift_of(source, region, answer, covered)
+    depth = ramp(covered, seam(source.size), borders(region, source.size))
+    left, top, right, bottom = bounds
+    rows = max(1, STRIP // (right - left))
+    weights = np.zeros((bottom - top, right - left), np.uint8)
+    for start in range(top, bottom, rows):
+        strip = (left, start, right, min(bottom, start + rows))
+        here = (slice(strip[1], strip[3]), slice(left, right))
+        share = np.clip(depth.over(strip), 0, 1)
+        weight = np.minimum(covered[here].astype(np.float32) / 255, share * share * (3 - 2 * share))
+        change = None if field_ is None else field_.over(strip)
+        place = (at[0] + left, at[1] + start, at[0] + right, at[1] + strip[3])
+        blended = _blended(source.crop(place), answer.crop(strip), covered[here], weight, change, whole.mode)
+        whole.paste(blended, place[:2])
+        # Only what is covered, but all of that: a share too small for a level is one still.
+        weights[start - top : strip[3] - top] = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
+    where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
+    return Pasted(whole, shift, where, weights)
+
+
+def _blended(
+    source: Image.Image,
+    answer: Image.Image,
+    covered: NDArray[np.uint8],
+    weight: Floats,
+    change: Floats | None,
+    mode: str,
+) -> Image.Image:
+    """The answer over the source by `weight`, its colours less `change`; the source where nothing is covered."""
+    old = np.asarray(source.convert(mode))
+    new = np.asarray(answer.convert(mode), np.float32)
+    colour = new[..., :3] if change is None else np.clip(new[..., :3] - change, 0, 255)
+    was = old[..., :3].astype(np.float32)
+    result = np.empty_like(old)
+    if mode == "RGB":
+        mixed = colour - was
+        mixed *= weight[..., None]
+        mixed += was
+    else:
+        old_alpha, new_alpha = old[..., 3].astype(np.float32) / 255, new[..., 3] / 255
+        # Where there is no source to see, there is nothing to fade from.
+        full = covered.astype(np.float32) / 255
+        weight += (full - weight) * (1 - old_alpha)
+        kept, added = (1 - weight) * old_alpha, weight * new_alpha
+        alpha = kept + added
+        # Colours count by how visible they are, or what hides under transparent pixels would shine through.
+        share = np.divide(added, alpha, out=weight.copy(), where=alpha > 0)
+        mixed = was + (colour - was) * share[..., None]
+        result[..., 3] = np.rint(alpha * 255)
+    # Between two colours, so within their range.
+    np.rint(mixed, out=result[..., :3], casting="unsafe")
+    untouched = protected(covered)
+    result[untouched] = old[untouched]
+    return Image.fromarray(result)
