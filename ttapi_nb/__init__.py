@@ -12,6 +12,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .errors import loading as _loading
+
 if TYPE_CHECKING:
     from .budget import Budget, PriceTable
     from .client import AsyncClient, Client
@@ -143,7 +145,8 @@ def __getattr__(name: str) -> Any:
     room = _ROOM_OF.get(name)
     if room is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{room}", __name__), name)
+    with _loading():
+        value = getattr(importlib.import_module(f".{room}", __name__), name)
     globals()[name] = value
     return value
 

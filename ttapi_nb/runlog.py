@@ -26,6 +26,7 @@ from .errors import (
     NotSentError,
     ResultError,
     SettingsError,
+    loading,
 )
 from .logchecks import State
 from .logfile import Journal, hold, my_host, opened, release
@@ -636,7 +637,8 @@ def _environment(name: str) -> str:
 
 def _user_folder() -> str:
     # Here, not above: it is slow to load, and only asked for when nobody names a folder.
-    import platformdirs
+    with loading():
+        import platformdirs
 
     return platformdirs.user_data_dir("ttapi_nb", appauthor=False)
 

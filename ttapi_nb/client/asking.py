@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from .. import exiting, loop
-from ..errors import NotSentError
+from ..errors import NotSentError, loading
 
 if TYPE_CHECKING:
     from ..reply import ImagesResponse
@@ -39,7 +39,8 @@ class Asked:
         self._guard = threading.Lock()
         self._left_at: float | None = None
         self.over: Future[None] = Future()
-        self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
+        with loading():
+            self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
         exiting.add(self)
         self.answer.add_done_callback(self._ended)
 

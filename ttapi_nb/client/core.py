@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DownloadError, InvalidRequestError, RefusedError
+from ..errors import DownloadError, InvalidRequestError, RefusedError, loading
 from ..request import EditRequest
 from .settings import Settings
 from .wire import problems
@@ -62,11 +62,13 @@ class Core(Settings):
         Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
         # Here, not above, as in the other methods: what sends is loaded when something is sent.
-        import asyncio
+        with loading():
+            import asyncio
 
-        from .. import loop
-        from ..reply.responses import counted
-        from . import sending
+            from .. import loop
+            from ..reply.responses import counted
+            from ..runlog import RunLog
+            from . import sending
 
         found = await asyncio.to_thread(self.problems, request) if check else ()
         if found:
@@ -77,8 +79,6 @@ class Core(Settings):
             return counted(await asyncio.to_thread(played), request.n)
         kept = raw
         if raw is None and not self.offline:
-            from ..runlog import RunLog
-
             kept = self.raw(RunLog().folder, uuid.uuid4().hex, leaves_no_folder=True)
         send = partial(sending.send, self, request, on_sent, on_busy, on_answer, kept)
         sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)
