@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import ipywidgets.widgets.interaction
 import ipywidgets.widgets.widget
 import numpy as np
@@ -25,6 +26,9 @@ TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
 def pytest_configure() -> None:
     """Let SIGINT interrupt, as some tests do: where they run in the background, it is ignored from the start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says more about who else uses the machine than about what is tested.
+    hypothesis.settings.register_profile("unhurried", deadline=None)
+    hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,11 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.canary import KEY
 from tests.server import PATIENCE, Reply, Server, fail, full_port, html_reply, json_reply, pictures
+from tests.support.controls import labelled
 from ttapi_nb import loop
+from ttapi_nb.client.wire import Wire
 
-WIRES: tuple[tt.Wire, ...] = ("json", "multipart", "references")
+WIRES: tuple[Wire, ...] = ("json", "multipart", "references")
 PHOTO = Image.effect_noise((64, 64), 40).convert("RGB")
 GOOD = json.dumps(pictures(PHOTO)).encode()
 # In seconds: for a client that waits in vain.
@@ -200,7 +202,7 @@ def by_editor(settings: dict[str, Any], log: tt.RunLog) -> None:
     photo = editor.image
     failure: tt.TTAPIError | None = None
     try:
-        editor._run_button.click()
+        labelled(editor, "Run").click()
         assert editor.current is not None, f"there is no run: {editor.status.words}"
         try:
             editor.current.wait(PATIENCE)
@@ -210,7 +212,7 @@ def by_editor(settings: dict[str, Any], log: tt.RunLog) -> None:
         assert failure is None or said == (str(failure),), f"the status says {said}"
         assert (editor.image, editor.mask) == (photo, mask), "photo or mask are gone"
         assert editor.prompt == "a bowl", "the prompt is gone"
-        assert not editor._run_button.disabled, "Run can't be pressed again"
+        assert not labelled(editor, "Run").disabled, "Run can't be pressed again"
     finally:
         editor.close()
     if failure is not None:
@@ -255,7 +257,7 @@ async def all_ended() -> None:
         await asyncio.wait(others, timeout=PATIENCE)
 
 
-def after(fault: Fault, driver: str, wire: tt.Wire, folder: Path) -> Seen:
+def after(fault: Fault, driver: str, wire: Wire, folder: Path) -> Seen:
     """Send one request in that way, with that fault, and look at what came of it."""
     wrong: list[str] = []
     failure: tt.TTAPIError | None = None

@@ -19,8 +19,8 @@ import pytest
 from PIL import Image, ImageFile
 
 from ttapi_nb import loop
-from ttapi_nb.budget import PriceTable
-from ttapi_nb.runs import Run
+from ttapi_nb.log.budget import PriceTable
+from ttapi_nb.run import Run
 from ttapi_nb.service import Service
 
 # Of Python's own audit events: what changes files, and what opens a database.

@@ -66,7 +66,7 @@ def test_a_finished_run_travels(server: Server, photo: Image.Image, client: Clie
     assert again.results[0].lineage == run.results[0].lineage
     assert again.response is not None
     assert again.response == run.response
-    assert again.fit == run.fit
+    assert again.plan == run.plan
     assert (again.request.prompt, dict(again.request.extra_body)) == ("a red sofa", {"seed": 7})
     assert again.request.body() == run.request.body()
     assert again.request.mask == run.request.mask
@@ -218,3 +218,64 @@ assert len(log.rows(state="done")) == 9
 def test_a_forked_child() -> None:
     """A child forked in mid-run, while the log is written to, edits on its own, and is told about its parent's runs."""
     subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=120)
+
+
+FORKS_AT_ONCE = """
+import os, sys
+from PIL import Image
+import ttapi_nb as tt
+photo, log = Image.new("RGB", (64, 64)), tt.RunLog()
+client = tt.Client.offline(fill=lambda image, *more: image)
+run = tt.start_edit(photo, "x", client=client)
+for _ in range(3):
+    number = os.fork()
+    if number == 0:
+        code = 2
+        try:
+            code = 7 if tt.edit(photo, "y", client=client).results else 1
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 7
+run.wait(20)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_child_forked_at_once() -> None:
+    """A child forked as the first run sets out edits too: no other thread is loading modules then."""
+    script = f"import warnings; warnings.simplefilter('ignore')\n{FORKS_AT_ONCE}"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("made", ["offline", "network"])
+def test_what_sends_is_loaded_by_who_asks(made: str) -> None:
+    """After a run was started no thread loads any module that sending needs."""
+    script = f"""
+import builtins, os, sys, threading
+from PIL import Image
+import ttapi_nb as tt
+photo, loaded = Image.new("RGB", (64, 64)), []
+really = builtins.__import__
+def watched(name, names=None, *rest):
+    if threading.current_thread() is not threading.main_thread():
+        before = set(sys.modules)
+        found = really(name, names, *rest)
+        loaded.extend(set(sys.modules) - before)
+        return found
+    return really(name, names, *rest)
+builtins.__import__ = watched
+client = (
+    tt.Client.offline(fill=lambda image, *more: image)
+    if {made!r} == "offline"
+    else tt.Client("test-key-0123456789", base_url="http://127.0.0.1:9/v1")
+)
+try:
+    tt.edit(photo, "x", client=client)
+except tt.NotSentError:
+    pass
+print([name for name in loaded if name.partition(".")[0] in ("ttapi_nb", "httpx", "httpcore", "anyio", "h11")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -106,7 +106,7 @@ def test_a_second_interrupt_ends_it(server: Server, tmp_path: Path) -> None:
 def test_a_hanging_callback_does_not_keep_python(server: Server, tmp_path: Path) -> None:
     """A script whose run has a callback that never returns ends when the answer is kept."""
     script = (
-        "from ttapi_nb import carrying; carrying.WATCHER_PATIENCE = 0.1\n"
+        "from ttapi_nb.run import carrier; carrier.WATCHER_PATIENCE = 0.1\n"
         "run = tt.start_edit(photo, 'x', client=client, log=log)\n"
         "run.on_change(lambda run: threading.Event().wait())\n"
         "run.wait()"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import ttapi_nb as tt
 from tests.faults import DRIVERS, FAULTS, WIRES, Fault, after
+from ttapi_nb.client.wire import Wire
 
 # Each fault by one way to send and one body form, so that each two of these meet.
 PAIRS = [(driver, wire) for wire in WIRES for driver in DRIVERS]
@@ -23,7 +23,7 @@ def test_the_sample_has_every_pair() -> None:
 
 @pytest.mark.parametrize(("fault", "driver", "wire"), SAMPLE, ids=lambda it: getattr(it, "name", str(it)))
 def test_one_post_the_right_error_and_a_log_that_agrees(
-    fault: Fault, driver: str, wire: tt.Wire, tmp_path: Path
+    fault: Fault, driver: str, wire: Wire, tmp_path: Path
 ) -> None:
     """Whatever goes wrong, nothing is sent twice, and whoever sent it learns whether it may be billed."""
     assert after(fault, driver, wire, tmp_path).wrong == ()

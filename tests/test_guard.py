@@ -14,7 +14,7 @@ from PIL import Image
 from tests.guard import Guard
 from tests.server import Server
 from ttapi_nb import Client, loop, start_edit
-from ttapi_nb.budget import PriceTable
+from ttapi_nb.log.budget import PriceTable
 from ttapi_nb.service import Service
 from ttapi_nb.widgets.turns import Turns
 

@@ -178,7 +178,7 @@ def test_mutated_pictures(data: bytes, changes: list[tuple[int, bytes]], end: in
 MEASURE = """
     import json, pathlib, re, sys, time
     import ttapi_nb as tt
-    from ttapi_nb import editing, picture
+    from ttapi_nb import picture
     from ttapi_nb.client import sending
 
     def peak():
@@ -568,3 +568,20 @@ def test_an_answer_that_never_ends(server: Server, photo: Image.Image) -> None:
         with pytest.raises(UnknownOutcomeError, match="No answer came within"):
             Client(KEY, base_url=server.url, timeout=seconds).images.edit(image=photo, prompt="x")
         assert seconds <= time.monotonic() - began < seconds + 0.5
+
+
+@pytest.mark.parametrize("place", ["decode.mended", "opening._picture"])
+def test_no_memory_for_a_picture(monkeypatch: pytest.MonkeyPatch, server: Server, place: str) -> None:
+    """Where there is no memory to open a picture, that is said, and not that it is none; a result's bytes are there."""
+
+    def short(*given: object) -> None:
+        raise MemoryError
+
+    found = Client(KEY, base_url=server.url).images.edit(image=NOISE, prompt="x").data[0]
+    with monkeypatch.context() as patch:
+        patch.setattr(f"ttapi_nb.picture.{place}", short)
+        with pytest.raises(ImageError, match="not enough memory"):
+            open_image(encoded(NOISE))
+        with pytest.raises(ResultError, match=r"not enough memory.*kept in \.data"):
+            _ = found.image
+    assert found.image.size == (64, 64)

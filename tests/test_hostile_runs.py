@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.trust import hostile
-from ttapi_nb import carrying
+from ttapi_nb.run import carrier
 
 
 def test_every_answer_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 22 runs at once no answer is lost, every wait returns, and each row says how its run ended."""
-    monkeypatch.setattr(carrying, "WATCHER_PATIENCE", 0.2)
+    monkeypatch.setattr(carrier, "WATCHER_PATIENCE", 0.2)
     # What the callbacks raise is logged, which elsewhere fails a test.
     monkeypatch.setattr("logging.Logger.exception", lambda *given: None)
     before = logging.getLogger("ttapi_nb").level

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.preparing import fitted
 from ttapi_nb.errors import ImageError, InvalidRequestError
 from ttapi_nb.mask import Mask
 from ttapi_nb.picture import SourceImage
@@ -213,7 +214,7 @@ def test_what_fades_away_is_a_problem() -> None:
         assert request.mask is faded
         assert ["marks nothing" in problem for problem in request.problems()] == [True]
         for model in ("gpt-image-1", "dall-e-2"):
-            sent, _ = dataclasses.replace(request, model=model).fitted()
+            sent, _ = fitted(dataclasses.replace(request, model=model))
             assert "marks nothing" in sent.problems()[0]
 
 

@@ -12,8 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Protocol
+from concurrent.futures import FIRST_COMPLETED, Future, InvalidStateError, wait
 
 from . import loop
 
@@ -27,25 +26,41 @@ LAST_WORDS = 10.0
 LOOK = 0.1
 
 
-class Unfinished(Protocol):
-    """A request that somebody may have paid for before it is over."""
+class Unfinished:
+    """A request that somebody may have paid for before it is over, with `timeout` seconds of its own from when it left.
 
-    over: Future[None]
+    * `over`: done when it has ended, for whoever waits for that.
+    * `left_at`: when its first byte left, in seconds of `time.monotonic`; None where it has not.
+    * `offline`: whether nobody bills it.
+    """
+
+    def __init__(self, timeout: float, offline: bool) -> None:
+        self.over: Future[None] = Future()
+        # So that whoever waits for it can't cancel it by being cancelled.
+        self.over.set_running_or_notify_cancel()
+        self.left_at: float | None = None
+        self.offline = offline
+        self._timeout = timeout
 
     def withdraw(self) -> bool:
         """Keep it from leaving; False where it has left, or has ended. Returns at once."""
+        raise NotImplementedError
 
     @property
     def has_left(self) -> bool:
         """Whether it may be billed."""
+        return self.left_at is not None
 
     @property
     def due(self) -> float:
         """By when, in seconds of `time.monotonic`, a request that left has its answer or has failed."""
+        return (self.left_at or time.monotonic()) + self._timeout
 
-    @property
-    def offline(self) -> bool:
-        """Whether nobody bills it."""
+    def set_over(self) -> None:
+        """It has ended: Python need not wait for it any more."""
+        discard(self)
+        with contextlib.suppress(InvalidStateError):
+            self.over.set_result(None)
 
 
 _lock = threading.Lock()
@@ -83,9 +98,10 @@ def _see_to_them() -> None:
         )
     now = time.monotonic()
     ends = max((one.due + GRACE for one in left), default=now + LAST_WORDS)
-    if left:
-        _say(_words(left, ends - now))
     try:
+        # Within it: who reads this may press Ctrl+C at once.
+        if left:
+            _say(_words(left, ends - now))
         _wait_for(found, ends)
         for work in _last:
             work()

@@ -30,9 +30,10 @@ from .picture import (
     extended_picture,
     on_white,
     open_image,
+    under_limit,
 )
 
-__all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words", "under_limit"]
+__all__ = ["HOWS", "Fit", "Landing", "extend", "mask_for", "masked_words"]
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -772,22 +773,27 @@ def _repeat_edges(rows: NDArray[np.uint8], start: float, end: float) -> None:
 def _disagreement(
     sent: Image.Image, answer: Image.Image, way: Landing, shown: NDArray[np.bool_] | None
 ) -> float:
-    """How far sent picture and answer differ where both show the same thing, in levels of 255."""
+    """How far the slopes of sent picture and answer differ where both show the same thing, in levels of 255 a cell.
+
+    Slopes, since a colour shift, of the whole or of a part, says nothing about where things are.
+    """
     width, height = way.sent[2] - way.sent[0], way.sent[3] - way.sent[1]
     times = LOOK / max(width, height)
     grid = (max(1, round(width * times)), max(1, round(height * times)))
     one, other = (
-        np.asarray(image.resize(grid, Image.Resampling.BOX, rect), np.float32).reshape(-1, 3)
+        np.asarray(image.resize(grid, Image.Resampling.BOX, rect), np.float32)
         for image, rect in ((sent, way.sent), (answer, way.answer))
     )
     difference = other - one
+    kept = np.ones(grid[::-1], np.bool_)
     if shown is not None:
         grey = Image.fromarray(shown.astype(np.uint8) * 255).resize(grid, Image.Resampling.BOX, way.sent)
-        kept = np.asarray(grey).reshape(-1) == 255
-        if kept.any():
-            difference = difference[kept]
-    # Models shift colours: that says nothing about where things are.
-    return float(np.abs(difference - np.median(difference, axis=0)).mean())
+        there = np.asarray(grey) == 255
+        kept = there if there.any() else kept
+    across = np.abs(np.diff(difference, axis=1))[kept[:, 1:] & kept[:, :-1]]
+    down = np.abs(np.diff(difference, axis=0))[kept[1:] & kept[:-1]]
+    slopes = np.concatenate((across, down))
+    return float(slopes.mean()) if len(slopes) else 0.0
 
 
 # Files
@@ -814,12 +820,3 @@ def _coarser(pixels: Image.Image, bits: int) -> Image.Image:
     levels = [min(255, round(value / step) * step) for value in range(256)]
     kept = list(range(256)) if pixels.mode == "RGBA" else []
     return pixels.point(levels * 3 + kept)
-
-
-def under_limit(picture: SourceImage, limit: int) -> bool:
-    """Whether the picture's file has fewer bytes than `limit`; it is encoded only where its size leaves that open."""
-    width, height = picture.size
-    raw = width * height * len(picture.pixels.mode)
-    # PNG adds a byte a row and a little a block to what it can't compress; the others may add more.
-    most = raw + raw // 500 + height + 10_000
-    return (most if picture.format == "PNG" else 2 * most) < limit or len(picture.file().data) < limit

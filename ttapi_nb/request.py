@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypedDict
@@ -12,12 +12,11 @@ from typing import Any, TypeAlias, TypedDict
 import numpy as np
 from PIL import Image
 
-from .errors import FitError, ImageError, InvalidRequestError, MaskError
-from .fit import HOWS, Fit, mask_for, under_limit
+from .errors import ImageError, InvalidRequestError, MaskError
 from .forking import cached
 from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
-from .picture import ImageFile, ImageSource, SourceImage, open_image
+from .picture import ImageFile, ImageSource, SourceImage, open_image, under_limit
 
 __all__ = ["EditFields", "EditRequest", "MaskSource", "Options"]
 
@@ -162,34 +161,6 @@ class EditRequest:
         return {name: int(value) if _is_whole(value) else value for name, value in sent.items()} | dict(
             self.extra_body
         )
-
-    def fitted(self, how: str = "auto") -> tuple[EditRequest, Fit | None]:
-        """The request as it is sent, and the plan for the first picture; None where there is no picture yet.
-
-        The first picture and its mask are fitted to the model as `Fit.plan` says, and the plan's size is asked for. The
-        others go whole, in a format the model takes and, where that can be done, under its byte limit. Raises
-        `FitError` for an unknown `how`, and for `"crop"` without a mask.
-        """
-        if not self.image:
-            return self, None
-        first = self.image[0]
-        mask = mask_for(first, self.mask)
-        # A mask that can't travel goes as it is, so that problems() can say what is wrong with it.
-        travels = self.mask is None or mask is not None
-        faint = mask is not None and bool(mask.meaning.problem)
-        if faint and how == "crop":
-            travels = False
-        plan = Fit.plan(first, self.model, self.size, how if travels or how not in HOWS else "none", mask)
-        picture, note = plan.there_and_note(first)
-        plan = replace(plan, format=picture.format, note=note)
-        if not travels:
-            plan = replace(plan, masked="")
-        others = tuple(Fit.plan(other, self.model, how="none").there(other) for other in self.image[1:])
-        there = plan.there_mask(mask) if mask is not None and not faint else self.mask
-        if isinstance(there, Mask) and asked_for(there) is None:
-            raise FitError('Nothing of the mask is in what would be sent. Use another size, or fit="auto".')
-        sent = replace(self, image=(picture, *others), mask=there, size=plan.asked_size)
-        return sent, plan
 
     def check(self) -> None:
         """Raise `InvalidRequestError` where the service would refuse this."""

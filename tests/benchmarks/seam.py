@@ -160,11 +160,11 @@ def main() -> int:
         run = tt.edit(case.photo, "an empty bowl", mask=case.mask, client=case.client(), log=False)
         result, source = run.results[0], run.source
         inside = case.mask.to_array()
-        landing = run.fit.landing(result.raw, source, case.mask)
-        reach = run.fit.reach(landing)
+        landing = run.plan.landing(result.raw, source, case.mask)
+        reach = run.plan.reach(landing)
         hard = source.pixels.convert("RGB")
         stencil = Image.fromarray(inside.astype(np.uint8) * 255).crop(reach)
-        hard.paste(run.fit.part(result.raw, reach, landing).convert("RGB"), reach[:2], stencil)
+        hard.paste(run.plan.part(result.raw, reach, landing).convert("RGB"), reach[:2], stencil)
         ours, theirs = energy(result.image, inside), energy(hard, inside)
         row = "".join(
             f"{mine:{width}.0f}{other:12.0f}{mine / other:7.2f}"

@@ -3,8 +3,9 @@
 For each it is shown that what is sent is within the limits (ours, and those of the embedded service), that the result
 has the source's size, and that outside the mask it is the source byte for byte: once with a painter that keeps to the
 mask, and once with a hostile one that repaints everything, shifts the colours and answers in another shape. A known
-part of the protected pixels is planted with a change that can be seen, and the rest with one that can't: the leak meter
-has to read that part to within a percentage point. Exits with 1 where a claim fails; seconds are only told.
+part of the protected pixels is planted with a change that can be seen, and the rest with one that can't, in some rows
+one level beside the meter's threshold: the leak meter has to read that part to within a percentage point. Exits with 1
+where a claim fails; seconds are only told.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 import base64
 import io
 import json
+import struct
 import sys
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
@@ -26,11 +29,14 @@ import ttapi_nb as tt
 from ttapi_nb.models import model_for
 from ttapi_nb.picture.colour import PRIMARIES, SRGB, made_profile
 from ttapi_nb.service import Answer, Service
+from ttapi_nb.strict import LEAK_THRESHOLD
 
 PLANS = ("crop", "pad", "scale", "auto")
 SHAPES = ("same", "stretched", "cut", "ringed")
-SEEN, UNSEEN = 40, 3
 CLOSE = 0.01
+# How far the planted part and the rest are moved: plainly, and as near to the threshold as can be told apart where the
+# answer comes pixel for pixel, and where it is scaled on its way.
+PLAIN, NEAR, NEARLY = (40, 3), (LEAK_THRESHOLD + 1, LEAK_THRESHOLD), (LEAK_THRESHOLD + 3, LEAK_THRESHOLD - 3)
 
 
 def soft(width: int, height: int, mode: str = "RGB") -> Image.Image:
@@ -63,6 +69,20 @@ def adobe() -> bytes:
     return made_profile(primaries, (563 / 256, 1, 0, 0, 0)) or b""
 
 
+def deep(picture: Image.Image) -> bytes:
+    """The picture as a PNG of 16 bits a channel, no two neighbours' low bytes alike."""
+    low = np.random.default_rng(3).integers(0, 256, (picture.height, picture.width, 3), np.uint8)
+    pixels = np.stack((np.asarray(picture), low), axis=3).reshape(picture.height, -1)
+    rows = np.pad(pixels, ((0, 0), (1, 0))).tobytes()
+    head = struct.pack(">IIBBBBB", *picture.size, 16, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
 def sources() -> dict[str, bytes]:
     """A file of every kind."""
     grey = np.asarray(soft(900, 600).convert("L"), np.uint16) * 257
@@ -83,6 +103,10 @@ def sources() -> dict[str, bytes]:
         "6000x4000 jpeg": file(soft(6000, 4000), "JPEG", quality=90),
         "Display P3 900x600": file(soft(900, 600), "PNG", icc_profile=profile(12)),
         "Adobe RGB 900x600 jpeg": file(soft(900, 600), "JPEG", quality=92, icc_profile=adobe()),
+        "Adobe RGB 700x700": file(soft(700, 700), "PNG", icc_profile=adobe()),
+        "16-bit RGB 700x500": deep(soft(700, 500)),
+        "palette 640x480": file(soft(640, 480).quantize(64, dither=Image.Dither.NONE), "PNG"),
+        "grey 900x600 jpeg": file(soft(900, 600).convert("L"), "JPEG", quality=90),
         "grey 900x600": file(soft(900, 600).convert("L"), "PNG"),
         "progressive 900x600 jpeg": file(soft(900, 600), "JPEG", quality=85, progressive=True),
     }
@@ -94,6 +118,7 @@ class Painter:
 
     planted: float = 0.0
     shape: str = "same"
+    moved: tuple[int, int] = PLAIN
     marked: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((1, 1), np.bool_))
 
     def fill(self, image: Image.Image, mask: Image.Image, prompt: str, seed: int) -> Image.Image:
@@ -104,7 +129,7 @@ class Painter:
         self.marked = np.zeros(inside.shape, np.bool_)
         if self.planted:
             self.marked[:, : round(image.width * self.planted)] = True
-            pixels[..., :3] += np.where(self.marked, SEEN, UNSEEN)[..., None].astype(np.int16)
+            pixels[..., :3] += np.where(self.marked, *self.moved)[..., None].astype(np.int16)
         return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
     def bent(self, answer: Image.Image) -> Image.Image:
@@ -145,7 +170,11 @@ def outside_is_identical(run: tt.Run, mask: tt.Mask) -> bool:
     outside = mask.coverage() == 0
     own = run.source.own
     pairs = [(np.asarray(run.results[0].image), np.asarray(run.source.pixels))]
-    pairs += [] if own is None else [(run.results[0].native, own.numbers())]
+    if own is not None:
+        native, numbers = run.results[0].native, own.numbers()
+        # A palette without room for the new colours becomes the colours it stood for.
+        whole = own.palette is None or native.shape == numbers.shape
+        pairs += [(native, numbers if whole or own.palette is None else own.palette[numbers])]
     return all(
         made.shape == source.shape
         and made.dtype == source.dtype
@@ -166,7 +195,7 @@ def main() -> int:
     """Print the table; returns 1 where a claim fails."""
     print(
         f"{'source':28}{'model':15}{'plan':12}{'sent':>10}{'MB':>6}  in limits  size  outside  "
-        f"hostile: {'answer':10}{'outside':9}{'planted':>8}{'read':>8}{'seconds':>9}"
+        f"hostile: {'answer':10}{'outside':9}{'levels':>8}{'planted':>9}{'read':>8}{'seconds':>9}"
     )
     failed, rows, worst, begun = 0, 0, 0.0, time.perf_counter()
     models = [name for name, row in tt.MODELS.items() if row.edits]
@@ -187,9 +216,13 @@ def main() -> int:
                     client=tt.Client.offline(service=Bending(Painter())),
                 )
                 seconds = time.perf_counter() - start
-                # Noise is another picture in another shape: what scaling does to it can be seen.
-                shape = "same" if "noise" in name else SHAPES[(rows + rows // len(PLANS)) % len(SHAPES)]
-                painter = Painter(planted=(1.0, 0.3, 0.62)[rows % 3], shape=shape)
+                # Noise, and the steps of a palette, are another picture in another shape: what scaling does shows.
+                flat = any(kind in name for kind in ("noise", "palette"))
+                shape = "same" if flat else SHAPES[(rows + rows // len(PLANS)) % len(SHAPES)]
+                # What is see-through moves less than is planted, as it looks on white.
+                near = rows % 2 and source.pixels.mode == "RGB"
+                moved = (NEAR if shape == "same" else NEARLY) if near else PLAIN
+                painter = Painter(planted=(1.0, 0.3, 0.62)[rows % 3], shape=shape, moved=moved)
                 client = tt.Client.offline(service=Bending(painter))
                 bad = tt.edit(source, "x", mask=mask, model=model, fit=plan, log=False, client=client)
                 leak, told = bad.results[0].leak, expected_leak(bad, mask, painter.marked)
@@ -207,10 +240,11 @@ def main() -> int:
                 )
                 said = ["yes" if claim else "NO" for claim in claims]
                 by = f"{sent.image[0].size[0]}x{sent.image[0].size[1]}"
+                levels = "/".join(map(str, moved))
                 way = good.fit.how if plan != "auto" else f"auto: {good.fit.how}"
                 print(
                     f"{name:28}{model:15}{way:12}{by:>10}{megabytes:6.2f}  {said[0]:11}{said[1]:6}{said[2]:9}"
-                    f"{'':9}{shape:10}{said[3]:9}{told:8.1%}{leak.share:8.1%}{seconds:9.2f}"
+                    f"{'':9}{shape:10}{said[3]:9}{levels:>8}{told:9.1%}{leak.share:8.1%}{seconds:9.2f}"
                     f"{'' if said[4] == 'yes' else '  LEAK MISREAD'}",
                     flush=True,
                 )

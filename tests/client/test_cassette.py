@@ -42,8 +42,9 @@ from ttapi_nb import (
     loop,
 )
 from ttapi_nb.client import cassette
+from ttapi_nb.client.cassette import asks, reading, recorder
 from ttapi_nb.models import REPLAY_NOTICE
-from ttapi_nb.script import to_code
+from ttapi_nb.run import to_code
 
 KEY = "sk-very-secret-0123456789"
 HEAD = json.dumps({"format": "ttapi_nb cassette 1"}).encode()
@@ -388,7 +389,7 @@ def test_as_much_as_a_recording_holds(
     """What would make a file that can't be opened again is not added, and the answer says so."""
     client = record(server, tape)
     assert client.images.edit(image=photo, prompt="a").notice == ""
-    monkeypatch.setattr(cassette, cap, value)
+    monkeypatch.setattr(recorder, cap, value)
     server.answer = json_reply(pictures(photo))
     notice = client.images.edit(image=photo, prompt="b").notice
     assert "was not recorded" in notice
@@ -770,9 +771,9 @@ def test_hostile_result(tape: Path, kind: str) -> None:
 def test_a_good_one_beside() -> None:
     """The files above are bad for their one reason: without it such a file can be played."""
     with zipfile.ZipFile(io.BytesIO(_tape(**{"notes/readme.txt": b"added by a teacher"}))) as archive:
-        (entry,) = cassette._read_entries(archive)
+        (entry,) = reading.read_entries(archive)
         assert entry.recorded.prompt == "x"
-        assert cassette._read_results(archive, entry.reply["results"])[0].data == RESULT
+        assert reading.read_results(archive, entry.reply["results"])[0].data == RESULT
 
 
 BOUND = """
@@ -858,16 +859,12 @@ def test_accents_piled_up_cost_no_square(tape: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(unicodedata, "normalize", watched)
     tape.write_bytes(_many(ENTRY | {"prompt": "a" + "\u0301\u0316" * 50_000 + " e\u0301"}, 3))
     assert len(cassette.Player(tape).recorded) == 1
-    assert max(asked) <= cassette.LONGEST_WORD
+    assert max(asked) <= asks.LONGEST_WORD
 
 
 def test_a_word_is_found_however_it_was_typed() -> None:
     """The same letters with other bytes are the same prompt."""
-    assert (
-        cassette._plain("un cafe\u0301 noir\r\n")
-        == cassette._plain("un caf\u00e9 noir")
-        == "un caf\u00e9 noir"
-    )
+    assert asks.plain("un cafe\u0301 noir\r\n") == asks.plain("un caf\u00e9 noir") == "un caf\u00e9 noir"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="other systems have no modes")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,9 @@ from PIL import Image
 from tests.client.test_secret import shown
 from tests.server import Server
 from ttapi_nb import AsyncClient, Client, EditRequest, SettingsError
+from ttapi_nb.asked import Asked
 from ttapi_nb.client.wire import encode
-from ttapi_nb.script import to_code
+from ttapi_nb.run import to_code
 
 KEY = "test-key-0123456789"
 NAN, INFINITY = float("nan"), float("inf")
@@ -139,11 +142,20 @@ def test_odd_recordings(path: Any) -> None:
         Client.replay(path)
 
 
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "pipe"])
+def test_recordings_that_are_no_file(tmp_path: Path, path: str) -> None:
+    """A device or a pipe in the place of a recording is refused as the client is made."""
+    os.mkfifo(tmp_path / "pipe")
+    for make in (Client.record, Client.replay):
+        with pytest.raises(SettingsError, match="a recording is a file"):
+            make(tmp_path / path)
+
+
 def test_further_places(photo: Image.Image) -> None:
     """Places to fetch from are kept as origins, plain http and private ones too, and written into a script."""
     client = Client(KEY, fetch_from=["http://10.0.0.7:9000/", "https://Files.example"])
     assert client.core.fetch_from == ("http://10.0.0.7:9000", "https://files.example")
-    code = to_code(EditRequest.make(image=photo, prompt="x"), client=client)
+    code = to_code(Asked(EditRequest.make(image=photo, prompt="x")), client=client)
     assert "fetch_from=['http://10.0.0.7:9000', 'https://files.example']" in code
 
 
@@ -173,7 +185,7 @@ def test_mode_on_the_line(server: Server, photo: Image.Image, setting: bool | No
     names = [part.name for part in server.requests[0].parts]
     assert names.count("model") == 1
     assert names.count("mode") == (setting is True)
-    code = to_code(EditRequest.make(image=photo, prompt="x"), client=client)
+    code = to_code(Asked(EditRequest.make(image=photo, prompt="x")), client=client)
     assert ("send_mode" in code) == (setting is not None)
 
 

@@ -485,3 +485,20 @@ def test_public_names() -> None:
     assert {"ask_key", "store_key", "forget_key"} <= set(ttapi_nb.__all__)
     assert not {"find_key", "look_for_key", "Secret"} & set(ttapi_nb.__all__)
     assert set(secret.__all__) >= {"ask_key", "store_key", "forget_key", "key_place", "look_for_key"}
+
+
+def test_a_disk_that_takes_a_part(tmp_path: Path) -> None:
+    """Where only a part of a new key can be written, that is said and the old one stays."""
+    file = tmp_path / "key"
+    file.write_text("old-key-0123456789\n")
+    file.chmod(0o600)
+    # Larger files can't be written in that process, as on a disk that is full.
+    script = (
+        "import resource, sys; import ttapi_nb as tt; resource.setrlimit(resource.RLIMIT_FSIZE, (100, -1))\n"
+        "try: tt.store_key('k' * 300, 'file')\n"
+        "except tt.SettingsError as error: sys.exit(0 if 'could not be written' in str(error) else str(error))\n"
+        "sys.exit('nothing was said')"
+    )
+    environment = os.environ | {"TT_API_KEY_FILE": str(file)}
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=environment)
+    assert file.read_text() == "old-key-0123456789\n"

@@ -13,9 +13,19 @@ import pytest
 from PIL import Image
 
 from tests.server import Reply, Server
-from ttapi_nb import Client, EditRequest, NotSentError, SettingsError, TTAPIError, loop
+from ttapi_nb import (
+    Client,
+    EditRequest,
+    NotSentError,
+    SettingsError,
+    TTAPIError,
+    edit,
+    loop,
+    start_edit,
+)
 from ttapi_nb.client.secret import Secret
 from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
+from ttapi_nb.request import Options
 from ttapi_nb.service import Service
 
 KEY = "test-key-0123456789"
@@ -264,3 +274,54 @@ def test_embedded_transport() -> None:
     assert response.status_code == 404
     assert response.headers["Content-Type"] == "application/json"
     assert response.json()["status"] == "FAILED"
+
+
+SMALL: Options = {"size": "256x256", "model": "dall-e-2"}
+
+
+def test_edits_in_this_process_wait_for_each_other(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many are started at once, so many fills go on at a time; those that wait lose none of their time."""
+    monkeypatch.setattr(loop, "AT_ONCE", 2)
+    full, go, guard = threading.Semaphore(0), threading.Event(), threading.Lock()
+    going: list[int] = [0, 0]
+
+    def fill(image: Image.Image, *given: object) -> Image.Image:
+        with guard:
+            going[0] += 1
+            going[1] = max(going)
+        full.release()
+        assert go.wait(20)
+        with guard:
+            going[0] -= 1
+        return image
+
+    client = Client.offline(fill=fill, timeout=1.5)
+    runs = [start_edit(photo, f"run {number}", client=client, log=False, **SMALL) for number in range(6)]
+    assert full.acquire(timeout=20)
+    assert full.acquire(timeout=20)
+    # One that waits can be stopped, and keeps nobody from going in.
+    waiting = next(run for run in runs if run.status == "sending")
+    waiting.cancel()
+    assert not full.acquire(timeout=0.2)
+    go.set()
+    for run in runs:
+        if run is not waiting:
+            assert run.wait(20).results
+    assert going == [0, 2]
+
+
+def test_a_fill_that_asks_for_an_edit(photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fills that wait for other edits do not wait for ever for each other's places."""
+    monkeypatch.setattr(loop, "AT_ONCE", 1)
+    monkeypatch.setattr("ttapi_nb.client.transport._Places.PATIENCE", 0.05)
+    inner = Client.offline(fill=lambda image, *given: image)
+
+    def fill(image: Image.Image, *given: object) -> Image.Image:
+        edit(photo, "inner", client=inner, log=False, **SMALL)
+        return image
+
+    outer = Client.offline(fill=fill)
+    runs = [start_edit(photo, f"run {number}", client=outer, log=False, **SMALL) for number in range(3)]
+    assert all(run.wait(20).results for run in runs)

@@ -9,6 +9,7 @@ import gc
 import io
 import json
 import math
+import os
 import pickle
 import tracemalloc
 import zlib
@@ -22,7 +23,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from ttapi_nb.errors import MaskError, TTAPIError
+from ttapi_nb.errors import ImageError, MaskError, TTAPIError
 from ttapi_nb.mask import HALF, Bitmap, Mask
 from ttapi_nb.picture import SourceImage
 
@@ -988,3 +989,14 @@ def test_saving_over_a_mask_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(MaskError, match="No space"):
         Mask((9, 9)).save(path)
     assert path.read_bytes() == before
+
+
+def test_no_file_is_waited_for(tmp_path: Path) -> None:
+    """A pipe in the place of a mask, and what has no end, are refused at once by each way to read one."""
+    pipe = tmp_path / "pipe.json"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero"), tmp_path):
+        with pytest.raises(MaskError):
+            Mask.load(path)
+        with pytest.raises((ImageError, MaskError), match=r"is no file but|is a folder"):
+            Mask.read(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import ttapi_nb
+from tests.support.preparing import fitted
 from ttapi_nb.fit import Fit
 from ttapi_nb.mask import HALF, Mask, asked_for
 from ttapi_nb.picture import SourceImage
@@ -24,7 +27,7 @@ SIZE = (24, 18)
 SOURCE = SourceImage(Image.new("RGB", SIZE, (200, 40, 70)))
 ANSWER = Image.new("RGB", SIZE, (30, 230, 230))
 
-levels = st.sampled_from([0, 0, 0, 1, 2, 126, HALF - 1, HALF, 200, 254, 255])
+levels = st.sampled_from([0, 0, 0, 1, 2, 126, HALF - 1, HALF, HALF + 1, 200, 254, 255])
 coverages = st.lists(levels, min_size=1, max_size=24).flatmap(
     lambda some: st.integers(0, 2**32 - 1).map(
         lambda seed: np.random.default_rng(seed).choice(np.array(some, np.uint8), SIZE[::-1])
@@ -89,7 +92,7 @@ def test_editor_and_headless_edit_ask_for_the_same(coverage: Any) -> None:
     headless = EditRequest.make(image=SOURCE, prompt="x", mask=mask, model=shown.model)
     asked = shown.request
     assert (asked.mask is None) == (headless.mask is None)
-    assert shown.problems == headless.fitted("none")[0].problems()
+    assert shown.problems == fitted(headless, "none")[0].problems()
     if asked.mask_file is not None and headless.mask_file is not None:
         assert asked.mask_file.data == headless.mask_file.data
     shown.close()
@@ -116,6 +119,62 @@ def test_painted_and_erased_again_is_nothing_painted() -> None:
     assert "whole picture may change" in Fit.plan(SOURCE, "gpt-image-1", mask=mask).words
 
 
+BLANK = {
+    "array": Mask.from_array(np.zeros(SIZE[::-1], bool)),
+    "array of levels": Mask.from_array(np.zeros(SIZE[::-1], np.uint8)),
+    "list": Mask.from_array([[0.0] * SIZE[0]] * SIZE[1]),
+    "picture": Mask.from_image(Image.new("L", SIZE), edit="white"),
+    "empty layer": Mask.from_image(Image.new("RGBA", SIZE), edit="painted"),
+    "region": Mask(SIZE).fill(np.zeros(SIZE[::-1], bool)),
+}
+
+
+@pytest.mark.parametrize("kind", BLANK)
+def test_pixels_that_mark_nothing_are_a_problem(kind: str) -> None:
+    """Who gives an array or a picture of which nothing is marked is told so, in the editor as without one."""
+    mask = BLANK[kind]
+    same = (mask, pickle.loads(pickle.dumps(mask)), copy.copy(mask), mask.on(SOURCE), mask.grow(2))
+    assert [one.meaning.problem[:26] for one in same] == ["The mask marks nothing. Pa"] * len(same)
+    assert [
+        "marks nothing" in one for one in EditRequest.make(image=SOURCE, prompt="x", mask=mask).problems()
+    ] == [True]
+    assert asked_for(mask.clear()) is None
+    assert mask.invert().meaning.edited == SIZE[0] * SIZE[1]
+    assert mask.rectangle((0, 0, 12, 18)).meaning.problem == ""
+
+
+def test_pixels_that_mark_nothing_are_never_sent() -> None:
+    """The editor and the edit without one refuse them alike, by every plan."""
+    shown = editor()
+    shown.mask = mask = BLANK["array"]
+    assert ["marks nothing" in problem for problem in shown.problems] == [True]
+    with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
+        shown.run()
+    shown.close()
+    client = ttapi_nb.Client.offline()
+    for fit in ("auto", "none", "crop"):
+        with pytest.raises(ttapi_nb.InvalidRequestError, match="marks nothing"):
+            ttapi_nb.edit(
+                SOURCE, "x", mask=mask, client=client, log=False, fit=fit, model="dall-e-2", size="256x256"
+            )
+
+
+def test_what_nobody_touched_is_no_mask() -> None:
+    """An empty `Mask`, and a drawer nobody painted in, let the whole picture change, and the plan says so."""
+    drawer = ttapi_nb.MaskDrawer(SOURCE)
+    for mask in (Mask(SIZE), drawer.mask, Mask.from_json(Mask(SIZE).to_json())):
+        assert EditRequest.make(image=SOURCE, prompt="x", mask=mask).mask is None
+        assert "whole picture may change" in Fit.plan(SOURCE, "gpt-image-1", mask=mask).words
+    drawer.close()
+
+
+def test_a_photo_without_a_hole_offers_none() -> None:
+    """Where a photo is nowhere transparent, there is no hole to fill, also where it has an alpha channel."""
+    for mode in ("RGB", "RGBA"):
+        with pytest.raises(ttapi_nb.MaskError, match=r"transparen"):
+            Mask.hole_of(Image.new(mode, SIZE, "teal"))
+
+
 def test_a_mask_that_protects_nothing_is_said() -> None:
     """With alpha of 254 outside, no pixel is protected: no leak, nothing kept, and plan and result say so."""
     photo = Image.effect_noise((128, 128), 60).convert("RGB")
@@ -126,14 +185,14 @@ def test_a_mask_that_protects_nothing_is_said() -> None:
     (result,) = run.results
     assert (result.leak, result.kept) == (None, False)
     assert "Nothing was protected" in result.note
-    assert "protects nothing" in run.fit.words
+    assert "protects nothing" in run.plan.words
 
 
 def test_a_hole_is_offered_as_the_mask() -> None:
     """Without a mask the plan of a photo with a hole says what may happen, and the hole can be had as the mask."""
     photo = FIXTURES / "hole.png"
     request = EditRequest.make(image=photo, prompt="x")
-    plan = request.fitted()[1]
+    plan = fitted(request)[1]
     assert plan is not None
     assert "Mask.hole_of" in plan.words
     mask = Mask.hole_of(photo)

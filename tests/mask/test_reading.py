@@ -8,11 +8,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 from pycocotools import mask as coco
 
 from ttapi_nb.errors import MaskError
@@ -394,3 +395,66 @@ def test_damaged_and_hostile_input_is_a_mask_error(given: Any) -> None:
         Mask.read(given, photo=PHOTO)
     assert str(caught.value).endswith(".")
     assert len(str(caught.value)) < 600
+
+
+POLYGON = [8, 6, 20, 6, 20, 16, 8, 16]
+TRIPLE = Image.fromarray(TRUE)
+ALSO = {
+    "list of arrays": ([TRUE, OTHER], TRUE | OTHER),
+    "list of one array": ([TRUE[None]], TRUE),
+    "logits, one channel each": (np.where(np.stack([TRUE, OTHER]), 3.0, -3.0)[:, None], TRUE | OTHER),
+    "flat polygon": (POLYGON, TRUE),
+    "polygons of things": ([[POLYGON], [[25, 20, 38, 20, 38, 28, 25, 28]]], TRUE | OTHER),
+    "transformers' list": ([{"label": "cat", "score": 0.9, "mask": TRIPLE}], TRUE),
+    "transformers' two": ([{"label": "a", "mask": TRIPLE}, {"label": "b", "mask": OTHER}], TRUE | OTHER),
+    "JSON of Windows": (b"\xef\xbb\xbf" + json.dumps({"segmentation": [POLYGON]}).encode(), TRUE),
+    "JSON text of Windows": ("\ufeff" + json.dumps({"segmentation": [POLYGON]}), TRUE),
+    "rectangle of four corners": (
+        {
+            "shapes": [
+                {"label": "a", "shape_type": "rectangle", "points": [[8, 6], [19, 6], [19, 15], [8, 15]]}
+            ],
+            "imageWidth": 40,
+            "imageHeight": 30,
+        },
+        TRUE,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ALSO)
+def test_further_ways_to_write_a_mask(kind: str) -> None:
+    """Each is read as the same box, alone or together with another."""
+    given, expected = ALSO[kind]
+    assert np.array_equal(Mask.read(given, photo=PHOTO).to_array(), expected)
+
+
+def test_uploads_are_masks_too() -> None:
+    """What ipywidgets' FileUpload holds, of either version, and an answer of httpx are read as the file in them."""
+    file = png(layer("red"))
+    entry = {"name": "m.png", "type": "image/png", "size": len(file), "content": memoryview(file)}
+    old = {"m.png": {"metadata": {"name": "m.png"}, "content": file}}
+    for given in ((entry,), [entry], entry, old, httpx.Response(200, content=file)):
+        assert np.array_equal(Mask.read(given, photo=PHOTO, edit="painted").to_array(), TRUE)
+        with pytest.raises(MaskError, match="two ways"):
+            Mask.read(given, photo=PHOTO)
+
+
+def test_black_paint_with_soft_edges_may_be_either() -> None:
+    """A brush of black is as likely paint as what is kept: both readings are named. Hard black with a hole is clear."""
+    soft = layer("black").filter(ImageFilter.GaussianBlur(1))
+    with pytest.raises(MaskError, match=r'edit="painted" would edit 9\.7% of it, and edit="transparent" 90%'):
+        Mask.read(soft, photo=PHOTO)
+    feathered = Mask(SIZE).rectangle(BOX).feather(3)
+    kept = Image.new("RGBA", SIZE, "black")
+    kept.putalpha(Image.fromarray(255 - feathered.coverage()))
+    assert np.array_equal(Mask.read(kept, photo=PHOTO).to_array(), feathered.to_array())
+    large = Mask(SIZE).invert().rectangle(BOX, erase=True)
+    assert np.array_equal(Mask.read(large.to_png(), photo=PHOTO).to_array(), large.to_array())
+
+
+def test_other_things_are_said_to_be_no_mask() -> None:
+    """What is no mask of any kind is refused with the kinds that are known."""
+    for given in (None, 3, object(), {}, {"a": 1}, [{}], {"mask": 3, "label": "x"}):
+        with pytest.raises(MaskError):
+            Mask.read(given, photo=PHOTO)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ttapi_nb.picture.colour import D50, PRIMARIES, SRGB, _profile, _xyz, made_profile
+from ttapi_nb.picture.colour import PRIMARIES, SRGB, _profile, _xyz, made_profile
+from ttapi_nb.picture.icc import D50
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DISPLAY_P3 = made_profile(PRIMARIES[12], SRGB) or b""

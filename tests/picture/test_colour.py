@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.picture.making import ADOBE_RGB, DISPLAY_P3, chrm, chunk, gama, grey_profile, iccp, jpeg, png
-from ttapi_nb import ImageError, open_image
+from ttapi_nb import open_image
+from ttapi_nb.picture import edited_picture
 from ttapi_nb.picture.colour import PRIMARIES, icc_of
+from ttapi_nb.picture.hdr import Hdr
 
 FIELD = Path(__file__).parents[1] / "fixtures" / "field"
 GREYS = np.arange(256, dtype=np.uint8).reshape(16, 16)
@@ -95,10 +97,40 @@ def test_files_of_the_field() -> None:
 
 
 @pytest.mark.parametrize("code", [16, 18])
-def test_hdr_is_refused(code: int) -> None:
-    """A picture in PQ or HLG, which would look wrong in sRGB, is refused with what to do."""
-    with pytest.raises(ImageError, match=r"HDR.*Save it as sRGB"):
-        open_image(png(COLOURS, chunk(b"cICP", bytes([9, code, 0, 1]))))
+@pytest.mark.parametrize("brightest", [1000, 4000, 150])
+def test_hdr_there_and_back(code: int, brightest: int) -> None:
+    """PQ and HLG are brought down for sRGB, white to half its light, and numbers that are shown as sRGB's exist."""
+    hdr = Hdr(9, code, brightest)
+    greys = np.repeat(np.arange(256, dtype=np.uint8)[:, np.newaxis], 3, axis=1)
+    shown = hdr.shown(greys)
+    assert (np.diff(shown.astype(int), axis=0) >= 0).all()
+    # HLG's end may be less bright than the picture says.
+    reached = greys.clip(0, shown.max())
+    assert np.abs(hdr.shown(hdr.numbers(reached, 16)).astype(int) - reached).max() <= 1
+
+
+@pytest.mark.parametrize("code", [16, 18])
+def test_hdr_is_told_and_kept(tmp_path: Path, code: int) -> None:
+    """Its numbers, depth, codes and brightest light are in the PNG that is saved of it; a JPEG is sRGB, in words."""
+    deep = np.random.default_rng(1).integers(0, 65_536, (20, 20, 3)).astype(np.uint16)
+    light = chunk(b"cLLI", (20_000_000).to_bytes(4) + bytes(4))
+    photo = open_image(png(deep, chunk(b"cICP", bytes([9, code, 0, 1])), light))
+    assert "HDR" in photo.changes[0]
+    made = photo.pixels.copy()
+    made.paste("teal", (3, 3, 8, 8))
+    weight = np.full((5, 5), 255, np.uint8)
+    result = edited_picture(photo, made, "x", (3, 3, 8, 8), weight)
+    assert np.abs(np.asarray(result.pixels).astype(int)[3:8, 3:8] - (0, 128, 128)).max() <= 1
+    again = open_image(result.save(tmp_path / "x.png"))
+    assert again.digest == result.digest
+    assert again.own is not None
+    outside = np.ones((20, 20), np.bool_)
+    outside[3:8, 3:8] = False
+    assert np.array_equal(again.own.numbers()[outside], deep[outside])
+    assert (again.own.cicp, again.own.light) == ((9, code, 0, 1), 2000.0)
+    file = result.saved_file("JPEG")
+    assert "HDR" in " ".join(file.changes)
+    assert open_image(file.data).changes == ()
 
 
 def test_broken_profiles() -> None:
@@ -106,6 +138,7 @@ def test_broken_profiles() -> None:
     for profile in (DISPLAY_P3[:200], DISPLAY_P3[:128] + b"\xff" * 4, DISPLAY_P3[:132].ljust(400, b"\0")):
         opened = open_image(png(COLOURS, iccp(profile)))
         assert np.array_equal(np.asarray(opened.pixels), COLOURS)
+        assert "profile" in " ".join(opened.changes)
     assert icc_of(None, None, 1e-9) is None
     assert icc_of(None, None, 0.5, (0.0,) * 8) is None
 

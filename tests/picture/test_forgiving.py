@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,6 +55,7 @@ ODD = {
     "a cut checksum": (PLAIN[:-14], "end of the file"),
     "junk behind": (PLAIN + b"junk" * 50, ""),
     "junk in front": (b"\r\n" + PLAIN, "in front"),
+    "pixels with a wrong checksum": (PLAIN[:-13] + bytes([PLAIN[-13] ^ 1]) + PLAIN[-12:], "pixels are sound"),
     "frames": (PLAIN[:33] + chunk(b"acTL", bytes(8)) + PLAIN[33:], "animation"),
 }
 
@@ -128,6 +130,25 @@ def test_a_progressive_jpeg_without_its_last_scans() -> None:
             open_image(whole[: whole.rindex(b"\xff\xc4", 0, scan)])
 
 
+@pytest.mark.parametrize(
+    ("marker", "bits", "words"),
+    [(0xC1, 12, "of 12 bits"), (0xC3, 8, "without loss"), (0xC5, 8, "without loss")],
+)
+def test_jpegs_that_no_browser_decodes_are_named(marker: int, bits: int, words: str) -> None:
+    """They are not damaged, and the sentence does not say so."""
+    whole = jpeg(ARRAY)
+    frame = whole.index(b"\xff\xc0")
+    other = (
+        whole[: frame + 1]
+        + bytes([marker])
+        + whole[frame + 2 : frame + 4]
+        + bytes([bits])
+        + whole[frame + 5 :]
+    )
+    with pytest.raises(ImageError, match=words):
+        open_image(other)
+
+
 def test_further_pictures_are_told() -> None:
     """A phone's gain map, the second picture of its file and an animation's other frames are told of."""
     photo = Image.fromarray(ARRAY)
@@ -137,3 +158,43 @@ def test_further_pictures_are_told() -> None:
     assert "gain map" in " ".join(open_image(mapped).changes)
     moving = encoded(photo, "WEBP", save_all=True, append_images=[photo.rotate(90, expand=False)])
     assert "animation" in " ".join(open_image(moving).changes)
+
+
+CUT: dict[str, dict[str, Any]] = {
+    "sequential": {},
+    "finer chroma": {"subsampling": 0},
+    "restarts": {"restart_marker_blocks": 3},
+    "progressive": {"progressive": True},
+}
+
+
+@pytest.mark.parametrize("kind", CUT)
+def test_a_jpeg_whose_pixels_end_early_is_shown_and_told(kind: str) -> None:
+    """With an end marker behind them, a browser shows what came; so do we, and say from where on it is missing."""
+    smooth = np.asarray(Image.fromarray(ARRAY).resize((96, 128), Image.Resampling.BICUBIC))
+    whole = jpeg(smooth, **CUT[kind])
+    assert open_image(whole).changes == ()
+    for length in (len(whole) * 2 // 3, len(whole) * 9 // 10, len(whole) - 900):
+        cut = open_image(whole[:length] + b"\xff\xd9")
+        words = " ".join(cut.changes)
+        assert "missing" in words
+        if "coarser" not in words:
+            rows = 128 - int(words.split("Its last ")[1].split()[0])
+            assert 0 <= rows < 128
+            assert np.array_equal(np.asarray(cut.pixels)[:rows], np.asarray(open_image(whole).pixels)[:rows])
+
+
+def test_a_progressive_jpeg_with_an_end_but_not_all_scans_is_told() -> None:
+    """It is whole but coarse; without an end it is taken for cut off, and refused."""
+    whole = jpeg(ARRAY, progressive=True)
+    cut = whole[: whole.rindex(b"\xff\xc4", 0, whole.rindex(b"\xff\xda"))]
+    assert "coarser" in " ".join(open_image(cut + b"\xff\xd9").changes)
+
+
+def test_a_jpeg_with_a_hole_between_its_restarts_is_told() -> None:
+    """The rows behind the hole are there, a little further up: markers that are not there tell it."""
+    smooth = np.asarray(Image.fromarray(ARRAY).resize((96, 128), Image.Resampling.BICUBIC))
+    whole = jpeg(smooth, restart_marker_rows=1)
+    assert open_image(whole).changes == ()
+    second, fourth = (whole.index(bytes([0xFF, 0xD0 + number])) for number in (1, 3))
+    assert "damaged or missing" in " ".join(open_image(whole[:second] + whole[fourth:]).changes)

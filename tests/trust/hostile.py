@@ -26,7 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import ttapi_nb as tt
 from tests.server import Server, json_reply, pictures
-from ttapi_nb import carrying, loop
+from ttapi_nb import loop
+from ttapi_nb.run import carrier
 
 RUNS = 200
 PATIENCE = 240.0
@@ -127,7 +128,7 @@ def main() -> int:
     """Print what was found; returns 1 where a claim fails."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
     os.environ.pop("TTAPI_OFFLINE", None)
-    carrying.WATCHER_PATIENCE = 1.0
+    carrier.WATCHER_PATIENCE = 1.0
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         lost, hanging, unsaid = attack(count, Path(folder))

@@ -39,25 +39,27 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 # Each with the tests that are written for it.
 FILES = {
-    "budget.py": ("tests/test_budget.py",),
     "client/core.py": ("tests/client/test_client.py",),
     "client/secret.py": ("tests/client/test_key.py", "tests/client/test_secret.py"),
     "client/transport.py": ("tests/client/test_transport.py",),
     "download.py": ("tests/test_download.py",),
-    "editing.py": ("tests/test_editing.py",),
-    "logrows.py": ("tests/test_runlog.py", "tests/test_budget.py"),
-    "runlog.py": ("tests/test_runlog.py",),
-    "runs.py": ("tests/test_runs.py",),
+    "run/editing.py": ("tests/run/test_editing.py",),
+    "log/budget.py": ("tests/log/test_budget.py",),
+    "log/keeping.py": ("tests/log/test_log.py",),
+    "log/log.py": ("tests/log/test_log.py",),
+    "log/pruning.py": ("tests/log/test_log.py",),
+    "log/rows.py": ("tests/log/test_log.py",),
+    "log/spending.py": ("tests/log/test_budget.py", "tests/log/test_log.py"),
+    "log/writing.py": ("tests/log/test_log.py", "tests/log/test_budget.py"),
+    "run/run.py": ("tests/run/test_run.py",),
 }
 TESTS = (
     "tests/client",
-    "tests/test_budget.py",
     "tests/test_cli.py",
     "tests/test_download.py",
-    "tests/test_editing.py",
-    "tests/test_lineage.py",
-    "tests/test_runlog.py",
-    "tests/test_runs.py",
+    "tests/lineage",
+    "tests/log",
+    "tests/run",
 )
 COUNT = 400
 LOWEST = 90.0
@@ -71,15 +73,15 @@ WATCHED, SAID = "watched.json", "said.txt"
 # By file and change: no mistakes, as nobody could notice them; with the reason.
 EQUIVALENT = {
     (
-        "logrows.py",
+        "log/writing.py",
         """row["started"] < time.time() - DOUBT  ->  (row['started'] <= time.time() - DOUBT)""",
     ): "that very moment does not come",
     (
-        "runlog.py",
+        "log/pruning.py",
         """row["started"] < time.time() - older_than * DAY  ->  (row['started'] <= time.time() - older_than * DAY)""",
     ): "that very moment does not come",
     (
-        "runlog.py",
+        "log/pruning.py",
         'db.execute("PRAGMA secure_delete = ON")  ->  pass',
     ): "the SQLite of Debian does so unasked",
     ("client/secret.py", "\"missing\"  ->  'xmissing'"): "None is looked at first",

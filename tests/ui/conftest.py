@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
 from tests.ui.notebook import Notebook
 
@@ -47,6 +48,16 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium or Chrome; where there is none, the tests fail and say what to install."""
     with launched(playwright) as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def scripts(browser: Browser) -> Iterator[Page]:
+    """An empty page that can import the package's scripts, for those that need no widget."""
+    context = browser.new_context()
+    page = context.new_page()
+    open_scripts(page)
+    yield page
+    context.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import ttapi_nb as tt
+from tests.support.controls import labelled
 
 
 def used(editor: tt.ImageEditor) -> None:
@@ -69,11 +70,10 @@ def test_the_key_form_is_closed_too():
     gc.collect()
     before = set(_instances)
     editor = tt.ImageEditor()
-    assert editor._key_opener is not None
-    editor._key_opener.value = True
-    assert editor._key is not None
-    editor._key._input._handle_custom_msg({"type": "key"}, [memoryview(b"no key")])
-    assert editor._key._problem.words
+    labelled(editor, "Use a key").value = True
+    assert editor._key.form is not None
+    editor._key.form._input._handle_custom_msg({"type": "key"}, [memoryview(b"no key")])
+    assert editor._key.form._problem.words
     editor.close()
     del editor
     gc.collect()

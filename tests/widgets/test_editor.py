@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
+from tests.support.controls import labelled
 
 
 @pytest.fixture
@@ -63,14 +64,14 @@ def test_state_can_be_read_and_assigned(editor):
 
 def test_disabled_run_says_why(editor):
     """Each problem stands under the button, and when there is none it is enabled."""
-    assert not editor._run_button.disabled
+    assert not labelled(editor, "Run").disabled
     editor.prompt = " "
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     assert editor.status.words == editor.problems
     editor.image = None
     assert len(editor.status.words) == 2
     editor.prompt, editor.image = "x", Image.new("RGB", (8, 8))
-    assert not editor._run_button.disabled
+    assert not labelled(editor, "Run").disabled
     assert editor.status.words == ("Ready.",)
 
 
@@ -94,7 +95,7 @@ def test_run_button_edits_and_shows_the_result(editor):
     """The button does what run() does: the result is shown, and outside the mask nothing changed."""
     editor.model, editor.size = "dall-e-2", "256x256"
     editor.mask = editor.mask.rectangle((10, 10, 50, 50))
-    click(editor._run_button)
+    click(labelled(editor, "Run"))
     run = editor.current.wait(30)
     assert editor.results == run.results
     assert editor.status.words[0].startswith("Done in")
@@ -108,15 +109,15 @@ def test_second_click_starts_nothing(photo, gate):
     """While a run is under way, clicks, keys and calls give that run; one row is logged, one fill made."""
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
     first = editor.run()
-    click(editor._run_button)
+    click(labelled(editor, "Run"))
     editor.drawer.page._handle_custom_msg({"type": "run"}, [])
     assert editor.run() is first
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     gate.open.set()
     first.wait(30)
     assert gate.calls == 1
     assert len(tt.RunLog().rows()) == 1
-    assert not editor._run_button.disabled
+    assert not labelled(editor, "Run").disabled
 
 
 def test_cancel_tells_what_it_means(photo, gate):
@@ -124,10 +125,10 @@ def test_cancel_tells_what_it_means(photo, gate):
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
     run, arrived = editor.run(), threading.Event()
     assert gate.entered.wait(30)
-    click(editor._cancel_button)
+    click(labelled(editor, "Cancel"))
     assert "may be billed" in editor.status.words[0]
-    assert not editor._run_button.disabled
-    assert editor._cancel_button.disabled
+    assert not labelled(editor, "Run").disabled
+    assert labelled(editor, "Cancel").disabled
     run.on_change(lambda changed: arrived.set() if changed.results else None)
     gate.open.set()
     assert arrived.wait(30)
@@ -218,7 +219,7 @@ def test_unwritable_log_is_said_before_anything_is_sent(photo, tmp_path, gate):
     editor = tt.ImageEditor(
         photo, prompt="x", client=tt.Client.offline(fill=gate), log=tt.RunLog(tmp_path / "file")
     )
-    click(editor._run_button)
+    click(labelled(editor, "Run"))
     assert "run log" in editor.status.words[0]
     assert gate.calls == 0
 
@@ -249,7 +250,7 @@ def test_the_part_that_is_sent_is_framed_and_told(large):
     editor.size = "1024x1024"
     editor.fit = "crop"
     assert "mask" in editor.problems[0]
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     editor.mask = editor.mask.rectangle((100, 100, 160, 160))
     assert editor.problems == ()
     left, top, right, bottom = frame.frame
@@ -270,7 +271,7 @@ def test_a_run_uses_fit_strict_and_references(large):
     editor.mask = editor.mask.rectangle((100, 100, 160, 160))
     editor.fit, editor.strict = "scale", False
     run = editor.run().wait(60)
-    assert (run.how, run.strict, len(run.request.image)) == ("scale", False, 2)
+    assert (run.asked.fit, run.strict, len(run.request.image)) == ("scale", False, 2)
     assert run.results[0].image.getpixel((1000, 700)) != large.getpixel((1000, 700))
     editor._fit._strict.value = True
     kept = editor.run().wait(60).results[0]
@@ -283,7 +284,7 @@ def test_too_many_references_are_a_problem(editor):
     editor.references = [Image.new("RGB", (8, 8))]
     editor.model = "dall-e-2"
     assert any("at most one picture" in problem for problem in editor.problems)
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     editor.references = ()
     assert editor.problems == ()
 

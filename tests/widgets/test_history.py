@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 
 import pytest
+from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Server, fail
+from tests.support.controls import labelled
+from tests.support.preparing import prepared
 
 
 @pytest.fixture
@@ -91,7 +95,7 @@ def test_a_budget_is_said_and_kept(photo, monkeypatch):
     client = tt.Client(api_key="sk-test-0123456789", base_url="http://127.0.0.1:9")
     editor = tt.ImageEditor(photo, prompt="x", client=client, budget=budget)
     assert "0.04 USD" in editor._plan.words[0]
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     assert "budget" in editor.problems[0].lower()
     offline = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), budget=budget)
     assert offline.problems == ()
@@ -101,9 +105,10 @@ LEFT = """
 import os
 from PIL import Image
 import ttapi_nb as tt
+from tests.support.preparing import prepared
 log = tt.RunLog()
 request = tt.EditRequest.make(image=Image.new("RGB", (8, 8)), prompt="x")
-log.begin("a" * 32, request, offline=False)
+log.begin("a" * 32, prepared(request), offline=False)
 log.mark_sent("a" * 32)
 os._exit(0)
 """
@@ -169,7 +174,7 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     log = tt.RunLog()
     prices = tt.Budget(prices=tt.PriceTable({"gpt-image-1": 0.5}, "USD"))
     for name, state in (("a", "done"), ("b", "unknown")):
-        log.begin(name, tt.EditRequest(prompt="x"), offline=False, budget=prices)
+        log.begin(name, prepared(tt.EditRequest(prompt="x")), offline=False, budget=prices)
         log.mark_sent(name)
         log.settle(name, state)  # type: ignore[arg-type]
     editor = tt.ImageEditor(photo, client=tt.Client.offline())
@@ -178,3 +183,34 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     assert "1 billed runs" in said
     assert "1 of unknown outcome, which may have been billed" in said
     assert "0.5 USD of that for runs that may not have been billed" in said
+
+
+def test_shown_by_several_threads_at_once(editor, monkeypatch):
+    """What was read of the log last is shown, whichever thread comes to its end first, and no card is left behind."""
+    editor.history.selected_index = 0
+    before = len(_instances)
+    entered, go = threading.Event(), threading.Event()
+    really = tt.RunLog.totals
+
+    def late(log):
+        if threading.current_thread() is slow:
+            entered.set()
+            assert go.wait(60)
+        return really(log)
+
+    monkeypatch.setattr(tt.RunLog, "totals", late)
+    slow = threading.Thread(target=editor.history.show)
+    slow.start()
+    assert entered.wait(60)
+    editor.history._search.value = "red"
+    go.set()
+    slow.join(60)
+    assert ["red" in text for text in texts(editor)] == [True]
+    editor.history._search.value = ""
+    shown = [threading.Thread(target=editor.history.show) for _ in range(4)]
+    for thread in shown:
+        thread.start()
+    for thread in shown:
+        thread.join(60)
+    assert len(texts(editor)) == 2
+    assert len(_instances) == before

@@ -22,6 +22,7 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.canary import KEY, MODES
 from tests.server import PATIENCE
+from tests.support.controls import has, labelled, of_kind
 from ttapi_nb.client.secret import find_key, look_for_key
 from ttapi_nb.widgets.key import KeyForm
 
@@ -36,10 +37,10 @@ def editor(photo) -> Iterator[tt.ImageEditor]:
 
 def form_of(editor: tt.ImageEditor) -> KeyForm:
     """The form for the key, opened if it was not."""
-    assert editor._key_opener is not None
-    editor._key_opener.value = True
-    assert editor._key is not None
-    return editor._key
+    labelled(editor, "Use a key").value = True
+    form = of_kind(editor, KeyForm)
+    assert isinstance(form, KeyForm)
+    return form
 
 
 def send(editor: tt.ImageEditor, text: str, *, remember: bool = False) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def send(editor: tt.ImageEditor, text: str, *, remember: bool = False) -> dict[s
 
 def said(editor: tt.ImageEditor) -> str:
     """What stands beside the service."""
-    return " ".join(editor._service.words)
+    return " ".join(editor._key.words.words)
 
 
 def test_a_key_makes_the_hosted_service_answer(editor):
@@ -69,9 +70,9 @@ def test_a_key_makes_the_hosted_service_answer(editor):
     assert editor.client.core.secret.reveal() == KEY
     assert "Sends to api.ttapi.io" in said(editor)
     assert "forgotten when the kernel stops" in said(editor)
-    assert not editor._key_opener.value
+    assert not labelled(editor, "Use another key").value
     assert form.layout.display == "none"
-    assert editor._run_button.disabled
+    assert labelled(editor, "Run").disabled
     assert "budget" in editor.status.words[0]
 
 
@@ -106,11 +107,11 @@ def test_where_it_cannot_be_stored_it_is_used_all_the_same(editor, tmp_path, mon
 def test_what_is_no_key_is_told_without_quoting_it(editor, typed, words):
     """What can't be a key changes nothing, and what is wrong is said in the form, which stays open."""
     send(editor, typed)
-    problem = editor._key._problem
+    problem = editor._key.form._problem
     assert words in problem.words[0]
     assert KEY not in problem.words[0]
     assert editor.client.is_offline
-    assert editor._key.layout.display is None
+    assert editor._key.form.layout.display is None
     send(editor, KEY)
     assert problem.words == ()
 
@@ -131,7 +132,7 @@ def test_a_run_under_way_keeps_its_client(photo):
         assert entered.wait(PATIENCE)
         send(editor, KEY)
         assert editor.current is run
-        assert editor._run_button.disabled
+        assert labelled(editor, "Run").disabled
         assert "Sends to" in said(editor)
     finally:
         go_on.set()
@@ -142,15 +143,15 @@ def test_a_run_under_way_keeps_its_client(photo):
 
 def test_not_offered_where_a_client_was_chosen(photo, monkeypatch):
     """Whoever brings a client, has a key, or works offline by the environment is not asked for one."""
-    assert tt.ImageEditor(photo, client=tt.Client.offline())._key_opener is None
+    assert not has(tt.ImageEditor(photo, client=tt.Client.offline()), "Use a key")
     monkeypatch.setenv("TTAPI_OFFLINE", "1")
     forced = tt.ImageEditor(photo)
-    assert forced._key_opener is None
+    assert not has(forced, "Use a key")
     with pytest.raises(tt.SettingsError, match="TTAPI_OFFLINE"):
         forced.use_key(KEY)
     monkeypatch.delenv("TTAPI_OFFLINE")
     monkeypatch.setenv("TT_API_KEY", "not-a-real-one")
-    assert tt.ImageEditor(photo)._key_opener is None
+    assert not has(tt.ImageEditor(photo), "Use a key")
 
 
 def everything_of(widget: ipywidgets.Widget, message: dict[str, Any]) -> str:
@@ -172,7 +173,7 @@ def test_the_key_is_nowhere(editor, typed, caplog, tmp_path, monkeypatch):
     caplog.set_level(logging.DEBUG)
     message = send(editor, typed, remember=True)
     left = everything_of(editor, message) + caplog.text + editor.to_code()
-    for one in (editor._key, editor._key._input):
+    for one in (editor._key.form, editor._key.form._input):
         assert not [name for name, value in one.trait_values().items() if KEY in repr(value)]
         left += repr(vars(one)) + repr(one.get_state())
         with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as unpickled:
@@ -250,15 +251,16 @@ def test_in_a_real_kernel(tmp_path):
             """
             import ipywidgets
             import ttapi_nb as tt
+            from tests.support.controls import labelled
             editor = tt.ImageEditor(prompt="red")
-            editor._key_opener.value = True
-            print(editor._key._input.model_id)
+            labelled(editor, "Use a key").value = True
+            print(editor._key.form._input.model_id)
             """,
         )
         data = {"method": "custom", "content": {"type": "key", "remember": True}}
         message = client.session.msg("comm_msg", {"comm_id": model, "data": data})
         client.session.send(client.shell_channel.socket, message, buffers=[KEY.encode()])
-        words = printed(client, "print(*editor._service.words, editor.client)")
+        words = printed(client, "print(*editor._key.words.words, editor.client)")
         assert "Sends to api.ttapi.io" in words
         assert "The key is in" in words
         # In two halves: this cell is itself among what the kernel keeps.
@@ -266,7 +268,7 @@ def test_in_a_real_kernel(tmp_path):
             client,
             f"""
             kernel = get_ipython().kernel
-            kept = repr([kernel.get_parent("shell"), ipywidgets.Widget.get_manager_state(), vars(editor._key)])
+            kept = repr([kernel.get_parent("shell"), ipywidgets.Widget.get_manager_state(), vars(editor._key.form)])
             print("found" if {KEY[:9]!r} + {KEY[9:]!r} in kept else "not found", len(kept) > 9999)
             """,
         )

@@ -194,3 +194,28 @@ def test_a_locked_log_does_not_hold_the_drawer(photo: Image.Image, tmp_path) -> 
     assert runs[0] is runs[1]
     runs[0].wait(PATIENCE)
     assert len(editor._log().rows()) == 1
+
+
+@pytest.mark.parametrize("asked", ["begun", "looked at"])
+def test_a_price_function_that_runs(photo: Image.Image, server: Server, asked: str) -> None:
+    """A budget's price function that starts a run of the same editor is told so, instead of waiting for itself."""
+    told: list[str] = []
+
+    def price(*given: object) -> float:
+        if threading.current_thread() is not threading.main_thread() or asked == "looked at":
+            with pytest.raises(tt.SettingsError, match="before a run may begin") as caught:
+                editor.run()
+            told.append(str(caught.value))
+        return 0.1
+
+    server.answer = json_reply(pictures(photo))
+    client = tt.Client("test-key-0123456789", base_url=server.url)
+    tt.edit(photo, "an earlier one", client=client)
+    editor = tt.ImageEditor(photo, prompt="x", client=client)
+    editor.budget = tt.Budget(cost=1, prices=tt.PriceTable({"gpt-image-1": 0.1}, "USD", actual=price))
+    if asked == "looked at":
+        in_time(lambda: editor.problems)
+    else:
+        editor.run().wait(PATIENCE)
+    assert told
+    assert len(server.posts) == (1 if asked == "looked at" else 2)

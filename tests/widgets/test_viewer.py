@@ -15,7 +15,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from ttapi_nb.picture import ImageFile
-from ttapi_nb.runs import Result
+from ttapi_nb.run import Result
 from ttapi_nb.strict import Shift
 from ttapi_nb.widgets.viewer import ResultViewer
 
@@ -392,10 +392,40 @@ def test_prompt_goes_back_where_somebody_takes_it(kept):
     assert prompts == ["red <b>"]
 
 
+@pytest.mark.parametrize("kind", ["16 bits", "further pictures", "turned", "animation"])
+def test_what_opening_changed_is_said_once(kind):
+    """The plan, the result's note and the viewer each say once what opening the photo changed."""
+    colours, out, turned = Image.new("RGB", (48, 32), "teal"), io.BytesIO(), Image.Exif()
+    turned[0x0112] = 6
+    if kind == "16 bits":
+        Image.fromarray(np.full((32, 48), 30_000, np.uint16)).save(out, "PNG")
+    elif kind == "further pictures":
+        colours.save(out, "MPO", save_all=True, append_images=[colours.resize((24, 16))])
+    elif kind == "turned":
+        colours.save(out, "JPEG", exif=turned)
+    else:
+        colours.save(out, "WEBP", save_all=True, append_images=[colours.rotate(180)], duration=90)
+    photo = tt.open_image(out.getvalue(), name="photo")
+    assert photo.changes
+    run = tt.edit(
+        photo,
+        "x",
+        mask=tt.Mask(photo.size).rectangle((5, 5, 20, 20)),
+        client=tt.Client.offline(),
+        log=False,
+        fit="none",
+    )
+    shown = ResultViewer(run)
+    for change in photo.changes:
+        for said in (run.fit.words, run.results[0].note, shown._notice.value):
+            assert said.count(change) == 1
+    shown.close()
+
+
 def test_text_can_bring_no_markup(kept):
     """Prompt, model's name and note stay text, on the screen and in the output that a notebook keeps."""
     evil = '"><script>alert(1)</script>'
-    kept.request = replace(kept.request, model=evil, prompt=evil)
+    kept.prepared = replace(kept.prepared, sent=replace(kept.request, model=evil, prompt=evil))
     viewer = ResultViewer(kept)
     viewer.notes = {0: evil}
     assert "<script>" not in viewer._caption.value

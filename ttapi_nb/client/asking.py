@@ -1,4 +1,4 @@
-"""`Asked`: one request of a client that nobody's `Run` watches over, and what becomes of it when its caller is stopped.
+"""`Asking`: one request of a client that nobody's `Run` watches over, and what becomes of it when that is stopped.
 
 Until its first byte leaves it can be dropped, and then nothing is sent. After that it may be billed: it goes on in the
 background until its own time is over, Python waits for it before it ends, and whoever dropped it is told.
@@ -6,7 +6,6 @@ background until its own time is over, Python waits for it before it ends, and w
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from ..reply import ImagesResponse
     from .core import Core
 
-__all__ = ["Asked"]
+__all__ = ["Asking"]
 
 DROPPED = (
     "The request had left when its call was stopped, so it may be carried out and billed. It goes on in the "
@@ -29,16 +28,16 @@ DROPPED = (
 )
 
 
-class Asked:
+class Asking(exiting.Unfinished):
     """One request, sent with `core` from the moment this is made."""
 
     def __init__(self, core: Core, check: bool, fields: dict[str, Any]) -> None:
-        self._core = core
+        super().__init__(core.timeout, core.offline)
+        with loading():
+            core.load()
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False
         self._guard = threading.Lock()
-        self._left_at: float | None = None
-        self.over: Future[None] = Future()
         with loading():
             self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
         exiting.add(self)
@@ -48,17 +47,15 @@ class Asked:
         with self._guard:
             if self.dropped:
                 raise NotSentError("The call was stopped before the request had left, so nothing was sent.")
-            self._left_at = time.monotonic()
+            self.left_at = time.monotonic()
 
     def _ended(self, _: object) -> None:
-        exiting.discard(self)
-        with contextlib.suppress(Exception):
-            self.over.set_result(None)
+        self.set_over()
 
     def withdraw(self) -> bool:
         """Keep it from leaving; False where it has left, or has ended."""
         with self._guard:
-            if self._left_at is not None or self.answer.done():
+            if self.left_at is not None or self.answer.done():
                 return False
             self.dropped = True
         self.answer.cancel()
@@ -72,18 +69,3 @@ class Asked:
         error.add_note(words)
         # Not `warnings`: made an error there, it would take the place of what stopped the call.
         logging.getLogger("ttapi_nb").warning(words)
-
-    @property
-    def has_left(self) -> bool:
-        """Whether it may be billed; see `exiting`."""
-        return self._left_at is not None
-
-    @property
-    def due(self) -> float:
-        """By when it has its answer, or has failed; see `exiting`."""
-        return (self._left_at or time.monotonic()) + self._core.timeout
-
-    @property
-    def offline(self) -> bool:
-        """Whether nobody bills it."""
-        return self._core.offline

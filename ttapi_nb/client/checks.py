@@ -6,12 +6,15 @@ the variables of every frame it goes through.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from .secret import Secret
@@ -125,6 +128,11 @@ def path(given: object) -> str:
         text = None
     if not isinstance(text, str) or not text or "\0" in text:
         return 'What is given for the recording is no path. Give one in quotes, as in "lesson.zip".'
+    # What else is wrong with the place is said where it is opened.
+    with contextlib.suppress(OSError, RuntimeError, ValueError):
+        mode = Path(text).expanduser().stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return f"{text[:200]!r} is a pipe, a device or a socket, and a recording is a file. Name another one."
     return ""
 
 

@@ -310,13 +310,13 @@ class _Images:
         """
         with loading():
             from .. import loop
-            from .asking import Asked
+            from .asking import Asking
 
         if loop.is_here():
             raise RuntimeError(
                 "This would wait for the very thread it is called on. Call it from another thread."
             )
-        asked = Asked(self._core, check, dict(fields))
+        asked = Asking(self._core, check, dict(fields))
         try:
             return asked.answer.result()
         except KeyboardInterrupt as error:
@@ -336,9 +336,9 @@ class _AsyncImages:
 
         with loading():
             from .. import loop
-            from .asking import Asked
+            from .asking import Asking
 
-        asked = Asked(self._core, check, dict(fields))
+        asked = Asking(self._core, check, dict(fields))
         try:
             return await loop.follow(asked.answer)
         except asyncio.CancelledError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -32,6 +33,22 @@ class Core(Settings):
     def problems(self, request: EditRequest) -> tuple[str, ...]:
         """What the service would refuse, or this client's body form can't carry."""
         return (*request.problems(), *problems(request, self.wire))
+
+    def load(self) -> None:
+        """Load what sends, for whoever is about to have it done by other threads.
+
+        A process that is forked while another thread loads a module has half of it, and waits for the rest for ever.
+        """
+        from ..reply import responses  # noqa: F401 - so that no other thread loads it
+        from . import sending  # noqa: F401
+
+        if self.service is not None:
+            self.service()
+        elif self.player is None:
+            # What httpx loads as the first line is made; another version may have other parts.
+            with contextlib.suppress(ImportError):
+                import anyio._backends._asyncio  # noqa: F401
+                import httpcore._backends.anyio  # noqa: F401
 
     async def edit(
         self, check: bool, given: dict[str, Any], on_sent: Callable[[], Awaitable[None]] = _nothing
@@ -66,8 +83,8 @@ class Core(Settings):
             import asyncio
 
             from .. import loop
+            from ..log import RunLog
             from ..reply.responses import counted
-            from ..runlog import RunLog
             from . import sending
 
         found = await asyncio.to_thread(self.problems, request) if check else ()

@@ -396,7 +396,10 @@ def _into_file(secret: Secret) -> None:
 
 
 def _write(handle: int, secret: Secret) -> None:
-    os.write(handle, secret.reveal().encode() + b"\n")
+    rest = secret.reveal().encode() + b"\n"
+    # On a full disk a part is taken, without an error.
+    while rest:
+        rest = rest[os.write(handle, rest) :]
 
 
 def _out_of_file() -> str:

@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 
 from .. import loop
-from ..budget import asked_images
 from ..coding import CodingError, TooLargeError
 from ..download import download
 from ..errors import (
@@ -27,6 +26,7 @@ from ..errors import (
     TTAPIError,
     UnknownOutcomeError,
 )
+from ..log.budget import asked_images
 from ..network import ways
 from ..rawanswers import RawAnswer
 from ..reply.meaning import MAY_BE_BILLED, PARTIAL, interpret, parse
@@ -34,7 +34,7 @@ from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .intake import Intake
 from .settings import Settings
-from .transport import SENT_EVENT, EmbeddedTransport, KeyTransport, network_transport
+from .transport import SENT_EVENT, WAITS_EVENT, EmbeddedTransport, KeyTransport, network_transport
 from .wire import Body, encode
 
 __all__ = ["fetch", "send"]
@@ -228,6 +228,8 @@ async def _post(
         nonlocal sent, stopped
         # A proxy is asked for a line to the service first, and has seen nothing of the request then.
         tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if event.endswith(WAITS_EVENT):
+            limit.reschedule(None)
         if event.endswith(SENT_EVENT) and not sent and not tunnel:
             try:
                 # To wait until it may leave, for the log say, is no fault of the service.

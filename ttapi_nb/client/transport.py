@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -18,10 +20,20 @@ from .secret import Secret
 if TYPE_CHECKING:
     from ..service import Service
 
-__all__ = ["SENT_EVENT", "EmbeddedTransport", "KeyTransport", "is_loopback", "network_transport"]
+__all__ = [
+    "SENT_EVENT",
+    "WAITS_EVENT",
+    "EmbeddedTransport",
+    "KeyTransport",
+    "is_loopback",
+    "network_transport",
+]
 
 SENT_EVENT = "send_request_headers.started"
 """How the trace event ends with which a request's first byte leaves (httpcore's name)."""
+
+WAITS_EVENT = "place.started"
+"""How the trace event ends with which a request for the embedded service waits for others: that is not its own time."""
 
 # Any address that a result's URL may have.
 ANY_RESULT = httpx.URL("https://results.invalid")
@@ -81,17 +93,78 @@ class KeyTransport(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
+async def _untold(event: str, info: Mapping[str, object]) -> None:
+    """Nobody asked."""
+
+
+class _Places:
+    """Lets `loop.AT_ONCE` through at a time, and one more where for `PATIENCE` seconds nobody could go in.
+
+    What is inside may wait for what is outside: a fill of one's own may ask for another edit. Only for one loop.
+    """
+
+    PATIENCE = 10.0
+
+    def __init__(self) -> None:
+        self._inside = 0
+        self._entered = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        here = asyncio.get_running_loop()
+        while self._inside >= loop.AT_ONCE and (left := self._entered + self.PATIENCE - here.time()) > 0:
+            turn = here.create_future()
+            self._waiting.append(turn)
+            try:
+                await asyncio.wait((turn,), timeout=left)
+            except asyncio.CancelledError:
+                if turn.done():
+                    self._call_next()
+                raise
+            finally:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+        self._inside += 1
+        self._entered = here.time()
+
+    def leave(self) -> None:
+        # Nothing is awaited, so that whoever is cancelled leaves too.
+        self._inside -= 1
+        self._call_next()
+
+    def _call_next(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set_result(None)
+
+
+# Memory is one, so these are for all services together; a forked child has a loop of its own.
+_places: WeakKeyDictionary[asyncio.AbstractEventLoop, _Places] = WeakKeyDictionary()
+
+
 class EmbeddedTransport(httpx.AsyncBaseTransport):
-    """Hands each request to an embedded service in this process, on a thread: no socket, no key."""
+    """Hands each request to an embedded service in this process, on a thread: no socket, no key.
+
+    Edits wait for each other where there are many: each takes memory, and so does the picture that comes of it.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         body = await request.aread()
-        trace = request.extensions.get("trace")
-        if trace is not None:
+        trace = request.extensions.get("trace", _untold)
+        if request.method != "POST":
+            return await self._answer(request, body)
+        places = _places.setdefault(asyncio.get_running_loop(), _Places())
+        await trace("embedded." + WAITS_EVENT, {})
+        await places.enter()
+        try:
             await trace("embedded." + SENT_EVENT, {})
+            return await self._answer(request, body)
+        finally:
+            places.leave()
+
+    async def _answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
         answer = await asyncio.to_thread(
             self._service.handle, request.method, str(request.url), dict(request.headers), body
         )

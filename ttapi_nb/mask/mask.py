@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-from ..errors import MaskError
+from ..errors import ImageError, MaskError
 from ..files import write
 from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
+from ..picture.reading import regular
 from .arrays import as_array, coverage_of
 from .marks import (
     Bitmap,
@@ -72,6 +73,8 @@ class Mask:
     _picture: SourceImage | None = field(default=None, init=False, repr=False, compare=False)
     _meaning: Meaning | None = field(default=None, init=False, repr=False, compare=False)
     _read_as: str = field(default="", init=False, repr=False, compare=False)
+    # Whether it was given as pixels of which none is marked: a mistake, where a sheet nobody touched is none.
+    _blank: bool = field(default=False, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         size = tuple(self.size) if isinstance(self.size, Iterable) else ()
@@ -91,9 +94,10 @@ class Mask:
         read = f", {self._read_as}" if self._read_as else ""
         return f"Mask({self.size[0]}x{self.size[1]}, {count} mark{'' if count == 1 else 's'}{read})"
 
-    def __reduce__(self) -> tuple[type[Mask], tuple[Any, ...]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         # A copy or a pickle holds the marks; its pixels are derived again.
-        return type(self), (self.size, self.marks)
+        made = type(self), (self.size, self.marks)
+        return (*made, {"_blank": True}) if self._blank else made
 
     def _repr_png_(self) -> bytes:
         shown = preview(self.to_image(), 512) if self._picture is None else self.over(self._picture)
@@ -107,14 +111,22 @@ class Mask:
 
         `array` is (height, width), with sides of 1 before or behind where it must be: bool, whole numbers of 0 and 1 or
         of 0 to 255 (uint16: 0 to 65,535), or floats from 0 to 1, of numpy, torch or as lists of lists. Raises
-        `MaskError`; for a model's logits use `read`.
+        `MaskError`; for a model's logits use `read`. Of an array that marks nothing the mask can't be sent.
         """
-        return cls.of_coverage(coverage_of(as_array(array))[0])
+        return cls._given(coverage_of(as_array(array))[0])
 
     @classmethod
     def of_coverage(cls, coverage: Coverage) -> Mask:
         """The mask of exactly this coverage, a (height, width) array of uint8."""
         return cls(coverage.shape[::-1], (Bitmap.of(coverage),) if coverage.any() else ())
+
+    @classmethod
+    def _given(cls, coverage: Coverage) -> Mask:
+        return cls.of_coverage(coverage)._marked_blank(blank=not coverage.any())
+
+    def _marked_blank(self, *, blank: bool) -> Mask:
+        object.__setattr__(self, "_blank", blank)
+        return self
 
     @classmethod
     def from_image(
@@ -124,14 +136,20 @@ class Mask:
 
         `"painted"` is wherever the picture is opaque, whatever the colour: a layer of a drawing program. What is
         transparent is neither white nor black paint. Raises `MaskError` where `"transparent"` or `"painted"` is said of
-        a picture without transparency, and `ImageError` where it can't be opened.
+        a picture without transparency, and `ImageError` where it can't be opened. Of a picture in which nothing is
+        marked the mask can't be sent.
         """
-        return cls.of_coverage(coverage_of_picture(source, edit))
+        return cls._given(coverage_of_picture(source, edit))
 
     @classmethod
     def hole_of(cls, photo: ImageSource) -> Mask:
         """The mask of a photo's hole: where it is transparent. Raises `MaskError` where it is nowhere."""
-        return cls.from_image(photo, edit="transparent")
+        hole = cls.from_image(photo, edit="transparent")
+        if hole._blank:
+            raise MaskError(
+                "This picture is nowhere transparent, so it has no hole. Make a mask of what is to change."
+            )
+        return hole
 
     @classmethod
     def read(
@@ -173,7 +191,7 @@ class Mask:
             found = Reading(made.coverage(), made.read_as or "read with its own marks", made.meaning.painted)
         coverage = placed(found, picture, turn, resize=resize)
         if made is not None and coverage is found.coverage:
-            mask = cls(made.size, made.marks)._shown_on(made._picture)
+            mask = cls(made.size, made.marks)._shown_on(made._picture)._marked_blank(blank=made._blank)
         else:
             mask = cls.of_coverage(coverage)
         object.__setattr__(mask, "_read_as", found.words)
@@ -198,10 +216,13 @@ class Mask:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mask:
-        """The mask that `save` wrote."""
+        """The mask that `save` wrote. Raises `MaskError`."""
         try:
-            return cls.from_json(Path(path).expanduser().read_text(encoding="utf-8"))
-        except MaskError as error:
+            data = regular(Path(path).expanduser())
+            if data is not None:
+                return cls.from_json(data.decode())
+            problem = f"{str(path)[:200]!r} is a pipe, a device or a socket. Give the path of a mask's file."
+        except (ImageError, MaskError) as error:
             problem = f"{Path(path).name!r} can't be used. {error}"
         except UnicodeDecodeError:
             problem = f"{Path(path).name!r} is not a mask saved by Mask.save(). For a picture use Mask.from_image()."
@@ -237,7 +258,8 @@ class Mask:
             raise MaskError(
                 f"The region is {region.shape[::-1]} and the mask {self.size}. Both must be the same size."
             )
-        return self.add(Bitmap.of(np.where(region, 255, 0).astype(np.uint8), erase))
+        more = self.add(Bitmap.of(np.where(region, 255, 0).astype(np.uint8), erase))
+        return more._marked_blank(blank=self._blank or not (erase or region.any()))
 
     def fill_similar(
         self, picture: ImageSource, seed: Sequence[float], *, tolerance: int = 32, erase: bool = False
@@ -284,7 +306,7 @@ class Mask:
 
     def add(self, mark: Mark) -> Mask:
         """This mask with one more mark on top."""
-        more = Mask(self.size, (*self.marks, mark))._shown_on(self._picture)
+        more = Mask(self.size, (*self.marks, mark))._shown_on(self._picture)._marked_blank(blank=self._blank)
         object.__setattr__(more, "_before", weakref.ref(self))
         return more
 
@@ -293,7 +315,7 @@ class Mask:
         picture = open_image(picture)
         if self._picture is picture:
             return self
-        same = Mask(self.size, self.marks)._shown_on(picture)
+        same = Mask(self.size, self.marks)._shown_on(picture)._marked_blank(blank=self._blank)
         object.__setattr__(same, "_before", self._before)
         if self._kept is not None:
             object.__setattr__(same, "_kept", self._kept)
@@ -310,7 +332,8 @@ class Mask:
         if size == self.size:
             return self
         sx, sy = size[0] / self.size[0], size[1] / self.size[1]
-        return Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))._shown_on(self._picture)
+        scaled = Mask(size, tuple(mark.scaled(sx, sy) for mark in self.marks))._shown_on(self._picture)
+        return scaled._marked_blank(blank=self._blank)
 
     # Reading masks
 
@@ -348,7 +371,7 @@ class Mask:
         """What the mask asks for: how many pixels are edited and protected, and what is wrong with it, if anything."""
         found = self._meaning
         if found is None:
-            found = meaning_of(self.coverage(), self._faded)
+            found = meaning_of(self.coverage(), painted=self._faded, blank=self._blank)
             object.__setattr__(self, "_meaning", found)
         return found
 

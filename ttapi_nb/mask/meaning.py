@@ -2,7 +2,8 @@
 
 *Edit* is where at least one half of a pixel is covered, *protected* is where nothing of it is, and what lies between
 is the seam. A mask on which nothing is painted is no mask. One that is painted and nowhere half covered is a problem:
-sent, it would let the whole picture change, which is what nobody who painted wants.
+sent, it would let the whole picture change, which is what nobody who painted wants. So is one that was given as pixels,
+an array or a picture, of which none is marked.
 """
 
 from __future__ import annotations
@@ -51,13 +52,20 @@ def protected(coverage: Coverage) -> NDArray[np.bool_]:
 class Meaning:
     """What a mask asks for, in pixels: how many to edit, how many are protected, and how many there are.
 
-    `painted` tells whether anything was painted, also where feathering or shrinking left none of it.
+    `painted` tells whether anything was painted, also where feathering or shrinking left none of it, and `blank`
+    whether it was given as pixels of which none was marked.
     """
 
     edited: int
     protected: int
     pixels: int
     painted: bool
+    blank: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a mask at all: something was painted, or given."""
+        return self.painted or self.blank
 
     @property
     def seam(self) -> int:
@@ -67,7 +75,9 @@ class Meaning:
     @property
     def problem(self) -> str:
         """Why the mask can't be sent, in a sentence or two; empty where it can, or where nothing is painted."""
-        return TOO_FAINT if self.painted and not self.edited else ""
+        if self.edited or not self.asks:
+            return ""
+        return TOO_FAINT if self.painted else MARKS_NOTHING
 
     @property
     def words(self) -> str:
@@ -82,20 +92,21 @@ class Meaning:
         return f"{much} and protects {share(self.protected, self.pixels)}."
 
 
-def meaning_of(coverage: Coverage, painted: bool) -> Meaning:
-    """What this coverage asks for; `painted` as in `Meaning`, for coverage of nothing."""
+def meaning_of(coverage: Coverage, *, painted: bool = False, blank: bool = False) -> Meaning:
+    """What this coverage asks for; `painted` and `blank` as in `Meaning`, for coverage of nothing."""
     covered = int(np.count_nonzero(coverage))
     return Meaning(
         int(np.count_nonzero(edited(coverage))),
         coverage.size - covered,
         coverage.size,
         painted or covered > 0,
+        blank,
     )
 
 
 def asked_for(mask: Mask | None) -> Mask | None:
-    """The mask that a request with `mask` asks for: None where nothing is painted."""
-    return mask if mask is not None and mask.meaning.painted else None
+    """The mask that a request with `mask` asks for: None where nothing is painted, and none was given as pixels."""
+    return mask if mask is not None and mask.meaning.asks else None
 
 
 def share(part: int, whole: int) -> str:

@@ -162,6 +162,9 @@ def _draw_shape(whole: Image.Image, shape: Mapping[str, Any]) -> None:
     if kind == "mask":
         _paste_mask(whole, shape, points)
         return
+    if kind in ("rectangle", "rotation") and len(points) == 4:
+        # As X-AnyLabeling writes them.
+        kind = "polygon"
     least = {"polygon": 3, "rectangle": 2, "circle": 2, "line": 2, "linestrip": 2, "point": 1, "points": 1}
     if kind not in least:
         raise MaskError(f"labelme's shape {str(kind)[:40]!r} is not known here. Draw it as a polygon.")

@@ -82,15 +82,19 @@ def picture_reading(picture: SourceImage, photo: SourceImage | None = None) -> t
         raise MaskError(_no_transparency(picture))
     clear = coverage_of_picture(picture, "transparent")
     solid = np.asarray(pixels)[255 - clear >= HALF][:, :3]
-    if (not len(solid) and not clear.all()) or not _tells(solid, clear, photo):
+    brushed = len(solid) < clear.size / 2 and bool(((clear > 0) & (clear < 255)).any())
+    if (not len(solid) and not clear.all()) or not _tells(solid, clear, photo, brushed=brushed):
         raise MaskError(_two_ways(picture, "painted", "transparent"))
     return clear, WORDS["transparent"]
 
 
-def _tells(solid: Coverage, clear: Coverage, photo: SourceImage | None) -> bool:
-    """Whether the opaque part of a picture is one that can only be what is kept: black, or a photo."""
+def _tells(solid: Coverage, clear: Coverage, photo: SourceImage | None, *, brushed: bool) -> bool:
+    """Whether the opaque part of a picture is one that can only be what is kept: black, or a photo.
+
+    Black that has soft edges and is the lesser part may be paint, too.
+    """
     if not len(solid) or solid.max() <= BLACK:
-        return True
+        return not brushed or not len(solid)
     levels = (solid >> 6).astype(np.int32)
     if len(np.unique(levels[:, 0] * 16 + levels[:, 1] * 4 + levels[:, 2])) > FEW_COLOURS:
         return True

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import MaskError
+from ..errors import ImageError, MaskError
 from ..picture import FILE_CAP, SourceImage, open_image
 from .arrays import as_array, coverage_of, flat, is_array
 from .meaning import edited
@@ -30,6 +30,8 @@ KINDS = (
 )
 # Files that begin like this hold JSON.
 JSON_STARTS = (b"{", b"[")
+# Windows' editors begin a text with this.
+BOM = "\ufeff"
 
 
 def reading_of(given: Any, asked: Asked) -> Reading | str:
@@ -46,8 +48,15 @@ def reading_of(given: Any, asked: Asked) -> Reading | str:
         return _of_array(as_array(given), asked)
     if isinstance(given, list | tuple):
         return _of_list(given, asked)
-    if hasattr(given, "read"):
-        return _of_picture(given, asked)
+    try:
+        # An answer, an upload, a figure, a result: the opener knows these.
+        picture = open_image(given, name="mask")
+    except ImageError as error:
+        problem = str(error)
+    else:
+        return _of_picture(picture, asked)
+    if hasattr(given, "read") or hasattr(given, "status_code"):
+        raise ImageError(problem)
     raise MaskError(f"A mask can't be read from {type(given).__name__}. {KINDS}")
 
 
@@ -61,20 +70,22 @@ def _of_picture(given: Any, asked: Asked) -> Reading:
 def _of_text(given: Any, asked: Asked) -> Reading | str:
     """A path, an address, the bytes of a file, or JSON itself."""
     if isinstance(given, str):
-        if given.lstrip()[:1] in ("{", "["):
-            return _of_json(given, asked)
+        if given.lstrip(f"{BOM} \t\r\n")[:1] in ("{", "["):
+            return _of_json(given.lstrip(BOM), asked)
         if given.lower().startswith(("http://", "https://", "data:", "file:")):
             return _of_picture(given, asked)
     if not isinstance(given, str | os.PathLike):
         data = bytes(given)
-        return _of_json(data, asked) if data.lstrip()[:1] in JSON_STARTS else _of_picture(data, asked)
+        return _of_json(data, asked) if _is_json(data[:64]) else _of_picture(data, asked)
     path = Path(given)
     try:
-        path = path.expanduser()
-        with path.open("rb") as file:
-            start = file.read(64)
-            if start.lstrip()[:1] in JSON_STARTS and path.stat().st_size <= FILE_CAP:
-                return _of_json(start + file.read(), asked)
+        path, start = path.expanduser(), b""
+        # A pipe would be waited for.
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(64)
+                if _is_json(start) and path.stat().st_size <= FILE_CAP:
+                    return _of_json(start + file.read(), asked)
         if start.startswith(b"\x93NUMPY"):
             return _of_array(np.load(path, mmap_mode="r", allow_pickle=False), asked)
     except MaskError as error:
@@ -86,13 +97,17 @@ def _of_text(given: Any, asked: Asked) -> Reading | str:
     return _of_picture(path, asked)
 
 
+def _is_json(start: bytes) -> bool:
+    return start.removeprefix(BOM.encode()).lstrip()[:1] in JSON_STARTS
+
+
 def _of_json(text: str | bytes, asked: Asked) -> Reading | str:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         raise MaskError(f"This is no JSON of a mask: it can't be parsed. {KINDS}") from None
     if isinstance(found, dict) and "marks" in found:
-        return text if isinstance(text, str) else text.decode()
+        return text if isinstance(text, str) else text.decode("utf-8-sig")
     return reading_of(found, asked)
 
 
@@ -116,12 +131,26 @@ def _of_dict(given: Mapping[str, Any], asked: Asked) -> Reading | str:
     if "masks" in given:
         scores = given.get("scores", given.get("iou_scores"))
         return several(as_array(given["masks"]), asked, None if scores is None else as_array(scores))
+    if "mask" in given and ("label" in given or "score" in given):
+        # What transformers' segmentation finds.
+        return _of_found([given], asked)
     for name in ("content", "path", "url"):
         if given.get(name):
             return _of_picture(given if name == "content" else given[name], asked)
+    if given and all(isinstance(one, Mapping) and "content" in one for one in given.values()):
+        return _of_picture(given, asked)
     raise MaskError(
-        f"A dict with {', '.join(map(repr, list(given)[:6]))} is no mask that is known here. {KINDS}"
+        f"A dict with {', '.join(map(repr, list(given)[:6])) or 'nothing in it'} is no mask that is known here. {KINDS}"
     )
+
+
+def _of_found(given: Any, asked: Asked) -> Reading:
+    """Things found in a picture, each with its mask and what it is."""
+    masks = [one["mask"] for one in given]
+    arrays = [flat(np.asarray(one) if isinstance(one, Image.Image) else as_array(one)) for one in masks]
+    if len({one.shape for one in arrays}) > 1:
+        raise MaskError(f"These {len(arrays)} masks are of different sizes. Give one of them.")
+    return several(np.stack(arrays), asked)
 
 
 def _of_layers(given: Mapping[str, Any], asked: Asked) -> Reading:
@@ -172,6 +201,8 @@ def _of_array(array: NDArray[Any], asked: Asked) -> Reading:
             array = array[..., 0]
         elif shape[2] in (3, 4) and array.dtype == np.uint8:
             return _of_picture(array, asked)
+        elif shape[2] == 2 and array.dtype == np.uint8 and size in (None, shape[:2]):
+            return _of_picture(Image.fromarray(array, "LA"), asked)
     outline = array.ndim == 3 and shape[1:] == (1, 2) and size != shape[:2]
     if outline or (array.ndim == 2 and shape[1] == 2 and size not in (None, shape)):
         return contours([array], asked)
@@ -189,6 +220,10 @@ def _of_list(given: Any, asked: Asked) -> Reading | str:
     if all(isinstance(one, Mapping) for one in given):
         if all("points" in one for one in given):
             return labelme({"shapes": given}, asked)
+        if all("content" in one for one in given):
+            return _of_picture(given, asked)
+        if all("mask" in one for one in given):
+            return _of_found(given, asked)
         return annotated(given, asked)
     arrays = [as_array(one) for one in given if is_array(one)]
     if len(given) == len(arrays) == 3 and _is_triple(*arrays):
@@ -197,15 +232,40 @@ def _of_list(given: Any, asked: Asked) -> Reading | str:
         return contours(given[0], asked, given[1])
     if len(arrays) == len(given) and all(one.ndim == 3 and one.shape[1:] == (1, 2) for one in arrays):
         return contours(given, asked)
+    if len(arrays) == len(given) and all(one.ndim >= 2 and min(one.shape[-2:]) > 2 for one in arrays):
+        return _of_stack(arrays, asked)
+    if _is_flat(given):
+        return annotated([{"segmentation": [given]}], asked)
+    if all(isinstance(one, list | tuple) and one and all(_is_flat(flat) for flat in one) for one in given):
+        # Of several things, each with its polygons.
+        return annotated([{"segmentation": one} for one in given], asked)
     if asked.photo is not None and _is_outlines(given, asked.photo.size):
         if all(np.ndim(one) == 1 and len(one) == 2 for one in given):
             return contours([given], asked)
         if all(np.ndim(one) == 1 for one in given):
             return annotated([{"segmentation": given}], asked)
         return contours(given, asked)
-    if len(arrays) == len(given) and len({one.shape for one in arrays}) == 1 and arrays[0].ndim >= 2:
-        return several(np.stack([flat(one) for one in arrays]), asked)
+    if len(arrays) == len(given) and arrays[0].ndim >= 2:
+        return _of_stack(arrays, asked)
     return _of_array(as_array(given), asked)
+
+
+def _of_stack(arrays: list[NDArray[Any]], asked: Asked) -> Reading:
+    """Masks as a list of arrays."""
+    masks = [flat(one) for one in arrays]
+    if len({one.shape for one in masks}) > 1:
+        raise MaskError(f"These {len(masks)} masks are of different sizes. Give one of them.")
+    return several(np.stack(masks), asked)
+
+
+def _is_flat(given: Any) -> bool:
+    """Whether these are plain numbers in a row, as COCO writes a polygon: x, y, and so on."""
+    return (
+        isinstance(given, list | tuple)
+        and len(given) >= 6
+        and not len(given) % 2
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in given)
+    )
 
 
 def _is_triple(masks: NDArray[Any], scores: NDArray[Any], logits: NDArray[Any]) -> bool:

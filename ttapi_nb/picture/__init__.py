@@ -6,6 +6,7 @@ from .pasting import edited_picture, extended_picture
 from .saving import encode
 from .show import on_white, preview, thumbnail_html
 from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage
+from .weight import under_limit
 
 __all__ = [
     "FILE_CAP",
@@ -28,4 +29,5 @@ __all__ = [
     "sample",
     "thumbnail_html",
     "tidy",
+    "under_limit",
 ]

@@ -20,7 +20,7 @@ SPACES = {b"RGB ": "RGB", b"CMYK": "CMYK", b"GRAY": "L"}
 def is_plain(own: OwnFile) -> bool:
     """Whether its own numbers are those of the sRGB picture that is shown."""
     # A profile of sRGB's colours may still be a level off.
-    return own.mode in ("RGB", "RGBA") and own.depth == 8 and _profile(own) is None
+    return own.mode in ("RGB", "RGBA") and own.depth == 8 and _profile(own) is None and own.hdr is None
 
 
 def to_own(colours: Image.Image, own: OwnFile) -> NDArray[Any]:
@@ -28,6 +28,12 @@ def to_own(colours: Image.Image, own: OwnFile) -> NDArray[Any]:
     behind, of its depth and without transparency. A palette's are `RGB`.
     """
     mode = own.mode.rstrip("A") if own.mode not in ("P", "CMYK") else {"P": "RGB"}.get(own.mode, own.mode)
+    if own.hdr is not None:
+        grey = mode == "L"
+        numbers = own.hdr.numbers(
+            np.asarray(colours.convert("L").convert("RGB") if grey else colours), own.depth
+        )
+        return numbers[..., 0] if grey else numbers
     profile = _profile(own)
     found = colours if profile is None or is_srgb(profile) else _converted(colours, profile, mode)
     if found.mode != mode:

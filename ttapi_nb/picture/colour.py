@@ -5,15 +5,27 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .parts import sound_profile
+from .icc import D50, IccProfile
+from .icc_table import by_curves, by_table
 
-__all__ = ["HDR_CODES", "icc_of", "is_srgb", "to_srgb"]
+__all__ = [
+    "PRIMARIES",
+    "SRGB",
+    "icc_of",
+    "is_srgb",
+    "known_codes",
+    "read_profile",
+    "to_d50",
+    "to_srgb",
+    "whole_palette",
+]
 
 # x and y of white, red, green and blue, by the code for primaries of ITU-T H.273 that cICP names.
 PRIMARIES = {
@@ -45,9 +57,11 @@ CURVES: dict[int, tuple[float, ...]] = {
 }
 # As a share: a gamma that is as close to sRGB's is taken for it where no chromaticities are named.
 USUAL_GAMMA, NEAR = 0.45455, 0.05
-HDR_CODES = {16: "PQ", 18: "HLG"}
-D50 = (0.9642, 1.0, 0.8249)
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+
+
+# Read at each turn of a paste, and some are half a megabyte.
+read_profile = lru_cache(maxsize=8)(IccProfile.read)
 
 
 def icc_of(
@@ -60,7 +74,7 @@ def icc_of(
 
     cICP comes before the profile, and that before gamma and chromaticities.
     """
-    if cicp is not None and cicp[2:] == (0, 1) and cicp[0] in PRIMARIES and cicp[1] in CURVES:
+    if cicp is not None and known_codes(cicp):
         if cicp[0] == 1 and CURVES[cicp[1]] == SRGB:
             return None
         return made_profile(PRIMARIES[cicp[0]], CURVES[cicp[1]])
@@ -80,11 +94,15 @@ def made_profile(
     `encoded` is a curve as ICC writes it, instead.
     """
     try:
-        matrix = _to_d50(primaries)
+        matrix = to_d50(primaries)
     except (ZeroDivisionError, np.linalg.LinAlgError):
         return None
     if not np.isfinite(matrix).all() or np.abs(matrix).max() > 100 or not 0.01 < curve[0] < 100:
         return None
+    return _display(matrix, curve, encoded)
+
+
+def _display(matrix: NDArray[Any], curve: Sequence[float], encoded: bytes | None = None) -> bytes:
     tags = {b"wtpt": _xyz(D50)}
     tags |= {name: _xyz(column) for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), matrix.T, strict=True)}
     parametric = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(_fixed(value) for value in curve))
@@ -113,7 +131,7 @@ def _xyz(values: Sequence[float] | NDArray[Any]) -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", *(_fixed(value) for value in values))
 
 
-def _to_d50(primaries: Sequence[float]) -> NDArray[np.float64]:
+def to_d50(primaries: Sequence[float]) -> NDArray[np.float64]:
     """The matrix from linear colours to XYZ, adapted to the white of ICC by Bradford's method."""
     (white, *colours) = [
         np.array([x / y, 1.0, (1 - x - y) / y]) for x, y in zip(primaries[::2], primaries[1::2], strict=True)
@@ -126,23 +144,32 @@ def _to_d50(primaries: Sequence[float]) -> NDArray[np.float64]:
 
 
 def as_browsers_read(profile: bytes) -> bytes | None:
-    """The profile with those of its tables hidden that browsers don't read, so that LittleCMS goes by the same ones.
+    """The profile as LittleCMS goes by the same of its tables, both ways; None where browsers don't go by it.
 
     Browsers take the first table to colours that is there, whatever the intent, and floating-point tables never.
     """
-    if not sound_profile(profile):
+    found = read_profile(profile)
+    if found is None:
         return None
+    if found.cicp is not None and known_codes(found.cicp):
+        return made_profile(PRIMARIES[found.cicp[0]], CURVES[found.cicp[1]])
     count = int.from_bytes(profile[128:132])
-    if count > 100 or 132 + 12 * count > len(profile):
-        return None
-    if profile[16:20] == b"GRAY":
+    if found.space == b"GRAY" and found.table is None:
         return _of_grey(profile, count)
     changed = bytearray(profile)
     places = {profile[place : place + 4]: place for place in range(132, 132 + 12 * count, 12)}
-    for name in (b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"A2B2", *[b"A2B1"] * (b"A2B0" in places)):
+    hidden = [b"D2B0", b"D2B1", b"D2B2", b"D2B3", b"B2D0", b"B2D1", b"B2D2", b"B2D3", b"A2B2"]
+    hidden += [b"A2B1"] * (b"A2B0" in places) + [b"B2A1"] * (b"B2A0" in places)
+    for number, name in enumerate(hidden):
         if name in places:
-            changed[places[name] : places[name] + 4] = b"none"
+            # LittleCMS takes no profile that has a name twice.
+            changed[places[name] : places[name] + 4] = b"no%02d" % number
     return bytes(changed)
+
+
+def known_codes(cicp: tuple[int, int, int, int]) -> bool:
+    """Whether colours are told by these codes: of RGB, from 0 to all of it."""
+    return cicp[2:] == (0, 1) and cicp[0] in PRIMARIES and cicp[1] in CURVES
 
 
 def is_grey(profile: bytes) -> bool:
@@ -193,14 +220,15 @@ def to_srgb(
     return image.convert("RGBA" if see_through else "RGB"), False
 
 
+def whole_palette(palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The palette with 256 colours: an index behind its end means the last one, as in browsers."""
+    return np.concatenate([palette, np.repeat(palette[-1:], 256 - len(palette), axis=0)])
+
+
 def _by_palette(
     image: Image.Image, profile: bytes | None, palette: NDArray[np.uint8]
 ) -> tuple[Image.Image, bool]:
-    # An index behind the palette's end is black.
-    table = np.zeros((256, palette.shape[1]), np.uint8)
-    table[:, 3:] = 255
-    table[: len(palette)] = palette
-    converted, used = to_srgb(Image.fromarray(table[np.newaxis]), profile, None)
+    converted, used = to_srgb(Image.fromarray(whole_palette(palette)[np.newaxis]), profile, None)
     return Image.fromarray(np.asarray(converted)[0][np.asarray(image)]), used
 
 
@@ -218,12 +246,25 @@ def _by_grey(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bo
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
+    found = read_profile(profile)
+    channels = len(image.getbands())
+    if found is None or (found.space == b"CMYK") != (image.mode == "CMYK"):
+        return None
+    if found.table is not None:
+        if found.table.channels != channels:
+            return None
+        return Image.fromarray(by_table(np.asarray(image), found))
+    if found.space != b"RGB " or found.curves is None or found.matrix is None:
+        return None
+    if found.one_curve is None:
+        return Image.fromarray(by_curves(np.asarray(image), found.curves, found.matrix))
+    return _by_littlecms(image, profile)
+
+
+def _by_littlecms(image: Image.Image, profile: bytes) -> Image.Image | None:
     # Here, not above: few pictures bring a profile.
     from PIL import ImageCms
 
-    spaces = {b"RGB ": "RGB", b"CMYK": "CMYK"}
-    if spaces.get(profile[16:20]) != image.mode:
-        return None
     try:
         return ImageCms.profileToProfile(
             image,

@@ -12,7 +12,7 @@ from PIL import Image, ImageChops, ImageFile, JpegImagePlugin, PngImagePlugin, W
 
 from ..errors import ImageError
 from .further import deep_colours, read_further, readers
-from .jpeg import END, read_jpeg
+from .jpeg import END, NO_END, read_jpeg
 from .jpeg import START as JPEG_START
 from .parts import Numbers, Parts
 from .png import DAMAGED, SIGNATURE, read_png, salvaged
@@ -30,6 +30,8 @@ READERS: dict[str, Callable[[io.BytesIO], Image.Image]] = readers | {
 MOST_JUNK = 64
 # Of a JPEG's rows, as many may be missing at its end: two rows of its largest blocks.
 MISSING_ROWS, MISSING_SHARE = 16, 0.02
+# As far as two pixels side by side may be apart and still be made up: their chroma comes from around them too.
+EVEN = 8
 FLIP = Image.Transpose
 TURNS = {
     2: FLIP.FLIP_LEFT_RIGHT,
@@ -75,15 +77,17 @@ def _starts(data: bytes) -> list[tuple[int, bytes]]:
     return sorted(one for one in found if 0 <= one[0] <= MOST_JUNK)[:1]
 
 
-def mended(parts: Parts) -> tuple[Parts, Image.Image]:
-    """The parts with a file that can be decoded, and the picture in it, decoded, as stored. Raises `ImageError`."""
+def mended(parts: Parts, *, told: bool = True) -> tuple[Parts, Image.Image]:
+    """The parts with a file that can be decoded, and the picture in it, decoded, as stored. `told` is whether to look
+    for what is missing. Raises `ImageError`.
+    """
     try:
         image = _decoded(parts)
     except Exception:
         if parts.format != "PNG":
             raise
     else:
-        return _told_of_missing(parts, image), image
+        return _told_of_missing(parts, image) if told and parts.format == "JPEG" else parts, image
     clean, words = salvaged(parts.clean)
     parts = replace(parts, clean=clean, changes=(*parts.changes, *[words] * bool(words)))
     return parts, _decoded(parts)
@@ -104,23 +108,32 @@ def _decoded(parts: Parts, mode: str = "", rawmode: str = "") -> Image.Image:
 
 
 def _told_of_missing(parts: Parts, image: Image.Image) -> Parts:
-    """A JPEG without its end: where all its pixels came, or but for a few rows, it is used and that is said."""
-    if parts.format != "JPEG" or not any("end of the file" in words for words in parts.changes):
+    """Whether a JPEG's pixels all came. One that lacks its end marker too may lack no more than a few rows."""
+    no_end = NO_END in parts.changes
+    if not no_end and not (_may_be_cut(image) or image.info.get("progressive")):
         return parts
     # What the decoder makes up for missing data depends on what follows, and what it has read does not.
     noise = np.random.default_rng(1).integers(0, 255, 8192, np.uint8).tobytes()
     other = _decoded(replace(parts, clean=parts.clean.removesuffix(END) + noise + END))
     differing = ImageChops.difference(image, other).getbbox()
     missing = image.height - differing[1] if differing else 0
-    if missing > max(MISSING_ROWS, MISSING_SHARE * image.height) or missing >= image.height:
+    much = missing > max(MISSING_ROWS, MISSING_SHARE * image.height) or missing >= image.height
+    if much and no_end:
         raise ImageError(DAMAGED)
     words = f"Its last {missing} rows are damaged or missing."
     return replace(parts, changes=(*parts.changes, *[words] * bool(missing)))
 
 
+def _may_be_cut(image: Image.Image) -> bool:
+    """Whether the picture's last pixels are as even as those that a decoder makes up."""
+    corner = image.crop((max(0, image.width - 2), max(0, image.height - 2), image.width, image.height))
+    numbers = np.asarray(corner).reshape(-1, len(image.getbands())).astype(int)
+    return int(np.ptp(numbers, axis=0).max()) <= EVEN
+
+
 def numbers_of(parts: Parts) -> Numbers:
     """The file's own numbers as stored: (height, width) or (height, width, channels), uint8 or uint16."""
-    parts, image = mended(parts)
+    parts, image = mended(parts, told=False)
     if parts.depth != 16:
         return _with_key(np.asarray(_plain(image)), parts)
     channels = len(parts.mode) - bool(parts.key)

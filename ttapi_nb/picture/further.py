@@ -11,13 +11,14 @@ import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin
 
 from ..errors import ImageError
-from .parts import Parts, sound_density, sound_profile
+from .parts import Parts, density_in, sound_density, sound_profile
+from .tiff import Directory, Order, deep_grey, strips
 
 __all__ = ["HEIC_BRANDS", "deep_colours", "read_further", "readers"]
 
 TIFF_STARTS = (b"II*\0", b"MM\0*")
 HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-BITS, COMPRESSION, PLANES = 258, 259, 284
+BITS, COMPRESSION, PLANES, XMP, PROFILE = 258, 259, 284, 700, 34_675
 # None, LZW, deflate in its two numbers, PackBits.
 PLAIN = (1, 5, 8, 32_946, 32_773)
 MODES = {
@@ -46,6 +47,9 @@ def read_further(data: bytes) -> Parts | None:
 
 
 def _read_tiff(data: bytes) -> Parts:
+    grey = deep_grey(data)
+    if grey is not None:
+        return _parts_of_deep_grey(data, *grey)
     image = TiffImagePlugin.TiffImageFile(io.BytesIO(data))
     tags: Any = image.tag_v2
     bits = tags.get(BITS, (1,))
@@ -79,6 +83,36 @@ def _read_tiff(data: bytes) -> Parts:
         metadata={"xmp": packet} if isinstance(packet, bytes) else {},
         changes=tuple(changes),
     )
+
+
+def _parts_of_deep_grey(data: bytes, directory: Directory, order: Order) -> Parts:
+    def value(tag: int) -> bytes:
+        return bytes(directory.get(tag, (0, b""))[1])
+
+    profile = value(PROFILE)
+    sound = sound_profile(profile)
+    changes = ["It is a TIFF, which no model takes: it is sent as PNG."]
+    changes += ["Its colour profile is damaged, and was not used."] * bool(profile and not sound)
+    return Parts(
+        "TIFF",
+        data,
+        (int.from_bytes(value(256), order), int.from_bytes(value(257), order)),
+        "LA",
+        16,
+        profile if sound else None,
+        density=density_in(data),
+        metadata={"xmp": value(XMP)} if XMP in directory else {},
+        changes=tuple(changes),
+    )
+
+
+def _open_tiff(file: io.BytesIO) -> Image.Image:
+    data = file.getvalue()
+    deep = deep_grey(data)
+    if deep is None:
+        return TiffImagePlugin.TiffImageFile(file)
+    small = (strips(data, *deep, 2) >> 8).astype(np.uint8)
+    return Image.frombytes("LA", small.shape[1::-1], small.tobytes())
 
 
 def _read_heic(data: bytes) -> Parts:
@@ -120,13 +154,16 @@ def _open_heic(file: io.BytesIO) -> Image.Image:
 
 
 readers: dict[str, Callable[[io.BytesIO], Image.Image]] = {
-    "TIFF": TiffImagePlugin.TiffImageFile,
+    "TIFF": _open_tiff,
     "HEIC": _open_heic,
 }
 
 
 def deep_colours(parts: Parts) -> np.ndarray[Any, Any]:
     """The numbers of a TIFF with 16 bits a colour: its upper halves and, as if swapped, its lower ones."""
+    deep = deep_grey(parts.clean)
+    if deep is not None:
+        return strips(parts.clean, *deep, 2)
     halves = []
     for lower in (False, True):
         image: ImageFile.ImageFile = TiffImagePlugin.TiffImageFile(io.BytesIO(parts.clean))

@@ -10,7 +10,7 @@ from ..errors import ImageError
 from .parts import PROFILE_CAP, Parts, density_in, orientation_in, sound_density, sound_profile
 from .png import DAMAGED
 
-__all__ = ["END", "START", "read_jpeg"]
+__all__ = ["END", "NO_END", "START", "read_jpeg"]
 
 START, END = b"\xff\xd8", b"\xff\xd9"
 ICC, EXIF, XMP = b"ICC_PROFILE\0", b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
@@ -18,9 +18,13 @@ PHOTOSHOP, MULTIPLE = b"Photoshop 3.0\0", b"MPF\0"
 # Tables, frame headers, restart interval: what the pixels can't do without. JFIF and Adobe name the colours.
 NEEDED = {0xDB, 0xC4, 0xCC, 0xDD, 0xDC, *range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xD0)}
 FRAMES = {*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)}
+# Of these those that browsers decode: not without loss, nor of several sizes.
+DECODED = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}
 MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 # Within the compressed data: any marker but those that belong there.
 MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+RESTART = re.compile(rb"\xff[\xd0-\xd7]")
+NO_END = "The end of the file is missing."
 GAIN_MAPS = (b"hdrgm", b"HDRGainMap", b"urn:iso:std:iso:ts:21496:-1")
 
 
@@ -34,6 +38,7 @@ class _Found:
     info: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, bytes] = field(default_factory=dict)
     segments: list[tuple[str, bytes]] = field(default_factory=list)
+    needed: list[tuple[int, bytes]] = field(default_factory=list)
     components: int = 0
     size: tuple[int, int] = (0, 0)
     density: tuple[float, float] | None = None
@@ -51,11 +56,15 @@ def read_jpeg(data: bytes) -> Parts:
     changes = []
     if found.junk:
         changes.append("Bytes in the file that belong to nothing were skipped.")
-    whole, complete = _ended(data, scan, found.components)
-    if not whole and not complete:
+    end, complete = _ended(data, scan, found.components)
+    if end is None and not complete:
         raise ImageError(DAMAGED)
-    if not whole:
-        changes.append("The end of the file is missing.")
+    if end is None:
+        changes.append(NO_END)
+    elif not complete:
+        changes.append("Some of its scans are missing, so it is coarser than it was.")
+    elif _restarts_missing(data[scan:end], found):
+        changes.append("Parts of its pixels are damaged or missing.")
     profile = _profile(found)
     if profile is None and found.promised:
         changes.append("Its colour profile is damaged, and was not used.")
@@ -67,7 +76,7 @@ def read_jpeg(data: bytes) -> Parts:
     return Parts(
         "JPEG",
         # An 0xFF that was cut off from its marker would take ours with it.
-        b"".join(found.kept) + (data[scan:] if whole else data[scan:].rstrip(b"\xff") + END),
+        b"".join(found.kept) + (data[scan:].rstrip(b"\xff") if end is None else data[scan:end]) + END,
         found.size,
         MODES[found.components],
         profile=profile,
@@ -107,6 +116,12 @@ def _walk(data: bytes, found: _Found) -> int | None:
             continue
         if marker in NEEDED or marker in (0xE0, 0xEE):
             found.kept += [b"\xff", bytes([marker]), data[place : place + length]]
+            found.needed.append((marker, body))
+        if marker in FRAMES and (marker not in DECODED or body[:1] != b"\x08"):
+            kind = f"of {body[0]} bits" if marker in DECODED and body else "without loss"
+            raise ImageError(
+                f"It is a JPEG {kind}, which can't be opened here. Save it as PNG, or as a JPEG of 8 bits."
+            )
         if marker in FRAMES and len(body) >= 6 and not found.components:
             found.components = body[5]
             found.size = int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
@@ -148,15 +163,29 @@ def _profile(found: _Found) -> bytes | None:
     return whole if sound else None
 
 
-def _ended(data: bytes, scan: int, components: int) -> tuple[bool, bool]:
-    """Whether the file has its end marker, somewhere behind where the first scan begins, and whether it has scans for
+def _restarts_missing(scans: bytes, found: _Found) -> bool:
+    """Whether a picture of one scan has fewer restart markers than its interval promises."""
+    frame = next((body for marker, body in found.needed if marker in FRAMES), b"")
+    interval = next((int.from_bytes(body[:2]) for marker, body in found.needed[::-1] if marker == 0xDD), 0)
+    if not interval or len(frame) < 6 + 3 * found.components or scans.count(b"\xff\xda") != 1:
+        return False
+    factors = [(frame[at] >> 4, frame[at] & 15) for at in range(7, 6 + 3 * found.components, 3)]
+    wide, high = (8 * max(1, *(pair[axis] for pair in factors), 1) for axis in (0, 1))
+    if found.components == 1:
+        wide = high = 8
+    units = -(-found.size[0] // wide) * -(-found.size[1] // high)
+    return len(RESTART.findall(scans)) < -(-units // interval) - 1
+
+
+def _ended(data: bytes, scan: int, components: int) -> tuple[int | None, bool]:
+    """Where the file's end marker is, somewhere behind where the first scan begins, and whether it has scans for
     every bit of every component.
     """
     place, exact = scan, set[tuple[int, int]]()
     while True:
         marker = MARKER.search(data, place)
         if marker is None or marker.group() == END:
-            return marker is not None, len(exact) == 64 * components
+            return marker and marker.start(), len(exact) == 64 * components
         place = marker.end()
         # A table or the head of a scan, which may hold such bytes by chance.
         if 0xC0 <= marker.group()[1] <= 0xFE:

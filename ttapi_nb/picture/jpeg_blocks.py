@@ -24,6 +24,8 @@ Blocks = NDArray[np.int16]
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.uint8]
 
+# Frames of Huffman and of arithmetic codes.
+PROGRESSIVE = (0xC2, 0xCA)
 # Rows of pixels that are looked at together: a multiple of what any unit is high.
 STRIP = 192
 # Which of jpeglib's libjpegs: the one that Pillow and browsers are built on, where it is there.
@@ -59,8 +61,8 @@ def edited(
 
     Both are decoded pixels as filed, not turned: (height, width) or with 3 or 4 channels behind, CMYK with 255 for full
     ink. A block of which no pixel differs keeps its coefficients. `notes` take the place of the file's own, the
-    profile among them; JFIF's and Adobe's segments stay, and `density` counts only where there is none. The result is
-    sequential, also where the file was progressive.
+    profile among them; JFIF's and Adobe's segments stay, and `density` counts only where there is none. A progressive
+    file stays one.
 
     Raises `ImportError` without jpeglib, and `ValueError` where the file is coded in a way that can't be kept.
     """
@@ -87,9 +89,16 @@ def edited(
     ]
     # The baseline has no tables of 16 bits.
     marker = 0xC0 if all(plane.table.max() <= 255 for plane in planes) else 0xC1
+    progressive = frame.marker in PROGRESSIVE
+    marker = 0xC2 if progressive else marker
     rest = [segment(DQT, content) for found, content in file.segments if found == DQT]
     rest += [segment(marker, content) for found, content in file.segments if found in SOF]
-    return _head(file, notes, density) + b"".join(rest) + coded(components) + b"\xff\xd9"
+    return (
+        _head(file, notes, density)
+        + b"".join(rest)
+        + coded(components, progressive=progressive)
+        + b"\xff\xd9"
+    )
 
 
 def _head(file: JpegFile, notes: bytes, density: tuple[float, float] | None) -> bytes:

@@ -1,4 +1,4 @@
-"""Quantised DCT blocks written as a JPEG's scan: sequential Huffman coding by ITU-T T.81, the best code for them."""
+"""Quantised DCT blocks written as a JPEG's scans: Huffman coding by ITU-T T.81, with the best code for them."""
 
 from __future__ import annotations
 
@@ -43,12 +43,24 @@ class Component:
     table: int = 0
 
 
-def coded(components: Sequence[Component]) -> bytes:
-    """The Huffman tables and the one scan of all `components`: DHT, SOS and the coded bits, without an EOI.
+def coded(components: Sequence[Component], *, progressive: bool = False) -> bytes:
+    """The Huffman tables and the scans of all `components`: DHT, SOS and the coded bits, without an EOI. One scan, or
+    where `progressive`, one of their means and then one of the rest of each.
 
     Raises `ValueError` where a coefficient is too large for the format.
     """
     strips = [_tokens(*strip) for strip in _strips(components)]
+    if not progressive:
+        return _scan(components, strips, (0, 63))
+    scans = [_scan(components, [tokens[tokens >> 25 & 1 == 0] for tokens in strips], (0, 0))]
+    for one in components:
+        alone = [_tokens(*strip) for strip in _strips([one])]
+        scans.append(_scan([one], [tokens[tokens >> 25 & 1 == 1] for tokens in alone], (1, 63)))
+    return b"".join(scans)
+
+
+def _scan(components: Sequence[Component], strips: list[Tokens], span: tuple[int, int]) -> bytes:
+    """The tables and the one scan of these tokens, which are of the coefficients of `span`."""
     counts = np.zeros(1024, np.int64)
     for tokens in strips:
         counts += np.bincount(tokens >> 16, minlength=1024)
@@ -60,9 +72,12 @@ def coded(components: Sequence[Component]) -> bytes:
             bits, symbols = _best_code(counts[here])
             tables += bytes([(kind >> 1) << 4 | kind & 1, *bits, *symbols])
             codes[here], lengths[here] = _code_words(bits, symbols)
-    head = b"".join(bytes([one.identifier, one.table << 4 | one.table]) for one in components)
-    scan = bytes([len(components)]) + head + b"\0\x3f\0"
-    return _segment(0xC4, tables) + _segment(0xDA, scan) + _packed(strips, codes, lengths)
+    heads = b""
+    for one in components:
+        # Of the two tables only those that the scan needs: a decoder may look for the other.
+        heads += bytes([one.identifier, one.table * (16 * (span[0] == 0) + (span[1] > 0))])
+    head = bytes([len(components)]) + heads + bytes([*span, 0])
+    return _segment(0xC4, tables) + _segment(0xDA, head) + _packed(strips, codes, lengths)
 
 
 def _segment(marker: int, data: bytes) -> bytes:

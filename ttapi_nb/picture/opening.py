@@ -16,7 +16,7 @@ from PIL import Image
 from ..errors import ImageError
 from ..metadata import text_in
 from .arrays import judged
-from .colour import HDR_CODES, icc_of, is_srgb, to_srgb
+from .colour import icc_of, is_srgb, known_codes, read_profile, to_srgb
 from .decode import TURNS, read_parts, shown, turned
 from .forms import File, Memory, taken
 from .own import OwnFile
@@ -40,6 +40,7 @@ PIXEL_CAP = 100_000_000
 """The most pixels a picture may have before it is decoded: `open_image(..., pixel_cap=…)` sets another."""
 
 LONGEST_NAME = 100
+NO_MEMORY = "There was not enough memory to open it: free some, and open it again."
 # The EXIF tag that says how a camera was held.
 ORIENTATION = 0x0112
 SAMPLE = Path(__file__).parent.parent / "samples" / "sample.jpg"
@@ -149,6 +150,8 @@ def _decode(data: bytes, name: str, pixel_cap: int) -> SourceImage:
         problem = _not_ours(data)
     except ImageError as error:
         problem = str(error)
+    except MemoryError:
+        problem = NO_MEMORY
     except Exception:  # noqa: BLE001, S110 - decoders fail on hostile bytes with any error at all; it is told below
         pass
     raise ImageError(f"{name!r} can't be used. {problem}")
@@ -169,6 +172,7 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
         parts.density,
         parts.metadata,
         data,
+        light=parts.light,
     )
     pixels, words = _shown(turned(stored, parts.orientation), own)
     format = parts.format if parts.format in FORMATS else "JPEG" if parts.format == "HEIC" else "PNG"
@@ -184,24 +188,35 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
 def _shown(image: Image.Image, own: OwnFile) -> tuple[Image.Image, list[str]]:
     """The picture in sRGB, and what was changed for that."""
     said = own.cicp or own.profile or own.gamma or own.chromaticities
-    if own.cicp and own.cicp[1] in HDR_CODES:
-        raise ImageError(
-            f"It is an HDR picture ({HDR_CODES[own.cicp[1]]}), which can't be shown truly here. Save it as sRGB first."
-        )
+    hdr = own.hdr
     profile = icc_of(own.profile, own.cicp, own.gamma, own.chromaticities)
-    pixels, used = to_srgb(image, profile, own.palette)
+    if hdr is None:
+        pixels, used = to_srgb(image, profile, own.palette)
+    else:
+        numbers = own.numbers() if own.depth == 16 else np.asarray(image)
+        pixels, used = hdr.picture(numbers, own.mode, own.palette), True
     # Only pixels go on. It is a copy already, of Pillow's plain class, and a large picture has no room for another.
     pixels.info = {}
     changes = []
-    if own.mode == "CMYK":
+    if hdr is not None:
+        changes.append(
+            f"It is an HDR picture ({hdr.name}): to be shown and sent, its light was brought down."
+        )
+    elif own.mode == "CMYK":
         changes.append("Its CMYK colours became sRGB.")
     elif used and profile is not None and not is_srgb(profile):
         changes.append(f"Its colours became sRGB, from {_called(own)}.")
-    elif said and not used and profile is not None:
+    elif (said and not used and profile is not None) or _is_useless(own):
         changes.append("Its colour profile can't be used, and was left out.")
     if own.depth == 16:
         changes.append("It has 16 bits a channel, of which 8 are shown and sent.")
     return pixels, changes
+
+
+def _is_useless(own: OwnFile) -> bool:
+    """Whether it has a profile that browsers don't go by, and nothing that would come before it."""
+    cicp = own.cicp is not None and known_codes(own.cicp)
+    return own.profile is not None and not cicp and read_profile(own.profile) is None
 
 
 def _called(own: OwnFile) -> str:
@@ -243,6 +258,11 @@ def _not_ours(data: bytes) -> str:
         (b"GIF8", "a GIF"),
         (b"BM", "a BMP"),
         (b"%PDF", "a PDF"),
+        (b"8BPS", "a Photoshop file"),
+        (b"\xff\x0a", "a JPEG XL picture"),
+        (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+        (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+        (b"\0\0\1\0", "an icon"),
     ):
         if head.startswith(mark):
             return f"It is {kind}, which no model takes. Save it as PNG or JPEG."
@@ -290,8 +310,10 @@ def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
     kept = KEPT.get(image.mode, "RGBA" if image.has_transparency_data else "RGB")
     if "transparency" in info and kept in ("L", "RGB"):
         kept += "A"
+    palette = _palette(image) if image.mode == "P" else None
+    kept = "P" if palette is not None else kept
     # A copy, even where the mode stays.
-    stored = image.convert(kept)
+    stored = image.copy() if palette is not None else image.convert(kept)
     profile = info.get("icc_profile")
     sound = isinstance(profile, bytes) and sound_profile(profile)
     words = ["It was turned upright, as its EXIF says."] * was_turned
@@ -303,6 +325,7 @@ def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
         profile=profile if sound else None,
         gamma=None if plain else _number(info.get("gamma")),
         chromaticities=None if plain else _numbers(info.get("chromaticity")),
+        palette=palette,
         density=_density(info.get("dpi")),
         _numbers=stored,
     )
@@ -311,6 +334,22 @@ def _of_pil(image: Image.Image, name: str, *, was_turned: bool) -> SourceImage:
         # The very picture that is shown: there is no need for another copy.
         own = replace(own, _numbers=pixels)
     return SourceImage(pixels, "PNG", name, own, (*words, *changes))
+
+
+def _palette(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
+    """The colours of a picture of mode P, with alpha where any of them has some; None where they can't be told."""
+    alpha = image.info.get("transparency")
+    kind = "RGBA" if image.palette is not None and image.palette.mode == "RGBA" else "RGB"
+    table = np.array(image.getpalette(kind) or [], np.uint8).reshape(-1, len(kind))
+    if not len(table) or kind == "RGBA" or alpha is None:
+        return table if len(table) else None
+    solid = np.full(len(table), 255, np.uint8)
+    if isinstance(alpha, bytes):
+        given = np.frombuffer(alpha, np.uint8)[: len(table)]
+        solid[: len(given)] = given
+    elif isinstance(alpha, int) and 0 <= alpha < len(table):
+        solid[alpha] = 0
+    return np.column_stack([table, solid])
 
 
 def _number(value: object) -> float | None:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from ..errors import ImageError
 from .decode import filed, numbers_of, read_parts, upright
+from .hdr import Hdr
 
 __all__ = ["OwnFile"]
 
@@ -31,6 +32,7 @@ class OwnFile:
     * `palette`: for mode `P`, a (colours, 3 or 4) array of uint8.
     * `orientation`: how EXIF says that it is turned, 1 to 8. `density`: pixels an inch across and down, or None.
     * `metadata`: `exif`, `xmp` and `iptc` (of JPEG, Photoshop's resource blocks) as they stand in the file.
+    * `light`: the brightest that an HDR picture says it holds, in candela a square metre, or None.
     * `data`: the file's bytes, from which its numbers are decoded when they are needed; empty for pixels from memory.
     """
 
@@ -46,8 +48,14 @@ class OwnFile:
     density: tuple[float, float] | None = None
     metadata: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     data: bytes = field(default=b"", repr=False)
+    light: float | None = None
     # Pixels from memory: an array, or a picture that may be the very one that is shown.
     _numbers: Numbers | Image.Image | None = field(default=None, repr=False)
+
+    @property
+    def hdr(self) -> Hdr | None:
+        """How its numbers mean light, where it is an HDR picture of colours or greys."""
+        return Hdr.of(self.cicp, self.profile, self.light) if self.mode != "CMYK" else None
 
     def numbers(self) -> Numbers:
         """The picture's own numbers, upright: (height, width) or (height, width, channels), uint8 or uint16.

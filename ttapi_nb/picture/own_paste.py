@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from .colour import whole_palette
 from .own import OwnFile
 
 __all__ = ["PastedFile", "of_mode"]
@@ -39,10 +40,7 @@ class PastedFile(OwnFile):
 def of_mode(own: OwnFile, mode: str, numbers: Numbers) -> Numbers:
     """A photo's numbers with the channels that `mode` has: colours for a palette's indices, and full transparency."""
     if own.mode == "P" and mode != "P" and own.palette is not None:
-        table = np.zeros((256, own.palette.shape[1]), np.uint8)
-        table[:, 3:] = 255
-        table[: len(own.palette)] = own.palette
-        numbers = table[numbers]
+        numbers = whole_palette(own.palette)[numbers]
     if mode in ("LA", "RGBA") and (1 if numbers.ndim == 2 else numbers.shape[2]) == len(mode) - 1:
         full = np.full(numbers.shape[:2], np.iinfo(numbers.dtype).max, numbers.dtype)
         numbers = np.dstack([numbers, full])

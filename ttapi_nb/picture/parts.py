@@ -34,6 +34,7 @@ class Parts:
     * `metadata`: `exif`, `xmp`, `iptc` as they stand in the file.
     * `info` and `segments`: what `metadata.text_in` looks at.
     * `changes`: what was skipped or left out, a sentence each.
+    * `light`: the brightest that an HDR picture says it holds, in candela a square metre.
     """
 
     format: str
@@ -53,6 +54,7 @@ class Parts:
     info: Mapping[str, Any] = field(default_factory=dict, repr=False)
     segments: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     changes: tuple[str, ...] = ()
+    light: float | None = None
 
 
 def inflated(data: bytes, most: int) -> bytes | None:

@@ -94,6 +94,7 @@ def _told(own: OwnFile, mode: str, **more: Any) -> PastedFile:
         own.palette if mode == "P" else None,
         density=own.density,
         metadata=own.metadata,
+        light=own.light,
         origin=origin,
         **more,
     )
@@ -146,6 +147,8 @@ def _numbers_of(colours: Image.Image, own: OwnFile, mode: str) -> Numbers:
 
 def _shown(numbers: Numbers, file: OwnFile, mode: str) -> Image.Image:
     """The numbers as opening the file that is saved would show them."""
+    if file.hdr is not None:
+        return file.hdr.picture(numbers, mode)
     small = (numbers >> 8).astype(np.uint8) if numbers.dtype == np.uint16 else numbers
     image = Image.fromarray(small, mode="CMYK") if mode == "CMYK" else Image.fromarray(small)
     profile = icc_of(file.profile, file.cicp, file.gamma, file.chromaticities)
@@ -159,7 +162,9 @@ def _by_palette(own: OwnFile, file: PastedFile) -> tuple[PastedFile, tuple[str, 
     left, top, right, bottom = file._box
     indices = np.array(own.numbers()[top:bottom, left:right])
     was = of_mode(own, file.mode, indices)
-    palette = of_mode(own, file.mode, np.arange(len(own.palette), dtype=np.uint8)[np.newaxis])[0]
+    # Indices behind its end must not come to mean the new colours.
+    count = max(len(own.palette), int(own.numbers().max()) + 1)
+    palette = of_mode(own, file.mode, np.arange(count, dtype=np.uint8)[np.newaxis])[0]
     moved = (file._patch != was).any(axis=2)
     colours, which = np.unique(file._patch[moved], axis=0, return_inverse=True)
     places = {tuple(colour): place for place, colour in reversed(list(enumerate(palette.tolist())))}

@@ -25,7 +25,13 @@ PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), 
 LARGEST_CHUNK = 2**31 - 1
 # What one text may hold before it counts as too long, and what is unpacked of all of them.
 LONG_TEXT, TEXTS_CAP = 2**20, 32 * 2**20
+# Unpacked at a time.
+PIECE = 1 << 20
+# What tells of colours counts only before the pixels.
+BEFORE_PIXELS = (b"iCCP", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"cLLI", b"mDCV", b"tRNS", b"PLTE")
 XMP = b"XML:com.adobe.xmp"
+# Of a profile's name, letters; of sRGB's ways to render, the last.
+LONGEST_NAME, LAST_INTENT = 79, 3
 METRE = 39.3700787
 # As much of a picture's rows may be missing at its end.
 MISSING_SHARE, MISSING_ROWS = 0.02, 8
@@ -42,6 +48,7 @@ class _Found:
     pixels: list[bytes] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     ended: bool = False
+    doubtful: bool = False
 
 
 def read_png(data: bytes) -> Parts:
@@ -58,6 +65,10 @@ def read_png(data: bytes) -> Parts:
     )
     if not found.ended:
         changes.append("The end of the file is missing.")
+    if found.doubtful:
+        if not _sums_up(found.pixels):
+            raise ImageError(DAMAGED)
+        changes.append("A checksum in the file is wrong, and another tells that its pixels are sound.")
     if b"acTL" in found.chunks:
         changes.append("It is an animation, of which the first picture is used.")
     clean = [SIGNATURE, _chunk(b"IHDR", head)]
@@ -86,7 +97,16 @@ def read_png(data: bytes) -> Parts:
         {name: value for name, value in named.items() if value},
         {KEY: texts[KEY.encode()].decode("utf-8", "replace")} if KEY.encode() in texts else {},
         changes=tuple(changes),
+        light=_light(found.chunks),
     )
+
+
+def _light(chunks: dict[bytes, bytes]) -> float | None:
+    """The brightest of the content, or else of the screen that it was made on."""
+    content, screen = chunks.get(b"cLLI", b""), chunks.get(b"mDCV", b"")
+    numbers = [int.from_bytes(content[:4])] * (len(content) == 8)
+    numbers += [int.from_bytes(screen[16:20])] * (len(screen) == 24)
+    return next((number / 10_000 for number in numbers if number), None)
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
@@ -122,17 +142,39 @@ def _walk(data: bytes) -> _Found:
                 "It is a PNG of an iPhone app's own kind. Open it in Preview and save it again as PNG."
             )
         if not fits:
-            # What the pixels can't do without begins with a capital.
-            if kind in (b"IHDR", b"PLTE", b"IDAT"):
+            # What the pixels can't do without begins with a capital. They have a checksum of their own besides.
+            if kind in (b"IHDR", b"PLTE"):
                 raise ImageError(DAMAGED)
-            found.skipped.add(kind.decode("ascii"))
+            if kind == b"IDAT":
+                found.pixels.append(body)
+                found.doubtful = True
+            else:
+                found.skipped.add(kind.decode("ascii"))
         elif kind == b"IDAT":
             found.pixels.append(body)
+        elif kind in BEFORE_PIXELS and found.pixels:
+            # Browsers have gone by then.
+            continue
+        elif kind == b"tRNS" and found.chunks[b"IHDR"][9:10] == b"\3" and b"PLTE" not in found.chunks:
+            continue
         elif kind in (b"iTXt", b"tEXt", b"zTXt"):
             found.texts.append((kind, body))
         else:
             found.chunks.setdefault(kind, body)
     return found
+
+
+def _sums_up(pixels: list[bytes]) -> bool:
+    """Whether the packed pixels come to their end, and are what was packed."""
+    unpack = zlib.decompressobj()
+    try:
+        left = b"".join(pixels)
+        while left and not unpack.eof:
+            unpack.decompress(left, PIECE)
+            left = unpack.unconsumed_tail
+    except zlib.error:
+        return False
+    return unpack.eof
 
 
 def _texts(chunks: list[tuple[bytes, bytes]], changes: list[str]) -> dict[bytes, bytes]:
@@ -166,15 +208,16 @@ def _colours(
     """Profile, cICP, gamma and chromaticities; the last two only where nothing before them holds."""
     profile = None
     if b"iCCP" in chunks:
-        _, _, rest = chunks[b"iCCP"].partition(b"\0")
-        profile = inflated(rest[1:], PROFILE_CAP) if rest[:1] == b"\0" else None
+        name, _, rest = chunks[b"iCCP"].partition(b"\0")
+        sound = 1 <= len(name) <= LONGEST_NAME and rest[:1] == b"\0"
+        profile = inflated(rest[1:], PROFILE_CAP) if sound else None
         if profile is None or not sound_profile(profile):
             profile = None
             changes.append("Its colour profile is damaged, and was not used.")
     code = chunks.get(b"cICP", b"")
     cicp = (code[0], code[1], code[2], code[3]) if len(code) == 4 else None
     gamma = chromaticities = None
-    if profile is None and b"sRGB" not in chunks:
+    if profile is None and not (len(chunks.get(b"sRGB", b"")) == 1 and chunks[b"sRGB"][0] <= LAST_INTENT):
         if len(chunks.get(b"gAMA", b"")) == 4:
             gamma = int.from_bytes(chunks[b"gAMA"]) / 100_000 or None
         if len(chunks.get(b"cHRM", b"")) == 32:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import DownloadError, ImageError
 
-__all__ = ["FILE_CAP", "from_file", "from_path", "from_response", "from_text", "read_bytes"]
+__all__ = ["FILE_CAP", "from_file", "from_path", "from_response", "from_text", "read_bytes", "regular"]
 
 FILE_CAP = 200 * 10**6
 """The most bytes of a file that is opened, fetched or uploaded."""
@@ -128,7 +128,7 @@ def from_path(path: str | os.PathLike[str]) -> tuple[bytes, str]:
     shown = str(path)[:200]
     try:
         where = Path(os.fsdecode(path)).expanduser()
-        data = _regular(where)
+        data = regular(where)
         if data is not None:
             return data, where.name
         problem = f"{shown!r} is no file but a {_kind(where)}. Give the path of a picture{_in_it(where)}."
@@ -150,7 +150,7 @@ def _here() -> str:
         return "a folder that is gone"
 
 
-def _regular(where: Path) -> bytes | None:
+def regular(where: Path) -> bytes | None:
     """The bytes of the file there, or None where it is none; never waits for a pipe's other end."""
     if not stat.S_ISREG(where.stat().st_mode):
         if where.is_dir():

@@ -14,7 +14,7 @@ from PIL import Image
 
 from ..metadata import KEY, jpeg_segments, options_for, packet_with
 from .back import is_plain
-from .colour import icc_of
+from .colour import icc_of, whole_palette
 from .decode import read_parts
 from .jpeg_blocks import can_edit, edited, without_notes
 from .jpeg_file import APP1, APP2, APP13, segment
@@ -66,6 +66,7 @@ class _Kept:
     chromaticities: tuple[float, ...] | None = None
     palette: NDArray[np.uint8] | None = None
     density: tuple[float, float] | None = None
+    light: float | None = None
     changes: list[str] = field(default_factory=list)
 
 
@@ -170,6 +171,7 @@ def _fitting(pixels: Image.Image, own: OwnFile | None, format: str) -> _Kept:
             own.chromaticities,
             own.palette,
             own.density,
+            own.light,
         )
     if format == "PNG" and kept.mode != "CMYK":
         return kept
@@ -177,14 +179,15 @@ def _fitting(pixels: Image.Image, own: OwnFile | None, format: str) -> _Kept:
         return _in_srgb(kept, pixels, f"{format} has no CMYK, so it is saved as RGB in sRGB.")
     if kept.mode == "P" and kept.palette is not None:
         see_through = kept.palette.shape[1] == 4
-        table = np.zeros((256, kept.palette.shape[1]), np.uint8)
-        table[:, 3:] = 255
-        table[: len(kept.palette)] = kept.palette
-        kept.numbers, kept.mode = table[kept.numbers], "RGBA" if see_through else "RGB"
+        kept.numbers, kept.mode = whole_palette(kept.palette)[kept.numbers], "RGBA" if see_through else "RGB"
         kept.changes.append(f"{format} has no palette, so it is saved as {kept.mode}.")
     if kept.depth == 16 and format != "TIFF":
         kept.numbers, kept.depth = ((kept.numbers.astype(np.uint32) + 128) // 257).astype(np.uint8), 8
         kept.changes.append(f"{format} holds 8 bits a channel, so the photo's 16 were rounded.")
+    if own is not None and own.hdr is not None and kept.cicp and icc_of(kept.profile, kept.cicp) is None:
+        return _in_srgb(
+            kept, pixels, f"{format} can't tell HDR's light as a PNG does, so it is saved in sRGB."
+        )
     if (kept.cicp or kept.gamma or kept.chromaticities) and format != "PNG":
         profile = icc_of(kept.profile, kept.cicp, kept.gamma, kept.chromaticities)
         # What a PNG says in its own way is said by a profile; one of colours fits no grey.
@@ -264,6 +267,8 @@ def _png(kept: _Kept, notes: Notes, lineage: str) -> bytes:
     # One of these at most is what a reader goes by; cICP may stand beside a profile for those that don't know it.
     if kept.cicp is not None:
         before.append((b"cICP", bytes(kept.cicp)))
+        if kept.light is not None:
+            before.append((b"cLLI", struct.pack(">II", round(kept.light * 10_000), 0)))
     if kept.profile is not None:
         before.append((b"iCCP", b"ICC profile\0\0" + zlib.compress(kept.profile)))
     if kept.chromaticities is not None:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
@@ -14,10 +15,12 @@ __all__ = [
     "Directory",
     "Order",
     "byte_order",
+    "deep_grey",
     "fraction",
     "header",
     "number",
     "read_directory",
+    "strips",
     "tiff",
     "written",
 ]
@@ -96,6 +99,60 @@ def written(directory: Directory, at: int, order: Order) -> bytes:
 def header(order: Order) -> bytes:
     """What stands before a first directory at place 8."""
     return b"MM\0*\0\0\0\x08" if order == "big" else b"II*\0\x08\0\0\0"
+
+
+def deep_grey(data: bytes) -> tuple[Directory, Order] | None:
+    """The directory of a TIFF of grey and transparency with 16 bits each, as `tiff` writes them; else None.
+
+    Pillow opens none.
+    """
+    try:
+        order = byte_order(data)
+        found = read_directory(data, int.from_bytes(data[4:8], order), order)
+    except ValueError:
+        return None
+    if not {256, 257, 258, 262, 273, 277, 279} <= set(found):
+        return None
+    bits = _whole(found, 258, order)
+    one = {tag: _whole(found, tag, order)[0] for tag in (259, 262, 277, 284, 317) if tag in found}
+    fits = (
+        bits == [16, 16]
+        and one.get(277) == 2
+        and one.get(262) == 1
+        and one.get(284, 1) == 1
+        and one.get(259, 1) in (1, 8, 32_946)
+        and one.get(317, 1) in (1, 2)
+    )
+    return (found, order) if fits else None
+
+
+def _whole(directory: Directory, tag: int, order: Order) -> list[int]:
+    kind, data = directory[tag]
+    size = SIZES[kind]
+    return [int.from_bytes(data[at : at + size], order) for at in range(0, len(data), size)]
+
+
+def strips(data: bytes, directory: Directory, order: Order, channels: int) -> NDArray[np.uint16]:
+    """The pixels of a TIFF with 16 bits a channel, (height, width, channels). Raises `ValueError`."""
+    (width,), (height,) = (_whole(directory, tag, order) for tag in (256, 257))
+    (rows,) = _whole(directory, 278, order) if 278 in directory else [height]
+    packed = 259 in directory and _whole(directory, 259, order) != [1]
+    kind = np.dtype(">u2" if order == "big" else "<u2")
+    parts, left = [], height
+    for start, length in zip(_whole(directory, 273, order), _whole(directory, 279, order), strict=True):
+        count = min(rows, left) * width * channels * 2
+        piece = data[start : start + length]
+        raw = zlib.decompressobj().decompress(piece, count) if packed else piece[:count]
+        if len(raw) != count:
+            raise ValueError("A strip is cut off.")
+        part = np.frombuffer(raw, kind).astype(np.uint16).reshape(-1, width, channels)
+        if 317 in directory and _whole(directory, 317, order) == [2]:
+            part = np.cumsum(part, axis=1, dtype=np.uint16)
+        parts.append(part)
+        left -= len(part)
+    if left:
+        raise ValueError("Rows are missing.")
+    return np.concatenate(parts)
 
 
 # How a picture's numbers are meant: photometric interpretation, and how many of its channels are transparency.

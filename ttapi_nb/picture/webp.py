@@ -27,7 +27,8 @@ def read_webp(data: bytes) -> Parts:
         # What is behind the pixels may be cut off; the decoder says where the pixels are.
         clean = data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:]
         changes.append("The end of the file is missing.")
-    profile = chunks.get(b"ICCP")
+    # Browsers look for it only where the head promises it.
+    profile = chunks.get(b"ICCP") if chunks.get(b"VP8X", b"\0")[0] & 0x20 else None
     if profile is not None and not sound_profile(profile):
         profile = None
         changes.append("Its colour profile is damaged, and was not used.")

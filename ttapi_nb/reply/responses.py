@@ -16,6 +16,7 @@ from ..errors import DownloadError, ImageError, ResultError
 from ..forking import cached
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import SourceImage, open_image, thumbnail_html
+from ..picture.opening import NO_MEMORY
 from .addresses import Address, hidden
 from .base64s import decoded
 from .envelopes import item_in
@@ -70,7 +71,9 @@ class ImageData:
             return open_image(self.data, name="result", pixel_cap=RESULT_PIXELS)
         except ImageError as error:
             problem = "The service sent a result that is not a picture. Its bytes are kept in .data."
-            if "set pixel_cap higher" in str(error):
+            if NO_MEMORY in str(error):
+                problem = f"A result could not be shown. {NO_MEMORY} Its bytes are kept in .data."
+            elif "set pixel_cap higher" in str(error):
                 problem = (
                     f"The service sent a result of more than {RESULT_PIXELS / 10**6:.0f} million pixels. Its bytes "
                     "are kept in .data; if you trust them, open_image(result.data, pixel_cap=...) opens a larger one."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import ipywidgets
 from .closing import close_tree
 from .text import Words
 from .toolbar import button, row
+from .turns import Turns
 
 if TYPE_CHECKING:
-    from ..runlog import RunLog, RunRow
+    from ..log import RunLog, RunRow, Totals
 
 __all__ = ["HistoryPanel"]
 
@@ -38,6 +40,11 @@ class HistoryPanel(ipywidgets.Accordion):
     ) -> None:
         self._log, self._on_restore, self._fetch_from = log, on_restore, fetch_from
         self._box = ipywidgets.VBox()
+        # Whoever opens it, searches, or runs may be on a thread of its own: each reading of the log has a number, and
+        # none replaces a later one. The lock is not held while the log is read.
+        self._turns = Turns()
+        self._readings = itertools.count(1)
+        self._shown = 0
         super().__init__(children=[self._box], titles=("Earlier runs",), selected_index=None)
         self.add_class("ttapi-history")
         self.observe(self._open, "selected_index")
@@ -66,16 +73,17 @@ class HistoryPanel(ipywidgets.Accordion):
     def _open(self, _: Any) -> None:
         if self.selected_index is None:
             return
-        if not self._box.children:
-            self._search = ipywidgets.Text(
-                description="Search",
-                placeholder="words of the prompt, a model, a file",
-                layout={"width": "auto"},
-            )
-            self._search.observe(lambda _: self.show(), "value")
-            self._list = ipywidgets.VBox()
-            self._totals = Words()
-            self._box.children = (self._search, self._list, self._totals)
+        with self._turns:
+            if not self._box.children:
+                self._search = ipywidgets.Text(
+                    description="Search",
+                    placeholder="words of the prompt, a model, a file",
+                    layout={"width": "auto"},
+                )
+                self._search.observe(lambda _: self.show(), "value")
+                self._list = ipywidgets.VBox()
+                self._totals = Words()
+                self._box.children = (self._search, self._list, self._totals)
         self.show()
 
     def show(self) -> None:
@@ -84,33 +92,27 @@ class HistoryPanel(ipywidgets.Accordion):
 
         if self.selected_index is None or not self._box.children:
             return
-        before = self._list.children
+        with self._turns:
+            reading, searched = next(self._readings), self._search.value
         try:
             log = self._log()
-            rows = log.rows(SHOWN, search=self._search.value)
+            rows = log.rows(SHOWN, search=searched)
             totals = log.totals()
             self._entitle(log)
         except ResultError as error:
             self._totals.say(str(error), "alert")
             return
-        self._list.children = tuple(self._card(found) for found in rows) or (
-            Words("No run like that." if self._search.value else "No runs yet."),
+        cards = tuple(self._card(found) for found in rows) or (
+            Words("No run like that." if searched else "No runs yet."),
         )
-        for card in before:
+        with self._turns:
+            gone: tuple[ipywidgets.Widget, ...] = cards
+            if reading > self._shown:
+                gone, self._shown = self._list.children, reading
+                self._list.children = cards
+                self._totals.say(_in_all(totals))
+        for card in gone:
             close_tree(card)
-        costs = ", ".join(f"{cost:g} {currency}".strip() for currency, cost in totals.costs.items())
-        doubtful = ", ".join(
-            f"{cost:g} {currency}".strip() for currency, cost in totals.unknown_costs.items()
-        )
-        said = [
-            f"In this log: {totals.billed} billed runs, {totals.images} results, {totals.tokens:,} tokens"
-        ]
-        said += [f"{totals.under_way} under way"] if totals.under_way else []
-        said += [f"{costs} by your own prices"] if costs else []
-        said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
-        said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
-        said += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
-        self._totals.say(", ".join(said) + f"; and {totals.offline} that cost nothing.")
 
     def _card(self, found: RunRow) -> ipywidgets.Box:
         import time
@@ -162,6 +164,20 @@ class HistoryPanel(ipywidgets.Accordion):
             self._totals.say(str(error), "alert")
             return False
         return True
+
+
+def _in_all(totals: Totals) -> str:
+    costs, doubtful = (
+        ", ".join(f"{cost:g} {currency}".strip() for currency, cost in found.items())
+        for found in (totals.costs, totals.unknown_costs)
+    )
+    said = [f"In this log: {totals.billed} billed runs, {totals.images} results, {totals.tokens:,} tokens"]
+    said += [f"{totals.under_way} under way"] if totals.under_way else []
+    said += [f"{costs} by your own prices"] if costs else []
+    said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
+    said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
+    said += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
+    return ", ".join(said) + f"; and {totals.offline} that cost nothing."
 
 
 def _gone(found: RunRow) -> str:

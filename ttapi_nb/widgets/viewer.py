@@ -19,7 +19,7 @@ from .closing import Closing
 from .text import StatusLine, Words
 
 if TYPE_CHECKING:
-    from ..runs import Result, Run
+    from ..run import Result, Run
 
 __all__ = ["MODES", "ResultViewer"]
 
@@ -276,7 +276,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         if run is None:
             return None
         # Here, not above: before there is a run, nobody needs what runs one.
-        from ..runs import Run
+        from ..run import Run
 
         if not isinstance(run, Run):
             raise traitlets.TraitError("run takes a Run, which ttapi_nb.edit() and ImageEditor.run() return.")
@@ -412,8 +412,8 @@ def _picture(run: Run, name: str) -> Image.Image | None:
         return preview(result.image, SHOWN_EDGE)
     if kind == "raw":
         # Laid over the photo, so that both panes show the same place at the same point.
-        mask = mask_for(run.source, run.asked.mask)
-        return preview(run.fit.back(result.raw, run.source, mask), SHOWN_EDGE)
+        mask = mask_for(run.source, run.asked.request.mask)
+        return preview(run.plan.back(result.raw, run.source, mask), SHOWN_EDGE)
     if kind == "heat" and result.leak is not None:
         return result.leak.heat_map(over=run.request.image[0].pixels, longest=SHOWN_EDGE)
     return None

@@ -1,255 +1,124 @@
-// Lays a result over the photo it was made from. Comparing, zooming and panning never wait for the kernel: it only sends
-// the pictures, each once and when it is first looked at. Until then, and without a kernel, their thumbnails stand in.
-const MODES = [["slider", "Slider"], ["side", "Side by side"], ["blink", "Blink"], ["heat", "Heat map"]];
-const MOST_ZOOM = 16;
-const BLINK_MS = 800;
-const NOT_OURS = ["Tab", "Escape", "Shift", "Control", "Alt", "Meta"];
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+// Lays a result over the photo it was made from. Comparing, zooming and panning never wait for the kernel: it only
+// sends the pictures. This file puts the parts together, each of which has one job.
 
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
+import { choose, listen, make, makeButton } from "./basics.js";
+import { createBlink } from "./compare/blink.js";
+import { createChoices } from "./compare/choices.js";
+import { createSpace, listenToKeys, listenToPointer } from "./compare/hands.js";
+import { createLook } from "./compare/look.js";
+import { createPanes } from "./compare/panes.js";
+import { createPictures } from "./compare/pictures.js";
+
+const MODES = { slider: "Slider", side: "Side by side", blink: "Blink", heat: "Heat map" };
+const SIDES = {
+  result: ["Result", "What is kept: outside the mask, the photo as it was"],
+  raw: ["Raw answer", "What the model sent"],
+};
+
+// The row over the pictures: how to compare, what to show, and how close.
+function createBar(model, look, play) {
+  const modes = createChoices("ttapi-choice", "How to compare", (mode) => choose(model, "mode", mode));
+  for (const [mode, text] of Object.entries(MODES)) modes.add(mode, make("span", { textContent: text }));
+  const sides = createChoices("ttapi-choice", "What to show", (side) => choose(model, "raw", side === "raw"));
+  for (const [side, [text, title]] of Object.entries(SIDES)) {
+    sides.add(side, make("span", { textContent: text })).title = title;
+  }
+  const scale = makeButton("100%", "The whole picture (key 0)", () => look.zoom(0));
+  const zoom = make("div", { className: "ttapi-zoom" },
+    makeButton("−", "Zoom out (key −)", () => look.zoom(1 / 1.5)), scale,
+    makeButton("+", "Zoom in (key +, or Ctrl and the wheel)", () => look.zoom(1.5)));
+  look.whenSeen(() => { scale.textContent = `${Math.round(100 * look.now().lens.zoom)}%`; });
+  return {
+    row: make("div", { className: "ttapi-bar" }, modes.row, sides.row, play, zoom),
+    draw(mode, raw, item) {
+      modes.check(mode);
+      sides.check(raw ? "raw" : "result");
+      modes.refuse("heat", item?.no_heat ?? "");
+      sides.row.hidden = !item?.has_raw;
+      for (const side of Object.keys(SIDES)) sides.disable(side, mode === "heat");
+      play.hidden = mode !== "blink";
+    },
+  };
 }
 
-// A row of radio buttons: the browser brings their keys and tells screen readers what they are.
-function choices(className, label, pick) {
-  const row = make("div", { className });
-  row.setAttribute("role", "radiogroup");
-  row.setAttribute("aria-label", label);
-  const name = `ttapi-${Math.random()}`;
-  const add = (value, ...content) => {
-    const input = make("input", { type: "radio", name, value: String(value) });
-    input.addEventListener("change", () => pick(value));
-    const choice = make("label", {}, input, ...content);
-    row.append(choice);
-    return choice;
+// The results to choose from, where there are several.
+function createStrip(model, pictures) {
+  const strip = createChoices("ttapi-strip", "Results", (at) => choose(model, "index", at));
+  return {
+    row: strip.row,
+    check: strip.check,
+    fill({ items }) {
+      strip.row.replaceChildren();
+      strip.row.hidden = items.length < 2;
+      if (items.length < 2) return;
+      items.forEach(({ alt }, at) => {
+        const image = make("img", { src: pictures.thumb(at + 1), alt, draggable: false });
+        strip.add(at, image, make("span", { textContent: at + 1 }));
+      });
+    },
+    drawStars() {
+      const starred = model.get("starred");
+      const labels = strip.row.querySelectorAll("label");
+      labels.forEach((label, at) => label.classList.toggle("ttapi-starred", starred.includes(at)));
+    },
   };
-  const check = (value) => {
-    for (const input of row.querySelectorAll("input")) input.checked = input.value === String(value);
-  };
-  const refuse = (value, why) => {
-    const input = row.querySelector(`[value="${value}"]`);
-    input.disabled = Boolean(why);
-    input.parentElement.title = why;
-  };
-  return { row, add, check, refuse };
 }
 
 function render({ model, el }) {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
-  const pick = (trait) => (value) => { model.set(trait, value); model.save_changes(); };
-  let [position, zoom, centre] = [0.5, 1, [0.5, 0.5]];
-  let [drag, space, held, timer] = [null, false, false, 0];
-  let thumbs = [];
-  let run = null;
-  // Blob URLs by the name of the picture; null while the kernel has been asked.
-  const pictures = new Map();
-
-  const modes = choices("ttapi-choice", "How to compare", pick("mode"));
-  for (const [value, text] of MODES) modes.add(value, make("span", { textContent: text }));
-  const sides = choices("ttapi-choice", "What to show", (value) => pick("raw")(value === "raw"));
-  sides.add("result", make("span", { textContent: "Result" })).title = "What is kept: outside the mask, the photo as it was";
-  sides.add("raw", make("span", { textContent: "Raw answer" })).title = "What the model sent";
-  const button = (text, title, act) => {
-    const made = make("button", { type: "button", textContent: text, title });
-    made.setAttribute("aria-label", title);
-    made.addEventListener("click", act);
-    return made;
-  };
-  const play = button("", "", () => blink(!timer));
-  const scale = button("100%", "The whole picture (key 0)", () => zoomTo(1));
-  const zooming = make("div", { className: "ttapi-zoom" },
-    button("−", "Zoom out (key −)", () => zoomTo(zoom / 1.5)), scale, button("+", "Zoom in (key +, or Ctrl and the wheel)", () => zoomTo(zoom * 1.5)));
-  const bar = make("div", { className: "ttapi-bar" }, modes.row, sides.row, play, zooming);
-
-  const pane = (className) => {
-    const [image, label] = [make("img", { draggable: false }), make("span", { className: "ttapi-label" })];
-    return { image, label, box: make("div", { className: `ttapi-pane ${className}` }, image, label) };
-  };
-  const [before, after] = [pane("ttapi-before"), pane("ttapi-after")];
-  before.label.textContent = "Before";
-  const handle = make("div", { className: "ttapi-handle", tabIndex: 0 }, make("span"));
-  for (const [name, value] of Object.entries({ role: "slider", "aria-label": "Before and after", "aria-valuemin": 0, "aria-valuemax": 100 })) {
-    handle.setAttribute(name, value);
-  }
-  const view = make("div", { className: "ttapi-view" }, before.box, after.box, handle);
-  view.setAttribute("role", "group");
-  const strip = choices("ttapi-strip", "Results", pick("index"));
+  const look = createLook();
+  const pictures = createPictures(model);
+  const panes = createPanes();
+  const blink = createBlink(look);
+  const bar = createBar(model, look, blink.play);
+  const strip = createStrip(model, pictures);
+  const space = createSpace(model, look, blink);
   el.classList.add("ttapi-compare");
-  el.append(bar, view, strip.row);
+  el.append(bar.row, panes.view, strip.row);
 
-  const show = ({ image }, name, thumb, alt) => {
-    if (!pictures.has(name)) {
-      pictures.set(name, null);
-      model.send({ type: "want", run, name });
-    }
-    const url = pictures.get(name) ?? thumb;
-    if (image.src !== url) image.src = url;
-    image.alt = alt;
-  };
+  const itemNow = () => model.get("shown").items[model.get("index")];
   const drawPictures = () => {
-    const [index, mode] = [model.get("index"), model.get("mode")];
-    const item = model.get("shown").items[index];
+    const [index, item] = [model.get("index"), itemNow()];
     if (!item) return;
-    const kind = mode === "heat" ? "heat" : model.get("raw") ? "raw" : "result";
-    show(before, "before", thumbs[0], "Before the edit");
-    show(after, `${kind} ${index}`, thumbs[index + 1], item.alt);
-    after.label.textContent = { heat: "Heat map", raw: "Raw answer", result: "After" }[kind];
-  };
-  const drawView = () => {
-    const mode = model.get("mode");
-    const half = 0.5 / zoom;
-    centre = centre.map((value) => clamp(value, half, 1 - half));
-    const [x, y] = centre.map((value) => `${100 * (0.5 - value)}%`);
-    for (const { image } of [before, after]) image.style.transform = `scale(${zoom}) translate(${x}, ${y})`;
-    scale.textContent = `${Math.round(100 * zoom)}%`;
-    const percent = Math.round(100 * position);
-    handle.style.left = `${100 * position}%`;
-    handle.setAttribute("aria-valuenow", percent);
-    handle.setAttribute("aria-valuetext", `${percent}% before, ${100 - percent}% after`);
-    after.box.style.clipPath = mode === "slider" ? `inset(0 0 0 ${100 * position}%)` : "";
-    after.box.style.visibility = mode === "blink" && held ? "hidden" : "";
-    view.classList.toggle("ttapi-zoomed", zoom > 1);
-  };
-  const blink = (on) => {
-    clearInterval(timer);
-    timer = on ? setInterval(() => { held = !held; drawView(); }, BLINK_MS) : 0;
-    play.textContent = on ? "Pause" : "Play";
-    play.title = on ? "Stop blinking" : "Blink by itself";
-    play.setAttribute("aria-label", play.title);
+    const answer = model.get("raw") ? "raw" : "result";
+    const kind = model.get("mode") === "heat" ? "heat" : answer;
+    const urls = { before: pictures.url("before", 0), after: pictures.url(`${kind} ${index}`, index + 1) };
+    panes.show(kind, urls, item.alt);
   };
   const drawMode = () => {
     const mode = model.get("mode");
-    const item = model.get("shown").items[model.get("index")];
-    view.dataset.mode = mode;
-    modes.check(mode);
-    sides.check(model.get("raw") ? "raw" : "result");
+    panes.setMode(mode);
+    bar.draw(mode, model.get("raw"), itemNow());
     strip.check(model.get("index"));
-    modes.refuse("heat", item?.no_heat ?? "");
-    sides.row.hidden = !item?.has_raw;
-    for (const side of ["result", "raw"]) sides.row.querySelector(`[value=${side}]`).disabled = mode === "heat";
-    play.hidden = mode !== "blink";
-    held = false;
-    blink(mode === "blink" && !still.matches);
-    view.tabIndex = mode === "slider" ? -1 : 0;
-    view.setAttribute("aria-label", `${mode === "blink" ? "Hold Space to see the photo before. " : ""}Keys + and − zoom, 0 shows all, arrows move`);
+    blink.run(mode === "blink" && !still.matches);
     drawPictures();
-    drawView();
-  };
-  const drawStars = () => {
-    strip.row.querySelectorAll("label").forEach((label, at) => label.classList.toggle("ttapi-starred", model.get("starred").includes(at)));
-  };
-  const forget = () => {
-    for (const url of [...pictures.values(), ...thumbs]) if (url) URL.revokeObjectURL(url);
-    pictures.clear();
+    look.hold(false);
   };
   const drawRun = () => {
     const shown = model.get("shown");
-    forget();
-    run = shown.run;
-    thumbs = shown.thumbs.map((bytes) => URL.createObjectURL(new Blob([bytes], { type: "image/webp" })));
-    strip.row.replaceChildren();
-    strip.row.hidden = shown.items.length < 2;
-    if (shown.items.length > 1) {
-      shown.items.forEach((item, at) => strip.add(at, make("img", { src: thumbs[at + 1], alt: item.alt, draggable: false }), make("span", { textContent: at + 1 })));
-    }
+    pictures.begin(shown);
+    strip.fill(shown);
     el.style.setProperty("--ttapi-aspect", shown.size[0] / shown.size[1]);
-    [position, zoom, centre] = [0.5, 1, [0.5, 0.5]];
+    look.reset();
     drawMode();
-    drawStars();
+    strip.drawStars();
   };
-  const arrive = (message, buffers) => {
-    if (message.type !== "picture" || message.run !== run) return;
-    if (pictures.get(message.name)) URL.revokeObjectURL(pictures.get(message.name));
-    pictures.set(message.name, URL.createObjectURL(new Blob(buffers, { type: message.mime })));
-    drawPictures();
+  const receive = (message, buffers) => {
+    if (pictures.receive(message, buffers)) drawPictures();
   };
-
-  // Zooms about a point of the view, given as shares of its width and height, which stays where it is.
-  const zoomTo = (wanted, [x, y] = [0.5, 0.5]) => {
-    const next = clamp(wanted, 1, MOST_ZOOM);
-    centre = [centre[0] + (x - 0.5) * (1 / zoom - 1 / next), centre[1] + (y - 0.5) * (1 / zoom - 1 / next)];
-    zoom = next;
-    drawView();
-  };
-  const boxOf = (event) => ((event.target.closest?.(".ttapi-pane") ?? before.box).getBoundingClientRect());
-  const wheel = (event) => {
-    if (!event.ctrlKey && !event.metaKey) return;
-    event.preventDefault();
-    const box = boxOf(event);
-    zoomTo(zoom * Math.exp(-clamp(event.deltaY, -100, 100) / 300), [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height]);
-  };
-  const slideTo = (value) => { position = clamp(value, 0, 1); drawView(); };
-  const pan = (x, y) => { centre = [centre[0] + x / zoom, centre[1] + y / zoom]; drawView(); };
-  const hold = (on) => { held = on; drawView(); };
-
-  const press = (event) => {
-    if (!event.isPrimary || ![0, 1].includes(event.button)) return;
-    event.preventDefault();
-    const mode = model.get("mode");
-    (mode === "slider" ? handle : view).focus({ preventScroll: true });
-    view.setPointerCapture(event.pointerId);
-    drag = { slides: mode === "slider" && !space && event.button === 0, x: event.clientX, y: event.clientY, box: boxOf(event) };
-    if (mode === "blink") { blink(false); hold(true); }
-    move(event);
-  };
-  const move = (event) => {
-    if (!drag || !event.isPrimary) return;
-    const { box, slides, x, y } = drag;
-    if (slides) slideTo((event.clientX - box.left) / box.width);
-    else pan((x - event.clientX) / box.width, (y - event.clientY) / box.height);
-    [drag.x, drag.y] = [event.clientX, event.clientY];
-  };
-  const release = () => {
-    if (drag && model.get("mode") === "blink") hold(false);
-    drag = null;
-  };
-
-  const SLIDES = { ArrowLeft: -0.01, ArrowDown: -0.01, ArrowRight: 0.01, ArrowUp: 0.01, PageDown: -0.1, PageUp: 0.1, Home: -1, End: 1 };
-  const PANS = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
-  const ZOOMS = { "+": () => zoomTo(zoom * 1.5), "=": () => zoomTo(zoom * 1.5), "-": () => zoomTo(zoom / 1.5), 0: () => zoomTo(1) };
-  // What a key does here; null leaves it to the button or list that has the focus.
-  const actionOf = (event) => {
-    if (ZOOMS[event.key]) return ZOOMS[event.key];
-    if (!view.contains(event.target)) return null;
-    const mode = model.get("mode");
-    if (event.key === " ") return () => { space = true; if (mode === "blink" && !event.repeat) { blink(false); hold(true); } };
-    if (mode === "slider") return event.key in SLIDES ? () => slideTo(position + SLIDES[event.key] * (event.shiftKey ? 10 : 1)) : null;
-    return PANS[event.key] ? () => pan(...PANS[event.key]) : null;
-  };
-  const key = (event) => {
-    if (!el.contains(event.target) || NOT_OURS.includes(event.key)) return;
-    if (event.ctrlKey || event.metaKey || event.altKey || /^F\d+$/.test(event.key)) return;
-    // No bare key goes on to the notebook, where "d d" deletes the cell; its own part of the page still gets it.
-    event.stopImmediatePropagation();
-    const act = actionOf(event);
-    if (!act) return;
-    event.preventDefault();
-    act();
-  };
-  const keyUp = (event) => {
-    if (event.key !== " " || !space) return;
-    space = false;
-    if (model.get("mode") === "blink") hold(false);
-  };
-
-  // A key that is released elsewhere is never seen to be.
-  const onView = { pointerdown: press, pointermove: move, pointerup: release, lostpointercapture: release, focusout: () => keyUp({ key: " " }) };
-  for (const [type, listener] of Object.entries(onView)) view.addEventListener(type, listener);
-  view.addEventListener("wheel", wheel, { passive: false });
-  // In the capture phase on window: the notebook listens further in.
-  window.addEventListener("keydown", key, true);
-  window.addEventListener("keyup", keyUp, true);
-  const onModel = { "change:shown": drawRun, "change:mode": drawMode, "change:raw": drawMode, "change:index": drawMode, "change:starred": drawStars, "msg:custom": arrive };
-  for (const [event, listener] of Object.entries(onModel)) model.on(event, listener);
+  look.whenSeen(() => panes.draw(model.get("mode"), look.now()));
+  listenToPointer(panes, model, look, blink, space);
+  const dropKeys = listenToKeys(el, panes, model, look, space);
+  const dropEvents = listen([
+    [model, "change:shown", drawRun], [model, "change:mode change:raw change:index", drawMode],
+    [model, "change:starred", strip.drawStars], [model, "msg:custom", receive],
+  ]);
   drawRun();
   return () => {
-    blink(false);
-    forget();
-    window.removeEventListener("keydown", key, true);
-    window.removeEventListener("keyup", keyUp, true);
-    for (const [event, listener] of Object.entries(onModel)) model.off(event, listener);
+    blink.run(false);
+    pictures.forget();
+    dropKeys();
+    dropEvents();
   };
 }
 

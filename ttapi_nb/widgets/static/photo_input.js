@@ -17,9 +17,6 @@ function render({ model, el }) {
   const inside = (event) => area().contains(event.target) && event.target.closest(".ttapi-tray") === tray();
   const pictures = (transfer) => [...(transfer?.files ?? [])].slice(0, several ? undefined : 1);
 
-  async function sendAll(photos) {
-    for (const photo of photos) await send(photo);
-  }
   async function send(photo) {
     const id = `${Date.now()}-${Math.random()}`;
     for (let start = 0; start === 0 || start < photo.size; start += PIECE) {
@@ -27,6 +24,9 @@ function render({ model, el }) {
       const last = start + PIECE >= photo.size;
       model.send({ type: "piece", id, name: photo.name, size: photo.size, start, last }, undefined, [piece]);
     }
+  }
+  async function sendAll(photos) {
+    for (const photo of photos) await send(photo);
   }
   const name = () => { file.textContent = model.get("photo_name"); };
   name();

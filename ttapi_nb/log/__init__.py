@@ -1,0 +1,23 @@
+"""The run log: every run written down before a byte leaves and settled after, what it cost, and what came of it."""
+
+from __future__ import annotations
+
+from .budget import Budget, Estimate, PriceTable, Spent
+from .checks import State
+from .log import RunLog, default_log
+from .pruning import Pruned
+from .rows import RunRow
+from .spending import Totals
+
+__all__ = [
+    "Budget",
+    "Estimate",
+    "PriceTable",
+    "Pruned",
+    "RunLog",
+    "RunRow",
+    "Spent",
+    "State",
+    "Totals",
+    "default_log",
+]

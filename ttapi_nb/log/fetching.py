@@ -1,0 +1,46 @@
+"""Results that could not be fetched when they were made, fetched again from where they wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+
+from ..download import download
+from ..errors import DownloadError
+
+__all__ = ["fetch"]
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+async def fetch(
+    urls: Mapping[int, str], trusted: Collection[str]
+) -> tuple[dict[int, bytes], list[DownloadError]]:
+    """What came of these addresses, by their numbers, without the key; and what went wrong.
+
+    Only https at public addresses is asked, and origins that are `trusted`.
+    """
+
+    async def one(url: str) -> bytes | DownloadError:
+        try:
+            return await download(url, public_only=True, own=_trusted(url, trusted))
+        except DownloadError as error:
+            return error
+
+    found = await asyncio.gather(*map(one, urls.values()))
+    came = {number: data for number, data in zip(urls, found, strict=True) if isinstance(data, bytes)}
+    return came, [error for error in found if isinstance(error, DownloadError)]
+
+
+def _trusted(url: str, trusted: Collection[str]) -> str | None:
+    """The one of the trusted origins that an address belongs to."""
+    return next((one for one in trusted if _origin(one) == _origin(url)), None)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        place = urlsplit(url)
+        return place.scheme, place.hostname, place.port or DEFAULT_PORTS.get(place.scheme)
+    except ValueError:
+        return "", None, None

@@ -1,0 +1,152 @@
+"""The file under a run log: opened within one transaction, distrusted, and brought to today's form."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from ..errors import ResultError
+from .folder import DATABASE, adopt, claim, prepare
+from .fork import FORKED_INSIDE, in_use
+from .migrations import MIGRATIONS, check_form, migrate, version_of
+
+__all__ = ["FILE", "Journal", "LogFile", "opened"]
+
+Journal: TypeAlias = Literal["wal", "rollback"]
+"""How SQLite keeps a log whole. `rollback` is for folders on a network, where `wal` is not safe between machines."""
+
+FILE = DATABASE
+PATIENCE = 60.0
+"""For how many seconds to wait until other kernels have written."""
+MODES: dict[str, str] = {"wal": "wal", "rollback": "delete"}
+LARGEST = 64 * 2**20
+"""In bytes: the most that one value or row may take."""
+REPLACED = "its file was deleted or replaced while it was in use, so what was just written may be lost"
+
+
+@dataclass
+class LogFile:
+    """The file of the log in `folder`; `journal` as `RunLog` takes it."""
+
+    folder: Path
+    journal: Journal | None
+
+    @contextlib.contextmanager
+    def open(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
+        """As `opened`, but raises `ResultError`, which says what to do."""
+        failure: Exception | None = None
+        try:
+            with opened(self.folder, self.journal, write=write) as db:
+                yield db
+        except (OSError, sqlite3.Error, MemoryError) as error:
+            failure = self.unusable(error)
+        if failure is not None:
+            raise failure
+
+    def unusable(self, error: Exception) -> ResultError:
+        """What to raise where the log can't be read or written."""
+        return ResultError(
+            f"The run log in {self.folder} can't be used ({error}). "
+            "Give another folder with log=RunLog(…), or log=False to run without one."
+        )
+
+
+@contextlib.contextmanager
+def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iterator[sqlite3.Connection]:
+    """The log in `folder`, made where there is none, within one transaction that is on the disk when this ends.
+
+    `write` keeps other writers out from the start, so that what is read is still so when it is written. Raises
+    `OSError` or `sqlite3.Error`.
+    """
+    with in_use() as is_still_here:
+        path = prepare(folder)
+        before = _identity(path)
+        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        try:
+            _distrust(db)
+            _prepare(db, folder, journal, write)
+            db.execute("PRAGMA synchronous = FULL")
+            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            # Once more, where nothing can change any more: what is not ours would run within our own questions.
+            check_form(db, version_of(db))
+            yield db
+            if not is_still_here():
+                raise OSError(FORKED_INSIDE)
+            db.execute("COMMIT")
+            if write and _identity(path) != before:
+                raise OSError(REPLACED)
+        finally:
+            # Which undoes what was not committed. A forked child must not: it would let go of its parent's locks.
+            if is_still_here():
+                db.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _distrust(db: sqlite3.Connection) -> None:
+    """Take what the file says as data: no function of ours in its schema, no value beyond bounds, text of any kind."""
+    db.row_factory = sqlite3.Row
+    db.text_factory = _text
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST)
+    db.execute("PRAGMA trusted_schema = OFF")
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def _prepare(db: sqlite3.Connection, folder: Path, journal: Journal | None, write: bool) -> None:
+    with _transaction(db, "BEGIN"):
+        # Both of the same moment, as another kernel may be making the log.
+        version = version_of(db)
+        check_form(db, version)
+    wanted = MODES[journal] if journal else None if version else "wal"
+    if wanted and db.execute("PRAGMA journal_mode").fetchone()[0] != wanted:
+        _change_mode(db, wanted)
+    if version != len(MIGRATIONS):
+        # Again within it, as another kernel may have been at it.
+        with _transaction(db, "BEGIN IMMEDIATE"):
+            migrate(db)
+    if not claim(db, folder):
+        try:
+            with _transaction(db, "BEGIN IMMEDIATE"):
+                adopt(db, folder)
+        except sqlite3.OperationalError:
+            # What is there can be read, where it can't be written.
+            if write:
+                raise
+
+
+@contextlib.contextmanager
+def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
+    db.execute(begin)
+    try:
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _change_mode(db: sqlite3.Connection, wanted: str) -> None:
+    """Change how the file is kept whole. SQLite does that only while nobody else has it open, and does not wait."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            db.execute(f"PRAGMA journal_mode = {wanted}")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.02)

@@ -1,0 +1,413 @@
+"""`RunLog`: the record of every run, written before a byte leaves and settled after; what was spent, and what came."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from .. import loop
+from ..asked import Prepared
+from ..errors import BudgetError, NotSentError, ResultError, SettingsError
+from ..lineage import Step
+from ..reply import ImagesResponse
+from ..reply.addresses import shown
+from ..reply.again import read_again
+from ..request import EditRequest
+from . import checks, fetching, memory, pruning, spending
+from .alive import hold, release
+from .budget import Budget, Spent
+from .checks import State
+from .file import Journal, LogFile
+from .folder import ANSWERS, RESULTS, sizes
+from .keeping import keep_answer, keep_fetched
+from .place import folder_of, journal_of
+from .pruning import Pruned
+from .rows import RunRow, find, missing, read_row, restored, rows_like
+from .spending import Totals
+from .writing import (
+    give_up,
+    insert,
+    is_under_way,
+    new_row,
+    put_back,
+    take_back,
+    unfinished,
+    write_end,
+)
+
+__all__ = ["RunLog", "default_log"]
+
+NOT_WAITING = "The run is not waiting to be sent in the log any more, so it was not sent. Run again."
+
+
+class RunLog:
+    """A record of runs in a folder: one SQLite file, and the raw answers beside it by the hash of their bytes.
+
+    * `folder`: left out, the user's data folder (or the environment's `TTAPI_DATA`).
+    * `journal`: `"wal"`, or `"rollback"` for a folder on a network, which then stays so; left out, the environment's
+      `TTAPI_JOURNAL`, or as the log already is.
+    * `limit_bytes`: the most that results may take on the disk. The oldest go when a run is done; those of the newest
+      run and of runs under way stay.
+
+    The folder is taken as it is named now, also where the working directory changes later, and is made its owner's
+    alone. Raises `SettingsError` for what can't be one.
+
+    It holds prompts, options, hashes of sources and masks, small masks, and the results; never the key. Several kernels
+    may use one log. Methods raise `ResultError` where it can't be read or written.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        journal: Journal | None = None,
+        limit_bytes: int | None = None,
+    ) -> None:
+        self._file = LogFile(folder_of(folder), journal_of(journal))
+        self.limit_bytes = checks.whole_number("limit_bytes", limit_bytes, "for no limit")
+
+    def __repr__(self) -> str:
+        return f"RunLog({str(self.folder)!r})"
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, whole."""
+        return self._file.folder
+
+    @property
+    def journal(self) -> Journal | None:
+        """How its file is kept whole; None as it already is."""
+        return self._file.journal
+
+    # The life of a run
+
+    def begin(
+        self,
+        run_id: str,
+        prepared: Prepared,
+        *,
+        offline: bool,
+        address: str = "",
+        budget: Budget | None = None,
+    ) -> None:
+        """Write the row of a run that is about to be sent; it is on the disk when this returns.
+
+        `address` is where it goes. With a `budget` the row is written only where that allows it: both are one
+        transaction, so that kernels that share a log can't overspend together. Raises `BudgetError`, and
+        `InvalidRequestError` for what can't be written down.
+        """
+        run_id = checks.run_name(run_id)
+        estimate = (budget or Budget()).estimate(prepared.sent)
+        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate)
+        begun = False
+        try:
+            self._catch_up()
+            with self._file.open() as db:
+                give_up(db, self.folder)
+                # Now, not before: where others were waited for, it begins after theirs.
+                row["started"] = time.time()
+                if budget is not None and not offline:
+                    found = budget.problems(estimate, spending.spent(db, budget))
+                    if found:
+                        raise BudgetError(found)
+                if memory.known(self.folder, run_id) is None:
+                    row["mark"] = hold(self.folder, run_id)
+                insert(db, row, budget.start if budget is not None and not offline else 0.0)
+                begun = True
+                memory.remember(self.folder, row)
+        except BaseException:
+            # A cell that is stopped here has no run. What may be written of it all the same is taken back later.
+            if begun:
+                memory.withdraw(self.folder, run_id)
+            if begun or memory.known(self.folder, run_id) is None:
+                release(self.folder, run_id)
+            raise
+
+    def mark_sent(self, run_id: str) -> None:
+        """Note that the first byte is about to leave. Each run gets this once, or once more after each refusal.
+
+        Raises `NotSentError` where it may not leave: it has left already, was given up, or is not in the log.
+        """
+        known = self._known(run_id)
+        if known is not None and known.withdrawn:
+            raise NotSentError(NOT_WAITING)
+        with self._file.open() as db:
+            if known is not None:
+                put_back(db, self.folder, known, run_id)
+            done = db.execute(
+                "UPDATE runs SET sent = 1 WHERE id = ? AND state = 'open' AND sent = 0", (run_id,)
+            )
+            if done.rowcount != 1:
+                raise NotSentError(NOT_WAITING)
+        if known is not None:
+            known.row["sent"] = 1
+
+    def withdraw(self, run_id: str) -> None:
+        """Note that a run won't be sent, unless it has been already. From then on `mark_sent` refuses it.
+
+        Where that can't be written now it is written with whatever is done next.
+        """
+        # First of all: whoever stops a cell may stop this as well.
+        memory.withdraw(self.folder, run_id)
+        run_id = checks.run_name(run_id)
+        with self._file.open() as db:
+            done = take_back(db, run_id)
+        if done == 1:
+            self._settled(run_id)
+
+    def _known(self, run_id: str) -> memory.Known | None:
+        return memory.known(self.folder, checks.run_name(run_id))
+
+    def _settled(self, run_id: str) -> None:
+        memory.drop(self.folder, run_id)
+        release(self.folder, run_id)
+
+    def _catch_up(self) -> None:
+        """Write what could not be written when runs of this process ended."""
+        left = memory.unwritten(self.folder)
+        if not left:
+            return
+        with self._file.open() as db:
+            for run_id, known in left.items():
+                if known.end is not None:
+                    write_end(db, self.folder, known, run_id, known.end)
+                elif not take_back(db, run_id) and is_under_way(db, run_id):
+                    # It had left just then, and goes on.
+                    known.withdrawn = False
+        for run_id, known in left.items():
+            if known.end is not None or known.withdrawn:
+                self._settled(run_id)
+
+    def _unsent(self) -> list[str]:
+        """The runs that are known here to have cost nothing, whatever the file says of them."""
+        return [run_id for run_id, known in memory.unwritten(self.folder).items() if known.unsent]
+
+    def mark_refused(self, run_id: str) -> None:
+        """Note that the service was too busy for it, so that nothing was billed and it may be sent once more."""
+        known = self._known(run_id)
+        if known is not None:
+            known.row["sent"] = 0
+        with self._file.open() as db:
+            put_back(db, self.folder, known, run_id)
+            db.execute("UPDATE runs SET sent = 0, refused = refused + 1 WHERE id = ?", (run_id,))
+        if known is not None:
+            known.row["refused"] += 1
+
+    def mark_unsent(self, run_id: str) -> None:
+        """Take `mark_sent` back, where the run was stopped before its first byte left."""
+        known = self._known(run_id)
+        if known is not None:
+            known.row["sent"] = 0
+        with self._file.open() as db:
+            put_back(db, self.folder, known, run_id)
+            db.execute("UPDATE runs SET sent = 0 WHERE id = ? AND state = 'open'", (run_id,))
+
+    def store(self, run_id: str, response: ImagesResponse, *, cost: float | None = None) -> None:
+        """Keep what arrived: each result's bytes as a file, and its row; and what it cost, where that is known."""
+        known = self._known(run_id)
+        usage = asdict(response.usage) if response.usage else None
+        columns = {
+            "usage": json.dumps(usage) if usage else None,
+            "tokens": usage["total_tokens"] if usage else None,
+            "came": len(response.data),
+            "cost": checks.amount(cost),
+        }
+        if known is not None:
+            # Before anything can go wrong: the end is written with it.
+            known.row |= {name: value for name, value in columns.items() if value is not None}
+        came = [
+            (number, item.data, None if item.url is None else shown(item.url))
+            for number, item in enumerate(response.data, 1)
+        ]
+        keep_answer(self._file, known, run_id, came, columns)
+
+    def settle(self, run_id: str, state: State, problem: str = "") -> None:
+        """Write how a run ended. Where that can't be written now, it is written with whatever is done next."""
+        known = self._known(run_id)
+        end = {
+            "state": checks.states(state)[0],
+            "problem": checks.cut(str(problem)),
+            "finished": time.time(),
+        }
+        if known is not None:
+            known.end = end
+        with self._file.open() as db:
+            write_end(db, self.folder, known, run_id, end)
+        self._settled(run_id)
+        if self.limit_bytes is not None:
+            self.prune(limit_bytes=self.limit_bytes)
+
+    def recover(self) -> tuple[RunRow, ...]:
+        """Settle the runs that a process left unfinished when it was killed, and return them.
+
+        Those that had left become `unknown`, as they may have been billed, and the others `not sent`. Runs of kernels
+        that live are left alone. This is done by itself before a run begins, and when the log is read.
+        """
+        # Where it can't be written it can still be read.
+        with contextlib.suppress(ResultError):
+            self._catch_up()
+        with self._file.open(write=False) as db:
+            if not unfinished(db, self.folder):
+                return ()
+        with self._file.open() as db:
+            found = give_up(db, self.folder)
+            rows = (db.execute("SELECT * FROM runs WHERE id IS ?", (name,)).fetchone() for name in found)
+            return tuple(self._row(db, row) for row in rows)
+
+    def found(self, run_id: str, *, billed: bool) -> None:
+        """Note what you found out about a run of unknown outcome, in the TTAPI Dashboard say: whether it was billed.
+
+        One that was not counts as nothing in totals and budgets. Raises `ResultError` where there is no such run.
+        """
+        run_id = checks.run_name(run_id)
+        if not isinstance(billed, bool):
+            raise SettingsError(f"billed={billed!r} is neither True nor False. Say which it was.")
+        with self._file.open() as db:
+            done = db.execute(
+                "UPDATE runs SET billed = ? WHERE id = ? AND state = 'unknown'", (billed, run_id)
+            )
+            if done.rowcount != 1:
+                raise ResultError(
+                    f"There is no run {run_id!r} of unknown outcome in this log. See rows(state='unknown')."
+                )
+
+    # Reading
+
+    def rows(
+        self,
+        limit: int | None = 100,
+        *,
+        search: str = "",
+        state: State | Collection[State] | None = None,
+        since: datetime | float | None = None,
+    ) -> list[RunRow]:
+        """The latest runs, newest first; at most `limit`, or all for None.
+
+        `search` keeps those in whose prompt, model, picture's name or problem each of its words stands, whatever its
+        case; `state` those in this state or these states; `since` those that began then or later: a `datetime`, or
+        seconds since 1970.
+        """
+        most = checks.whole_number("limit", limit, "for 100, or use None for all")
+        if not isinstance(search, str):
+            raise SettingsError(f"search={search!r} is not a text. Use words that stand in the prompt, say.")
+        start, wanted = checks.start_of(since), checks.states(state)
+        self.recover()
+        with self._file.open(write=False) as db:
+            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most)]
+
+    def row(self, run_id: str) -> RunRow:
+        """One run. Raises `ResultError` where there is none of this id."""
+        run_id = checks.run_name(run_id)
+        with self._file.open(write=False) as db:
+            return self._row(db, find(db, run_id))
+
+    def totals(self, since: datetime | float | None = None) -> Totals:
+        """What was spent, since a `datetime` or seconds since 1970 where one is given. Pruned runs count too."""
+        start = checks.start_of(since)
+        self.recover()
+        with self._file.open(write=False) as db:
+            size = sum(sizes(self.folder / RESULTS).values())
+            return spending.totals(db, start, size, self._unsent())
+
+    def spent(self, budget: Budget) -> Spent:
+        """What counts as spent for a budget."""
+        if not isinstance(budget, Budget):
+            raise SettingsError(f"{budget!r} is no budget. Use one like Budget(runs=5).")
+        self.recover()
+        with self._file.open(write=False) as db:
+            return spending.spent(db, budget, self._unsent())
+
+    def problems(self, budget: Budget, request: EditRequest) -> tuple[str, ...]:
+        """Which limits are in the way of a request now, as sentences; empty where it may be sent. Reserves nothing."""
+        spent = self.spent(budget)
+        return budget.problems(budget.estimate(request), spent)
+
+    def restore(self, run_id: str) -> Step:
+        """What fills an editor as it was before a run. Raises `ResultError` where there is none of this id.
+
+        The picture itself is not kept: its name and digest are in `sources`.
+        """
+        run_id = checks.run_name(run_id)
+        with self._file.open(write=False) as db:
+            found = find(db, run_id)
+            return restored(self._row(db, found), found)
+
+    def fetch_again(self, run_id: str, *, fetch_from: str | Collection[str] = ()) -> RunRow:
+        """Fetch the results of a run that could not be fetched when they were made, without the key, and keep them.
+
+        Only https at public addresses is asked, and what `fetch_from` names: origins that you trust, such as
+        `"http://127.0.0.1:4000"` for a gateway of your own. What the log itself says about that is not relied on. The
+        addresses die an hour after the run (TTAPI, POST /v1/images/edits). Raises `ResultError` where some are still
+        missing; what did come is kept.
+        """
+        run_id, trusted = checks.run_name(run_id), checks.origins(fetch_from)
+        with self._file.open(write=False) as db:
+            find(db, run_id)
+            urls = missing(db, run_id)
+        came, failures = loop.call(fetching.fetch(urls, trusted)) if urls else ({}, [])
+        for number, data in came.items():
+            keep_fetched(self._file, self._known(run_id), run_id, number, data)
+        if failures:
+            raise ResultError(
+                f"{failures[0]} A result's address is good for an hour; try again within that, or run the edit again. "
+                "One of your own gateway has to be named: fetch_again(id, fetch_from=['https://…'])."
+            )
+        return self.row(run_id)
+
+    def reread(self, run_id: str) -> ImagesResponse:
+        """Read an answer again that came and was not understood, and keep its results in the log.
+
+        Such an answer is kept beside the log as it came, and the error of its run says so; a later version may read
+        what this one could not, and so may this one when a package is there that undoes how it was packed. A bare
+        client's answer has no run in the log: its results are in what this returns alone. Raises `ResultError` where
+        none is kept, or where it still can't be read.
+        """
+        run_id = checks.run_name(run_id)
+        with self._file.open(write=False) as db:
+            known = db.execute("SELECT 1 FROM runs WHERE id = ? AND NOT pruned", (run_id,)).fetchone()
+        response = read_again(self.folder / ANSWERS, run_id)
+        if known:
+            self.store(run_id, response)
+            self.settle(run_id, "done", response.note)
+        if response.is_whole:
+            (self.folder / ANSWERS / run_id).unlink(missing_ok=True)
+        return response
+
+    # Making room
+
+    def prune(
+        self,
+        *,
+        older_than: float | None = None,
+        keep: int | None = None,
+        limit_bytes: int | None = None,
+        spare: Collection[str] = (),
+    ) -> Pruned:
+        """Take runs and results away for good.
+
+        * `older_than`: runs that began more than so many days ago go, with prompt, mask and results.
+        * `keep`: the newest so many runs stay whatever their age; alone, all others go.
+        * `limit_bytes`: then the results of the oldest runs go until all take at most so many bytes; those runs stay in
+          the history, and the newest run keeps its results.
+        * `spare`: ids of runs that stay as they are.
+
+        Runs under way are left alone, and what pruned runs have cost still counts. Raises `SettingsError` where nothing
+        says what may go, or by a number below 0.
+        """
+        pruning.check(older_than, keep, limit_bytes, spare)
+        self.recover()
+        return pruning.prune(self._file, older_than, keep, limit_bytes, frozenset(spare))
+
+    def _row(self, db: sqlite3.Connection, row: sqlite3.Row) -> RunRow:
+        return read_row(db, row, self.folder / RESULTS)
+
+
+def default_log() -> RunLog:
+    """The log that runs use when none is named."""
+    return RunLog()

@@ -1,0 +1,159 @@
+"""The forms that a run log's file has had, one named function for each step; and whether a file has one of them.
+
+`docs/formats/run-log.md` says what each column means. A new form is a new function at the end of `MIGRATIONS`: the old
+ones are never changed, as files of every form are out there.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+from .checks import HASH, count, json_object
+
+__all__ = ["MIGRATIONS", "NEWER", "NOT_A_LOG", "check_form", "migrate", "version_of"]
+
+NEWER = "a newer ttapi_nb has written it; install that one here too"
+NOT_A_LOG = "its tables are not those of a run log: it is another program's, or was changed"
+
+
+def first_tables(db: sqlite3.Connection) -> None:
+    """Runs and their results, as they were before the file had a version."""
+    db.execute(
+        """CREATE TABLE IF NOT EXISTS runs (
+        id TEXT PRIMARY KEY, started REAL NOT NULL, finished REAL, state TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
+        offline INTEGER NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, options TEXT NOT NULL,
+        source TEXT NOT NULL, mask TEXT NOT NULL, problem TEXT NOT NULL DEFAULT '', usage TEXT
+    )"""
+    )
+    db.execute(
+        """CREATE TABLE IF NOT EXISTS results (
+        run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, sha256 TEXT, url TEXT, bytes INTEGER,
+        PRIMARY KEY (run, number)
+    )"""
+    )
+
+
+def money_and_history(db: sqlite3.Connection) -> None:
+    """What runs cost, whose they are, what fills an editor again, and what was pruned."""
+    for column in (
+        "mark TEXT NOT NULL DEFAULT ''",
+        "host TEXT NOT NULL DEFAULT ''",
+        "address TEXT NOT NULL DEFAULT ''",
+        "refused INTEGER NOT NULL DEFAULT 0",
+        "images INTEGER NOT NULL DEFAULT 1",
+        "came INTEGER",
+        "tokens INTEGER",
+        "estimate REAL",
+        "cost REAL",
+        "currency TEXT NOT NULL DEFAULT ''",
+        "billed INTEGER",
+        "asked TEXT NOT NULL DEFAULT '{}'",
+        "name TEXT NOT NULL DEFAULT ''",
+        "drawing TEXT NOT NULL DEFAULT ''",
+        "fit TEXT NOT NULL DEFAULT 'auto'",
+        "strict INTEGER NOT NULL DEFAULT 1",
+        "pruned INTEGER NOT NULL DEFAULT 0",
+    ):
+        db.execute(f"ALTER TABLE runs ADD COLUMN {column}")
+    db.execute("ALTER TABLE results ADD COLUMN time REAL")
+    db.execute("ALTER TABLE results ADD COLUMN pruned INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        "UPDATE runs SET asked = options,"
+        " came = (SELECT NULLIF(COUNT(*), 0) FROM results WHERE results.run = runs.id)"
+    )
+    db.execute("CREATE INDEX runs_started ON runs (started)")
+    db.execute("CREATE INDEX runs_state ON runs (state)")
+    for number, options, usage in db.execute("SELECT rowid, options, usage FROM runs").fetchall():
+        db.execute(
+            "UPDATE runs SET images = ?, tokens = ? WHERE rowid = ?",
+            (
+                count(json_object(options).get("n"), 1),
+                count(json_object(usage).get("total_tokens"), None),
+                number,
+            ),
+        )
+
+
+def order_and_files(db: sqlite3.Connection) -> None:
+    """When a run counts from, by the order of rows too; and which files and folders are the log's."""
+    db.execute("ALTER TABLE runs ADD COLUMN counted REAL NOT NULL DEFAULT 0")
+    latest = 0.0
+    for number, started in db.execute("SELECT rowid, started FROM runs ORDER BY rowid").fetchall():
+        if isinstance(started, int | float):
+            latest = max(latest, started)
+        db.execute("UPDATE runs SET counted = ? WHERE rowid = ?", (latest, number))
+    db.execute("CREATE INDEX runs_counted ON runs (counted)")
+    db.execute("CREATE TABLE files (name TEXT PRIMARY KEY)")
+    # Their names are hashes of what is in them, which nobody else gives a file.
+    for (name,) in db.execute("SELECT DISTINCT sha256 FROM results WHERE NOT pruned").fetchall():
+        if isinstance(name, str) and HASH.fullmatch(name):
+            db.execute("INSERT INTO files (name) VALUES (?)", (name,))
+    db.execute("CREATE TABLE folders (name TEXT PRIMARY KEY, identity TEXT NOT NULL)")
+    db.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, time REAL)")
+
+
+Migration = Callable[[sqlite3.Connection], None]
+MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files)
+"""In order. `PRAGMA user_version` says how many have been done, and the table `migrations` which."""
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the file to today's form. Within a transaction; raises `sqlite3.Error` where it is no log of ours."""
+    version = version_of(db)
+    check_form(db, version)
+    for migration in MIGRATIONS[version:]:
+        migration(db)
+    # Nobody knows when those were done that are older than this table.
+    now = time.time()
+    for number, migration in enumerate(MIGRATIONS):
+        db.execute(
+            "INSERT OR IGNORE INTO migrations (name, time) VALUES (?, ?)",
+            (migration.__name__, None if number < version else now),
+        )
+    db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """How many migrations a file says it has had. Raises `sqlite3.Error` where that can't be, or it is too new."""
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise sqlite3.DatabaseError(NEWER)
+    if version < 0:
+        raise sqlite3.DatabaseError(NOT_A_LOG)
+    return version
+
+
+def check_form(db: sqlite3.Connection, version: int) -> None:
+    """Refuse a file whose tables, indexes, views or triggers are not just those of that version.
+
+    A trigger or a view of somebody else's would run in the midst of our own questions. Raises `sqlite3.Error`.
+    """
+    found = _form(db)
+    if found != _forms()[version] and not (version == 0 and found == _forms()[1]):
+        raise sqlite3.DatabaseError(NOT_A_LOG)
+
+
+def _form(db: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
+    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+    # Those that ANALYZE makes say nothing, and are used by nobody but SQLite.
+    return frozenset(
+        tuple(re.sub(r"\s+", "", str(part)).lower() for part in row)
+        for row in rows
+        if not (row[0] == "table" and str(row[1]).startswith("sqlite_stat"))
+    )
+
+
+@functools.cache
+def _forms() -> tuple[frozenset[tuple[str, ...]], ...]:
+    """What a file of each version has in it, from none on."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        found = [_form(db)]
+        for migration in MIGRATIONS:
+            migration(db)
+            found.append(_form(db))
+    return tuple(found)

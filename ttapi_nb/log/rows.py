@@ -1,0 +1,171 @@
+"""What a run log says of its runs, and the questions that it asks its file. `RunLog` is what to use."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ..errors import ResultError
+from ..lineage import MASK_CAP, Origin, Step
+from ..request import EditRequest
+from .checks import (
+    HASH,
+    MOST_RESULTS,
+    State,
+    amount,
+    count,
+    json_object,
+    moment,
+    read_state,
+    tokens,
+    web_address,
+    words,
+)
+
+__all__ = ["RunRow", "find", "missing", "read_row", "restored", "rows_like"]
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """What the log holds of one run. Times are seconds since 1970; `source` is `SourceImage.digest`; `results` are the
+    files of the raw answers, in order, where they arrived, and `waiting` the addresses of those that did not.
+
+    * `refused`: how often the service was too busy, so that it was asked again; nothing is billed for that.
+    * `images`, `tokens`: what came, None where that is not known; `asked`: how many results were asked for.
+    * `estimate`, `cost`: in `currency`, before and after, None where there was no price.
+    * `billed`: what you said about a run of unknown outcome with `RunLog.found`, or None.
+    * `pruned`: how many of its results were taken away to make room.
+    """
+
+    id: str
+    started: float
+    finished: float | None
+    state: State
+    sent: bool
+    offline: bool
+    model: str
+    prompt: str
+    options: dict[str, Any]
+    source: str
+    mask: str
+    problem: str
+    usage: dict[str, int | None] | None
+    results: tuple[Path, ...] = ()
+    waiting: tuple[str, ...] = ()
+    refused: int = 0
+    asked: int = 1
+    images: int | None = None
+    tokens: int | None = None
+    estimate: float | None = None
+    cost: float | None = None
+    currency: str = ""
+    billed: bool | None = None
+    pruned: int = 0
+
+
+def rows_like(
+    db: sqlite3.Connection, search: str, states: Collection[State], start: float, most: int | None
+) -> list[sqlite3.Row]:
+    """The latest runs in these states since `start`, newest first, in which each word of `search` stands."""
+    searched = search.casefold().split()
+    # SQLite's own LIKE knows the case of ASCII letters only.
+    db.create_function(
+        "holds", -1, lambda *texts: all(word in "\n".join(map(str, texts)).casefold() for word in searched)
+    )
+    return db.execute(
+        "SELECT * FROM runs WHERE NOT pruned AND typeof(id) = 'text' AND started >= ?"  # noqa: S608 - only question marks
+        f" AND holds(prompt, model, name, problem, id) AND state IN ({', '.join('?' * len(states))})"
+        " ORDER BY counted DESC, rowid DESC LIMIT ?",
+        (start, *states, -1 if most is None else most),
+    ).fetchall()
+
+
+def find(db: sqlite3.Connection, run_id: str) -> sqlite3.Row:
+    """The row of a run that is in the history. Raises `ResultError`."""
+    found: sqlite3.Row | None = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if found is None:
+        raise ResultError(f"There is no run {run_id!r} in this log. See rows().")
+    if found["pruned"]:
+        raise ResultError(
+            f"There is no run {run_id!r} in this log any more: it was pruned, so its prompt, options, mask and results "
+            "are gone, and only what it cost still counts. It can't be filled in again."
+        )
+    return found
+
+
+def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
+    """A row as others see it; `results` is the folder of the files. What can't be in it is as if left out."""
+    kept = db.execute(
+        "SELECT sha256 FROM results WHERE run = ? AND sha256 NOT NULL AND NOT pruned ORDER BY number LIMIT ?",
+        (row["id"], MOST_RESULTS),
+    ).fetchall()
+    (gone,) = db.execute("SELECT COUNT(*) FROM results WHERE run = ? AND pruned", (row["id"],)).fetchone()
+    return RunRow(
+        id=words(row["id"]),
+        started=moment(row["started"]) or 0.0,
+        finished=moment(row["finished"]),
+        state=read_state(row["state"]),
+        sent=row["sent"] != 0,
+        offline=row["offline"] == 1,
+        model=words(row["model"]),
+        prompt=words(row["prompt"]),
+        options=json_object(row["options"]),
+        source=words(row["source"]),
+        mask=words(row["mask"]),
+        problem=words(row["problem"]),
+        usage=tokens(row["usage"]),
+        results=tuple(results / name for (name,) in kept if isinstance(name, str) and HASH.fullmatch(name)),
+        waiting=tuple(missing(db, row["id"]).values()),
+        refused=count(row["refused"]) or 0,
+        asked=count(row["images"]) or 1,
+        images=count(row["came"], None),
+        tokens=count(row["tokens"], None),
+        estimate=amount(row["estimate"]),
+        cost=amount(row["cost"]),
+        currency=words(row["currency"], 20),
+        billed=bool(row["billed"]) if row["billed"] in (0, 1) else None,
+        pruned=gone,
+    )
+
+
+def restored(row: RunRow, found: sqlite3.Row) -> Step:
+    """What fills an editor again, of a row and what else the file says of it."""
+    asked = json_object(found["asked"])
+    known = {item.name for item in fields(EditRequest)}
+    extra = {name: asked.pop(name) for name in list(asked) if name not in known}
+    # These stand elsewhere, and no field can be given twice.
+    for name in ("image", "prompt", "mask", "model"):
+        asked.pop(name, None)
+    given = asked.pop("extra_body", {})
+    if extra or given:
+        asked["extra_body"] = {**extra, **(given if isinstance(given, dict) else {})}
+    if "size" in asked:
+        asked["size"] = str(asked["size"])
+    return Step(
+        prompt=row.prompt,
+        model=row.model,
+        options=asked,
+        sources=(Origin(words(found["name"]), None, row.source),),
+        mask_digest=row.mask,
+        drawing=words(found["drawing"], MASK_CAP),
+        fit=words(found["fit"], 20),
+        strict=found["strict"] != 0,
+        time=datetime.fromtimestamp(row.started, UTC),
+        version="",
+        offline=row.offline,
+    )
+
+
+def missing(db: sqlite3.Connection, run_id: object) -> dict[int, str]:
+    """The addresses of results that have not been fetched, by their number."""
+    found = db.execute(
+        "SELECT number, url FROM results WHERE run = ? AND sha256 IS NULL AND url NOT NULL"
+        " AND typeof(number) = 'integer' ORDER BY number LIMIT ?",
+        (run_id, MOST_RESULTS),
+    ).fetchall()
+    checked = ((number, web_address(url)) for number, url in found)
+    return {number: url for number, url in checked if url is not None}

@@ -1,0 +1,10 @@
+"""One edit, from what is asked for to its results: `edit` for a script, `Run` for whoever holds it."""
+
+from __future__ import annotations
+
+from .editing import edit, start, start_edit
+from .result import Result
+from .run import Run
+from .script import to_code
+
+__all__ = ["Result", "Run", "edit", "start", "start_edit", "to_code"]

@@ -1,0 +1,400 @@
+"""`Carrier`: what carries a run out, from its row in the log to its end there.
+
+Three kinds of threads take part, and none waits for what another holds:
+
+* the loop's, which sends and receives, and for the rest only awaits;
+* the run's lane for its log: row, mark, answer and end are written there, in that order, and a log that is locked makes
+  only this run wait;
+* the lanes of those who watch it (see `Run.on_change`), which nothing of the run waits for, but its end for a moment.
+
+Whether it may leave is decided in memory, under a guard that is held for a few assignments and never while something is
+written: `withdraw` and `left` both take it, so one of them comes first. A run that is stopped while its mark is being
+written is stopped at once; the row follows on the lane, behind what is written there.
+
+Whatever a step raises, the run ends: with its results, or with an error that says what it means for the bill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, replace
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from .. import exiting, loop
+from ..client.core import Core
+from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
+from ..lineage import Step, next_lineage, step_of
+from ..log import RunLog, State
+from ..log.budget import sent_options
+from ..rawanswers import RawAnswer
+from ..reply import ImagesResponse
+from .debts import owe, pay_debts
+from .ending import (
+    BILLED,
+    ENDED,
+    HANGS,
+    INTERRUPTED,
+    UNBILLED,
+    UNTOLD,
+    End,
+    Ended,
+    caught,
+    either,
+    end_of,
+    said,
+    unsent,
+)
+from .result import Result
+from .run import Run
+
+__all__ = ["Carrier"]
+
+Made: TypeAlias = Callable[[Run, ImagesResponse], tuple[tuple[Result, ...], str]]
+
+LOG_PATIENCE = 90.0
+"""Seconds for one thing to be written into the log. SQLite itself gives up sooner; a disk that hangs never does."""
+PRICE_PATIENCE = 5.0
+"""Seconds for a price function to say what a run cost."""
+WATCHER_PATIENCE = 5.0
+"""Seconds for which the end of a run is held back until those who watch it have seen it."""
+STOPPED_PATIENCE = 2.0
+"""Seconds for which the end of a run that did not leave is held back until the log has it."""
+
+
+class Carrier(exiting.Unfinished):
+    """Carries one run out with `core`; `make(run, response)` makes its results, and says which are missing.
+
+    Nothing here is for whoever holds the run: that is `Run`'s face.
+    """
+
+    def __init__(self, run: Run, core: Core, make: Made) -> None:
+        super().__init__(core.timeout, core.offline)
+        self.run = run
+        self._core = core
+        self._make = make
+        self._lane = loop.lane()
+        self._task: Future[None] | None = None
+        self._step: Step | None = None
+        # What came for it, until that is in the log.
+        self._raw: RawAnswer | None = None
+        if run.log is not None and not core.offline:
+            self._raw = core.raw(run.log.folder, run.id)
+        # What `withdraw` and `left` decide on, under the run's guard.
+        self.withdrawn = False
+        # Of what is in the log; only work on the lane asks.
+        self._row: Literal["none", "perhaps", "written"] = "none"
+        self._marked = False
+
+    # Begin
+
+    def begin(self) -> None:
+        """Write the run's row, and set out. Raises what that raises, and nothing is sent then."""
+        exiting.add(self)
+        try:
+            begun = self._lane.submit(self._begin)
+        except BaseException:
+            self._let_go()
+            raise
+        begun.result()
+
+    def _begin(self) -> None:
+        try:
+            if self.run.log is not None:
+                pay_debts(self.run.log)
+                self._row = "perhaps"
+                self.run.log.begin(
+                    self.run.id,
+                    self.run.prepared,
+                    offline=self.offline,
+                    address=self._core.address,
+                    budget=self.run.budget,
+                )
+                self._row = "written"
+            # What was withdrawn meanwhile finds that out before it leaves.
+            self._task = loop.submit(self._carry_out())
+        except BaseException as error:
+            self._row = "none" if isinstance(error, TTAPIError) else self._row
+            self._settle("not sent", INTERRUPTED)
+            # Nobody holds it yet, but who watches it may.
+            with self.run._guard:
+                if not self.run.done:
+                    self.run._end("failed", error if isinstance(error, Exception) else unsent(error))
+            self.run._release()
+            self._let_go()
+            raise
+
+    # On the loop, where everything is awaited
+
+    async def _carry_out(self) -> None:
+        end: End | None = None
+        try:
+            response = await self._core.send(
+                self.run.request,
+                check=False,
+                on_sent=self.left,
+                on_busy=self.refused,
+                on_answer=self.arrived,
+                raw=self._raw,
+            )
+            await self.answered(response)
+            results, note = await loop.heavy(partial(self._results, response))
+            end = End("done", None, "done", note, results)
+        except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
+            end = self._stopped(error)
+        try:
+            await self._settled(end)
+        finally:
+            self._ended(end)
+
+    async def left(self) -> None:
+        """Its first byte is leaving. Raises `NotSentError` where it may not."""
+        self._may_leave()
+        if self.run.log is not None:
+            await self._write(self._mark, self.run.log)
+        with self.run._guard:
+            self._may_leave()
+            self.left_at = time.monotonic()
+            self.run.status, self.run.note = "waiting", ""
+        self.run._tell()
+
+    def _may_leave(self) -> None:
+        if self.withdrawn:
+            raise NotSentError(INTERRUPTED)
+
+    def _mark(self, log: RunLog) -> None:
+        # Where it is in doubt it counts as marked, so that it is taken back.
+        self._marked = True
+        try:
+            log.mark_sent(self.run.id)
+        except NotSentError:
+            self._marked = False
+            raise
+
+    async def refused(self, seconds: float) -> None:
+        """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
+        with self.run._guard:
+            self.left_at = None
+        if self.run.log is not None:
+            await self._write(self._unmark, self.run.log)
+        with self.run._guard:
+            self._may_leave()
+            self.run.status = "sending"
+            self.run.note = (
+                f"The service is busy, and nothing was billed. It is asked again in {seconds:.0f} s."
+            )
+        self.run._tell()
+
+    def _unmark(self, log: RunLog) -> None:
+        log.mark_refused(self.run.id)
+        self._marked = False
+
+    async def arrived(self, response: ImagesResponse) -> None:
+        """Keep an answer, whose results may yet have to be fetched: it is paid for, so that comes first."""
+        await self._kept(response)
+
+    async def _kept(self, response: ImagesResponse) -> bool:
+        """Whether the log has it now."""
+        run = self.run
+        run.response = response
+        run.cost = await self._cost_of(response)
+        if run.log is not None:
+            try:
+                await self._write(partial(_store, run.id, response, run.cost), run.log)
+            except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
+                run._add_note(f"{said(error)} The results are here, but not in the log: save them.")
+                return False
+        return True
+
+    async def answered(self, response: ImagesResponse) -> None:
+        """All of its answer is here."""
+        if await self._kept(response) and self._raw is not None and response.is_whole:
+            await loop.in_thread(self._raw.understood)
+        self.run._add_note(response.note)
+        self._step = await loop.heavy(partial(self._made_by, response.offline))
+
+    async def _write(self, work: Callable[[RunLog], None], log: RunLog) -> None:
+        """Have `work` write into the log, and raise what that raises as an `Exception`."""
+        future = self._lane.submit(partial(caught, partial(work, log)))
+        try:
+            error = await asyncio.wait_for(loop.follow(future), LOG_PATIENCE)
+        except TimeoutError:
+            error = ResultError(HANGS.format(seconds=LOG_PATIENCE))
+        if isinstance(error, Exception):
+            raise error
+        if error is not None:
+            raise ResultError(f"The run log could not be written ({said(error)}).")
+
+    async def _cost_of(self, response: ImagesResponse) -> float | None:
+        prices = self.run.budget.prices if self.run.budget is not None else None
+        if prices is None or response.offline or response.replayed:
+            return None
+        request = self.run.request
+        usage = asdict(response.usage) if response.usage is not None else None
+        work = partial(prices.cost, request.model, sent_options(request), len(response.data), usage)
+        try:
+            # Somebody else's function: it may do anything, and a paid answer must not be lost to it.
+            found = await asyncio.wait_for(loop.follow(loop.start(partial(either, work))), PRICE_PATIENCE)
+        except TimeoutError:
+            found = None, "it took too long"
+        if found[1]:
+            self.run._add_note(f"What it cost could not be told ({found[1]}), so it counts as estimated.")
+        return found[0]
+
+    # On threads
+
+    def waits_here(self) -> bool:
+        """Whether what it waits for is called on this thread."""
+        return self._lane.is_here()
+
+    def _made_by(self, offline: bool) -> Step | None:
+        run = self.run
+        try:
+            return step_of(run.prepared, offline=offline)
+        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
+            run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
+            return None
+
+    def _results(self, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
+        results, note = self._make(self.run, response)
+        return tuple(map(self._signed, results)), note
+
+    def _signed(self, result: Result) -> Result:
+        """The result with what made it."""
+        if self._step is None:
+            return result
+        try:
+            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
+            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
+            text = next_lineage(self.run.source, step).to_json()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
+            return result
+        return replace(result, picture=result.picture.with_lineage(text))
+
+    # Its end
+
+    def cancel(self) -> None:
+        """Stop it, on any thread and at once: it does not leave any more, or its answer is nobody's wait."""
+        if self._stop("cancelled", RunCancelledError(UNBILLED), "cancelled"):
+            return
+        with self.run._guard:
+            if self.run.done:
+                return
+            self.run.note = BILLED
+            self.run._end("cancelled", RunCancelledError(BILLED))
+        self._tell_the_end()
+
+    def withdraw(self, why: str = ENDED) -> bool:
+        """Keep it from leaving, on any thread and at once; False where it has left, or has ended."""
+        return self._stop("failed", NotSentError(why), "not sent")
+
+    def _stop(self, status: Ended, error: TTAPIError, state: State) -> bool:
+        with self.run._guard:
+            if self.left_at is not None or self.run.done:
+                return False
+            self.withdrawn = True
+            self.run.note = str(error)
+            self.run._end(status, error)
+        if self._task is not None:
+            self._task.cancel()
+        try:
+            settled = self._lane.submit(partial(self._settle, state, str(error)))
+        except BaseException:  # noqa: BLE001 - without a thread the log has to do without
+            self._tell_the_end(last=True)
+            return True
+        settled.add_done_callback(lambda _: self._let_go())
+        # For the log, but not long: cancelling is done at once, whoever locks it.
+        self._tell_the_end(settled)
+        return True
+
+    def _stopped(self, error: BaseException) -> End | None:
+        """How a run ends in which this was raised; None where it has ended before it left."""
+        with self.run._guard:
+            if self.withdrawn and self.run.done:
+                return None
+        return end_of(error, has_left=self.has_left, answered=self.run.response is not None)
+
+    async def _settled(self, end: End | None) -> None:
+        """Have the end written into the log, behind all that is being written there."""
+        if end is None:
+            return
+        self.run.results = end.results
+        if end.status == "done":
+            self.run._add_note(end.problem)
+        if self.run.log is not None:
+            done = self._lane.submit(partial(self._settle, end.state, end.problem))
+            await loop.wait([done], LOG_PATIENCE)
+            if not done.done():
+                self.run._add_note(HANGS.format(seconds=LOG_PATIENCE))
+
+    def _ended(self, end: End | None) -> None:
+        if end is None:
+            return
+        with self.run._guard:
+            late = self.run.done
+            if not late:
+                self.run._end(end.status, end.error)
+            elif end.results:
+                self.run._add_note("The answer came after you had cancelled. It was kept: see run.results.")
+        if late:
+            self.run._tell()
+            self._let_go()
+        else:
+            self._tell_the_end(last=True)
+
+    def _settle(self, state: State, problem: str) -> None:
+        """Write how it ended; on the lane. What the log does not take now, it is given later."""
+        log = self.run.log
+        if log is None or self._row == "none":
+            return
+        debt = partial(
+            _settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
+        )
+        error = caught(partial(debt, log))
+        if error is not None:
+            owe(log, debt)
+            self.run._add_note(said(error))
+
+    def _tell_the_end(self, settled: Future[Any] | None = None, *, last: bool = False) -> None:
+        """Let those who watch see the end, then those who wait for it: nobody's callback is waited for long."""
+        try:
+            told = self.run._tell()
+            if told or settled is not None:
+                loop.submit(self._tell_late(told, settled, last))
+                return
+        except BaseException:  # noqa: BLE001 - whoever waits is told in any case
+            logging.getLogger(__name__).warning("The end of a run could not be told to those who watch it.")
+        self._release(last)
+
+    async def _tell_late(self, told: list[Future[None]], settled: Future[Any] | None, last: bool) -> None:
+        try:
+            if settled is not None:
+                await loop.wait([settled], STOPPED_PATIENCE)
+            await loop.wait(told, WATCHER_PATIENCE)
+        finally:
+            self._release(last)
+
+    def _release(self, last: bool) -> None:
+        self.run._release()
+        if last:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        # The two hold each other, and all their pictures, until the collector comes by.
+        self.run._carrier = None
+        self.set_over()
+
+
+def _store(run_id: str, response: ImagesResponse, cost: float | None, log: RunLog) -> None:
+    log.store(run_id, response, cost=cost)
+
+
+def _settle(run_id: str, state: State, problem: str, unmark: bool, log: RunLog) -> None:
+    if unmark:
+        log.mark_unsent(run_id)
+    log.settle(run_id, state, problem)

@@ -1,0 +1,122 @@
+"""The whole way of an edit, without a widget: check, fit, log, send, return, strict paste."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import wait
+from typing import Literal, Unpack
+
+from ..asked import Asked, prepare
+from ..client import AsyncClient, Client, default_client
+from ..errors import InvalidRequestError, SettingsError
+from ..log import Budget, RunLog, default_log
+from ..picture import ImageSource
+from ..request import EditRequest, MaskSource, Options
+from .carrier import STOPPED_PATIENCE, Carrier
+from .ending import INTERRUPTED
+from .making import results_of
+from .run import Run
+
+__all__ = ["NO_LOG", "edit", "start", "start_edit"]
+
+NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
+
+
+def edit(
+    image: ImageSource | Sequence[ImageSource],
+    prompt: str,
+    *,
+    mask: MaskSource | None = None,
+    client: Client | AsyncClient | None = None,
+    fit: str = "auto",
+    strict: bool = True,
+    log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """Edit a picture and wait for the results; `run.results[0].image` is the first.
+
+    * `image`: what `open_image` takes, or a list of such where the model takes several; the mask is for the first.
+    * `mask`: a `Mask`, a picture that is transparent where the edit is, or whatever else `Mask.read` reads in one way.
+      Without one, or where nothing is painted on it, the whole picture may change.
+    * `client`: left out, one with the environment's key, or where there is none the embedded service.
+    * `fit`: how the picture is brought to what the model takes: `"auto"`, `"crop"` to the mask's surroundings, `"pad"`,
+      `"scale"`, or `"none"`; see `Fit.plan`. The results are of the picture's own size either way.
+    * `strict`: where there is a mask, keep what lies outside it exactly as it was.
+    * `log`: where the run is recorded; False for nowhere.
+    * `budget`: how much may be spent in the log, which it needs; see `Budget`. The embedded service spends nothing.
+    * `options`: model, size, n and the other fields of `EditRequest`.
+
+    Raises `InvalidRequestError`, `FitError` or `BudgetError` before anything is sent, or what the client raises. An
+    interrupt stops the waiting and not the run, whose answer the log keeps.
+    """
+    run = start_edit(
+        image,
+        prompt,
+        mask=mask,
+        client=client,
+        fit=fit,
+        strict=strict,
+        log=log,
+        budget=budget,
+        check=check,
+        **options,
+    )
+    return run.wait()
+
+
+def start_edit(
+    image: ImageSource | Sequence[ImageSource],
+    prompt: str,
+    *,
+    mask: MaskSource | None = None,
+    client: Client | AsyncClient | None = None,
+    fit: str = "auto",
+    strict: bool = True,
+    log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once.
+
+    Where Python ends before the run has, a request that has left is waited for, and one that has not is not sent.
+    """
+    asked = Asked(EditRequest.make(image=image, prompt=prompt, mask=mask, **options), fit, strict)
+    return start(asked, client=client, log=log, budget=budget, check=check)
+
+
+def start(
+    asked: Asked,
+    *,
+    client: Client | AsyncClient | None = None,
+    log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
+    check: bool = True,
+    watch: Callable[[Run], None] | None = None,
+) -> Run:
+    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run."""
+    if log is False and budget is not None:
+        raise SettingsError(NO_LOG)
+    core = (client or default_client()).core
+    prepared = prepare(asked, core.problems if check else None)
+    if prepared.problems:
+        raise InvalidRequestError(prepared.problems)
+    core.load()
+    run = Run(prepared, log=default_log() if log is None else log or None, budget=budget)
+    if watch is not None:
+        watch(run)
+    carrier = run._carrier = Carrier(run, core, results_of)
+    try:
+        carrier.begin()
+        return run
+    except KeyboardInterrupt:
+        # Whoever stopped the cell has no run to wait for or to cancel, so it must not leave any more. This comes first,
+        # and without a call: a second interrupt may come with the next one.
+        carrier.withdrawn = True
+        carrier.withdraw(INTERRUPTED)
+        with contextlib.suppress(KeyboardInterrupt):
+            wait((carrier.over,), STOPPED_PATIENCE)
+        raise

@@ -1,0 +1,5 @@
+"""The editor for one photo."""
+
+from .editor import ImageEditor
+
+__all__ = ["ImageEditor"]

@@ -1,0 +1,79 @@
+"""Run and Cancel, and the line under them: how far a run is, and why none can start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+
+import ipywidgets
+
+from ... import loop
+from ...run import Run
+from ..text import StatusLine
+
+__all__ = ["Controls"]
+
+
+class Controls:
+    """The two buttons in `buttons`, and `status`; `current` tells which run they are about.
+
+    What is shown of a run is shown from `lane`, and from threads that begin or stop one.
+    """
+
+    def __init__(self, layout: ipywidgets.Layout, current: Callable[[], Run | None]) -> None:
+        self.run = ipywidgets.Button(description="Run", icon="play", button_style="primary", layout=layout)
+        self.cancel = ipywidgets.Button(description="Cancel", icon="stop", disabled=True, layout=layout)
+        self.buttons = ipywidgets.HBox([self.run, self.cancel], layout=layout)
+        self.status = StatusLine()
+        # What a run changes here, in order, on threads that are neither the loop's nor a front end's.
+        self.lane = loop.lane()
+        self._current = current
+
+    def show_problems(self, found: tuple[str, ...]) -> None:
+        """Say why no run can start, or that one can."""
+        self.run.disabled = bool(found)
+        self.run.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
+        self.status.say(found or ("Ready.",), "notice" if found else "quiet")
+
+    def show(self, run: Run) -> None:
+        """Say how far a run is, also on the thread that began or stopped it."""
+        while True:
+            shown = (run.status, run.done, run.note)
+            if run is self._current():
+                self._say(run)
+            # Another thread may have shown what came after that, a moment before.
+            if shown == (run.status, run.done, run.note):
+                return
+
+    def count_seconds(self, run: Run) -> None:
+        """Say how long it takes, until it has ended."""
+        loop.submit(self._count(run))
+
+    def _say(self, run: Run) -> None:
+        self.run.disabled = not run.done
+        self.cancel.disabled = run.done
+        if not run.done:
+            self._say_time(run)
+        elif run.status == "done":
+            self.status.say(f"Done in {run.seconds:.1f} seconds.{' ' + run.note if run.note else ''}", "good")
+        elif run.status == "cancelled":
+            self.status.say(run.note, "notice")
+        elif run.error is not None:
+            self.status.error(run.error)
+
+    def _say_time(self, run: Run) -> None:
+        if run.status == "sending" and run.note:
+            # The service is busy, and waited for.
+            self.status.say(run.note, "busy")
+            return
+        doing = "Sending" if run.status == "sending" else "Waiting for the result"
+        self.status.say(f"{doing} … {run.seconds:.0f} s", "busy")
+
+    async def _count(self, run: Run) -> None:
+        # On the loop, which only counts the seconds; said on the lane, and not again while that takes.
+        said: Future[None] | None = None
+        while not run.done:
+            if said is None or said.done():
+                said = self.lane.submit(partial(self.show, run))
+            await loop.wait([run._outcome], 1)

@@ -1,0 +1,435 @@
+"""`ImageEditor`: open a photo, paint, pick, write, run, and see the result beside the original."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any, Literal
+
+import ipywidgets
+import traitlets
+
+from ...asked import Asked, Prepared, prepare
+from ...client import Client, default_client
+from ...client.client import OFFLINE_VARIABLE, is_offline_forced
+from ...client.secret import Secret, held
+from ...errors import FitError, SettingsError, TTAPIError
+from ...fit import HOWS
+from ...lineage import Step, lineage_of, open_result
+from ...log import Budget, RunLog
+from ...mask import Mask, asked_for
+from ...models import DEFAULT_MODEL
+from ...picture import ImageSource, SourceImage, open_image, sample
+from ...request import EditRequest
+from ...run import Result, Run, start, to_code
+from ...run.editing import NO_LOG
+from ..browser import PhotoInput
+from ..closing import Closing
+from ..drawer import MaskDrawer
+from ..history import HistoryPanel
+from ..pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
+from ..text import LateWords, made
+from ..tray import ReferenceTray
+from ..turns import Patient
+from ..viewer import ResultViewer
+from .controls import Controls
+from .filling import at_hand, words_of_result, words_of_run
+from .key_corner import KeyCorner
+
+__all__ = ["ImageEditor"]
+
+BEGINNING = (
+    "A price function, or whatever else is asked before a run may begin, can't start a run of the same editor. "
+    "Start that from somewhere else."
+)
+
+
+class ImageEditor(Closing, Patient, ipywidgets.VBox):
+    """An editor for one photo.
+
+    * `image`: the photo, a `SourceImage` or None; assign anything that `open_image` takes.
+    * `mask`: what was painted, a `Mask` of the photo's size; read it, assign it, observe it.
+    * `references`: a tuple of pictures that go along, for models that take several; the mask is not theirs.
+    * `model`, `size`, `prompt`: strings; `options`: a dict of the other fields of `EditRequest`.
+    * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"pad"`, `"scale"` or
+      `"none"`; `strict`: whether what lies outside the mask is kept exactly.
+    * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
+      which it is, and where it found no key it takes one: see `use_key`.
+    * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
+
+    Observers may do anything, also cancel a run or wait for one: they are called when the editor has done what it does.
+    What a run changes here is shown from a thread of the package. Raises `SettingsError` for a budget with `log=False`.
+
+    `run()` is what the Run button does; `results` are those of the last run that had any. A saved result that is opened
+    here brings back what made it: see `restore`.
+    """
+
+    image = traitlets.Any(allow_none=True)
+    mask = traitlets.Any(allow_none=True)
+    model = traitlets.Unicode(DEFAULT_MODEL)
+    size = traitlets.Unicode("auto")
+    prompt = traitlets.Unicode()
+    options = traitlets.Dict()
+    references = traitlets.Tuple()
+    fit = traitlets.Enum(HOWS, "auto")
+    strict = traitlets.Bool(True)
+
+    def __init__(
+        self,
+        image: ImageSource | None = None,
+        *,
+        client: Client | None = None,
+        mask: Mask | None = None,
+        prompt: str = "",
+        model: str = DEFAULT_MODEL,
+        size: str = "auto",
+        fit: str = "auto",
+        strict: bool = True,
+        references: Sequence[ImageSource] = (),
+        log: RunLog | Literal[False] | None = None,
+        budget: Budget | None = None,
+    ) -> None:
+        if log is False and budget is not None:
+            raise SettingsError(NO_LOG)
+        self.client = client or default_client()
+        self.run_log = log
+        self.budget = budget
+        self.current: Run | None = None
+        # Held for a few assignments; `_starting` is for whoever asks for a run while one is being begun.
+        self._guard = threading.Lock()
+        self._starting: Future[Run] | None = None
+        # The threads that ask what is spent, as somebody's price function may be called for that.
+        self._asking: set[int] = set()
+        self._checks = itertools.count()
+        self._latest = -1
+        self._input = PhotoInput()
+        self.drawer = MaskDrawer()
+        self.lock = self.drawer.lock
+        self._model = ModelPicker()
+        self._size = SizePicker()
+        self._prompt = PromptBox()
+        self._options = OptionsPanel()
+        self._fit = FitPicker()
+        self._tray = ReferenceTray()
+        # A layout is a widget too: what has nothing special in its own shares one.
+        self._plain = ipywidgets.Layout()
+        self._controls = Controls(self._plain, lambda: self.current)
+        self.status = self._controls.status
+        self._plan = LateWords(self._arrange)
+        self._restored = LateWords(self._arrange)
+        self.viewer = ResultViewer()
+        self.history = HistoryPanel(
+            self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
+        )
+        # With a key or without, whoever brings a client has chosen.
+        takes_key = client is None and self.client.is_offline and not is_offline_forced()
+        self._key = KeyCorner(
+            lambda: self.client, self.use_key, self._arrange, self._plain, takes_key=takes_key
+        )
+        super().__init__(self._arranged())
+        self.add_class("ttapi-editor")
+        self._link()
+        self.model, self.size, self.prompt = model, size, prompt
+        self.fit, self.strict, self.references = fit, strict, tuple(references)
+        self.image = image
+        if mask is not None:
+            self.mask = mask
+        self._check()
+        self._others_observe = True
+
+    def __repr__(self) -> str:
+        return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
+
+    def _arranged(self) -> list[ipywidgets.Widget]:
+        self._panel = ipywidgets.VBox(layout=self._plain)
+        self._arrange()
+        self._panel.add_class("ttapi-panel")
+        self.drawer.add_class("ttapi-stage")
+        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain)
+        body.add_class("ttapi-body")
+        history = [] if self.run_log is False else [self.history]
+        return [self._input, body, self.viewer, *history]
+
+    def _arrange(self) -> None:
+        self._panel.children = made(
+            self._model,
+            self._size,
+            self._prompt,
+            self._fit,
+            self._options,
+            self._tray,
+            self._key.words,
+            self._key.opener,
+            self._key.form,
+            self._restored,
+            self._plan,
+            self._controls.buttons,
+            self.status,
+        )
+
+    def _log(self) -> RunLog:
+        return self.run_log or RunLog()
+
+    def _link(self) -> None:
+        traitlets.link((self, "model"), (self._model, "value"))
+        for follower in (self._size, self._prompt, self._options, self._tray):
+            traitlets.dlink((self, "model"), (follower, "model"))
+        traitlets.link((self, "size"), (self._size, "value"))
+        traitlets.link((self, "prompt"), (self._prompt, "value"))
+        traitlets.link((self, "options"), (self._options, "value"))
+        traitlets.link((self, "fit"), (self._fit, "value"))
+        traitlets.link((self, "strict"), (self._fit, "strict"))
+        traitlets.link((self._tray, "value"), (self, "references"))
+        # Followed at once, and not when others are: `image` and `mask` are the drawer's.
+        self.drawer._others_observe = False
+        traitlets.link((self.drawer, "image"), (self, "image"))
+        traitlets.link((self.drawer, "mask"), (self, "mask"))
+        self.drawer._others_observe = True
+        self.observe(
+            self._check,
+            ["image", "mask", "model", "size", "prompt", "options", "references", "fit", "strict"],
+        )
+        self._input.on_photo(self._open_upload)
+        self._input.on_sample(self._open_sample)
+        self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
+        self._controls.run.on_click(lambda _: self._try_run())
+        self._controls.cancel.on_click(lambda _: self.cancel())
+        self.drawer.page.on_run(self._try_run)
+        self.viewer.on_use(self.use_as_input)
+        self.viewer.on_use_prompt(self._use_prompt)
+
+    def _ipython_display_(self) -> None:
+        self.viewer.show_in_cell(self)
+        if self.run_log is not False:
+            self.history.look()
+
+    @property
+    def request(self) -> EditRequest:
+        """What a run would ask for now. A mask on which nothing is painted is left out."""
+        mask = asked_for(self.mask)
+        pictures = () if self.image is None else (self.image, *self.references)
+        return EditRequest(
+            image=pictures, prompt=self.prompt, mask=mask, model=self.model, size=self.size, **self.options
+        )
+
+    @property
+    def asked(self) -> Asked:
+        """What a run would be made of now."""
+        return Asked(self.request, self.fit, self.strict)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why a run can't start now, as sentences; empty where it can."""
+        return self._prepared().problems
+
+    def _prepared(self) -> Prepared:
+        """The edit as it would be sent, and what is wrong with it, the budget too."""
+        asked = self.asked
+        try:
+            prepared = prepare(asked, self.client.core.problems)
+        except FitError as error:
+            return Prepared(asked, asked.request, None, (str(error),))
+        if self.budget is not None and self.run_log is False:
+            return replace(prepared, problems=(*prepared.problems, NO_LOG))
+        if self.budget is not None and not prepared.problems and not self.client.is_offline:
+            self._asking.add(threading.get_ident())
+            try:
+                found = self._log().problems(self.budget, prepared.sent)
+            finally:
+                self._asking.discard(threading.get_ident())
+            return replace(prepared, problems=found)
+        return prepared
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The results that are shown."""
+        return self.viewer.run.results if self.viewer.run is not None else ()
+
+    def run(self) -> Run:
+        """Start the edit and return its `Run` at once; where one is under way, that one is returned.
+
+        Raises `InvalidRequestError` where there are `problems`, and `ResultError` where the run log can't be written.
+        """
+        if self._is_asked_by_a_run():
+            raise SettingsError(BEGINNING)
+        with self._guard:
+            if self._starting is None and self.current is not None and not self.current.done:
+                return self.current
+            starting, mine = self._starting or Future(), self._starting is None
+            self._starting = starting
+        if not mine:
+            return starting.result()
+        before = self.current
+        try:
+            run = self._start()
+        except BaseException as error:
+            with self._guard:
+                self.current, self._starting = before, None
+            starting.set_exception(error)
+            self._check()
+            raise
+        with self._guard:
+            self._starting = None
+        starting.set_result(run)
+        self._controls.show(run)
+        self._controls.count_seconds(run)
+        return run
+
+    def _is_asked_by_a_run(self) -> bool:
+        """Whether this is a price function, say, that a run, or the look whether there may be one, waits for."""
+        waits = self.current is not None and self.current._waits_here()
+        return threading.get_ident() in self._asking or waits
+
+    def _start(self) -> Run:
+        def watch(run: Run) -> None:
+            # Before it can end: who waits for it finds it shown.
+            self.current = run
+            run._follow(self._run_changed, self._controls.lane)
+
+        return start(self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch)
+
+    def use_key(self, key: Secret | str) -> None:
+        """Send the next runs to TTAPI with `key`; one that is under way goes on as it began.
+
+        `ttapi_nb.ask_key()` asks for one without showing it, and `ttapi_nb.store_key` keeps it for later. Raises
+        `MissingKeyError` or `SettingsError` where it can't be a key, and where the environment keeps all runs offline.
+        """
+        # A traceback shows this frame: it must not hold the key when something below raises.
+        given, key = held(key), ""
+        client = Client(given or Secret(""))
+        if client.is_offline:
+            raise SettingsError(
+                f"The environment's {OFFLINE_VARIABLE}=1 keeps every run in this process, so a key has no use. "
+                "Unset it, and restart the kernel."
+            )
+        self.client = client
+        self._key.words.say(client.words)
+        self._check()
+
+    def cancel(self) -> None:
+        """Stop the run that is under way; what that means for the bill is said in the status."""
+        run = self.current
+        if run is not None:
+            run.cancel()
+            self._controls.show(run)
+
+    def use_as_input(self, result: Result) -> None:
+        """Make a result the photo of the next run. The mask stays; one undo brings back both."""
+        with self.lock:
+            mask = self.mask.resize(result.picture.size) if self.mask is not None else None
+            self.drawer.show_both(result.picture, mask)
+
+    def restore(self, picture: ImageSource) -> None:
+        """Bring back what made a saved result: prompt, model, options, and photo and mask where they are at hand.
+
+        The photo is at hand where it is open here, or among the files beside the result or in the working directory.
+        Where it is not, the result itself is opened. Raises what `ttapi_nb.open_result` raises.
+        """
+        opened = open_result(picture)
+        source = opened.source or at_hand(opened.step.source, self.image)
+        self._fill_in(opened.step, source, words_of_result(opened.step, source), otherwise=opened.picture)
+
+    def restore_run(self, run_id: str) -> None:
+        """Fill in prompt, model, options and mask as they were before a run of the log, and its photo if it is at hand.
+
+        Raises `ResultError` where the log has no such run.
+        """
+        step = self._log().restore(run_id)
+        source = at_hand(step.source, self.image)
+        self._fill_in(step, source, words_of_run(step, source))
+
+    def _fill_in(
+        self,
+        step: Step,
+        source: SourceImage | None,
+        said: str,
+        otherwise: SourceImage | None = None,
+    ) -> None:
+        """Make what is asked for that of `step`, with its `source` where that is at hand; what is opened besides comes
+        before it, so that one undo brings that.
+        """
+        mask = step.mask
+        # Pictures were looked for before the lock is taken: that reads files.
+        with self.lock:
+            self.model, self.prompt = step.model, step.prompt
+            options = {name: value for name, value in step.options.items() if value is not None}
+            self.size = str(options.pop("size", "auto"))
+            self.options = options
+            self.fit, self.strict = step.fit if step.fit in HOWS else "auto", step.strict
+            if otherwise is not None:
+                self.drawer.show_both(otherwise)
+            if source is not None:
+                self.drawer.show_both(source, mask)
+            self._restored.say(said, "notice")
+
+    def to_code(self) -> str:
+        """Python that does the same edit without a widget, for a script or another cell; it holds no key."""
+        return to_code(self.asked, client=self.client)
+
+    def _use_prompt(self, prompt: str) -> None:
+        self.prompt = prompt
+
+    @traitlets.validate("image")
+    def _open(self, proposal: Any) -> SourceImage | None:
+        return None if proposal.value is None else open_image(proposal.value)
+
+    @traitlets.validate("references")
+    def _open_references(self, proposal: Any) -> tuple[SourceImage, ...]:
+        return tuple(open_image(source) for source in proposal.value)
+
+    def _open_upload(self, name: str, data: bytes) -> None:
+        try:
+            picture = open_image(data, name=name)
+            if lineage_of(picture) is None:
+                self.image = picture
+            else:
+                self.restore(picture)
+        except TTAPIError as error:
+            self.status.error(error)
+
+    def _open_sample(self) -> None:
+        self.image = sample()
+
+    def _try_run(self) -> None:
+        try:
+            self.run()
+        except TTAPIError as error:
+            self.status.error(error)
+
+    def _check(self, change: Any = None) -> None:
+        # It looks into the log, and what it says somebody may observe: not while the lock is held.
+        if change is not None and change.name == "image":
+            self._restored.say("")
+        self.lock.after(self._check_now)
+
+    def _check_now(self) -> None:
+        mine = self._latest = next(self._checks)
+        image: SourceImage | None = self.image
+        self._input.photo_name = "" if image is None else f"{image.name} · {image.size[0]} × {image.size[1]}"
+        if self.current is not None and not self.current.done:
+            return
+        prepared = self._prepared()
+        plan, found = prepared.plan, prepared.problems
+        if mine != self._latest:
+            # Another thread has changed something since, and says what follows.
+            return
+        said = [] if plan is None else [plan.words]
+        if self.budget is not None and not self.client.is_offline:
+            said.append(f"Estimated cost: {self.budget.estimate(prepared.sent).words}.")
+        self._plan.say(" ".join(said))
+        whole = plan is None or plan.box == (0, 0, *plan.source_size)
+        self.drawer.show_frame(None if whole or plan is None else plan.box)
+        self._controls.show_problems(found)
+
+    def _run_changed(self, run: Run) -> None:
+        # On the controls' lane.
+        if run is not self.current:
+            return
+        if run.results:
+            self.viewer.run = run
+        if run.done:
+            self.history.show()
+        self._controls.show(run)

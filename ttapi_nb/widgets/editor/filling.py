@@ -1,0 +1,40 @@
+"""What an editor says when it is filled in again, and the photo that belongs to that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ...lineage import Origin, Step, find_source
+from ...picture import SourceImage
+
+__all__ = ["at_hand", "words_of_result", "words_of_run"]
+
+
+def at_hand(origin: Origin, open_here: SourceImage | None) -> SourceImage | None:
+    """The picture of `origin`, where it is open or among the files of the working directory. Reads files."""
+    alike = open_here is not None and origin.size in (None, open_here.size)
+    if open_here is not None and alike and open_here.digest == origin.digest:
+        return open_here
+    return find_source(origin, Path.cwd())
+
+
+def words_of_result(step: Step, source: SourceImage | None) -> str:
+    """What is said when a saved result was opened."""
+    said = "Prompt and options are those that made this picture."
+    if source is None:
+        return f"{said} The photo it was made from, {step.source.name!r}, is not at hand, so the result itself is open."
+    if step.mask is not None:
+        return f"{said} Photo and mask are back too; Undo opens the result itself."
+    if step.mask_digest:
+        return f"{said} The photo is back too, but not its mask, which was too large for the file."
+    return f"{said} The photo is back too; Undo opens the result itself."
+
+
+def words_of_run(step: Step, source: SourceImage | None) -> str:
+    """What is said when a run of the log was filled in."""
+    said = "Prompt and options are those of that run."
+    if source is None:
+        return f"{said} Its photo, {step.source.name!r}, is not at hand: open it, and fill in again for the mask."
+    if step.mask_digest and step.mask is None:
+        return f"{said} Its mask was too large to be kept."
+    return said

@@ -1,0 +1,52 @@
+// The two panes, before and after, one over or beside the other, and the line between them.
+
+import { make } from "../basics.js";
+
+const KINDS = { heat: "Heat map", raw: "Raw answer", result: "After" };
+const KEYS = "Keys + and − zoom, 0 shows all, arrows move";
+
+function makePane(className, text = "") {
+  const image = make("img", { draggable: false });
+  const label = make("span", { className: "ttapi-label", textContent: text });
+  return { image, label, box: make("div", { className: `ttapi-pane ${className}` }, image, label) };
+}
+
+function setImage(image, url, alt) {
+  if (image.src !== url) image.src = url;
+  image.alt = alt;
+}
+
+export function createPanes() {
+  const [before, after] = [makePane("ttapi-before", "Before"), makePane("ttapi-after")];
+  const handle = make("div", {
+    className: "ttapi-handle", tabIndex: 0, role: "slider",
+    "aria-label": "Before and after", "aria-valuemin": 0, "aria-valuemax": 100,
+  }, make("span"));
+  const view = make("div", { className: "ttapi-view", role: "group" }, before.box, after.box, handle);
+  return {
+    view,
+    handle,
+    boxOf: (event) => (event.target.closest?.(".ttapi-pane") ?? before.box).getBoundingClientRect(),
+    setMode(mode) {
+      view.dataset.mode = mode;
+      view.tabIndex = mode === "slider" ? -1 : 0;
+      view.setAttribute("aria-label", `${mode === "blink" ? "Hold Space to see the photo before. " : ""}${KEYS}`);
+    },
+    show(kind, urls, alt) {
+      setImage(before.image, urls.before, "Before the edit");
+      setImage(after.image, urls.after, alt);
+      after.label.textContent = KINDS[kind];
+    },
+    draw(mode, { lens, position, held }) {
+      const [x, y] = [lens.x, lens.y].map((side) => `${100 * (0.5 - (0.5 - side) / lens.zoom)}%`);
+      for (const { image } of [before, after]) image.style.transform = `scale(${lens.zoom}) translate(${x}, ${y})`;
+      const percent = Math.round(100 * position);
+      handle.style.left = `${100 * position}%`;
+      handle.setAttribute("aria-valuenow", percent);
+      handle.setAttribute("aria-valuetext", `${percent}% before, ${100 - percent}% after`);
+      after.box.style.clipPath = mode === "slider" ? `inset(0 0 0 ${100 * position}%)` : "";
+      after.box.style.visibility = mode === "blink" && held ? "hidden" : "";
+      view.classList.toggle("ttapi-zoomed", lens.zoom > 1);
+    },
+  };
+}

@@ -1,0 +1,108 @@
+// The tools, one entry each; a new one is an entry here and a mark of its name in Python. Its points are x, y, radius,
+// x, y, radius … in pixels of the preview.
+//   label, key       what its key is said to choose, and that key; `aside` is said after it
+//   sized            it is as wide as the brush, and the ring shows how wide
+//   mark, erases     what it makes where that has another name; whether it takes paint away whatever the button
+//   corners, atOnce  it is made corner by corner until it is closed; a press alone makes it
+//   follow(points, step)  takes a move into the points: `step.end()` is its end, `step.way()` all the points up to it,
+//                    `step.straight` whether Shift is held. Returns where the new part begins, or nothing where all of
+//                    the mark has to be drawn again
+//   draw(context, points, from)  paints the preview, or what is new of it
+
+// A segment whose round ends may differ, as a pen draws it that is pressed harder on the way.
+function addSegment(context, x0, y0, r0, x1, y1, r1) {
+  const length = Math.hypot(x1 - x0, y1 - y0);
+  if (length <= Math.abs(r0 - r1)) {
+    const [x, y, radius] = r0 > r1 ? [x0, y0, r0] : [x1, y1, r1];
+    context.moveTo(x + radius, y);
+    context.arc(x, y, radius, 0, 2 * Math.PI);
+    return;
+  }
+  const along = Math.atan2(y1 - y0, x1 - x0);
+  const open = Math.acos((r0 - r1) / length);
+  context.moveTo(x0 + r0 * Math.cos(along + open), y0 + r0 * Math.sin(along + open));
+  context.arc(x0, y0, r0, along + open, along - open + 2 * Math.PI);
+  context.arc(x1, y1, r1, along - open, along + open);
+  context.closePath();
+}
+
+function drawStroke(context, points, from) {
+  context.lineCap = context.lineJoin = "round";
+  let even = true;
+  for (let at = from + 5; at < points.length; at += 3) even &&= points[at] === points[from + 2];
+  if (even) {
+    context.lineWidth = 2 * points[from + 2];
+    context.moveTo(points[from], points[from + 1]);
+    for (let at = from; at < points.length; at += 3) context.lineTo(points[at], points[at + 1]);
+    context.stroke();
+  } else {
+    for (let at = from + 3; at < points.length; at += 3) addSegment(context, ...points.slice(at - 3, at + 3));
+    context.fill();
+  }
+}
+
+// Fills the outline that `trace(context, points)` makes.
+function filled(trace) {
+  return (context, points) => {
+    trace(context, points);
+    context.fill();
+  };
+}
+
+function traceRectangle(context, points) {
+  const [[x0, y0], [x1, y1]] = [points, points.slice(-3)];
+  context.rect(Math.min(x0, x1), Math.min(y0, y1), Math.abs(x1 - x0), Math.abs(y1 - y0));
+}
+
+function traceEllipse(context, points) {
+  const [[x0, y0], [x1, y1]] = [points, points.slice(-3)];
+  context.ellipse((x0 + x1) / 2, (y0 + y1) / 2, Math.abs(x1 - x0) / 2, Math.abs(y1 - y0) / 2, 0, 0, 2 * Math.PI);
+}
+
+function traceCorners(context, points) {
+  for (let at = 0; at < points.length; at += 3) context.lineTo(points[at], points[at + 1]);
+}
+
+function toItsEnd(points, step) {
+  points.splice(3, points.length, ...step.end());
+}
+
+function allTheWay(points, step) {
+  points.push(...step.way());
+}
+
+function strokeOn(points, step) {
+  if (step.straight) {
+    toItsEnd(points, step);
+    return undefined;
+  }
+  const from = points.length - 3;
+  allTheWay(points, step);
+  return from;
+}
+
+export const TOOLS = {
+  brush: { label: "brush", key: "b", sized: true, follow: strokeOn, draw: drawStroke },
+  eraser: { label: "eraser", key: "e", aside: "X swaps them · [ ] size", sized: true, mark: "brush", erases: true },
+  line: { label: "line", key: "l", sized: true, follow: toItsEnd, draw: drawStroke },
+  rectangle: { label: "rectangle", key: "r", follow: toItsEnd, draw: filled(traceRectangle) },
+  ellipse: { label: "ellipse", key: "o", follow: toItsEnd, draw: filled(traceEllipse) },
+  polygon: { label: "polygon", key: "p", corners: true, draw: filled(traceCorners) },
+  lasso: { label: "lasso", key: "f", follow: allTheWay, draw: filled(traceCorners) },
+  // What it fills only the kernel knows.
+  bucket: { label: "bucket", key: "g", atOnce: true, draw: () => {} },
+};
+
+// `mark` is {tool, points, erase}. While it is made corner by corner it has `hover`, the point under the pointer, or an
+// empty list; `hair` is the width of a line around it then, since two corners of a polygon cover nothing.
+export function drawMark(context, { tool, points, erase, hover }, tint, hair, from = 0) {
+  context.globalCompositeOperation = erase ? "destination-out" : "source-over";
+  context.strokeStyle = context.fillStyle = tint;
+  context.beginPath();
+  TOOLS[tool].draw(context, hover ? [...points, ...hover] : points, from);
+  if (hover) {
+    context.lineWidth = hair;
+    context.stroke();
+  }
+  context.globalCompositeOperation = "source-over";
+}
