@@ -226,14 +226,14 @@ def ask(left):
     finally:
         for one in taken:
             os.close(one)
-# Nothing can be loaded; the loop can't be made; and then all is well.
-for left in (0, 1):
-    found = ask(left)
-    assert type(found).__name__ == "NotSentError" and "Too many files are open" in str(found), repr(found)
-tt.Client, tt.Client({KEY!r}).images.edit
-import ttapi_nb.client.asking, ttapi_nb.client.sending
-found = ask(2)
-assert type(found).__name__ == "NotSentError" and "Too many files are open" in str(found), repr(found)
+def short_of_files(found):
+    return type(found).__name__ == "NotSentError" and "Too many files are open" in str(found)
+# Nothing can be loaded, not even by whoever has a client; the loop can't be made; Pillow has not all of itself.
+found = [ask(0), ask(1)]
+tt.Client({KEY!r}).core.load()
+found += map(ask, range(6))
+assert all(map(short_of_files, found[:5])), found
+assert all(short_of_files(one) or getattr(one, "images", ()) for one in found), found
 assert ask(50).images
 """
     environment = {name: value for name, value in os.environ.items() if name != "TTAPI_OFFLINE"}
@@ -241,7 +241,7 @@ assert ask(50).images
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert len(server.posts) == 1
+    assert server.posts
 
 
 def test_the_context_is_made_once_and_not_on_the_loop(

@@ -33,8 +33,7 @@ class Asking(exiting.Unfinished):
 
     def __init__(self, core: Core, check: bool, fields: dict[str, Any]) -> None:
         super().__init__(core.timeout, core.offline)
-        with loading():
-            core.load()
+        core.load()
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False
         self._guard = threading.Lock()
