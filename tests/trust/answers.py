@@ -16,6 +16,7 @@ import os
 import random
 import re
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -160,4 +161,7 @@ def main(count: int = ANSWERS, seed: int = SEED) -> int:
 if __name__ == "__main__":
     # The embedded service would answer in the place of ours.
     os.environ.pop("TTAPI_OFFLINE", None)
-    sys.exit(main(*map(int, sys.argv[1:])))
+    with tempfile.TemporaryDirectory() as folder:
+        # Where what nobody can read is kept; it is full after some thousands.
+        os.environ["TTAPI_DATA"] = folder
+        sys.exit(main(*map(int, sys.argv[1:])))
