@@ -164,6 +164,8 @@ FRAMES: dict[str, Callable[[bytes], tuple[bytes, bytes]]] = {
     "a longer length beside it": lambda body: (b"Content-Length: 9999999\r\n" + _length(body), body),
     "length too short": lambda body: (_length(body[:-30]), body),
     "length too long": lambda body: (_length(body + bytes(9)), body),
+    "length of nothing": lambda body: (b"Content-Length: 0\r\n", body),
+    "length of nothing beside it": lambda body: (b"Content-Length: 0\r\n" + _length(body), body),
     "no length": lambda body: (b"Content-Length: many\r\n", body),
     "negative length": lambda body: (b"Content-Length: -1\r\n", body),
     "endless length": lambda body: (b"Content-Length: " + b"9" * 30 + b"\r\n", body),

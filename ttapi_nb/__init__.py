@@ -9,9 +9,18 @@ Importing the package is cheap: each name loads what it needs when it is first u
 
 from __future__ import annotations
 
+from typing import Any
+
 import lazy_loader
+
+from .errors import loading as _loading
 
 __version__ = "0.1.0"
 
 # What there is, and in which room, stands in `__init__.pyi` alone.
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    with _loading():
+        return _load(name)

@@ -96,7 +96,12 @@ if hasattr(os, "register_at_fork"):
 
 def submit(work: Coroutine[Any, Any, T]) -> Future[T]:
     """Start `work` on the package's loop and return at once; cancelling the future cancels the task."""
-    return asyncio.run_coroutine_threadsafe(work, _runner.loop())
+    try:
+        loop = _runner.loop()
+    except BaseException:
+        work.close()
+        raise
+    return asyncio.run_coroutine_threadsafe(work, loop)
 
 
 def is_here() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 
 from tests.answers import FRAMES, HEADS, answer, chunked, line, picture
 from tests.server import Reply, Server
-from ttapi_nb import AuthenticationError, Client, RefusedError, RunLog, UnknownOutcomeError, loop
+from ttapi_nb import AuthenticationError, Client, RefusedError, RunLog, TTAPIError, UnknownOutcomeError, loop
 from ttapi_nb.download import download
 from ttapi_nb.network import heads
 
@@ -107,6 +108,26 @@ def test_a_refusal_that_breaks_off(server: Server, photo: Image.Image, status: b
     """Once its status is here a refusal is one, however early its line breaks."""
     with pytest.raises(RefusedError, match="413"):
         results(server, photo, status + b"\r\n" + rest)
+
+
+@pytest.mark.parametrize("status", [204, 205, 304])
+def test_no_content_with_content(server: Server, photo: Image.Image, status: int) -> None:
+    """Where a status says that there is no body, and a paid one comes, that is read; without one nobody waits."""
+    paid = line(replace(PAID, status=status))
+    assert results(server, photo, paid, stays=True) == [*PAID.pictures]
+    with pytest.raises(TTAPIError):
+        results(server, photo, b"HTTP/1.1 %d No\r\nContent-Length: 0\r\n\r\n" % status, stays=True)
+
+
+def test_a_body_behind_a_length_of_nothing() -> None:
+    """A body that comes a little later than the head that speaks of none is waited for, and no refusal's is."""
+    for status, waits in ((200, True), (401, False)):
+        came = heads.Answer(without_head=True)
+        came.feed(HEADS["plain"](status, b"Content-Length: 0\r\n"))
+        assert came.is_over == (not waits)
+        assert came.patience == heads.PATIENCE
+        came.feed(PAID.body)
+        assert (PAID.body in came.take()) == waits
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 5000])

@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import errno
 import gc
+import os
+import re
 import resource
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -59,13 +62,37 @@ BROKEN = [
 def test_nothing_leaves_with_a_broken_environment(
     server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, said: str
 ) -> None:
-    """What would fail once a result is fetched is found before its request leaves, for a near service too."""
+    """What would fail once a result is fetched is found before its request leaves."""
     monkeypatch.setenv(variable, value)
     monkeypatch.setitem(sys.modules, "socksio", None)
-    for base_url in (server.url, "https://api.example.com/v1"):
-        with pytest.raises(NotSentError, match=rf"{said}.*nothing was sent or billed"):
-            send(base_url, photo)
+    with pytest.raises(NotSentError, match=rf"{said}.*nothing was sent or billed"):
+        send("https://api.example.com/v1", photo)
+    with pytest.raises(NotSentError, match=rf"{said}.*nothing was sent or billed"):
+        send(server.url, photo, fetch_from=("https://10.0.0.5:9000",))
     assert server.connections == 0
+
+
+@pytest.mark.parametrize(("variable", "value", "said"), BROKEN)
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_near_service_needs_none_of_it(
+    server: Server,
+    photo: Image.Image,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    said: str,
+    name: str,
+) -> None:
+    """A service on this machine is spoken to directly and answers; a result elsewhere says why it waits there."""
+    monkeypatch.setenv(variable, value)
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    url = server.url.replace("127.0.0.1", name)
+    assert send(url, photo)
+    server.answer = json_reply({"data": [{"url": "https://results.example.com/a.png"}]})
+    (item,) = Client(KEY, base_url=url).images.edit(image=photo, prompt="x").data
+    assert item.url == "https://results.example.com/a.png"
+    assert re.search(said, item.problem)
+    assert "fetch it again" in item.problem
 
 
 @pytest.mark.parametrize(("variable", "value"), [case[:2] for case in BROKEN])
@@ -171,6 +198,50 @@ def test_too_many_open_files(server: Server, photo: Image.Image) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert len(server.posts) == 1
+
+
+def test_no_file_is_left_at_first_use(server: Server) -> None:
+    """A kernel that has opened too many files before anything of ours was loaded gets our error, and works after it."""
+    code = f"""
+import contextlib, os, resource
+import ttapi_nb as tt
+from PIL import Image
+limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, limits[1]))
+def short(left):
+    taken = []
+    with contextlib.suppress(OSError):
+        while True:
+            taken.append(os.open(os.devnull, os.O_RDONLY))
+    for _ in range(left):
+        os.close(taken.pop())
+    return taken
+def ask(left):
+    taken = short(left)
+    try:
+        client = tt.Client({KEY!r}, base_url={server.url!r})
+        return client.images.edit(image=Image.new("RGB", (64, 64)), prompt="x")
+    except Exception as error:
+        return error
+    finally:
+        for one in taken:
+            os.close(one)
+def short_of_files(found):
+    return type(found).__name__ == "NotSentError" and "Too many files are open" in str(found)
+# Nothing can be loaded, not even by whoever has a client; the loop can't be made; Pillow has not all of itself.
+found = [ask(0), ask(1)]
+tt.Client({KEY!r}).core.load()
+found += map(ask, range(6))
+assert all(map(short_of_files, found[:5])), found
+assert all(short_of_files(one) or getattr(one, "images", ()) for one in found), found
+assert ask(50).images
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "TTAPI_OFFLINE"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert server.posts
 
 
 def test_the_context_is_made_once_and_not_on_the_loop(

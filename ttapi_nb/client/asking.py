@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from .. import exiting, loop
-from ..errors import NotSentError
+from ..errors import NotSentError, loading
 
 if TYPE_CHECKING:
     from ..reply import ImagesResponse
@@ -37,7 +37,8 @@ class Asking(exiting.Unfinished):
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False
         self._guard = threading.Lock()
-        self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
+        with loading():
+            self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
         exiting.add(self)
         self.answer.add_done_callback(self._ended)
 

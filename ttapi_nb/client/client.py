@@ -10,7 +10,7 @@ from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
-from ..errors import SettingsError
+from ..errors import SettingsError, loading
 from ..request import EditFields, EditRequest
 from . import checks
 from .core import Core
@@ -308,8 +308,9 @@ class _Images:
 
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
-        from .. import loop
-        from .asking import Asking
+        with loading():
+            from .. import loop
+            from .asking import Asking
 
         if loop.is_here():
             raise RuntimeError(
@@ -333,8 +334,9 @@ class _AsyncImages:
         """As `Client.images.edit`, awaited, on any event loop; to cancel it is what an interrupt is there."""
         import asyncio
 
-        from .. import loop
-        from .asking import Asking
+        with loading():
+            from .. import loop
+            from .asking import Asking
 
         asked = Asking(self._core, check, dict(fields))
         try:

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DownloadError, InvalidRequestError, RefusedError
+from ..errors import DownloadError, InvalidRequestError, RefusedError, loading
 from ..request import EditRequest
 from .settings import Settings
 from .wire import problems
@@ -38,17 +38,19 @@ class Core(Settings):
         """Load what sends, for whoever is about to have it done by other threads.
 
         A process that is forked while another thread loads a module has half of it, and waits for the rest for ever.
+        Raises `NotSentError` where no file can be opened for it.
         """
-        from ..reply import responses  # noqa: F401 - so that no other thread loads it
-        from . import sending  # noqa: F401
+        with loading():
+            from ..reply import responses  # noqa: F401 - so that no other thread loads it
+            from . import sending  # noqa: F401
 
-        if self.service is not None:
-            self.service()
-        elif self.player is None:
-            # What httpx loads as the first line is made; another version may have other parts.
-            with contextlib.suppress(ImportError):
-                import anyio._backends._asyncio  # noqa: F401
-                import httpcore._backends.anyio  # noqa: F401
+            if self.service is not None:
+                self.service()
+            elif self.player is None:
+                # What httpx loads as the first line is made; another version may have other parts.
+                with contextlib.suppress(ImportError):
+                    import anyio._backends._asyncio  # noqa: F401
+                    import httpcore._backends.anyio  # noqa: F401
 
     async def edit(
         self, check: bool, given: dict[str, Any], on_sent: Callable[[], Awaitable[None]] = _nothing
@@ -56,7 +58,8 @@ class Core(Settings):
         """Open the pictures of an edit and send it."""
         from .. import loop
 
-        request = await loop.open_in_thread(lambda: EditRequest.make(**given))
+        with loading():
+            request = await loop.open_in_thread(lambda: EditRequest.make(**given))
         return await self.send(request, check=check, on_sent=on_sent)
 
     async def send(
@@ -79,13 +82,15 @@ class Core(Settings):
         Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
         # Here, not above, as in the other methods: what sends is loaded when something is sent.
-        import asyncio
+        with loading():
+            import asyncio
 
-        from .. import loop
-        from ..reply.responses import counted
-        from . import sending
+            from .. import loop
+            from ..log import RunLog
+            from ..reply.responses import counted
+            from . import sending
 
-        found = await asyncio.to_thread(self.problems, request) if check else ()
+            found = await asyncio.to_thread(self.problems, request) if check else ()
         if found:
             raise InvalidRequestError(found)
         if self.player is not None:
@@ -94,8 +99,6 @@ class Core(Settings):
             return counted(await asyncio.to_thread(played), request.n)
         kept = raw
         if raw is None and not self.offline:
-            from ..log import RunLog
-
             kept = self.raw(RunLog().folder, uuid.uuid4().hex, leaves_no_folder=True)
         send = partial(sending.send, self, request, on_sent, on_busy, on_answer, kept)
         sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)

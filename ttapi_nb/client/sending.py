@@ -25,6 +25,7 @@ from ..errors import (
     RefusedError,
     TTAPIError,
     UnknownOutcomeError,
+    loading,
 )
 from ..log.budget import asked_images
 from ..network import ways
@@ -62,9 +63,11 @@ async def send(
     raw: RawAnswer | None = None,
 ) -> ImagesResponse:
     """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
-    body = await asyncio.to_thread(
-        encode, request, settings.wire, plain_base64=settings.plain_base64, send_mode=settings.sends_mode
-    )
+    # Pillow loads what it writes a picture with when that is first wanted.
+    with loading():
+        body = await asyncio.to_thread(
+            encode, request, settings.wire, plain_base64=settings.plain_base64, send_mode=settings.sends_mode
+        )
     cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
     end = time.monotonic() + settings.wait_when_busy
     pause = FIRST_PAUSE

@@ -156,11 +156,15 @@ class Answer:
         )
 
     def _open(self, head: _Head) -> None:
-        self._body = _Body(head)
+        if self._without_head and head.status in NO_BODY and (head.is_chunked or any(head.lengths)):
+            # It says that it has a body, and h11 would not look at it.
+            head.status = 200
+        self._body = _Body(head, may_be_paid=self._without_head)
         self._ready.append(head.written())
 
     def _give(self, pieces: Iterable[bytes]) -> None:
-        self._ready += (b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece)
+        if data := b"".join(pieces):
+            self._ready.append(b"%x\r\n%b\r\n" % (len(data), data))
 
     def _end(self, *, is_whole: bool) -> None:
         self.is_over, self.is_whole = True, is_whole
@@ -204,8 +208,9 @@ class _Head:
 class _Body:
     """Finds where a body ends, by what its head says, and by itself where that says nothing, or two things."""
 
-    def __init__(self, head: _Head) -> None:
+    def __init__(self, head: _Head, *, may_be_paid: bool) -> None:
         self.status = head.status
+        self._may_lie = may_be_paid and head.status == 200
         self._chunks = Chunks() if head.is_chunked else None
         self._least = min(head.lengths, default=None)
         self._most = max(head.lengths, default=None)
@@ -221,11 +226,14 @@ class _Body:
             self.is_over = self._chunks.is_over
         elif data:
             yield from self._counted([data])
-        if self._most is not None and not self._in_chunks and self._came == self._most:
-            self.is_over = True
-        elif self.may_end and not self._in_chunks and not data.strip(b"\r\n\0 "):
+        if self._most is None or self._in_chunks:
+            return
+        if self._came == self._most:
+            # Some say so of what they send all the same, a little later.
+            self.is_over = self._most > 0 or not self._may_lie
+        elif self._came > self._most:
             # Behind its end some send an empty line. What else is there belongs to it: some count letters for bytes.
-            self.is_over = True
+            self.is_over = not data.strip(b"\r\n\0 ")
 
     def _counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
         for piece in pieces:
