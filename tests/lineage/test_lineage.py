@@ -683,13 +683,16 @@ def test_steps_are_values() -> None:
 
 
 HEAVY = {
+    "growing": lambda mask: mask.rectangle((1, 1, 9, 9)).grow(30),
+    "growing far": lambda mask: mask.rectangle((1, 1, 9, 9)).shrink(9000),
+}
+HONEST = {
     "an ellipse": lambda mask: mask.ellipse((0, 0, 10_000, 10_000)),
     "a polygon": lambda mask: mask.polygon([(0, 0), (10_000, 0), (0, 10_000), (9_999, 9_999)]),
     "a rectangle": lambda mask: mask.rectangle((0, 0, 10_000, 10_000)),
     "a brush": lambda mask: mask.paint([(5000, 5000)], radius=9000),
     "a long stroke": lambda mask: mask.paint([(0, 0), (10_000, 10_000)], radius=1),
-    "growing": lambda mask: mask.rectangle((1, 1, 9, 9)).grow(30),
-    "growing far": lambda mask: mask.rectangle((1, 1, 9, 9)).shrink(9000),
+    "a stroke from far outside": lambda mask: mask.paint([(-90_000, -80_000), (10_000, 10_000)], radius=300),
 }
 
 
@@ -701,6 +704,14 @@ def test_masks_that_would_fill_the_memory(kind: str) -> None:
     )
     assert len(step.drawing) < 1000
     assert step.mask is None
+
+
+@pytest.mark.parametrize("kind", HONEST)
+def test_marks_as_large_as_the_largest_photo(kind: str) -> None:
+    """A single mark over a photo of 100 megapixels is bearable, however far outside it begins, and is brought back."""
+    mask = HONEST[kind](Mask((10_000, 10_000)))
+    step = replace(_drawn(mask), sources=(Origin("a.png", (10_000, 10_000), "ab" * 32),))
+    assert step.mask == mask
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")

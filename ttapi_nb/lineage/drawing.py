@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable
 
 from ..errors import MaskError
-from ..mask import Bitmap, Mark, Mask, Shape, Stroke
+from ..mask import TILE, Bitmap, Mark, Mask, Shape, Stroke
 from ..picture import SourceImage
 
 __all__ = ["MASK_CAP", "drawing_of", "drawn", "is_drawable", "mask_of"]
@@ -17,6 +17,8 @@ MASK_CAP = 256_000
 # What drawing a mask may cost, in pixels that are looked at, about a quarter of a minute; and in bytes at once.
 WORK_CAP = 1e10
 MEMORY_CAP = 800e6
+# What strokes and shapes hold while a part of them is worked out, in bytes, however large they are.
+AT_ONCE = 60e6
 
 
 def mask_of(given: Mask | SourceImage | None) -> Mask | None:
@@ -58,29 +60,31 @@ def is_drawable(mask: Mask) -> bool:
 def _costs(mask: Mask) -> list[tuple[float, float]]:
     """For each mark about how many pixels are looked at to draw it, and how many bytes are held at once for it.
 
-    A stroke's pixels cost ten times as much as others.
+    A stroke's pixels cost ten times as much as others. See `Stroke.draw` and `Shape.draw`.
     """
     width, height = mask.size
 
-    def area(xs: Iterable[float], ys: Iterable[float], reach: float) -> float:
+    def sides(xs: Iterable[float], ys: Iterable[float], reach: float) -> tuple[float, float]:
         xs, ys = list(xs), list(ys)
         across = min(width, max(xs) + reach) - max(0, min(xs) - reach)
         down = min(height, max(ys) + reach) - max(0, min(ys) - reach)
-        return max(0.0, across) * max(0.0, down)
+        return max(0.0, across), max(0.0, down)
+
+    def piece(one: tuple[float, float, float], two: tuple[float, float, float]) -> float:
+        across, down = sides((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1)
+        # Of a large piece its tiles are looked at, and the pixels along its edge.
+        return min(across * down, across * down / TILE**2 + 2 * TILE * (across + down))
 
     def cost(mark: Mark) -> tuple[float, float]:
         if isinstance(mark, Stroke):
-            points = mark.points
-            areas = [
-                area((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1)
-                for one, two in zip(points, points[1:] or points, strict=False)
-            ]
-            # Distances are floats, and there are several of them.
-            return 10 * sum(areas), 20 * max(areas)
+            pieces = zip(mark.points, mark.points[1:] or mark.points, strict=False)
+            return 10 * math.fsum(piece(one, two) for one, two in pieces), 2 * width * height + AT_ONCE
         if isinstance(mark, Shape):
-            covered = area((x for x, _ in mark.points), (y for _, y in mark.points), 0)
-            # A rectangle is worked out in floats, the others are drawn four times as large.
-            return 16 * covered, 17 * covered
+            across, down = sides((x for x, _ in mark.points), (y for _, y in mark.points), 0)
+            # Each line that an edge crosses is looked for again; ellipses and rectangles have few.
+            ys = [min(max(y, 0), height) for _, y in mark.points]
+            crossed = math.fsum(abs(one - two) for one, two in zip(ys, ys[1:], strict=False))
+            return 16 * across * down + 800 * crossed, AT_ONCE
         if isinstance(mark, Bitmap):
             return mark.size[0] * mark.size[1], 2 * mark.size[0] * mark.size[1]
         grows = mark.what in ("grow", "shrink")

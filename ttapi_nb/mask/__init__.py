@@ -4,12 +4,13 @@ from .marks import Bitmap, Change, Mark, Shape, Stroke
 from .mask import Mask
 from .meaning import HALF, MARKS_NOTHING, Meaning, asked_for, edited, protected, share
 from .pictures import picture_reading
-from .raster import Coverage
+from .raster import TILE, Coverage
 from .reading import size_problem
 
 __all__ = [
     "HALF",
     "MARKS_NOTHING",
+    "TILE",
     "Bitmap",
     "Change",
     "Coverage",
