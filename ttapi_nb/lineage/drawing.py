@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Iterable
@@ -83,7 +84,7 @@ def _costs(mask: Mask) -> list[tuple[float, float]]:
             across, down = sides((x for x, _ in mark.points), (y for _, y in mark.points), 0)
             # Each line that an edge crosses is looked for again; ellipses and rectangles have few.
             ys = [min(max(y, 0), height) for _, y in mark.points]
-            crossed = math.fsum(abs(one - two) for one, two in zip(ys, ys[1:], strict=False))
+            crossed = math.fsum(abs(one - two) for one, two in itertools.pairwise(ys))
             return 16 * across * down + 800 * crossed, AT_ONCE
         if isinstance(mark, Bitmap):
             return mark.size[0] * mark.size[1], 2 * mark.size[0] * mark.size[1]
