@@ -11,6 +11,7 @@ import pytest
 SCRIPT = """
 import os, sys, threading, warnings
 import ttapi_nb as tt
+from tests.support.preparing import prepared
 warnings.simplefilter("ignore")
 log = tt.RunLog(sys.argv[1])
 request = tt.EditRequest(prompt="x")

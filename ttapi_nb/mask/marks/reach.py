@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["area"]
+__all__ = ["sides"]
 
 
-def area(xs: Sequence[float], ys: Sequence[float], reach: float, size: tuple[int, int]) -> float:
-    """The pixels of a mask of `size` in the box around these coordinates and so much more on each side."""
+def sides(
+    xs: Sequence[float], ys: Sequence[float], reach: float, size: tuple[int, int]
+) -> tuple[float, float]:
+    """Width and height, on a mask of `size`, of the box around these coordinates and so much more on each side."""
     across = min(size[0], max(xs) + reach) - max(0, min(xs) - reach)
     down = min(size[1], max(ys) + reach) - max(0, min(ys) - reach)
-    return max(0.0, across) * max(0.0, down)
+    return max(0.0, across), max(0.0, down)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -15,7 +17,7 @@ from .code import number
 from .code import points as written
 from .mark import Mark, Pointed, Tool
 from .points import Point, corners, polygon_points, truth
-from .reach import area
+from .reach import sides
 
 __all__ = ["OUTLINES", "Outline", "Shape"]
 
@@ -91,9 +93,12 @@ class Shape(Mark):
             merge(coverage[top + rows.start : top + rows.stop, left:right], drawn, self.erase)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
-        covered = area([x for x, _ in self.points], [y for _, y in self.points], 0, size)
+        across, down = sides([x for x, _ in self.points], [y for _, y in self.points], 0, size)
+        # Each line that an edge crosses is looked for again; few of them, but for a polygon of many points.
+        ys = [min(max(y, 0), size[1]) for _, y in self.points]
+        crossed = math.fsum(abs(one - two) for one, two in itertools.pairwise(ys))
         # A rectangle is worked out in floats, the others are drawn four times as large; of a huge ellipse in both.
-        return 16 * covered, 80 * min(covered, 2.0 * BAND)
+        return 16 * across * down + 800 * crossed, 80 * min(across * down, 2.0 * BAND)
 
     def code(self) -> str:
         erase = ", erase=True" if self.erase else ""

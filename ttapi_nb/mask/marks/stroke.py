@@ -13,7 +13,7 @@ from ..raster import DENSE, TILE, Coverage, clipped, draw_segment, merge
 from .code import number, points
 from .mark import Mark, Pointed, Tool
 from .points import stroke_points, truth
-from .reach import area
+from .reach import sides
 
 __all__ = ["Stroke"]
 
@@ -62,17 +62,16 @@ class Stroke(Mark):
         merge(coverage[top:bottom, left:right], stroke, self.erase)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
-        pieces = [
-            area((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1, size)
-            for one, two in zip(self.points, self.points[1:] or self.points, strict=False)
-        ]
-        around = 4 * TILE * (size[0] + size[1])
-        # Distances are floats, and there are several of them: a pixel of a stroke costs ten times as much as others.
-        # Of a large piece only the tiles are looked at, and the pixels around its edge.
-        looked_at = (piece if piece <= DENSE else min(piece, piece / TILE**2 + around) for piece in pieces)
+        def looked_at(one: tuple[float, float, float], two: tuple[float, float, float]) -> float:
+            across, down = sides((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1, size)
+            # Of a large piece its tiles are looked at, and the pixels along its edge.
+            return min(across * down, across * down / TILE**2 + 2 * TILE * (across + down))
+
+        pieces = zip(self.points, self.points[1:] or self.points, strict=False)
         reach = max(radius for _, _, radius in self.points) + 1
-        box = area([x for x, _, _ in self.points], [y for _, y, _ in self.points], reach, size)
-        return 10 * sum(looked_at), 2 * box + 20 * min(box, 2.0 * DENSE)
+        across, down = sides([x for x, _, _ in self.points], [y for _, y, _ in self.points], reach, size)
+        # Distances are floats, and there are several of them: a pixel of a stroke costs ten times as much as others.
+        return 10 * math.fsum(looked_at(one, two) for one, two in pieces), 2 * across * down + 40 * DENSE
 
     def code(self) -> str:
         method = "erase" if self.erase else "paint"
