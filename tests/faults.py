@@ -97,6 +97,11 @@ def unknown(name: str, make: Callable[[Server], object], *, posts: int = 1, slow
     return Fault(name, make, tt.UnknownOutcomeError, posts, "unknown", slow)
 
 
+def read(name: str, reply: Reply, *, slow: bool = False) -> Fault:
+    """One in which the picture came, whatever stands around it, and is the answer."""
+    return Fault(name, answering(reply), None, 1, "done", slow)
+
+
 def _said(status: int) -> Reply:
     return json_reply({"error": {"message": "No.", "code": "no", "param": None}}, status)
 
@@ -115,14 +120,14 @@ FAULTS: tuple[Fault, ...] = (
     unknown("no answer", failing("time-out"), slow=True),
     unknown("reset before an answer", failing("dropped")),
     unknown("hangs up before an answer", answering(Reply(leave=True))),
-    unknown("a broken head", answering(Reply(body=GOOD, headers={"X Y\x00": "z"}))),
+    read("a broken head", Reply(body=GOOD, headers={"X Y\x00": "z"})),
     unknown("stalls in the head", answering(Reply(body=GOOD, stall=30)), slow=True),
     unknown("stalls after the head", answering(Reply(body=GOOD, stall=len(GOOD) // 2)), slow=True),
-    unknown("stalls before the last byte", answering(Reply(body=GOOD, stall=len(GOOD) + 60)), slow=True),
+    read("stalls before the last byte", Reply(body=GOOD, stall=len(GOOD) + 60), slow=True),
     unknown("half a body", failing("half answered")),
     unknown("drips", answering(Reply(drip=True)), slow=True),
-    unknown("longer than it says", answering(Reply(body=GOOD, headers={"Content-Length": "10"}))),
-    unknown("shorter than it says", answering(Reply(body=GOOD, headers={"Content-Length": "9999999"}))),
+    read("longer than it says", Reply(body=GOOD, headers={"Content-Length": "10"})),
+    read("shorter than it says", Reply(body=GOOD, headers={"Content-Length": "9999999"})),
     unknown(
         "breaks off between pieces",
         answering(
@@ -132,20 +137,11 @@ FAULTS: tuple[Fault, ...] = (
             )
         ),
     ),
-    # A picture that came is read, whatever stands around it.
-    Fault(
-        "packed, and is not",
-        answering(Reply(body=GOOD, headers={"Content-Encoding": "gzip"})),
-        None,
-        1,
-        "done",
-    ),
-    Fault("no end", answering(Reply(body=GOOD[:-1])), None, 1, "done"),
-    Fault("201", answering(Reply(201, body=GOOD)), None, 1, "done"),
-    Fault(
-        "an error that says nothing", answering(Reply(body=GOOD[:-1] + b', "error": {}}')), None, 1, "done"
-    ),
-    Fault("500 with a picture", answering(Reply(500, body=GOOD)), None, 1, "done"),
+    read("packed, and is not", Reply(body=GOOD, headers={"Content-Encoding": "gzip"})),
+    read("no end", Reply(body=GOOD[:-1])),
+    read("201", Reply(201, body=GOOD)),
+    read("an error that says nothing", Reply(body=GOOD[:-1] + b', "error": {}}')),
+    read("500 with a picture", Reply(500, body=GOOD)),
     unknown("packed as nobody can undo", answering(Reply(body=GOOD, headers={"Content-Encoding": "snappy"}))),
     refused("400", _said(400)),
     refused("401", _said(401), tt.AuthenticationError),
