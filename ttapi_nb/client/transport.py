@@ -179,13 +179,13 @@ def network_transport(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> ht
 
     It reads files, so it is not called on the loop's thread. Raises `NotSentError`, which names the variable, where
     the network can't be set up, for the results' URLs too (`fetch_from` are origins of such): those are fetched when
-    the request is paid for, which is too late to find out. A service on this very machine needs none of that, and is
-    not kept from answering: a result that it names elsewhere waits there until the variable is corrected.
+    the request is paid for, which is too late to find out. So it is for a service on this very machine, which is itself
+    spoken to directly.
     """
     problem = ""
     try:
         way = ways.way_to(base_url)
-        for place in ([] if is_loopback(base_url) else [ANY_RESULT]) + [*map(httpx.URL, fetch_from)]:
+        for place in (ANY_RESULT, *map(httpx.URL, fetch_from)):
             ways.way_to(place)
         return way
     except SettingsError as error:
