@@ -299,9 +299,10 @@ def _of_client(client: Client) -> dict[str, bytes]:
         client.core,
         client.images,
         client.words,
-        client.core.recorder,
+        client.core.way,
+        getattr(client.core.way, "recorder", None),
     ]
-    slots = [getattr(client.core.recorder, "__dict__", {}), getattr(client.core, "__dict__", {})]
+    slots = [getattr(one, "__dict__", {}) for one in (*found[-2:], client.core)]
     return {"client": repr([*found, *slots]).encode()}
 
 

@@ -23,7 +23,7 @@ from tests.canary import KEY
 from tests.server import PATIENCE, Reply, Server, fail, full_port, html_reply, json_reply, pictures
 from tests.support.controls import labelled
 from ttapi_nb import loop
-from ttapi_nb.client.wire import Wire
+from ttapi_nb.client.client import Wire
 
 WIRES: tuple[Wire, ...] = ("json", "multipart", "references")
 PHOTO = Image.effect_noise((64, 64), 40).convert("RGB")

@@ -162,7 +162,7 @@ FORKS = """
 import os, sys, threading, traceback, warnings
 from PIL import Image
 import ttapi_nb as tt
-from ttapi_nb import fit
+from ttapi_nb.fit import plan as fit
 from ttapi_nb.service import paint
 warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, which is what this is about
 photo, go = Image.new("RGB", (64, 64)), threading.Event()

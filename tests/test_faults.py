@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults import DRIVERS, FAULTS, WIRES, Fault, after
-from ttapi_nb.client.wire import Wire
+from ttapi_nb.client.client import Wire
 
 # Each fault by one way to send and one body form, so that each two of these meet.
 PAIRS = [(driver, wire) for wire in WIRES for driver in DRIVERS]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.server import Reply, Server
 from ttapi_nb import Client, EditRequest, Mask, RunLog, edit, loop
+from ttapi_nb.client.ways import Told
 from ttapi_nb.errors import NotSentError, RefusedError, ResultError, UnknownOutcomeError
 from ttapi_nb.rawanswers import HEADERS, RawAnswer, opened
 
@@ -146,13 +147,13 @@ def test_a_log_that_waits_takes_none_of_the_services_time(server: Server, photo:
     async def slow() -> None:
         await asyncio.sleep(1.2)
 
-    assert loop.call(client.core.send(request, on_sent=slow)).images
+    assert loop.call(client.core.send(request, Told(sent=slow))).images
 
     async def fails() -> None:
         raise OSError("no")
 
     with pytest.raises(NotSentError, match="Nothing was sent or billed"):
-        loop.call(client.core.send(request, on_sent=fails))
+        loop.call(client.core.send(request, Told(sent=fails)))
     assert len(server.posts) == 1
 
 

@@ -43,6 +43,7 @@ from ttapi_nb import (
 )
 from ttapi_nb.client import cassette
 from ttapi_nb.client.cassette import asks, reading, recorder
+from ttapi_nb.client.ways import Replay
 from ttapi_nb.models import REPLAY_NOTICE
 from ttapi_nb.run import to_code
 
@@ -474,7 +475,8 @@ def test_added_to(server: Server, photo: Image.Image, tape: Path) -> None:
         record(server, tape).images.edit(image=photo, prompt=prompt)
     client = Client.replay(tape)
     assert [one.prompt for one in client.recorded] == ["a", "b"]
-    assert repr(client.core.player) == f"Player({str(tape)!r}, 2 exchanges)"
+    assert isinstance(client.core.way, Replay)
+    assert repr(client.core.way.player) == f"Player({str(tape)!r}, 2 exchanges)"
     assert len([name for name in zipfile.ZipFile(tape).namelist() if "results/" in name]) == 1
     assert sorted(path.name for path in tape.parent.iterdir() if path.name != "ttapi-data") == ["class.zip"]
 

@@ -15,7 +15,7 @@ from tests.client.test_secret import shown
 from tests.server import Server
 from ttapi_nb import AsyncClient, Client, EditRequest, SettingsError
 from ttapi_nb.asked import Asked
-from ttapi_nb.client.wire import encode
+from ttapi_nb.client.forms.multipart import Multipart
 from ttapi_nb.run import to_code
 
 KEY = "test-key-0123456789"
@@ -173,8 +173,13 @@ def test_further_places(photo: Image.Image) -> None:
 )
 def test_who_gets_mode(url: str, setting: bool | None, sends: bool) -> None:
     """`mode` goes to TTAPI's own addresses alone, unless a setting says otherwise."""
-    assert Client(KEY, base_url=url, send_mode=setting).core.sends_mode is sends
-    assert Client.offline().core.sends_mode
+    for client, expected in (
+        (Client(KEY, base_url=url, wire="multipart", send_mode=setting), sends),
+        (Client.offline(wire="multipart"), True),
+    ):
+        form = client.core.form
+        assert isinstance(form, Multipart)
+        assert form.sends_mode is expected
 
 
 @pytest.mark.parametrize("setting", [None, True, False])
@@ -204,4 +209,4 @@ def test_lists_in_the_form(server: Server, photo: Image.Image) -> None:
 def test_encode_by_itself(photo: Image.Image) -> None:
     """The form's writer takes the same switch."""
     request = EditRequest.make(image=photo, prompt="x")
-    assert b'name="mode"' not in encode(request, "multipart", send_mode=False).data
+    assert b'name="mode"' not in Multipart(send_mode=False).encode(request).data

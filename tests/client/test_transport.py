@@ -25,6 +25,7 @@ from ttapi_nb import (
 )
 from ttapi_nb.client.secret import Secret
 from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
+from ttapi_nb.client.ways import Told
 from ttapi_nb.request import Options
 from ttapi_nb.service import Service
 
@@ -145,7 +146,7 @@ def test_a_proxy_that_makes_no_line(photo: Image.Image, monkeypatch: pytest.Monk
 
         far = Client(KEY, base_url="https://api.example.com/v1")
         with pytest.raises(NotSentError, match="othing was sent or billed"):
-            loop.call(far.core.send(EditRequest.make(image=photo, prompt="x"), on_sent=leave))
+            loop.call(far.core.send(EditRequest.make(image=photo, prompt="x"), Told(sent=leave)))
         assert [request.method for request in proxy.requests] == ["CONNECT"]
         assert left == []
         assert KEY.encode() not in proxy.requests[0].head
@@ -259,7 +260,7 @@ def test_the_embedded_service_says_when_it_is_asked(photo: Image.Image) -> None:
         left.append(True)
 
     request = EditRequest.make(image=photo, prompt="x", size="256x256", model="dall-e-2")
-    loop.call(Client.offline().core.send(request, on_sent=leave))
+    loop.call(Client.offline().core.send(request, Told(sent=leave)))
     assert left == [True]
 
 

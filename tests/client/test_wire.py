@@ -15,7 +15,9 @@ from PIL import Image
 
 from tests.server import Part, Request, Server, decoded, encoded, json_reply
 from ttapi_nb import Client, EditRequest, InvalidRequestError, Mask, RefusedError, open_image
-from ttapi_nb.client.wire import DATA_URL_LIMIT, Wire, encode, problems
+from ttapi_nb.client.client import Wire
+from ttapi_nb.client.forms import FORMS
+from ttapi_nb.client.forms.references import DATA_URL_LIMIT
 
 WIRES: tuple[Wire, ...] = get_args(Wire)
 JSON_WIRES: tuple[Wire, ...] = ("json", "references")
@@ -332,7 +334,7 @@ def test_hostile_file_name(sent: Callable[..., Request], photo: Image.Image) -> 
 def test_any_prompt_survives(prompt: str, wire: Wire) -> None:
     """Any text there is arrives as it was typed, in each form."""
     request = EditRequest.make(image=Image.new("RGB", (8, 8)), prompt=prompt)
-    body = encode(request, wire)
+    body = FORMS[wire]().encode(request)
     came = Request("POST", "/", (("Content-Type", body.content_type),), body.data, b"")
 
     if wire == "multipart":
@@ -365,10 +367,10 @@ def test_references_limit(server: Server) -> None:
     (file,) = request.image_files
     assert len(file.data) * 4 / 3 > DATA_URL_LIMIT
 
-    (problem,) = problems(request, "references")
+    (problem,) = FORMS["references"]().problems(request)
 
     assert "20,971,520" in problem
-    assert list(problems(request, "json")) == []
+    assert list(FORMS["json"]().problems(request)) == []
     with pytest.raises(InvalidRequestError, match="references form"):
         Client(KEY, base_url=server.url, wire="references").images.edit(image=request.image[0], prompt="x")
     assert server.connections == 0

@@ -83,7 +83,7 @@ other.image = None
 other.restore(result.save(folder / f"{len(list(folder.iterdir()))}.png"))
 display(tt.Budget(images=1, prices=tt.PriceTable({"gpt-image-1": 1}, currency=payload)))
 named = "".join(letter for letter in payload if letter.isprintable() and letter != "/")[:80]
-recording = tt.Client.record(folder / (named + ".zip"), base_url=client.core.base_url)
+recording = tt.Client.record(folder / (named + ".zip"), base_url=client.core.way.base_url)
 display(recording, recording.words, tt.ImageEditor(photo, client=recording, log=False, prompt=payload))
 %xmode Verbose
 get_ipython().showtraceback((tt.TTAPIError, tt.TTAPIError(payload), None))

@@ -10,14 +10,13 @@ import logging
 import threading
 import time
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import exiting, loop
 from ..errors import NotSentError, loading
-
-if TYPE_CHECKING:
-    from ..reply import ImagesResponse
-    from .core import Core
+from ..reply import ImagesResponse
+from .core import Core
+from .ways import Told
 
 __all__ = ["Asking"]
 
@@ -38,7 +37,7 @@ class Asking(exiting.Unfinished):
         self.dropped = False
         self._guard = threading.Lock()
         with loading():
-            self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, self._left))
+            self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, Told(sent=self._left)))
         exiting.add(self)
         self.answer.add_done_callback(self._ended)
 

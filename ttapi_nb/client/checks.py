@@ -13,14 +13,26 @@ import os
 import re
 import stat
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from .secret import Secret
-from .wire import WIRES
 
-__all__ = ["LONGEST_WAIT", "address", "api_key", "origins", "path", "plain"]
+__all__ = [
+    "LONGEST_WAIT",
+    "Check",
+    "address",
+    "api_key",
+    "origins",
+    "path",
+    "plain",
+    "switch",
+    "switch_or_none",
+]
+
+Check: TypeAlias = Callable[[str, object], str]
+"""Tells, of a setting's name and value, why that can't be; empty where it can."""
 
 LONGEST_WAIT = 3600.0
 EXAMPLE = "https://api.ttapi.io/v1"
@@ -136,18 +148,14 @@ def path(given: object) -> str:
     return ""
 
 
-def plain(settings: Mapping[str, Any]) -> str:
-    """What is wrong with the settings that are no address and no key; those that are left out are not looked at."""
+def plain(settings: Mapping[str, Any], also: Mapping[str, Check]) -> str:
+    """What is wrong with the settings that are no address and no key, by the checks here and those `also` given."""
+    checks = {**CHECKS, **also}
     for name, value in settings.items():
-        problem = CHECKS[name](name, value)
+        problem = checks[name](name, value)
         if problem:
             return problem
     return ""
-
-
-def _wire(name: str, value: object) -> str:
-    known = isinstance(value, str) and value in WIRES
-    return "" if known else f"{name}={_shown(value)} is not known. Use one of {', '.join(WIRES)}."
 
 
 def _number(value: object) -> float:
@@ -174,11 +182,13 @@ def _wait(name: str, value: object) -> str:
     )
 
 
-def _switch(name: str, value: object) -> str:
+def switch(name: str, value: object) -> str:
+    """Why a setting can't be this, which is either on or off."""
     return "" if isinstance(value, bool) else f"{name}={_shown(value)} is neither True nor False."
 
 
-def _send_mode(name: str, value: object) -> str:
+def switch_or_none(name: str, value: object) -> str:
+    """As `switch`, for one that base_url may decide."""
     if value is None or isinstance(value, bool):
         return ""
     return f"{name}={_shown(value)} is neither True nor False. Leave it out to follow base_url."
@@ -232,13 +242,10 @@ def _shown(value: object) -> str:
 
 
 CHECKS = {
-    "wire": _wire,
     "timeout": _timeout,
     "wait_when_busy": _wait,
-    "plain_base64": _switch,
-    "allow_http": _switch,
-    "leaky": _switch,
-    "send_mode": _send_mode,
+    "allow_http": switch,
+    "leaky": switch,
     "auth_header": _header,
     "auth_scheme": _scheme,
     "seed": _seed,

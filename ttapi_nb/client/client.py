@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import inspect
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from ..errors import SettingsError, loading
+from .. import loop
+from ..errors import SettingsError
 from ..request import EditFields, EditRequest
 from . import checks
+from .asking import Asking
+from .cassette import Player, Recorded, Recorder
 from .core import Core
+from .forms import CHECKS as FORM_CHECKS
+from .forms import FORMS
 from .secret import Secret, find_key, held, look_for_key
-from .wire import Wire
+from .ways import DEFAULT_BASE_URL, Embedded, Network, Recording, Replay
 
 if TYPE_CHECKING:
     from ..reply.responses import ImagesResponse
     from ..service import Fill, Service
-    from .cassette import Recorded
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -31,9 +34,8 @@ __all__ = [
     "is_offline_forced",
 ]
 
-DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
-# A name that can't exist, so that nothing meant for the embedded service can ever reach a network.
-EMBEDDED_BASE_URL = "http://embedded.invalid/v1"
+Wire: TypeAlias = Literal["json", "multipart", "references"]
+"""The names of the body forms that come with the package; see `forms`."""
 OFFLINE_VARIABLE = "TTAPI_OFFLINE"
 
 
@@ -87,11 +89,13 @@ class _Base:
                     "allow_http": allow_http,
                     "wait_when_busy": wait_when_busy,
                     "send_mode": send_mode,
-                }
+                },
+                FORM_CHECKS,
             )
         )
+        form = FORMS[wire].made({"plain_base64": plain_base64, "send_mode": send_mode})
         if is_offline_forced():
-            self._embed(None, {}, wire=wire, timeout=timeout, plain_base64=plain_base64)
+            self._core = Core(Embedded(timeout=timeout), form)
             return
         (where, problem), (further, wrong) = checks.address(where), checks.origins(fetch_from)
         fetch_from = ()
@@ -102,18 +106,8 @@ class _Base:
                 f"base_url={where!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
-        self._core = Core(
-            where,
-            wire,
-            plain_base64,
-            timeout,
-            secret,
-            auth_header,
-            auth_scheme,
-            wait_when_busy=wait_when_busy,
-            fetch_from=further,
-            send_mode=send_mode,
-        )
+        way = Network(where, timeout, secret, wait_when_busy, further, auth_header, auth_scheme)
+        self._core = Core(way, form.at(way.own_host))
 
     @classmethod
     def offline(
@@ -135,9 +129,12 @@ class _Base:
         `service` is a `Service` made elsewhere, instead of these three.
         """
         settings = {"seed": seed, "leaky": leaky, "fill": fill}
-        _refuse(checks.plain({**settings, "service": service, "plain_base64": plain_base64}))
+        plain = {"plain_base64": plain_base64}
+        given = {**settings, **plain, "service": service, "wire": wire, "timeout": timeout}
+        _refuse(checks.plain(given, FORM_CHECKS))
         made = cls.__new__(cls)
-        made._embed(service, settings, wire=wire, timeout=timeout, plain_base64=plain_base64)
+        way = Embedded(timeout=timeout, settings=settings, given=service)
+        made._core = Core(way, FORMS[wire].made(plain))
         return made
 
     @classmethod
@@ -152,15 +149,13 @@ class _Base:
         # A traceback shows this frame: it must not hold the key.
         problem = checks.path(path) or checks.api_key(options.get("api_key"))
         options["api_key"] = held(options.get("api_key"))
-        # Here, not above: few clients record.
-        from .cassette import Recorder
-
         try:
             _refuse(problem)
             made = cls(**options)
         finally:
             options = ClientOptions()
-        made._core = replace(made._core, recorder=Recorder(path, made._core.secret))
+        way = made._core.way
+        made._core = replace(made._core, way=Recording(way, Recorder(path, way.secret)))
         return made
 
     @classmethod
@@ -171,50 +166,22 @@ class _Base:
         asked again, the next one that was recorded for it. Anything else is a `NotRecordedError` that names what there
         is; `recorded` lists it. Raises `SettingsError` where the file is none that `record` made.
         """
-        from .cassette import Player
-
-        _refuse(checks.path(path) or checks.plain({"wire": wire}))
+        _refuse(checks.path(path) or checks.plain({"wire": wire}, FORM_CHECKS))
         made = cls.__new__(cls)
-        made._core = Core(EMBEDDED_BASE_URL, wire, False, 300.0, player=Player(path))
-        made._again = partial(cls.replay, path, wire=wire)
+        made._core = Core(Replay(Player(path)), FORMS[wire].made({}))
         return made
 
-    def _embed(
-        self,
-        service: Service | None,
-        settings: dict[str, Any],
-        *,
-        wire: Wire,
-        timeout: float,
-        plain_base64: bool,
-    ) -> None:
-        _refuse(checks.plain({"wire": wire, "timeout": timeout}))
-
-        @functools.cache
-        def made() -> Service:
-            # With the first request, not before: the service loads what it paints with.
-            from ..service import Service
-
-            return service or Service(**settings)
-
-        self._core = Core(EMBEDDED_BASE_URL, wire, plain_base64, timeout, service=made)
-        given = settings if service is None else {"service": service}
-        self._again = partial(
-            type(self).offline, **given, wire=wire, timeout=timeout, plain_base64=plain_base64
-        )
-
     _core: Core
-    # What makes this client once more, in another process, where no key has to go there.
-    _again: Callable[[], _Base] | None = None
 
     def __reduce__(self) -> tuple[Callable[[], _Base], tuple[()]]:
-        if self._again is None or self._core.recorder is not None:
-            what = "records" if self._core.secret is None else "has a key, which does not leave this process"
+        # What makes it once more in another process, where no key has to go there.
+        again = self._core.way.again(type(self), self._core.form)
+        if again is None:
             raise TypeError(
-                f"A client that {what} can't be pickled or copied. Make it where it is needed, or leave client out "
-                "there and set TT_API_KEY."
+                f"A client that {self._core.way.stays_here} can't be pickled or copied. Make it where it is needed, or "
+                "leave client out there and set TT_API_KEY."
             )
-        return self._again, ()
+        return again, ()
 
     @property
     def is_offline(self) -> bool:
@@ -224,27 +191,18 @@ class _Base:
     @property
     def is_replay(self) -> bool:
         """Whether a recording answers."""
-        return self._core.player is not None
+        return self._core.way.repeated
 
     @property
     def recorded(self) -> tuple[Recorded, ...]:
         """What a client of `replay` can be asked, in the order of recording; empty for all others."""
-        return self._core.player.recorded if self._core.player is not None else ()
+        way = self._core.way
+        return way.player.recorded if isinstance(way, Replay) else ()
 
     @property
     def words(self) -> str:
         """What answers, in a sentence or two, for whoever is about to run an edit."""
-        core = self._core
-        if core.player is not None:
-            return f"Replays {core.player.path.name}: no key, nothing is sent or billed. It answers only what it holds."
-        said = (
-            "Embedded service: no key, nothing is billed. It reads nothing of the prompt but colour words."
-            if core.service is not None
-            else f"Sends to {core.shown_host}. Each run may cost quota."
-        )
-        if core.recorder is not None:
-            said += f" Each exchange is recorded in {core.recorder.path.name}."
-        return said
+        return self._core.way.words
 
     @property
     def core(self) -> Core:
@@ -256,18 +214,7 @@ class _Base:
         if not hasattr(self, "_core"):
             # A traceback shows a client that could not be made.
             return f"<{name}, not made>"
-        core = self._core
-        if core.player is not None:
-            return f"{name}.replay({core.player.path.name!r})"
-        where = "offline=True" if self.is_offline else f"{core.base_url!r}{_reads(core)}, wire={core.wire!r}"
-        if core.recorder is not None:
-            return f"{name}.record({core.recorder.path.name!r}, {where})"
-        return f"{name}.offline()" if self.is_offline else f"{name}({where})"
-
-
-def _reads(core: Core) -> str:
-    """What an address in ASCII reads like, where that is something else."""
-    return "" if core.shown_host == core.host else f" ({core.shown_host})"
+        return self._core.way.shown(name, self._core.form)
 
 
 def _refuse(problem: str) -> None:
@@ -308,10 +255,6 @@ class _Images:
 
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
-        with loading():
-            from .. import loop
-            from .asking import Asking
-
         if loop.is_here():
             raise RuntimeError(
                 "This would wait for the very thread it is called on. Call it from another thread."
@@ -332,12 +275,6 @@ class _AsyncImages:
 
     async def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
         """As `Client.images.edit`, awaited, on any event loop; to cancel it is what an interrupt is there."""
-        import asyncio
-
-        with loading():
-            from .. import loop
-            from .asking import Asking
-
         asked = Asking(self._core, check, dict(fields))
         try:
             return await loop.follow(asked.answer)

@@ -1,38 +1,61 @@
-"""`Core`: what the clients share, and the one way to send."""
+"""`Core`: what the clients share: a way to an answer, and a form of body."""
 
 from __future__ import annotations
 
-import contextlib
+import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..errors import DownloadError, InvalidRequestError, RefusedError, loading
+from .. import loop
+from ..errors import InvalidRequestError, loading
+from ..log import RunLog
+from ..rawanswers import FOLDER, RawAnswer
+from ..reply.responses import ImageData, ImagesResponse, counted, fetched
 from ..request import EditRequest
-from .settings import Settings
-from .wire import problems
-
-if TYPE_CHECKING:
-    from ..rawanswers import RawAnswer
-    from ..reply.responses import ImageData, ImagesResponse
-    from .cassette import Recorder
+from .forms import Form
+from .secret import Secret
+from .ways import Told, Way
 
 __all__ = ["Core"]
 
 
-async def _nothing(*given: object) -> None:
-    """What nobody wants to be told."""
+@dataclass(frozen=True, eq=False)
+class Core:
+    """What answers, and how requests to it are written."""
 
+    way: Way
+    form: Form
 
-class Core(Settings):
-    """The settings of a client, and the one way to send with them."""
+    @property
+    def offline(self) -> bool:
+        """Whether the answer comes from this process."""
+        return self.way.offline
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for the whole of a request."""
+        return self.way.timeout
+
+    @property
+    def address(self) -> str:
+        """Where requests go, without path or password."""
+        return self.way.address
+
+    @property
+    def fetch_from(self) -> tuple[str, ...]:
+        """Further places that results may be fetched from."""
+        return self.way.fetch_from
+
+    @property
+    def secret(self) -> Secret | None:
+        """The key that goes along, if one does."""
+        return self.way.secret
 
     def problems(self, request: EditRequest) -> tuple[str, ...]:
-        """What the service would refuse, or this client's body form can't carry."""
-        return (*request.problems(), *problems(request, self.wire))
+        """What the service would refuse, or the body form can't carry."""
+        return (*request.problems(), *self.form.problems(request))
 
     def load(self) -> None:
         """Load what sends, for whoever is about to have it done by other threads.
@@ -41,106 +64,49 @@ class Core(Settings):
         Raises `NotSentError` where no file can be opened for it.
         """
         with loading():
-            from ..reply import responses  # noqa: F401 - so that no other thread loads it
-            from . import sending  # noqa: F401
+            self.way.load()
 
-            if self.service is not None:
-                self.service()
-            elif self.player is None:
-                # What httpx loads as the first line is made; another version may have other parts.
-                with contextlib.suppress(ImportError):
-                    import anyio._backends._asyncio  # noqa: F401
-                    import httpcore._backends.anyio  # noqa: F401
-
-    async def edit(
-        self, check: bool, given: dict[str, Any], on_sent: Callable[[], Awaitable[None]] = _nothing
-    ) -> ImagesResponse:
+    async def edit(self, check: bool, given: dict[str, Any], told: Told) -> ImagesResponse:
         """Open the pictures of an edit and send it."""
-        from .. import loop
-
         with loading():
             request = await loop.open_in_thread(lambda: EditRequest.make(**given))
-        return await self.send(request, check=check, on_sent=on_sent)
+        return await self.send(request, told, check=check)
 
     async def send(
         self,
         request: EditRequest,
+        told: Told | None = None,
         *,
         check: bool = True,
-        on_sent: Callable[[], Awaitable[None]] = _nothing,
-        on_busy: Callable[[float], Awaitable[None]] = _nothing,
-        on_answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing,
         raw: RawAnswer | None = None,
     ) -> ImagesResponse:
-        """Send `request` once and read the reply; `on_sent` is awaited before the first byte leaves.
+        """Send `request` once and read the reply.
 
-        Where the service is too busy for it, and `wait_when_busy` allows, `on_busy` is awaited with the seconds until
-        it is sent again. `on_answer` is awaited with an answer whose results are yet to be fetched. The answer is kept
-        in `raw` as it comes, and whoever gives that says when it was understood; left out, it is kept in the user's
-        data folder until it is returned here.
-
-        Raises `InvalidRequestError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
+        The answer is kept in `raw` as it comes, and whoever gives that says when it was understood; left out, it is
+        kept in the user's data folder until it is returned here. Raises `InvalidRequestError`, `NotSentError`,
+        `RefusedError` or `UnknownOutcomeError`.
         """
-        # Here, not above, as in the other methods: what sends is loaded when something is sent.
         with loading():
-            import asyncio
-
-            from .. import loop
-            from ..log import RunLog
-            from ..reply.responses import counted
-            from . import sending
-
             found = await asyncio.to_thread(self.problems, request) if check else ()
         if found:
             raise InvalidRequestError(found)
-        if self.player is not None:
-            played = await asyncio.to_thread(self.player.answer, request)
-            await on_sent()
-            return counted(await asyncio.to_thread(played), request.n)
         kept = raw
         if raw is None and not self.offline:
             kept = self.raw(RunLog().folder, uuid.uuid4().hex, leaves_no_folder=True)
-        send = partial(sending.send, self, request, on_sent, on_busy, on_answer, kept)
-        sent = send() if self.recorder is None else self._recorded(self.recorder, request, send)
-        response = counted(await sent, request.n)
+        response = counted(await self.way.answer(request, self.form, told or Told(), kept), request.n)
         if raw is None and kept is not None and response.is_whole:
             await loop.in_thread(kept.understood)
         return response
 
     def raw(self, folder: Path, run_id: str, *, leaves_no_folder: bool = False) -> RawAnswer:
         """Where the answer to a run is kept as it comes, beside the log in `folder`."""
-        from ..rawanswers import FOLDER, RawAnswer
-
         hide = self.secret.scrub_piece if self.secret is not None else None
         return RawAnswer(folder / FOLDER, run_id, hide, leaves_no_folder=leaves_no_folder)
 
-    async def _recorded(
-        self, recorder: Recorder, request: EditRequest, send: Callable[[], Awaitable[ImagesResponse]]
-    ) -> ImagesResponse:
-        import asyncio
-
-        refused: RefusedError
-        try:
-            response = await send()
-        except RefusedError as error:
-            refused = error
-        else:
-            # An answer that was paid for comes back even where it could not be kept.
-            note = await asyncio.to_thread(recorder.keep, request, response)
-            return replace(response, note=f"{response.note} {note}".strip())
-        await asyncio.to_thread(recorder.keep, request, refused)
-        raise refused
-
     async def fetch(self, url: str) -> bytes:
         """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
-        from . import sending
-
-        if self.player is not None:
-            raise DownloadError("Results of a recording are in its file, and nothing is fetched.")
-        return await sending.fetch(self, url)
+        return await self.way.fetch(url)
 
     async def fetch_again(self, item: ImageData) -> ImageData:
         """`item` with its picture, where its URL still lives."""
-        from ..reply.responses import fetched
-
         return await fetched(item, self.fetch)

@@ -33,10 +33,10 @@ from ..rawanswers import RawAnswer
 from ..reply.meaning import MAY_BE_BILLED, PARTIAL, interpret, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
+from .forms import Body, Form
 from .intake import Intake
-from .settings import Settings
-from .transport import SENT_EVENT, WAITS_EVENT, EmbeddedTransport, KeyTransport, network_transport
-from .wire import Body, encode
+from .transport import SENT_EVENT, WAITS_EVENT
+from .ways import Line, Told
 
 __all__ = ["fetch", "send"]
 
@@ -55,32 +55,28 @@ CUT_OFF = "The line broke before all of it was here."
 
 
 async def send(
-    settings: Settings,
-    request: EditRequest,
-    on_sent: Callable[[], Awaitable[None]],
-    on_busy: Callable[[float], Awaitable[None]],
-    on_answer: Callable[[ImagesResponse], Awaitable[None]],
-    raw: RawAnswer | None = None,
+    line: Line, request: EditRequest, form: Form, told: Told, raw: RawAnswer | None = None
 ) -> ImagesResponse:
-    """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`."""
+    """Send `request` once and read the reply, again only where it was refused for being too much; see `Core.send`.
+
+    Where that is so, and `line.wait_when_busy` allows, it is sent again after a while.
+    """
     # Pillow loads what it writes a picture with when that is first wanted.
     with loading():
-        body = await asyncio.to_thread(
-            encode, request, settings.wire, plain_base64=settings.plain_base64, send_mode=settings.sends_mode
-        )
+        body = await asyncio.to_thread(form.encode, request)
     cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
-    end = time.monotonic() + settings.wait_when_busy
+    end = time.monotonic() + line.wait_when_busy
     pause = FIRST_PAUSE
     while True:
         try:
-            plain, embedded, cut = await _ask(settings, body, cap, on_sent, raw)
+            plain, embedded, cut = await _ask(line, body, cap, told.sent, raw)
             break
         except RateLimitError as error:
             seconds = max(pause, error.retry_after or 0)
             # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
             if time.monotonic() + seconds > end:
                 raise
-        await on_busy(seconds)
+        await told.busy(seconds)
         await asyncio.sleep(seconds)
         pause = min(2 * pause, LONGEST_PAUSE)
     most = max(MOST_RESULTS, asked_images(request.body()))
@@ -97,12 +93,12 @@ async def send(
         if all(item.url is None for item in response.data):
             return response
         # Told first: the addresses are paid for, and fetching takes a while.
-        await on_answer(response)
+        await told.answer(response)
         places = asyncio.Semaphore(FETCHED_AT_ONCE)
 
         async def fetch_one(item: ImageData) -> ImageData:
             async with places:
-                return await fetched(item, partial(fetch, settings))
+                return await fetched(item, partial(fetch, line))
 
         return replace(response, data=tuple(await asyncio.gather(*map(fetch_one, response.data))))
     raise failure
@@ -128,22 +124,22 @@ async def _unread(error: Exception, raw: RawAnswer | None) -> UnknownOutcomeErro
 
 
 async def _ask(
-    settings: Settings,
+    line: Line,
     body: Body,
     cap: int,
     on_sent: Callable[[], Awaitable[None]],
     raw: RawAnswer | None,
 ) -> tuple[dict[str, Any], bool, bool]:
     """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
-    reply = await _post(settings, body, cap, on_sent, raw)
-    if reply.status == 407 and not settings.offline:
+    reply = await _post(line, body, cap, on_sent, raw)
+    if reply.status == 407 and not line.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.
-        unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(settings.base_url))
+        unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(line.base_url))
         if unsent is not None:
             raise unsent
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
     # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
-    scrub = settings.secret.scrub if settings.secret else str
+    scrub = line.secret.scrub if line.secret else str
     failure: TTAPIError
     try:
         parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
@@ -190,37 +186,27 @@ def _retry_after(said: str) -> float | None:
         return None
 
 
-async def fetch(settings: Settings, url: str) -> bytes:
+async def fetch(line: Line, url: str) -> bytes:
     """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
-    transport = _transport(settings) if settings.offline else None
+    transport = line.transport() if line.offline else None
     return await download(
         url,
         public_only=True,
-        own=httpx.URL(settings.base_url),
-        fetch_from=settings.fetch_from,
+        own=httpx.URL(line.base_url),
+        fetch_from=line.fetch_from,
         transport=transport,
     )
 
 
-def _transport(settings: Settings) -> httpx.AsyncBaseTransport:
-    if settings.service is not None:
-        return EmbeddedTransport(settings.service())
-    url = httpx.URL(settings.base_url)
-    if settings.secret is None:
-        raise AssertionError("a client of the network has a key")
-    way = network_transport(url, settings.fetch_from)
-    return KeyTransport(way, url, settings.secret, settings.auth_header, settings.auth_scheme)
-
-
 async def _post(
-    settings: Settings,
+    line: Line,
     body: Body,
     cap: int,
     on_sent: Callable[[], Awaitable[None]],
     raw: RawAnswer | None,
 ) -> _Reply:
     # It reads certificates, and tells what is wrong with the network's set-up.
-    transport = await asyncio.to_thread(_transport, settings)
+    transport = await asyncio.to_thread(line.transport)
     failure: Exception
     sent = False
     stopped: Exception | None = None
@@ -238,15 +224,15 @@ async def _post(
                 # To wait until it may leave, for the log say, is no fault of the service.
                 limit.reschedule(None)
                 await told[0]()
-                limit.reschedule(asyncio.get_running_loop().time() + settings.timeout)
+                limit.reschedule(asyncio.get_running_loop().time() + line.timeout)
             except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
                 stopped = error
                 raise _StoppedError from None
             sent = True
 
     headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
-    url = f"{settings.base_url.rstrip('/')}/images/edits"
-    limit = asyncio.timeout(settings.timeout)
+    url = f"{line.base_url.rstrip('/')}/images/edits"
+    limit = asyncio.timeout(line.timeout)
     reply: _Reply | None = None
     try:
         async with (
@@ -264,11 +250,11 @@ async def _post(
         failure = stopped if isinstance(stopped, TTAPIError) else _not_let_go(stopped)
     except httpx.ConnectError as error:
         failure = ways.told(error, httpx.URL(url)) or NotSentError(
-            f"{settings.host} can't be reached, so nothing was sent or billed. "
+            f"{line.host} can't be reached, so nothing was sent or billed. "
             "Check the network (and base_url), then run again; without a network use Client.offline()."
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
-        failure = _broken(settings, error, sent)
+        failure = _broken(line, error, sent)
         if reply is not None and isinstance(failure, UnknownOutcomeError):
             # Its status came, and perhaps all that it has to say.
             return replace(reply, failure=failure)
@@ -282,19 +268,19 @@ def _not_let_go(error: Exception | None) -> NotSentError:
     return NotSentError(f"Nothing was sent or billed. {type(error).__name__}: {error}")
 
 
-def _broken(settings: Settings, error: Exception, sent: bool) -> TTAPIError:
+def _broken(line: Line, error: Exception, sent: bool) -> TTAPIError:
     late = isinstance(error, TimeoutError | httpx.TimeoutException)
     if not sent:
         what = (
-            f"did not take the connection within {settings.timeout:g} seconds"
+            f"did not take the connection within {line.timeout:g} seconds"
             if late
             else "could not be spoken to"
         )
-        return ways.told(error, httpx.URL(settings.base_url)) or NotSentError(
-            f"{settings.host} {what}, so nothing was sent or billed. Check the network, then run again."
+        return ways.told(error, httpx.URL(line.base_url)) or NotSentError(
+            f"{line.host} {what}, so nothing was sent or billed. Check the network, then run again."
         )
     what = (
-        f"No answer came within {settings.timeout:g} seconds"
+        f"No answer came within {line.timeout:g} seconds"
         if late
         else "The answer is larger than any answer is, and was not read to its end"
         if isinstance(error, TooLargeError)

@@ -27,6 +27,7 @@ from typing import Any, Literal, TypeAlias
 
 from .. import exiting, loop
 from ..client.core import Core
+from ..client.ways import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
 from ..lineage import Step, next_lineage, step_of
 from ..log import RunLog, State
@@ -134,12 +135,7 @@ class Carrier(exiting.Unfinished):
         end: End | None = None
         try:
             response = await self._core.send(
-                self.run.request,
-                check=False,
-                on_sent=self.left,
-                on_busy=self.refused,
-                on_answer=self.arrived,
-                raw=self._raw,
+                self.run.request, Told(self.left, self.refused, self.arrived), check=False, raw=self._raw
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))

@@ -8,11 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..asked import Asked
 from ..client import AsyncClient, Client
-from ..client.client import DEFAULT_BASE_URL
 from ..errors import SettingsError
 from ..lineage import bare_name
 from ..mask import Mask
@@ -115,41 +113,11 @@ def _mask(mask: Mask | SourceImage, path: PathLike | None) -> list[str]:
 
 
 def _client(client: Client | AsyncClient) -> list[str]:
-    core = client.core
-    if core.player is not None:
-        path = _literal("path", str(core.player.path))
-        return ["# A recording: nothing is sent or billed.", f"client = tt.Client.replay({path})"]
-    if core.service is not None:
-        service = core.service()
-        settings = {"seed": getattr(service, "_seed", 0), "leaky": getattr(service, "_leaky", False)}
-        written = ", ".join(f"{name}={_literal(name, value)}" for name, value in settings.items() if value)
-        lines = ["# The service inside the package: nothing is billed."]
-        if getattr(service, "_fill", None) is not None:
-            lines.append("# It filled with a function of your own: give that again, as fill=….")
-        return [*lines, f"client = tt.Client.offline({written})"]
-    lines = ["# The key comes from the environment's TT_API_KEY. Each run may cost quota."]
-    address = urlsplit(core.base_url)
-    host = address.netloc.rsplit("@", 1)[-1]
-    # A gateway's password stands before the host, or behind the path.
-    bare = address._replace(netloc=host, query="", fragment="").geturl()
-    if bare != core.base_url:
-        lines.append("# What stood in the address besides host and path is left out: it may be secret.")
-    defaults = {
-        "base_url": (bare, DEFAULT_BASE_URL),
-        "wire": (core.wire, "json"),
-        "auth_header": (core.auth_header, "TT-API-KEY"),
-        "auth_scheme": (core.auth_scheme, ""),
-        "timeout": (core.timeout, 300.0),
-        "plain_base64": (core.plain_base64, False),
-        "wait_when_busy": (core.wait_when_busy, 0.0),
-        "fetch_from": (list(core.fetch_from), []),
-        "send_mode": (core.send_mode, None),
-        "allow_http": (address.scheme == "http", False),
-    }
-    written = ", ".join(
-        f"{name}={_literal(name, value)}" for name, (value, usual) in defaults.items() if value != usual
-    )
-    return [*lines, f"client = tt.Client({written})"]
+    call = client.core.way.call(client.core.form)
+    given = [_literal("path", value) for value in call.given]
+    given += [f"{name}={_literal(name, value)}" for name, value in call.named.items()]
+    method = f".{call.method}" if call.method else ""
+    return [*(f"# {said}" for said in call.said), f"client = tt.Client{method}({', '.join(given)})"]
 
 
 def _options(request: EditRequest) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,102 @@
+"""`Form`: one of the ways in which the service takes a request's body."""
+
+from __future__ import annotations
+
+import base64
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Self
+
+from ...errors import InvalidRequestError
+from ...picture import ImageFile
+from ...request import EditRequest
+from ..checks import Check
+
+__all__ = ["FORMS", "Body", "Form", "base64_of", "data_url"]
+
+FORMS: dict[str, type[Form]] = {}
+"""Every form, by what `Client(wire=…)` calls it."""
+
+UNWRITABLE = (
+    "A field can't be written down: it holds half of a character, or something else than text, numbers, lists and "
+    "dicts. Look at user, model and extra_body."
+)
+
+
+@dataclass(frozen=True)
+class Body:
+    """A request's body and the content type that goes with it."""
+
+    content_type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Form(ABC):
+    """How a request is written. The fields of a form are its settings, each one that `Client` takes by that name."""
+
+    name: ClassVar[str]
+    """What `Client(wire=…)` calls it."""
+    checks: ClassVar[Mapping[str, Check]] = {}
+    """For each setting its check."""
+
+    def __init_subclass__(cls) -> None:
+        FORMS[cls.name] = cls
+
+    @classmethod
+    def made(cls, settings: Mapping[str, Any]) -> Self:
+        """The form with those of a client's settings that are its own."""
+        return cls(**{item.name: settings[item.name] for item in fields(cls) if item.name in settings})
+
+    def at(self, own_host: bool) -> Form:
+        """The form as it is used at TTAPI's own address, or at another, which is a gateway's."""
+        return self
+
+    def encode(self, request: EditRequest) -> Body:
+        """Write `request`. Raises `InvalidRequestError` where a field can't be written."""
+        try:
+            return self._encoded(request)
+        except (TypeError, ValueError, RecursionError):
+            pass
+        raise InvalidRequestError([UNWRITABLE])
+
+    @abstractmethod
+    def _encoded(self, request: EditRequest) -> Body:
+        """The body; raises `TypeError`, `ValueError` or `RecursionError` where a field can't be written."""
+
+    def problems(self, request: EditRequest) -> Iterator[str]:
+        """What it can't carry, as sentences."""
+        try:
+            # As it is read again: half a character can be written in JSON, and not in a form or a log.
+            body = request.body() | {"model": request.model}
+            json.dumps(body, allow_nan=False, ensure_ascii=False).encode()
+            plain = all(isinstance(name, str) for name in request.extra_body)
+        except (TypeError, ValueError, RecursionError):
+            plain = False
+        # A broken prompt has a sentence of its own.
+        if not plain and _is_whole_text(request.prompt):
+            yield UNWRITABLE
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `Client` is given for it, without what is so when it is left out."""
+        named = {} if self.name == "json" else {"wire": self.name}
+        set_here = {item.name: getattr(self, item.name) for item in fields(self) if item.name in self.checks}
+        usual = {item.name: item.default for item in fields(self)}
+        return named | {name: value for name, value in set_here.items() if value != usual[name]}
+
+
+def _is_whole_text(prompt: object) -> bool:
+    return isinstance(prompt, str) and not any("\ud800" <= letter <= "\udfff" for letter in prompt)
+
+
+def base64_of(file: ImageFile) -> str:
+    """A file's bytes as base64."""
+    return base64.b64encode(file.data).decode()
+
+
+def data_url(file: ImageFile) -> str:
+    """A file as a data URL."""
+    return f"data:{file.mime};base64,{base64_of(file)}"

@@ -1,0 +1,33 @@
+"""The `json` form: pictures as base64 in JSON, the model as `mode`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ...request import EditRequest
+from ..checks import switch
+from .form import Body, Form, base64_of, data_url
+
+__all__ = ["JsonForm"]
+
+
+@dataclass(frozen=True)
+class JsonForm(Form):
+    """`plain_base64` leaves out the `data:…;base64,` before each picture."""
+
+    name: ClassVar[str] = "json"
+    checks: ClassVar = {"plain_base64": switch}
+    plain_base64: bool = False
+
+    def _encoded(self, request: EditRequest) -> Body:
+        text = base64_of if self.plain_base64 else data_url
+        fields: dict[str, Any] = {
+            "prompt": request.prompt,
+            "image": [text(file) for file in request.image_files],
+        }
+        if request.mask_file is not None:
+            fields["mask"] = text(request.mask_file)
+        fields["mode"] = request.model
+        return Body("application/json", json.dumps(fields | request.body(), allow_nan=False).encode())

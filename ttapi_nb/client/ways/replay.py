@@ -1,0 +1,67 @@
+"""`Replay`: answers from a recording."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ...errors import DownloadError
+from ...rawanswers import RawAnswer
+from ...reply.responses import ImagesResponse
+from ...request import EditRequest
+from ..cassette import Player
+from ..forms import Form
+from .embedded import EMBEDDED_BASE_URL
+from .way import Call, Told, Way
+
+__all__ = ["Replay"]
+
+
+@dataclass(frozen=True, eq=False)
+class Replay(Way):
+    """What `player` holds; nothing is sent or billed."""
+
+    player: Player
+
+    @property
+    def offline(self) -> bool:
+        return True
+
+    @property
+    def repeated(self) -> bool:
+        return True
+
+    @property
+    def address(self) -> str:
+        return EMBEDDED_BASE_URL.removesuffix("/v1")
+
+    @property
+    def words(self) -> str:
+        name = self.player.path.name
+        return f"Replays {name}: no key, nothing is sent or billed. It answers only what it holds."
+
+    def shown(self, client: str, form: Form) -> str:
+        return f"{client}.replay({self.player.path.name!r})"
+
+    def call(self, form: Form) -> Call:
+        said = "A recording: nothing is sent or billed."
+        return Call((said,), "replay", (str(self.player.path),), {})
+
+    def again(self, client: Any, form: Form) -> Callable[[], Any]:
+        return partial(client.replay, self.player.path, **form.arguments)
+
+    def load(self) -> None:
+        """Nothing more than is here."""
+
+    async def answer(
+        self, request: EditRequest, form: Form, told: Told, raw: RawAnswer | None
+    ) -> ImagesResponse:
+        played = await asyncio.to_thread(self.player.answer, request)
+        await told.sent()
+        return await asyncio.to_thread(played)
+
+    async def fetch(self, url: str) -> bytes:
+        raise DownloadError("Results of a recording are in its file, and nothing is fetched.")

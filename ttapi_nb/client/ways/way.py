@@ -1,0 +1,110 @@
+"""`Way`: what answers a request; `Told`: who is told of its stages; `Call`: how a way is made, for a script."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...rawanswers import RawAnswer
+from ...reply.responses import ImagesResponse
+from ...request import EditRequest
+from ..forms import Form
+from ..secret import Secret
+
+__all__ = ["Call", "Told", "Way"]
+
+
+async def _nothing(*given: object) -> None:
+    """What nobody wants to be told."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is awaited at the stages of a request.
+
+    * `sent()`: before its first byte leaves; `busy(seconds)`: the service was too busy for it, which bills nothing, and
+      is asked again in so many seconds; `answer(response)`: there is an answer whose results are yet to be fetched.
+    """
+
+    sent: Callable[[], Awaitable[None]] = _nothing
+    busy: Callable[[float], Awaitable[None]] = _nothing
+    answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing
+
+
+@dataclass(frozen=True)
+class Call:
+    """The call that makes a client with a way: what `said` in comments, the method of `Client` and its arguments."""
+
+    said: tuple[str, ...]
+    method: str = ""
+    given: tuple[Any, ...] = ()
+    named: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Way(ABC):
+    """What answers. `timeout`: seconds for the whole of a request; `secret`: the key that goes along, if one does."""
+
+    timeout: float = 300.0
+    secret: Secret | None = None
+    fetch_from: tuple[str, ...] = ()
+    """Further places that results may be fetched from."""
+
+    @property
+    @abstractmethod
+    def offline(self) -> bool:
+        """Whether it answers in this process: no key, no network, no bill."""
+
+    @property
+    @abstractmethod
+    def address(self) -> str:
+        """Where requests go, without path or password."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """What answers, for whoever is about to run an edit."""
+
+    @property
+    def repeated(self) -> bool:
+        """Whether it says again what was recorded."""
+        return False
+
+    @property
+    def own_host(self) -> bool:
+        """Whether it is TTAPI's own address, or answers as that would."""
+        return True
+
+    @abstractmethod
+    def shown(self, client: str, form: Form) -> str:
+        """The `repr` of a client of this class with this way and form."""
+
+    @abstractmethod
+    def call(self, form: Form) -> Call:
+        """How a script makes a client with it; nothing secret is in that."""
+
+    def again(self, client: Any, form: Form) -> Callable[[], Any] | None:
+        """What makes a client of this class once more in another process, or None where that can't be."""
+        return None
+
+    @property
+    def stays_here(self) -> str:
+        """Why it can't go to another process, for a sentence: "A client that …"."""
+        return "has a key, which does not leave this process"
+
+    @abstractmethod
+    def load(self) -> None:
+        """Load what it needs, for whoever is about to have that done by other threads."""
+
+    @abstractmethod
+    async def answer(
+        self, request: EditRequest, form: Form, told: Told, raw: RawAnswer | None
+    ) -> ImagesResponse:
+        """Answer once, the bytes kept in `raw` as they come. Raises `NotSentError`, `RefusedError`,
+        `UnknownOutcomeError`, or `NotRecordedError`.
+        """
+
+    @abstractmethod
+    async def fetch(self, url: str) -> bytes:
+        """The bytes of a result behind a URL, fetched without the key. Raises `DownloadError`."""
