@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, shown, taken, wait_for_ink
 from tests.ui.lab import Lab
@@ -16,12 +16,24 @@ from ttapi_nb import Mask
 from ttapi_nb.mask import Bitmap, Shape, Stroke
 
 Opened = Callable[..., Notebook]
+# A tool's button goes to the kernel, and from there to the stage. The label is told after the stage.
+CHOOSING = """
+import ipywidgets
+chosen = ipywidgets.Label(f"tool: {drawer.tool}")
+drawer.observe(lambda change: setattr(chosen, "value", f"{change.name}: {change.new}"), ["tool", "pressure"])
+ipywidgets.VBox([drawer, chosen])"""
 # What the kernel has not been told: a message is counted as it enters the socket.
 COUNT_MESSAGES = """() => {
     window.sentToKernel = 0;
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (...message) { window.sentToKernel += 1; return send.apply(this, message); };
 }"""
+
+
+def choose(page: Page, tool: str) -> None:
+    """Click on a tool, and wait until the photo can be painted with it."""
+    page.get_by_role("button", name=tool).click()
+    expect(page.get_by_text(f"tool: {tool.lower()}")).to_be_visible()
 
 
 def test_ink_appears_while_a_cell_is_running(notebook: Opened) -> None:
@@ -190,10 +202,10 @@ def test_each_tool_by_pixels_and_by_the_mask(
     notebook: Opened, tool: str, inside: tuple[int, int], outside: tuple[int, int]
 ) -> None:
     """What a tool draws is on the screen at once, is the same in the mask, and the eraser takes it away."""
-    book = notebook(DRAWER, SHOW)
+    book = notebook(DRAWER + CHOOSING, SHOW)
     book.run(0)
     page = book.page
-    page.get_by_role("button", name=tool).click()
+    choose(page, tool)
     # A way along two sides of a square: each tool makes something else of it.
     drag(page, (200, 200), (400, 200), (400, 400))
     assert alpha(page, *inside) == 255
@@ -202,18 +214,17 @@ def test_each_tool_by_pixels_and_by_the_mask(
     mask = Mask.from_json(book.run(1)).to_array()
     assert mask[inside[1], inside[0]]
     assert not mask[outside[1], outside[0]]
-    page.get_by_role("button", name="Eraser").click()
-    expect(page.get_by_role("button", name="Eraser")).to_have_class(re.compile("mod-active"))
+    choose(page, "Eraser")
     drag(page, (inside[0] - 2, inside[1]), (inside[0] + 2, inside[1]))
     assert alpha(page, *inside) == 0
 
 
 def test_polygon_by_its_corners(notebook: Opened) -> None:
     """Clicks set corners, Backspace takes one back, Esc lets go of them, Enter or the first corner closes."""
-    book = notebook(DRAWER, SHOW)
+    book = notebook(DRAWER + CHOOSING, SHOW)
     book.run(0)
     page = book.page
-    page.get_by_role("button", name="Polygon").click()
+    choose(page, "Polygon")
     corners = ((200, 200), (400, 200), (400, 400), (200, 400))
     for corner in corners:
         page.mouse.click(*on_screen(page, *corner))
@@ -241,11 +252,11 @@ def test_bucket_fills_what_is_coloured_alike(notebook: Opened) -> None:
     """A click with the bucket fills the region under it, and Ctrl+Z takes it back."""
     book = notebook(
         "import numpy, ttapi_nb as tt\nphoto = numpy.zeros((1024, 1024, 3), 'uint8')\nphoto[300:600, 300:600] = 250\n"
-        "drawer = tt.MaskDrawer(photo)\ndrawer",
+        "drawer = tt.MaskDrawer(photo)" + CHOOSING,
         SHOW,
     )
     book.run(0)
-    book.page.get_by_role("button", name="Bucket").click()
+    choose(book.page, "Bucket")
     book.page.mouse.click(*on_screen(book.page, 450, 450))
     wait_for_ink(book.page, 320, 580)
     assert alpha(book.page, 200, 200) == 0
@@ -259,10 +270,11 @@ def test_bucket_fills_what_is_coloured_alike(notebook: Opened) -> None:
 
 def test_a_pen_paints_by_its_pressure(notebook: Opened) -> None:
     """With pen pressure on, a pen that is pressed less paints a finer line; a mouse paints as before."""
-    book = notebook(DRAWER, SHOW)
+    book = notebook(DRAWER + CHOOSING, SHOW)
     book.run(0)
     page = book.page
     page.get_by_label("Pen pressure").check()
+    expect(page.get_by_text("pressure: True")).to_be_visible()
     session = page.context.new_cdp_session(page)
 
     def pen(kind: str, x: float, y: float, force: float) -> None:
