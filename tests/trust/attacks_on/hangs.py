@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def elsewhere(work: Callable[[], object]) -> None:
 OBSERVERS: dict[str, Callable[[tt.ImageEditor, Server], object]] = {
     "cancels the run": lambda editor, server: editor.cancel(),
     "lets it end, and waits for it": lambda editor, server: (server.let_go(), editor.current.wait(PATIENCE)),
-    "waits for a thread that paints": lambda editor, server: elsewhere(lambda: editor.drawer.undo()),
+    "waits for a thread that paints": lambda editor, server: elsewhere(editor.drawer.undo),
     "waits for a thread that cancels": lambda editor, server: elsewhere(editor.cancel),
     "shows another photo": lambda editor, server: setattr(editor, "image", Image.new("RGB", (64, 64), "red")),
     "starts a run": lambda editor, server: editor.run(),
@@ -99,9 +100,9 @@ def observers(tries: Tries) -> None:
                         does(editor, server)
 
                 (editor if where == "editor" else editor.drawer).observe(seen, "mask")
-                good, came = in_time(lambda editor=editor: stroke(editor, 1))
+                good, came = in_time(partial(stroke, editor, 1))
                 server.let_go()
-                ended, _ = in_time(lambda run=run: run.wait(PATIENCE))
+                ended, _ = in_time(partial(run.wait, PATIENCE))
                 tries.held(f"{where}: {name}", good and ended and once, came)
 
 
@@ -167,7 +168,7 @@ def callbacks(tries: Tries) -> None:
             began = time.monotonic()
             other = tt.edit(PHOTO, "z", client=client_of(server, timeout=4.0), log=log)
             seconds = time.monotonic() - began
-            good, came = in_time(lambda run=run: run.wait(PATIENCE))
+            good, came = in_time(partial(run.wait, PATIENCE))
             tries.held(
                 name, good and other.results and seconds < 4, came if "Cancel" in came else "both ended"
             )
@@ -182,10 +183,11 @@ def locked(tries: Tries) -> None:
         tt.edit(PHOTO, "first", client=client_of(server), log=log)
         for lock in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
             held_back(server)
+            before = len(server.requests)
             busy = [
                 tt.start_edit(PHOTO, f"{lock} {at}", client=client_of(server), log=log) for at in range(2)
             ]
-            server.wait_for(len(server.requests) + 1 if not server.requests else 2)
+            server.wait_for(before + 2)
             with contextlib.closing(
                 sqlite3.connect(log.folder / "runs.sqlite3", timeout=60, isolation_level=None)
             ) as db:
@@ -198,7 +200,7 @@ def locked(tries: Tries) -> None:
                 tries.held(f"{lock}: another log", good, came)
                 server.let_go()
                 db.execute("ROLLBACK")
-            good, came = in_time(lambda busy=busy: busy[1].wait(PATIENCE))
+            good, came = in_time(partial(busy[1].wait, PATIENCE))
             tries.held(f"{lock}: its run", good and busy[1].results, came)
 
 
@@ -272,6 +274,12 @@ def forks(tries: Tries) -> None:
         tries.held(does[int(kind)], status == "0", "ended" if status == "0" else status)
     if done.returncode:
         tries.held("the parent", False, done.stderr[-300:])
+
+
+def sent_nowhere(key: str | None) -> None:
+    """An edit that can't leave, with all the set-up before it."""
+    client = tt.Client(key, base_url="https://nowhere.invalid/v1", timeout=5.0)
+    client.images.edit(image=PHOTO, prompt="x")
 
 
 @attack(HANGS, "pipes, devices, sockets and folders as files")

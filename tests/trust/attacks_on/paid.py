@@ -15,6 +15,7 @@ import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -280,8 +281,8 @@ def early(tries: Tries) -> None:
         for closes in (False, True):
             with rude(b"HTTP/1.1 " + status + b"\r\n", body, closes) as url:
                 variant = f"{status.decode()}, {'closed' if closes else 'left open'}"
-                client = tt.Client(KEY, base_url=url, timeout=20.0)
-                tries.refused(variant, lambda: client.images.edit(image=noise, prompt="x"), tt.RefusedError)
+                edit = tt.Client(KEY, base_url=url, timeout=20.0).images.edit
+                tries.refused(variant, partial(edit, image=noise, prompt="x"), tt.RefusedError)
 
 
 @attack(PAID, "short keys")
@@ -373,7 +374,7 @@ ENDS: dict[str, tuple[str, bool]] = {
     "the last line": ("tt.start_edit(photo, 'x', client=client, log=log)\nSENT", False),
     "SystemExit": ("tt.start_edit(photo, 'x', client=client, log=log)\nSENT\nraise SystemExit(3)", False),
     "an exception": ("tt.start_edit(photo, 'x', client=client, log=log)\nSENT\n1 / 0", False),
-    "on a thread": ("threading.Thread(target=tt.edit, args=(photo, 'x'), kwargs=dict(client=client, log=log)).start()\nSENT", False),
+    "on a thread": ("threading.Thread(target=lambda: tt.edit(photo, 'x', client=client, log=log)).start()\nSENT", False),
     "Ctrl+C in tt.edit": ("tt.edit(photo, 'x', client=client, log=log)", True),
     "Ctrl+C in run.wait": ("tt.start_edit(photo, 'x', client=client, log=log).wait()", True),
     "Ctrl+C in a bare client": ("client.images.edit(image=photo, prompt='x')", True),
