@@ -60,13 +60,16 @@ def test_pieces_change_nothing(size: int) -> None:
     head = b"HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 200 OK\r\nA b: c\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"
     whole = head + b"5\r\nHTTP/1.1 200 OK\r\nA b: c\r\n\r\n"
     heads = Heads()
-    came = b"".join(heads.through(whole[at : at + size]) for at in range(0, len(whole), size)) + heads.through(b"")
+    came = b"".join(
+        heads.through(whole[at : at + size]) for at in range(0, len(whole), size)
+    ) + heads.through(b"")
     tidy = b"HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n"
     assert came == tidy + whole[len(head) :]
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"HT", b"HTTP/1.1 2", b"SSH-2.0\r\n\r\n", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 200 " + b"x" * LONGEST]
+    "data",
+    [b"", b"HT", b"HTTP/1.1 2", b"SSH-2.0\r\n\r\n", b"HTTP/2 200\r\n\r\n", b"HTTP/1.1 200 " + b"x" * LONGEST],
 )
 def test_what_is_no_head_stays_as_it_is(data: bytes) -> None:
     """Nothing is held back or changed of what is no head, is cut off, or has no end."""

@@ -58,14 +58,22 @@ def names(tries: Tries) -> None:
         for private in PRIVATE:
             for beside in ((), ("93.184.216.34",)):
 
-                def look_up(host: Any, port: Any, *given: Any, found: Any = (*beside, private), **more: Any) -> Any:
+                def look_up(
+                    host: Any, port: Any, *given: Any, found: Any = (*beside, private), **more: Any
+                ) -> Any:
                     name = host.decode() if isinstance(host, bytes) else host
                     if name != "pictures.example.com":
                         return really(host, port, *given, **more)
                     asked.append(name)
                     kinds = [socket.AF_INET6 if ":" in one else socket.AF_INET for one in found]
                     return [
-                        (kind, socket.SOCK_STREAM, 6, "", (one, port, 0, 0) if kind == socket.AF_INET6 else (one, port))
+                        (
+                            kind,
+                            socket.SOCK_STREAM,
+                            6,
+                            "",
+                            (one, port, 0, 0) if kind == socket.AF_INET6 else (one, port),
+                        )
                         for kind, one in zip(kinds, found, strict=True)
                     ]
 
@@ -79,10 +87,14 @@ def names(tries: Tries) -> None:
                     server.answer = json_reply({"data": [{"url": url}]})
                     item = client_of(server).images.edit(image=PHOTO, prompt="x").data[0]
                     refused = item.data is None and "private" in item.problem
-                    tries.held(f"a result, {variant}", refused and looked == 1, "not fetched, one look-up each")
+                    tries.held(
+                        f"a result, {variant}", refused and looked == 1, "not fetched, one look-up each"
+                    )
                 finally:
                     socket.getaddrinfo = really
-        tries.held("requests", {request.method for request in server.requests} == {"POST"}, "nothing was fetched")
+        tries.held(
+            "requests", {request.method for request in server.requests} == {"POST"}, "nothing was fetched"
+        )
 
 
 @attack(ADDRESSES, "redirects to private addresses")
@@ -97,7 +109,14 @@ def redirects(tries: Tries) -> None:
             files.answer = Reply(status, headers={"Location": f"http://{host}:{private.port}/a.png"})
             item = client.images.edit(image=PHOTO, prompt="x").data[0]
             tries.held(f"{status} to {host}", item.data is None and item.problem, "not followed")
-        for place in ("file:///etc/passwd", "//127.0.0.1/", "ftp://x/", "gopher://x/", "data:image/png;base64,AAAA", ""):
+        for place in (
+            "file:///etc/passwd",
+            "//127.0.0.1/",
+            "ftp://x/",
+            "gopher://x/",
+            "data:image/png;base64,AAAA",
+            "",
+        ):
             files.answer = Reply(302, headers={"Location": place})
             item = client.images.edit(image=PHOTO, prompt="x").data[0]
             tries.held(f"302 to {place!r}", item.data is None and item.problem, "not followed")

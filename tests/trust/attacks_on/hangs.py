@@ -262,7 +262,7 @@ def forks(tries: Tries) -> None:
         tries.cannot("fork", "there is none on this system")
         return
     done = subprocess.run(
-        [sys.executable, "-c", FORK, str(tries.folder / "log"), "30"],
+        [sys.executable, "-c", FORK, str(tries.folder / "log"), "15"],
         capture_output=True,
         text=True,
         timeout=140,
