@@ -136,7 +136,9 @@ def _are_taken(rest: Sequence[str], app: Any) -> bool:
         }
         for given in (app.aliases, app.flags)
     )
-    kinds = {kind.__name__: kind for one in (app.serverapp_class, app) for kind in (*one.classes, one)}
+    # `Application.log_level`, say, is of a class that these come from.
+    known = [kind for one in (app.serverapp_class, app) for kind in (*one.classes, one)]
+    kinds = {one.__name__: one for kind in known for one in kind.mro() if hasattr(one, "class_traits")}
     for word in rest:
         name, equals, value = word.partition("=")
         bare = name.lstrip("-")
