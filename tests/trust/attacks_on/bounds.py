@@ -1,4 +1,4 @@
-"""Attacks on memory and patience: answers, recordings, lineages, messages and requests that are larger than they look."""
+"""Attacks on memory and patience: answers, recordings, lineages and requests that are larger than they look."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from .tries import KEY, MASK, PHOTO, SMALL, Tries, attack, client_of, offline
 BOUNDS = "bounds"
 TEAL = base64.b64encode(encoded(Image.new("RGB", (64, 64), "teal"))).decode()
 EDIT = (
-    "tt.edit(__import__('PIL.Image').Image.new('RGB', (64, 64)), 'x', client=tt.Client(base_url=sys.argv[1], timeout=60), "
-    "strict=False)"
+    "tt.edit(__import__('PIL.Image').Image.new('RGB', (64, 64)), 'x', "
+    "client=tt.Client(base_url=sys.argv[1], timeout=60), strict=False)"
 )
 
 
@@ -136,7 +136,8 @@ def hostile_zips(good: bytes) -> Iterator[tuple[str, bytes]]:
 def recordings(tries: Tries) -> None:
     """They are opened, or refused in words, in a few seconds and little memory."""
     good = recording(tries.place("good")).read_bytes()
-    work = "tt.Client.replay(sys.argv[1]).images.edit(image=__import__('PIL.Image').Image.new('RGB', (64, 64)), prompt='x')"
+    photo = "__import__('PIL.Image').Image.new('RGB', (64, 64))"
+    work = f"tt.Client.replay(sys.argv[1]).images.edit(image={photo}, prompt='x')"
     for name, data in hostile_zips(good):
         path = tries.place("bad") / "lesson.zip"
         path.write_bytes(data)
@@ -280,9 +281,9 @@ def serve(tries: Tries) -> None:
         # As many as a minute is enough for; the memory is the same with eight.
         lines = [http.client.HTTPConnection("127.0.0.1", port, timeout=100) for _ in range(4)]
         headers = {"TT-API-KEY": "any", "Content-Type": "application/json"}
-        for line in lines:
-            line.request("POST", "/v1/images/edits", body, headers)
-        answered = {line.getresponse().status for line in lines}
+        for posted in lines:
+            posted.request("POST", "/v1/images/edits", body, headers)
+        answered = {posted.getresponse().status for posted in lines}
         megabytes = (status_of(process, "VmHWM") - before) // 1024
         tries.held(
             "four pictures of 100 MP", megabytes < 2500 and answered <= {200, 413, 503}, f"{megabytes} MB"
@@ -291,8 +292,8 @@ def serve(tries: Tries) -> None:
         for host in good:
             tries.held(f"Host: {host.partition(':')[0]}", asked(port, Host=host) == 405, "answered")
         for host in (
-            "evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", f"localhost.evil.example:{port}", "", "x" * 300,
-            f"127.0.0.1:{port}@evil.example", "[::1].evil", "127.0.0.1:1", f"127.0.0.2:{port}",
+            "evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", f"localhost.evil.example:{port}", "",
+            "x" * 300, f"127.0.0.1:{port}@evil.example", "[::1].evil", "127.0.0.1:1", f"127.0.0.2:{port}",
         ):  # fmt: skip
             status = asked(port, Host=host)
             tries.held(

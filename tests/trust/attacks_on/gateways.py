@@ -181,7 +181,7 @@ def chunks(tries: Tries) -> None:
 
 @attack(GATEWAYS, "clients that read another's envelope")
 def envelopes(tries: Tries) -> None:
-    """Errors as OpenAI writes them for Authorization: Bearer, and as TTAPI does for TT-API-KEY; openai shows the words."""
+    """Errors as OpenAI writes them for Authorization: Bearer, and as TTAPI does for TT-API-KEY; openai shows them."""
     with serving() as (port, _):
         for name, header, place in (
             ("Bearer", {"Authorization": "Bearer any"}, "error"),
@@ -205,7 +205,7 @@ def envelopes(tries: Tries) -> None:
             try:
                 answer = client.images.edit(
                     image=("a.png", PNG, "image/png"), prompt="x", model="gpt-image-1", size=size
-                )  # type: ignore[arg-type]
+                )
                 tries.held(f"openai {openai.__version__}, {size}", not words and answer.data, "a picture")
             except openai.BadRequestError as error:
                 tries.held(
@@ -219,7 +219,7 @@ def envelopes(tries: Tries) -> None:
 def supplies(tries: Tries) -> None:
     """Each package by its hash, each action by its commit."""
     lock = ROOT / "requirements-lock.txt"
-    packages = re.findall(r"^[a-zA-Z0-9_.-]+==.*(?:\n[ ].*)*", lock.read_text(), re.M)
+    packages = re.findall(r"^[a-zA-Z0-9_.-]+==.*(?:\n[ ].*)*", lock.read_text(), re.MULTILINE)
     whole = [one for one in packages if "--hash=sha256:" in one]
     tries.held("the lock", len(whole) == len(packages) > 50, f"all of {len(packages)} packages with hashes")
     for path in sorted((ROOT / ".github" / "workflows").glob("*.y*ml")):

@@ -25,6 +25,7 @@ from tests.server import Server
 from .tries import ANSWERS, PHOTO, SMALL, Tries, attack, client_of, environment, held_back, offline
 
 HANGS = "time"
+VARIABLES = ("TT_API_KEY_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 OURS = ("SettingsError", "NotSentError", "MissingKeyError")
 PATIENCE = 25.0
 
@@ -61,9 +62,16 @@ def elsewhere(work: Callable[[], object]) -> None:
     thread.join(PATIENCE)
 
 
+def waits(editor: tt.ImageEditor, server: Server) -> None:
+    """Wait for the run that is under way, whose answer may come now."""
+    server.let_go()
+    assert editor.current is not None
+    editor.current.wait(PATIENCE)
+
+
 OBSERVERS: dict[str, Callable[[tt.ImageEditor, Server], object]] = {
     "cancels the run": lambda editor, server: editor.cancel(),
-    "lets it end, and waits for it": lambda editor, server: (server.let_go(), editor.current.wait(PATIENCE)),
+    "lets it end, and waits for it": waits,
     "waits for a thread that paints": lambda editor, server: elsewhere(editor.drawer.undo),
     "waits for a thread that cancels": lambda editor, server: elsewhere(editor.cancel),
     "shows another photo": lambda editor, server: setattr(editor, "image", Image.new("RGB", (64, 64), "red")),
@@ -121,9 +129,7 @@ def web_photo(tries: Tries) -> None:
             editor = tt.ImageEditor(PHOTO, prompt="x", client=client_of(server))
             run = editor.run()
             server.wait_for(1)
-            good, came = in_time(
-                lambda show=show, editor=editor, server=server: show(editor, f"{server.origin}/a.png")
-            )
+            good, came = in_time(partial(show, editor, f"{server.origin}/a.png"))
             editor.cancel()
             server.let_go()
             tries.held(name, good and run.status == "cancelled", came)
@@ -148,7 +154,7 @@ def callbacks(tries: Tries) -> None:
     """Another run's answer after them is as fast as before, and their own run ends too."""
     never = threading.Event()
     kinds = (SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit, MemoryError, StopIteration)
-    hostile: dict[str, Callable[[tt.Run], object]] = {
+    hostile: dict[str, Callable[[tt.Run], Any]] = {
         "blocks": lambda run: never.wait(),
         "sleeps 6 s": lambda run: never.wait(6),
         "waits for its own run": lambda run: run.wait(),
@@ -333,13 +339,10 @@ def odd_files(tries: Tries) -> None:
                 # A folder is what a log is made of.
                 right = said or (name, kind) == ("RunLog", "a folder")
                 tries.held(f"{name}, {kind}", good and right and not came.startswith("raw"), came)
-    for variable in ("TT_API_KEY_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+    for variable in VARIABLES:
         for path in (pipe, Path("/dev/zero"), loop):
-            with environment(**{variable: str(path)}):
+            # Whoever runs this may have some of their own.
+            with environment(**dict.fromkeys(VARIABLES) | {variable: str(path)}):
                 key = None if variable == "TT_API_KEY_FILE" else "test-key-0123456789"
-                url = "https://nowhere.invalid/v1"
-                work = lambda key=key, url=url: tt.Client(key, base_url=url, timeout=5.0).images.edit(
-                    image=PHOTO, prompt="x"
-                )  # noqa: E731
-                good, came = in_time(work, 8)
+                good, came = in_time(partial(sent_nowhere, key), 8)
                 tries.held(f"{variable}, {path.name}", good and came in OURS, came)

@@ -1,4 +1,4 @@
-"""Attacks on budgets and bills: clocks that jump, interrupts that come twice, disks that fill up, settings that lead astray."""
+"""Attacks on budgets and bills: clocks that jump, interrupts that come twice, full disks, settings that lead astray."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,11 @@ from tests.server import Reply, Server
 from .tries import ANSWERS, KEY, PHOTO, Tries, attack, client_of
 
 MONEY = "money"
+
+
+def later(really: Callable[[], float], by: float) -> float:
+    """What a clock says that is so many seconds ahead."""
+    return really() + by
 
 
 @attack(MONEY, "a clock that jumps under a budget")
@@ -41,7 +47,7 @@ def clocks(tries: Tries) -> None:
                 try:
                     for number in range(8):
                         if number == first:
-                            time.time = lambda jump=jump: really() + jump
+                            time.time = partial(later, really, jump)
                         try:
                             tt.edit(PHOTO, f"x{number}", client=client, log=log, budget=budget)
                         except tt.BudgetError:

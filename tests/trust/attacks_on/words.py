@@ -1,4 +1,4 @@
-"""Attacks on keys and sentences: commands that a key is typed into, files of others, addresses with passwords, proxies."""
+"""Attacks on keys and sentences: commands that a key is typed into, others' files, passwords in addresses, proxies."""
 
 from __future__ import annotations
 
@@ -22,18 +22,20 @@ from .tries import PHOTO, SMALL, Tries, attack, client_of, environment, offline
 WORDS = "words"
 CANARY = "sk-canary-0123456789abcdef"
 LINES = (
-    "KEY", "--key KEY", "--key=KEY", "-k KEY", "-kKEY", "key KEY", "key --key KEY", "key --file KEY", "key --file=KEY",
-    "key --where=KEY", "key --forget KEY", "key -KEY", "key --KEY", "key -- KEY", "serve KEY", "serve --port KEY",
-    "serve --port=KEY", "serve --seed KEY", "serve --envelope KEY", "serve --envelope=KEY", "serve --leaky=KEY", "serve -KEY",
-    "serve --port 0 KEY", "lab KEY", "lab KEY/x", "lab --api-key KEY", "lab --KEY", "lab -KEY", "lab --offline=KEY",
-    "lab --offline KEY", "Key KEY", "--offline KEY", "-- KEY", "--help=KEY", "--version KEY", "KEY key", "lab --key=KEY",
-    "TT_API_KEY=KEY", "key TT_API_KEY=KEY", "set-key KEY", "login KEY", "KEY --offline",
+    "KEY", "--key KEY", "--key=KEY", "-k KEY", "-kKEY", "key KEY", "key --key KEY", "key --file KEY",
+    "key --file=KEY", "key --where=KEY", "key --forget KEY", "key -KEY", "key --KEY", "key -- KEY",
+    "serve KEY", "serve --port KEY", "serve --port=KEY", "serve --seed KEY", "serve --envelope KEY",
+    "serve --envelope=KEY", "serve --leaky=KEY", "serve -KEY", "serve --port 0 KEY", "lab KEY", "lab KEY/x",
+    "lab --api-key KEY", "lab --KEY", "lab -KEY", "lab --offline=KEY", "lab --offline KEY", "Key KEY",
+    "--offline KEY", "-- KEY", "--help=KEY", "--version KEY", "KEY key", "lab --key=KEY", "TT_API_KEY=KEY",
+    "key TT_API_KEY=KEY", "set-key KEY", "login KEY", "KEY --offline",
 )  # fmt: skip
 IN_LAB = (
     "lab --port KEY", "lab --port=KEY", "lab --no-browser=KEY", "lab --no-browser KEY", "lab --debug KEY",
     "lab --ServerApp.port=KEY", "lab --ServerApp.port KEY", "lab --port-retries KEY", "lab --log-level KEY",
-    "lab --log-level=KEY", "lab --ip KEY", "lab --config KEY", "lab --notebook-dir KEY", "lab --KEY.x=1", "lab --x.KEY=1",
-    "lab --LabApp.KEY=1", "lab --ServerApp.allow_root=KEY", "lab --sock KEY", "lab --autoreload=KEY", "lab --key.KEY KEY", "lab -y=KEY",
+    "lab --log-level=KEY", "lab --ip KEY", "lab --config KEY", "lab --notebook-dir KEY", "lab --KEY.x=1",
+    "lab --x.KEY=1", "lab --LabApp.KEY=1", "lab --ServerApp.allow_root=KEY", "lab --sock KEY",
+    "lab --autoreload=KEY", "lab --key.KEY KEY", "lab -y=KEY",
 )  # fmt: skip
 
 
@@ -61,14 +63,14 @@ def typed(tries: Tries) -> None:
             )
             said = done.stdout + done.stderr
         except subprocess.TimeoutExpired as error:
-            said = f"{error.stdout}{error.stderr}"
+            said = f"{error.stdout!r}{error.stderr!r}"
         where = next((words for words in said.splitlines() if CANARY in words), "")
         tries.held(line, CANARY not in said, where[:120] or "not printed")
 
 
 @attack(WORDS, "key files")
 def key_files(tries: Tries) -> None:
-    """A name with ~ is the home's; files and folders of others, or open to them, are not believed; none is waited for."""
+    """A name with ~ is the home's; those of others, or open to them, are not believed."""
     home = tries.place("home")
     with environment(HOME=str(home), TT_API_KEY_FILE="~/k"):
         here = Path.cwd()
@@ -143,7 +145,7 @@ def passwords(tries: Tries) -> None:
             for user in ("me:", "", "pa55w0rd@", ":"):
                 with Server() as server:
                     seen.text = ""
-                    said = []
+                    said, came = [], "sent"
                     url = server.url.replace("://", f"://{user}{password}@")
                     try:
                         client = tt.Client("test-key-0123456789", base_url=url, timeout=10.0)
@@ -157,6 +159,7 @@ def passwords(tries: Tries) -> None:
                         server.answer = Reply(500)
                         tt.edit(PHOTO, "x", client=client, log=log)
                     except tt.TTAPIError as error:
+                        came = type(error).__name__
                         said += [
                             "".join(traceback.format_exception(error)),
                             repr(error),
@@ -175,7 +178,6 @@ def passwords(tries: Tries) -> None:
                         ),
                         "",
                     )
-                    came = type(error).__name__ if "error" in dir() else "sent"
                     tries.held(f"{user}{password}@", not leaked, f"nowhere; {came}" if not leaked else place)
     finally:
         root.setLevel(level)
@@ -187,8 +189,8 @@ def passwords(tries: Tries) -> None:
 def look_alikes(tries: Tries) -> None:
     """They are shown as what they are, in ASCII too."""
     for host, ascii_ in (
-        ("api.ttаpi.io", "xn--"), ("xn--api-8cd.ttapi.io", "xn--"), ("ａpi.ttapi.io", "api.ttapi.io"), ("api.ttapi.іo", "xn--"),
-        ("faß.example", "xn--"), ("ttapi.io.evil.example", "evil.example"), ("API.TTAPI.IO", "api.ttapi.io"),
+        ("api.ttаpi.io", "xn--"), ("xn--api-8cd.ttapi.io", "xn--"), ("ａpi.ttapi.io", "api.ttapi.io"),
+        ("api.ttapi.іo", "xn--"), ("faß.example", "xn--"), ("ttapi.io.evil.example", "evil.example"), ("API.TTAPI.IO", "api.ttapi.io"),
     ):  # fmt: skip
         try:
             client = tt.Client("test-key-0123456789", base_url=f"https://{host}/v1")
