@@ -61,7 +61,7 @@ def elsewhere(tries: Tries) -> None:
         tries.refused("fetch_again", lambda: log.fetch_again(row.id), says="fetch_from")
         got = log.fetch_again(row.id, fetch_from=files.origin)
         tries.held("fetch_again(fetch_from=)", len(got.results) == 1, "fetched")
-        for given in ([files.origin], (f"{files.origin}/",), files.origin):
+        for given in ([files.origin], (f"{files.origin}/",)):
             client = client_of(server, fetch_from=given)
             found = client.images.edit(image=PHOTO, prompt="x").data[0]
             tries.held(f"fetch_from={given!r}".replace(str(files.port), "PORT"), found.data == PNG, "fetched")
