@@ -198,6 +198,7 @@ def row_addresses(tries: Tries) -> None:
 
 SAVES = """
 import contextlib, json, os, resource, sys
+from pathlib import Path
 import ttapi_nb as tt
 from PIL import Image
 folder = Path(sys.argv[1])

@@ -76,7 +76,7 @@ for number in range(int(sys.argv[4])):
     try:
         thread.start()
         tt.edit(photo, f"run {number}", client=client, log=log)
-        time.sleep(1)
+        time.sleep(0.05)
     except KeyboardInterrupt:
         pass
     while thread.is_alive():

@@ -312,6 +312,9 @@ try:
     said = "the picture" if run.wait(60).results else "nothing"
 except tt.UnknownOutcomeError as error:
     said = "kept and named" if "is kept in" in str(error) else "unknown: " + str(error)
+except tt.ResultError as error:
+    kept = "not enough memory" in str(error) and log.row(run.id).results
+    said = "the picture's file in the log, and a sentence" if kept else str(error)
 except BaseException as error:
     said = "raw " + type(error).__name__ + ": " + str(error)
 resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
@@ -336,7 +339,10 @@ def no_memory(tries: Tries) -> None:
                 capture_output=True, text=True, timeout=120, check=False,
             )  # fmt: skip
         said, state = json.loads(done.stdout) if done.stdout else (done.stderr[-200:], "")
-        good = (said, state) in (("the picture", "done"), ("kept and named", "unknown"))
+        good = (said, state) in (
+            ("the picture", "done"),
+            ("kept and named", "unknown"),
+        ) or "in the log" in said
         tries.held(f"{megabytes} MB left, an answer of {len(body) / 1e6:.0f} MB", good, f"{said}, {state}")
 
 
