@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -45,10 +44,9 @@ class Core(Settings):
         if self.service is not None:
             self.service()
         elif self.player is None:
-            # What httpx loads as the first line is made; another version may have other parts.
-            with contextlib.suppress(ImportError):
-                import anyio._backends._asyncio  # noqa: F401
-                import httpcore._backends.anyio  # noqa: F401
+            from ..network import early
+
+            early.load()
 
     async def edit(
         self, check: bool, given: dict[str, Any], on_sent: Callable[[], Awaitable[None]] = _nothing

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -17,12 +18,19 @@ import httpx
 
 from .heads import Heads
 
-__all__ = ["listening"]
+__all__ = ["listening", "load"]
 
 # In bytes: what is written between two looks at what came.
 PIECE = 1 << 16
 HEARD = 1 << 16
 REFUSALS = (b"HTTP/1.1 4", b"HTTP/1.1 5", b"HTTP/1.0 4", b"HTTP/1.0 5")
+
+
+def load() -> None:
+    """Load what httpx would as it makes its first line; another version of it may have other parts."""
+    for name in ("httpcore._backends.anyio", "anyio._backends._asyncio"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def listening(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:
