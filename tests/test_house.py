@@ -81,7 +81,7 @@ LIBRARIES = {
     "log": {"platformdirs"},
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
-    "client": PICTURES | {"anyio", "httpcore", "httpx", "platformdirs"},
+    "client": PICTURES | {"httpx", "platformdirs"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }

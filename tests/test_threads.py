@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from functools import partial
 
@@ -161,3 +162,24 @@ def test_the_loop_outlives_what_is_thrown() -> None:
         thread = thread or loop._runner.thread
         assert loop.submit(loop.in_thread(threading.get_ident)).result(PATIENCE)
         assert loop._runner.thread is thread
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_interrupted_as_work_is_given_to_a_lane(when: str) -> None:
+    """Ctrl+C as a lane begins loses no work, whether its thread was there by then or not, and keeps the order."""
+    pool, interrupts, done = Threads("test"), [True], list[int]()
+
+    def start(work: Callable[[], None]) -> None:
+        if when == "after" or not interrupts:
+            pool.submit(work)
+        if interrupts:
+            interrupts.clear()
+            raise KeyboardInterrupt
+
+    lane = Lane(start)
+    with pytest.raises(KeyboardInterrupt):
+        lane.submit(lambda: done.append(0))
+    for number in range(1, 50):
+        last = lane.submit(lambda number=number: done.append(number))  # type: ignore[misc]
+    last.result(20)
+    assert done == list(range(50))

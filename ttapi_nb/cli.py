@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 __all__ = ["main"]
@@ -95,7 +95,7 @@ def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
     from jupyterlab.labapp import LabApp
     from jupyterlab.labapp import main as jupyterlab
 
-    if not _are_known(rest, {*LabApp.aliases, *LabApp.flags}):
+    if not _are_known(rest, {*LabApp.aliases, *LabApp.flags}) or not _are_taken(rest, LabApp):
         return _fail(f"JupyterLab does not know all of that. See jupyter lab --help. {HIDDEN}", 2)
     jupyterlab([*root, *notebook, *rest])
     return 0
@@ -121,6 +121,37 @@ def _are_known(rest: Sequence[str], names: set[str | tuple[str, ...]]) -> bool:
         ):
             return False
         value_may_follow = not equals
+    return True
+
+
+def _are_taken(rest: Sequence[str], app: Any) -> bool:
+    """Whether JupyterLab takes the values behind `=`; it repeats those of the wrong kind."""
+    aliases, flags = (
+        {
+            name: value
+            for names, value in given.items()
+            for name in ((names,) if isinstance(names, str) else names)
+        }
+        for given in (app.aliases, app.flags)
+    )
+    # `Application.log_level`, say, is of a class that these come from.
+    known = [kind for one in (app.serverapp_class, app) for kind in (*one.classes, one)]
+    kinds = {one.__name__: one for kind in known for one in kind.mro() if hasattr(one, "class_traits")}
+    for word in rest:
+        name, equals, value = word.partition("=")
+        bare = name.lstrip("-")
+        if not equals or not name.startswith("-"):
+            continue
+        if bare in flags:
+            return False
+        target = aliases.get(bare, bare)
+        section, _, trait = (target if isinstance(target, str) else target[0]).partition(".")
+        found: Any = kinds[section].class_traits().get(trait) if section in kinds else None
+        if {kind.__name__ for kind in type(found).mro()} & {"Bool", "Enum", "Float", "Int"}:
+            try:
+                found.validate(None, found.from_string(value))
+            except Exception:  # noqa: BLE001 - whatever it raises it would print
+                return False
     return True
 
 

@@ -144,19 +144,30 @@ class Lane:
         self._going = False
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Do `work` when all that came before is done. Takes no time."""
+        """Do `work` when all that came before is done. Takes no time.
+
+        Raises what `start` raises where there is no thread; the work is not done then. Who is interrupted in here has
+        it done all the same.
+        """
         job = _Job(work)
-        with self._guard:
-            self._work.append(job)
-            going, self._going = self._going, True
-        if not going:
-            try:
+        try:
+            with self._guard:
+                self._work.append(job)
+                going, self._going = self._going, True
+            if not going:
                 self._start(self._serve)
-            except BaseException:
-                with self._guard:
-                    self._going = False
-                    self._work.clear()
-                raise
+        except Exception:
+            with self._guard:
+                self._going = False
+                self._work.clear()
+            raise
+        except BaseException:
+            # Perhaps before a thread was there, perhaps after: of two that serve one leaves.
+            with self._guard:
+                self._going = bool(self._work)
+            if self._going:
+                self._start(self._serve)
+            raise
         future: Future[T] = job.future
         return future
 
@@ -165,7 +176,10 @@ class Lane:
         return self._thread == threading.get_ident()
 
     def _serve(self) -> None:
-        self._thread = threading.get_ident()
+        with self._guard:
+            if self._thread is not None:
+                return
+            self._thread = threading.get_ident()
         while True:
             with self._guard:
                 if not self._work:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -21,10 +22,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.trust.attacks_on import addresses, bounds, files, gateways, hangs, money, paid, words
+from tests.trust.attacks_on import addresses, bounds, ends, files, gateways, hangs, money, paid, words
 from tests.trust.attacks_on.tries import ATTACKS, Attack, Tries, environment
 
-GROUPS = (files, paid, hangs, money, bounds, addresses, words, gateways)
+GROUPS = (files, paid, ends, hangs, money, bounds, addresses, words, gateways)
 PATIENCE = 150.0
 
 
@@ -71,6 +72,9 @@ def main() -> int:
     warnings.simplefilter("ignore")
     logging.disable()
     os.umask(0o022)
+    # In the background it is ignored from the start, here and in the processes that attacks begin.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     begun = time.monotonic()
     rows: list[tuple[str, str, int, int, int, str]] = []
     for what, how, attack in ATTACKS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import re
 import socket
 import ssl
@@ -20,7 +21,7 @@ import httpx
 
 from .heads import Answer
 
-__all__ = ["listening"]
+__all__ = ["listening", "load"]
 
 # In bytes: what is written between two looks at what came, what is taken of that at once, and kept at most.
 PIECE = 1 << 16
@@ -28,6 +29,13 @@ HEARD = 1 << 16
 MOST_HEARD = 1 << 22
 # Begins a request; a line to a proxy of SOCKS begins with other things. How a proxy makes a line is its own affair.
 REQUEST = re.compile(rb"(?!CONNECT )([A-Z]+) [^\r\n]* HTTP/1\.1\r\n")
+
+
+def load() -> None:
+    """Load what httpx would as it makes its first line; another version of it may have other parts."""
+    for name in ("httpcore._backends.anyio", "anyio._backends._asyncio"):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def listening(transport: httpx.AsyncHTTPTransport) -> httpx.AsyncHTTPTransport:

@@ -87,6 +87,8 @@ class Carrier(exiting.Unfinished):
             self._raw = core.raw(run.log.folder, run.id)
         # What `withdraw` and `left` decide on, under the run's guard.
         self.withdrawn = False
+        # What `_stop` has yet to have written: whoever stops it may be interrupted in that.
+        self._owed: tuple[State, str] | None = None
         # Of what is in the log; only work on the lane asks.
         self._row: Literal["none", "perhaps", "written"] = "none"
         self._marked = False
@@ -143,6 +145,10 @@ class Carrier(exiting.Unfinished):
         except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
             end = self._stopped(error)
         try:
+            if end is None and self._owed is not None:
+                done = self._lane.submit(partial(self._settle, *self._owed))
+                await loop.wait([done], LOG_PATIENCE)
+                self._tell_the_end(last=True)
             await self._settled(end)
         finally:
             self._ended(end)
@@ -296,10 +302,12 @@ class Carrier(exiting.Unfinished):
             self.withdrawn = True
             self.run.note = str(error)
             self.run._end(status, error)
+            self._owed = state, str(error)
         if self._task is not None:
             self._task.cancel()
         try:
             settled = self._lane.submit(partial(self._settle, state, str(error)))
+            self._owed = None
         except BaseException:  # noqa: BLE001 - without a thread the log has to do without
             self._tell_the_end(last=True)
             return True

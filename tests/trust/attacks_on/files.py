@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ttapi_nb as tt
@@ -66,7 +67,7 @@ def foreign_results(tries: Tries) -> None:
         for one in names:
             (mine / one).write_text("mine")
         log = tt.RunLog(folder, limit_bytes=0)
-        came = told(lambda ask=ask, log=log: ask(log))
+        came = told(partial(ask, log))
         whole = {path.name: path.read_text() for path in mine.iterdir()} == dict.fromkeys(names, "mine")
         tries.held(name, whole and mine.stat().st_mode & 0o777 == 0o755, came)
 
@@ -87,7 +88,7 @@ def links(tries: Tries) -> None:
             if place.exists():
                 place.rename(folder / "moved")
             place.symlink_to(theirs / "file" if "." in name else theirs)
-            came = {told(lambda ask=ask, log=log: ask(log)) for ask in LOOKS.values()}
+            came = {told(partial(ask, log)) for ask in LOOKS.values()}
             whole = [path.name for path in theirs.iterdir()] == ["file"]
             whole = (
                 whole and (theirs / "file").read_text() == "theirs" and theirs.stat().st_mode & 0o777 == 0o755
@@ -116,8 +117,8 @@ def hostile_rows(tries: Tries) -> None:
         columns = [(name, row[1]) for name in tables for row in db.execute(f'PRAGMA table_info("{name}")')]
     clean = path.read_bytes()
     asks: dict[str, Callable[[], object]] = {
-        **{name: (lambda ask=ask: ask(log)) for name, ask in LOOKS.items() if name != "an edit"},
-        **{name: (lambda ask=ask: ask(log, run.id)) for name, ask in OF_ONE.items()},
+        **{name: partial(ask, log) for name, ask in LOOKS.items() if name != "an edit"},
+        **{name: partial(ask, log, run.id) for name, ask in OF_ONE.items()},
     }
     for table, column in columns:
         for name in chance.sample(sorted(asks), 6):
@@ -152,7 +153,7 @@ def marks(tries: Tries) -> None:
         for ask in (*LOOKS.values(), lambda log: log.row(run.id)):
             with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db, db:
                 db.execute("UPDATE runs SET state = 'open', started = 0, mark = ?", (mark,))
-            came = told(lambda ask=ask: ask(log))
+            came = told(partial(ask, log))
             tries.held(mark, (outside.read_text(), inside.read_text()) == ("mine", "mine"), came)
 
 
@@ -166,9 +167,9 @@ def hashes(tries: Tries) -> None:
         run = edited(log)
         with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db, db:
             db.execute("UPDATE results SET sha256 = ?", (name,))
-        given = [*log.row(run.id).results, *log.restore(run.id).results]
+        given = log.row(run.id).results
         for ask in LOOKS.values():
-            told(lambda ask=ask, log=log: ask(log))
+            told(partial(ask, log))
         tries.held(repr(name), not given and thesis.read_text() == "mine", "no result, no file touched")
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.server import Server
 from .tries import ANSWERS, PHOTO, SMALL, Tries, attack, client_of, environment, held_back, offline
 
 HANGS = "time"
+VARIABLES = ("TT_API_KEY_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 OURS = ("SettingsError", "NotSentError", "MissingKeyError")
 PATIENCE = 25.0
 
@@ -60,10 +62,17 @@ def elsewhere(work: Callable[[], object]) -> None:
     thread.join(PATIENCE)
 
 
+def waits(editor: tt.ImageEditor, server: Server) -> None:
+    """Wait for the run that is under way, whose answer may come now."""
+    server.let_go()
+    assert editor.current is not None
+    editor.current.wait(PATIENCE)
+
+
 OBSERVERS: dict[str, Callable[[tt.ImageEditor, Server], object]] = {
     "cancels the run": lambda editor, server: editor.cancel(),
-    "lets it end, and waits for it": lambda editor, server: (server.let_go(), editor.current.wait(PATIENCE)),
-    "waits for a thread that paints": lambda editor, server: elsewhere(lambda: editor.drawer.undo()),
+    "lets it end, and waits for it": waits,
+    "waits for a thread that paints": lambda editor, server: elsewhere(editor.drawer.undo),
     "waits for a thread that cancels": lambda editor, server: elsewhere(editor.cancel),
     "shows another photo": lambda editor, server: setattr(editor, "image", Image.new("RGB", (64, 64), "red")),
     "starts a run": lambda editor, server: editor.run(),
@@ -99,9 +108,9 @@ def observers(tries: Tries) -> None:
                         does(editor, server)
 
                 (editor if where == "editor" else editor.drawer).observe(seen, "mask")
-                good, came = in_time(lambda editor=editor: stroke(editor, 1))
+                good, came = in_time(partial(stroke, editor, 1))
                 server.let_go()
-                ended, _ = in_time(lambda run=run: run.wait(PATIENCE))
+                ended, _ = in_time(partial(run.wait, PATIENCE))
                 tries.held(f"{where}: {name}", good and ended and once, came)
 
 
@@ -120,9 +129,7 @@ def web_photo(tries: Tries) -> None:
             editor = tt.ImageEditor(PHOTO, prompt="x", client=client_of(server))
             run = editor.run()
             server.wait_for(1)
-            good, came = in_time(
-                lambda show=show, editor=editor, server=server: show(editor, f"{server.origin}/a.png")
-            )
+            good, came = in_time(partial(show, editor, f"{server.origin}/a.png"))
             editor.cancel()
             server.let_go()
             tries.held(name, good and run.status == "cancelled", came)
@@ -147,7 +154,7 @@ def callbacks(tries: Tries) -> None:
     """Another run's answer after them is as fast as before, and their own run ends too."""
     never = threading.Event()
     kinds = (SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit, MemoryError, StopIteration)
-    hostile: dict[str, Callable[[tt.Run], object]] = {
+    hostile: dict[str, Callable[[tt.Run], Any]] = {
         "blocks": lambda run: never.wait(),
         "sleeps 6 s": lambda run: never.wait(6),
         "waits for its own run": lambda run: run.wait(),
@@ -167,7 +174,7 @@ def callbacks(tries: Tries) -> None:
             began = time.monotonic()
             other = tt.edit(PHOTO, "z", client=client_of(server, timeout=4.0), log=log)
             seconds = time.monotonic() - began
-            good, came = in_time(lambda run=run: run.wait(PATIENCE))
+            good, came = in_time(partial(run.wait, PATIENCE))
             tries.held(
                 name, good and other.results and seconds < 4, came if "Cancel" in came else "both ended"
             )
@@ -182,10 +189,11 @@ def locked(tries: Tries) -> None:
         tt.edit(PHOTO, "first", client=client_of(server), log=log)
         for lock in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
             held_back(server)
+            before = len(server.requests)
             busy = [
                 tt.start_edit(PHOTO, f"{lock} {at}", client=client_of(server), log=log) for at in range(2)
             ]
-            server.wait_for(len(server.requests) + 1 if not server.requests else 2)
+            server.wait_for(before + 2)
             with contextlib.closing(
                 sqlite3.connect(log.folder / "runs.sqlite3", timeout=60, isolation_level=None)
             ) as db:
@@ -198,7 +206,7 @@ def locked(tries: Tries) -> None:
                 tries.held(f"{lock}: another log", good, came)
                 server.let_go()
                 db.execute("ROLLBACK")
-            good, came = in_time(lambda busy=busy: busy[1].wait(PATIENCE))
+            good, came = in_time(partial(busy[1].wait, PATIENCE))
             tries.held(f"{lock}: its run", good and busy[1].results, came)
 
 
@@ -260,7 +268,7 @@ def forks(tries: Tries) -> None:
         tries.cannot("fork", "there is none on this system")
         return
     done = subprocess.run(
-        [sys.executable, "-c", FORK, str(tries.folder / "log"), "30"],
+        [sys.executable, "-c", FORK, str(tries.folder / "log"), "15"],
         capture_output=True,
         text=True,
         timeout=140,
@@ -272,6 +280,12 @@ def forks(tries: Tries) -> None:
         tries.held(does[int(kind)], status == "0", "ended" if status == "0" else status)
     if done.returncode:
         tries.held("the parent", False, done.stderr[-300:])
+
+
+def sent_nowhere(key: str | None) -> None:
+    """An edit that can't leave, with all the set-up before it."""
+    client = tt.Client(key, base_url="https://nowhere.invalid/v1", timeout=5.0)
+    client.images.edit(image=PHOTO, prompt="x")
 
 
 @attack(HANGS, "pipes, devices, sockets and folders as files")
@@ -325,13 +339,10 @@ def odd_files(tries: Tries) -> None:
                 # A folder is what a log is made of.
                 right = said or (name, kind) == ("RunLog", "a folder")
                 tries.held(f"{name}, {kind}", good and right and not came.startswith("raw"), came)
-    for variable in ("TT_API_KEY_FILE", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"):
+    for variable in VARIABLES:
         for path in (pipe, Path("/dev/zero"), loop):
-            with environment(**{variable: str(path)}):
+            # Whoever runs this may have some of their own.
+            with environment(**dict.fromkeys(VARIABLES) | {variable: str(path)}):
                 key = None if variable == "TT_API_KEY_FILE" else "test-key-0123456789"
-                url = "https://nowhere.invalid/v1"
-                work = lambda key=key, url=url: tt.Client(key, base_url=url, timeout=5.0).images.edit(
-                    image=PHOTO, prompt="x"
-                )
-                good, came = in_time(work, 8)
+                good, came = in_time(partial(sent_nowhere, key), 8)
                 tries.held(f"{variable}, {path.name}", good and came in OURS, came)

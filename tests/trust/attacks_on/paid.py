@@ -9,12 +9,12 @@ import json
 import os
 import random
 import shutil
-import signal
 import socket
 import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.answers import mutated
 from tests.server import Reply, Server, encoded, json_reply
-from tests.test_exiting import python
 
 from .tries import ANSWERS, KEY, PHOTO, Tries, attack, client_of, environment, held_back
 
@@ -280,8 +279,8 @@ def early(tries: Tries) -> None:
         for closes in (False, True):
             with rude(b"HTTP/1.1 " + status + b"\r\n", body, closes) as url:
                 variant = f"{status.decode()}, {'closed' if closes else 'left open'}"
-                client = tt.Client(KEY, base_url=url, timeout=20.0)
-                tries.refused(variant, lambda: client.images.edit(image=noise, prompt="x"), tt.RefusedError)
+                edit = tt.Client(KEY, base_url=url, timeout=20.0).images.edit
+                tries.refused(variant, partial(edit, image=noise, prompt="x"), tt.RefusedError)
 
 
 @attack(PAID, "short keys")
@@ -313,6 +312,9 @@ try:
     said = "the picture" if run.wait(60).results else "nothing"
 except tt.UnknownOutcomeError as error:
     said = "kept and named" if "is kept in" in str(error) else "unknown: " + str(error)
+except tt.ResultError as error:
+    kept = "not enough memory" in str(error) and log.row(run.id).results
+    said = "the picture's file in the log, and a sentence" if kept else str(error)
 except BaseException as error:
     said = "raw " + type(error).__name__ + ": " + str(error)
 resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
@@ -337,7 +339,10 @@ def no_memory(tries: Tries) -> None:
                 capture_output=True, text=True, timeout=120, check=False,
             )  # fmt: skip
         said, state = json.loads(done.stdout) if done.stdout else (done.stderr[-200:], "")
-        good = (said, state) in (("the picture", "done"), ("kept and named", "unknown"))
+        good = (said, state) in (
+            ("the picture", "done"),
+            ("kept and named", "unknown"),
+        ) or "in the log" in said
         tries.held(f"{megabytes} MB left, an answer of {len(body) / 1e6:.0f} MB", good, f"{said}, {state}")
 
 
@@ -367,62 +372,3 @@ def raising(tries: Tries) -> None:
                     tries.held(
                         f"{step}, {kind.__name__}", run.results and run.note, "the picture, and a note"
                     )
-
-
-ENDS: dict[str, tuple[str, bool]] = {
-    "the last line": ("tt.start_edit(photo, 'x', client=client, log=log)\nSENT", False),
-    "SystemExit": ("tt.start_edit(photo, 'x', client=client, log=log)\nSENT\nraise SystemExit(3)", False),
-    "an exception": ("tt.start_edit(photo, 'x', client=client, log=log)\nSENT\n1 / 0", False),
-    "on a thread": ("threading.Thread(target=tt.edit, args=(photo, 'x'), kwargs=dict(client=client, log=log)).start()\nSENT", False),
-    "Ctrl+C in tt.edit": ("tt.edit(photo, 'x', client=client, log=log)", True),
-    "Ctrl+C in run.wait": ("tt.start_edit(photo, 'x', client=client, log=log).wait()", True),
-    "Ctrl+C in a bare client": ("client.images.edit(image=photo, prompt='x')", True),
-    "asyncio.wait_for": (
-        "import asyncio\nother = tt.AsyncClient(client.core.secret, base_url=sys.argv[1], timeout=30)\n"
-        "asyncio.run(asyncio.wait_for(other.images.edit(image=photo, prompt='x'), 3))",
-        False,
-    ),
-}  # fmt: skip
-
-# Python itself waits for such a thread, so there is nothing to say.
-UNSAID = ("on a thread",)
-
-
-@attack(PAID, "scripts that end in mid-run")
-def ends(tries: Tries) -> None:
-    """By their last line, an exit, an error or Ctrl+C: the answer is kept, or a sentence says that it may be billed."""
-    sent = "import time\nwhile not any(row.sent for row in log.rows()): time.sleep(0.01)"
-    for name, (script, interrupts) in ENDS.items():
-        folder, told = tries.place("log"), threading.Event()
-        with Server() as server:
-            held_back(server)
-            with python(script.replace("SENT", sent), server.url, folder) as process:
-                server.wait_for(1)
-                if interrupts:
-                    process.send_signal(signal.SIGINT)
-                assert process.stderr is not None
-                said: list[str] = []
-
-                def read(
-                    said: list[str] = said, told: threading.Event = told, process: Any = process
-                ) -> None:
-                    for line in process.stderr:
-                        said.append(line)
-                        if "waiting at most" in line:
-                            told.set()
-
-                reader = threading.Thread(target=read)
-                reader.start()
-                waited = told.wait(0 if name in UNSAID else PATIENCE / 2)
-                server.let_go()
-                process.wait(PATIENCE)
-                reader.join(PATIENCE)
-            posts = len(server.posts)
-        rows = tt.RunLog(folder).rows() if (folder / "runs.sqlite3").exists() else ()
-        kept = [row for row in rows if row.state == "done" and row.results]
-        waited = waited or name in UNSAID
-        bare = "bare" in name or "asyncio" in name
-        good = waited and posts == 1 and (kept or (bare and "may be" in "".join(said)))
-        tries.held(
-            name, good and KEY not in "".join(said), "said, waited for, and " + ("told" if bare else "kept")
-        )

@@ -133,7 +133,8 @@ def offline(fill: Any = unchanged) -> tt.Client:
 
 def client_of(server: Server, **more: Any) -> tt.Client:
     """A client of that server."""
-    return tt.Client(more.pop("key", KEY), **{"base_url": server.url, "timeout": 20.0} | more)
+    given: dict[str, Any] = {"base_url": server.url, "timeout": 20.0} | more
+    return tt.Client(given.pop("key", KEY), **given)
 
 
 def held_back(server: Server, body: bytes = ANSWERS.body, **more: Any) -> None:

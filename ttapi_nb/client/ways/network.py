@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -72,12 +71,10 @@ class Network(Line):
         return Call(tuple(said), "", (), first | form.arguments | named)
 
     def load(self) -> None:
+        from ...network import early
         from .. import sending  # noqa: F401
 
-        # What httpx loads as the first line is made; another version may have other parts.
-        with contextlib.suppress(ImportError):
-            import anyio._backends._asyncio  # noqa: F401
-            import httpcore._backends.anyio  # noqa: F401
+        early.load()
 
     def transport(self) -> httpx.AsyncBaseTransport:
         import httpx
