@@ -2,7 +2,7 @@
 # of its names is first used.
 
 from .client import AsyncClient, Client
-from .client.secret import ask_key, forget_key, store_key
+from .client.key import ask_key, forget_key, store_key
 from .errors import (
     AuthenticationError,
     BudgetError,

@@ -187,7 +187,7 @@ def _serve(given: argparse.Namespace) -> int:
 
 def _key(given: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
-    from .client.secret import Secret, ask_key, forget_key, key_place, store_key
+    from .client.key import Secret, ask_key, forget_key, key_place, store_key
     from .errors import SettingsError
 
     try:

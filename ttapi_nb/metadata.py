@@ -6,9 +6,12 @@ and where a JPEG's packet would be too long for its segment, of what Adobe calls
 
 from __future__ import annotations
 
+import hashlib
+import html
+import re
 from typing import TYPE_CHECKING, Any
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 if TYPE_CHECKING:
     import re
@@ -35,9 +38,6 @@ def options_for(format: str, text: str) -> dict[str, Any]:
     `text` is ASCII without control characters, at most `TEXT_CAP` long: XML can't hold any other.
     """
     if format == "PNG":
-        # Here, not above, as in the other functions: few pictures carry a text.
-        from PIL import PngImagePlugin
-
         chunks = PngImagePlugin.PngInfo()
         chunks.add_itxt(KEY, text)
         return {"pnginfo": chunks}
@@ -80,8 +80,6 @@ def text_in(opened: Image.Image) -> str:
 
 
 def _property(text: str) -> str:
-    import html
-
     return f"<ttapi:lineage>{html.escape(text, quote=False)}</ttapi:lineage>"
 
 
@@ -104,8 +102,6 @@ def jpeg_segments(packet: bytes) -> bytes:
     """The packet as a JPEG's segments: one, or where it is too long for that, a pointer and the packet in portions."""
     if len(packet) <= SEGMENT:
         return _segment(XMP_NAME + packet)
-    import hashlib
-
     # The name of the rest, which Adobe's rules say is its MD5: it guards nothing.
     guid = hashlib.md5(packet, usedforsecurity=False).hexdigest().upper()
     pointer = _packet(f"<xmpNote:HasExtendedXMP>{guid}</xmpNote:HasExtendedXMP>")
@@ -123,8 +119,6 @@ def _segment(data: bytes) -> bytes:
 
 def _extension(opened: Image.Image, pointer: bytes) -> bytes:
     """The rest of a JPEG's packet, put together from its segments."""
-    import re
-
     named = re.search(rb"HasExtendedXMP(?:>|=[\"'])([0-9A-F]{32})", pointer)
     if named is None:
         return b""
@@ -145,8 +139,6 @@ def _read(packet: bytes) -> str:
     """
     if b"lineage" not in packet:
         return ""
-    import re
-
     found = re.search(rb"<ttapi:lineage>([^<]*)</ttapi:lineage>", packet) or re.search(
         rb"\sttapi:lineage=(?:\"([^\"<]*)\"|'([^'<]*)')", packet
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -108,8 +109,6 @@ class EditRequest:
         known = [item.name for item in fields(cls)]
         for name in given:
             if name not in known:
-                import difflib
-
                 close = difflib.get_close_matches(name, known, 1)
                 hint = (
                     f"Did you mean {close[0]!r}?" if close else "Send a field of your own in extra_body={…}."

@@ -20,8 +20,8 @@ from tests.client.test_secret import KEY, shown
 from tests.server import PATIENCE, Server
 from ttapi_nb import Client, MissingKeyError, SettingsError, ask_key, forget_key, store_key
 from ttapi_nb.cli import main
-from ttapi_nb.client import default_client, secret
-from ttapi_nb.client.secret import Secret, find_key, key_file, key_place, look_for_key
+from ttapi_nb.client import default_client, key
+from ttapi_nb.client.key import Secret, find_key, key_file, key_place, look_for_key
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such permissions")
 
@@ -484,7 +484,7 @@ def test_public_names() -> None:
     """What people call is in the package, and nothing that gives the key away."""
     assert {"ask_key", "store_key", "forget_key"} <= set(ttapi_nb.__all__)
     assert not {"find_key", "look_for_key", "Secret"} & set(ttapi_nb.__all__)
-    assert set(secret.__all__) >= {"ask_key", "store_key", "forget_key", "key_place", "look_for_key"}
+    assert set(key.__all__) >= {"ask_key", "store_key", "forget_key", "key_place", "look_for_key"}
 
 
 def test_a_disk_that_takes_a_part(tmp_path: Path) -> None:

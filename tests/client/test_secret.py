@@ -19,7 +19,7 @@ import tests
 from tests.canary import chain, shown_as
 from tests.server import Failure, Reply, Server, fail, html_reply, json_reply, pictures
 from ttapi_nb import Client, RefusedError, Run, RunLog, SettingsError, TTAPIError, start_edit
-from ttapi_nb.client.secret import Secret
+from ttapi_nb.client.key import Secret
 from ttapi_nb.errors import ResultError
 
 KEY = "sk-very-secret-0123456789"

@@ -23,7 +23,7 @@ from ttapi_nb import (
     loop,
     start_edit,
 )
-from ttapi_nb.client.secret import Secret
+from ttapi_nb.client.key import Secret
 from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
 from ttapi_nb.client.ways import Told
 from ttapi_nb.request import Options

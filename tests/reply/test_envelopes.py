@@ -26,7 +26,7 @@ from tests.answers import (
 from tests.server import encoded
 from tests.trust.answers import came, outcomes, read
 from ttapi_nb import ImagesResponse, RefusedError, ResultError, UnknownOutcomeError, loop
-from ttapi_nb.client.secret import Secret
+from ttapi_nb.client.key import Secret
 from ttapi_nb.errors import DownloadError
 from ttapi_nb.reply.addresses import shown
 from ttapi_nb.reply.meaning import interpret, parse

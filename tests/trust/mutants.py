@@ -40,7 +40,10 @@ ROOT = Path(__file__).parents[2]
 # Each with the tests that are written for it.
 FILES = {
     "client/core.py": ("tests/client/test_client.py",),
-    "client/secret.py": ("tests/client/test_key.py", "tests/client/test_secret.py"),
+    "client/key/file.py": ("tests/client/test_key.py",),
+    "client/key/finding.py": ("tests/client/test_key.py",),
+    "client/key/ring.py": ("tests/client/test_key.py",),
+    "client/key/secret.py": ("tests/client/test_key.py", "tests/client/test_secret.py"),
     "client/transport.py": ("tests/client/test_transport.py",),
     "download.py": ("tests/test_download.py",),
     "run/editing.py": ("tests/run/test_editing.py",),
@@ -84,7 +87,7 @@ EQUIVALENT = {
         "log/pruning.py",
         'db.execute("PRAGMA secure_delete = ON")  ->  pass',
     ): "the SQLite of Debian does so unasked",
-    ("client/secret.py", "\"missing\"  ->  'xmissing'"): "None is looked at first",
+    ("client/key/finding.py", "\"missing\"  ->  'xmissing'"): "None is looked at first",
 }
 # SQLite reads results by their key, run and number, and so in the order of numbers in any case.
 IN_ORDER = "ORDER BY number"

@@ -23,7 +23,7 @@ import ttapi_nb as tt
 from tests.canary import KEY, MODES
 from tests.server import PATIENCE
 from tests.support.controls import has, labelled, of_kind
-from ttapi_nb.client.secret import find_key, look_for_key
+from ttapi_nb.client.key import find_key, look_for_key
 from ttapi_nb.widgets.key import KeyForm
 
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from .secret import Secret
+from ..download import LAST_PORT, origin
+from .key import Secret
 
 __all__ = [
     "LONGEST_WAIT",
@@ -90,8 +91,6 @@ def address(url: object, name: str = "base_url") -> tuple[str, str]:
         )
     # Here, not above: only a client of the network needs httpx before it sends.
     import httpx
-
-    from ..download import LAST_PORT, origin
 
     problem = f"{name} is not a web address. It looks like {EXAMPLE}."
     try:

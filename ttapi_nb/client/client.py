@@ -18,7 +18,7 @@ from .cassette import Player, Recorded, Recorder
 from .core import Core
 from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
-from .secret import Secret, find_key, held, look_for_key
+from .key import Secret, find_key, held, look_for_key
 from .ways import DEFAULT_BASE_URL, Embedded, Network, Recording, Replay
 
 if TYPE_CHECKING:

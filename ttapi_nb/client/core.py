@@ -15,7 +15,7 @@ from ..rawanswers import FOLDER, RawAnswer
 from ..reply.responses import ImageData, ImagesResponse, counted, fetched
 from ..request import EditRequest
 from .forms import Form
-from .secret import Secret
+from .key import Secret
 from .ways import Told, Way
 
 __all__ = ["Core"]

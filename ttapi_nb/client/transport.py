@@ -15,7 +15,7 @@ from .. import loop
 from ..download import origin
 from ..errors import NotSentError, SettingsError
 from ..network import address, ways
-from .secret import Secret
+from .key import Secret
 
 if TYPE_CHECKING:
     from ..service import Service

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from .colour import icc_of, is_srgb, read_profile
 from .icc_back import searched
@@ -54,9 +54,6 @@ def _converted(colours: Image.Image, profile: bytes, mode: str) -> Image.Image:
             numbers = searched(np.asarray(colours), read)
             return Image.frombytes("CMYK" if mode == "CMYK" else "RGB", colours.size, numbers.tobytes())
         return colours
-    # Here, not above: few pictures bring a profile.
-    from PIL import ImageCms
-
     space = SPACES.get(profile[16:20], "")
     if space != mode and (space, mode) != ("RGB", "L"):
         # A profile for other colours was not used on the way here either.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageCms
 
 from .icc import D50, IccProfile
 from .icc_table import by_curves, by_table
@@ -266,9 +266,6 @@ def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
 
 
 def _by_littlecms(image: Image.Image, profile: bytes) -> Image.Image | None:
-    # Here, not above: few pictures bring a profile.
-    from PIL import ImageCms
-
     try:
         return ImageCms.profileToProfile(
             image,

@@ -12,7 +12,10 @@ import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.request import url2pathname
 
+from .. import loop
+from ..download import download
 from ..errors import DownloadError, ImageError
 
 __all__ = ["FILE_CAP", "from_file", "from_path", "from_response", "from_text", "read_bytes", "regular"]
@@ -73,9 +76,6 @@ def _path_in(url: str) -> str:
         parts = urllib.parse.urlsplit("file://nowhere/")
     if parts.netloc not in ("", "localhost"):
         raise ImageError(f"{url[:200]!r} is on another machine. Copy the picture here and give its path.")
-    # Here, not above: few pictures come this way, and it loads what http(s) needs too.
-    from urllib.request import url2pathname
-
     return url2pathname(parts.path)
 
 
@@ -104,10 +104,6 @@ def _unpacked(text: str) -> bytes:
 
 
 def _from_url(url: str, allow_private: bool) -> tuple[bytes, str]:
-    # Here, not above: most pictures need no network.
-    from .. import loop
-    from ..download import download
-
     try:
         more: dict[str, Any] = {"allow_private": True} if allow_private else {}
         data = loop.call(download(url, size_cap=FILE_CAP, **more))

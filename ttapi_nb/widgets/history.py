@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from ..errors import ImageError, ResultError, TTAPIError
+from ..picture import open_image, thumbnail_html
 from .closing import close_tree
 from .text import Words
 from .toolbar import button, row
@@ -54,8 +57,6 @@ class HistoryPanel(ipywidgets.Accordion):
 
     def look(self) -> None:
         """Look for runs that may have been billed; a log that is not there is not made for that."""
-        from ..errors import ResultError
-
         log = self._log()
         if not log.folder.exists():
             return
@@ -88,8 +89,6 @@ class HistoryPanel(ipywidgets.Accordion):
 
     def show(self) -> None:
         """Read the log again and show its latest runs; nothing happens while the panel is folded."""
-        from ..errors import ResultError
-
         if self.selected_index is None or not self._box.children:
             return
         with self._turns:
@@ -115,8 +114,6 @@ class HistoryPanel(ipywidgets.Accordion):
             close_tree(card)
 
     def _card(self, found: RunRow) -> ipywidgets.Box:
-        import time
-
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.started))
         prompt = found.prompt if len(found.prompt) <= 120 else found.prompt[:119] + "…"
         state: str = "unknown: may have been billed" if found.state == "unknown" else found.state
@@ -156,8 +153,6 @@ class HistoryPanel(ipywidgets.Accordion):
 
     def _tried(self, work: Callable[[], object]) -> bool:
         """Whether it could be done; where not, the panel says why, as what a callback raises is seen by nobody."""
-        from ..errors import TTAPIError
-
         try:
             work()
         except TTAPIError as error:
@@ -187,9 +182,6 @@ def _gone(found: RunRow) -> str:
 
 
 def _thumbnail(path: Any) -> ipywidgets.Widget:
-    from ..errors import ImageError
-    from ..picture import open_image, thumbnail_html
-
     try:
         return ipywidgets.HTML(thumbnail_html(open_image(path).pixels, "", THUMBNAIL))
     except ImageError:

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from ..client.secret import Secret, store_key
+from ..client.key import Secret, store_key
 from ..errors import MissingKeyError, SettingsError
 from .browser import Part, buffer_of, field_of, module
 from .text import LateWords, Tone, made

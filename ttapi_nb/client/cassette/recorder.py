@@ -23,7 +23,7 @@ from ...picture import open_image
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ...text import one_line
-from ..secret import Secret
+from ..key import Secret
 from .asks import ask_of
 from .file import (
     ENTRY_CAP,

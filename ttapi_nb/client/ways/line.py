@@ -10,7 +10,7 @@ from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..forms import Form
-from ..secret import Secret
+from ..key import Secret
 from .way import Told, Way
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..cassette import Recorder
 from ..forms import Form
-from ..secret import Secret
+from ..key import Secret
 from .way import Call, Told, Way
 
 __all__ = ["Recording"]

@@ -11,7 +11,7 @@ from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..forms import Form
-from ..secret import Secret
+from ..key import Secret
 
 __all__ = ["Call", "Told", "Way"]
 

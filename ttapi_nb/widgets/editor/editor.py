@@ -15,7 +15,7 @@ import traitlets
 from ...asked import Asked, Prepared, prepare
 from ...client import Client, default_client
 from ...client.client import OFFLINE_VARIABLE, is_offline_forced
-from ...client.secret import Secret, held
+from ...client.key import Secret, held
 from ...errors import FitError, SettingsError, TTAPIError
 from ...fit import HOWS
 from ...lineage import Step, lineage_of, open_result

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets
 
 from ...client import Client
-from ...client.secret import Secret
+from ...client.key import Secret
 from ..key import KeyForm
 from ..text import Tone, Words
 

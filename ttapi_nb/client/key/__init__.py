@@ -1,0 +1,19 @@
+"""The key: a secret that never shows itself, and the places where it is kept."""
+
+from __future__ import annotations
+
+from .file import key_file
+from .finding import ask_key, find_key, forget_key, key_place, look_for_key, store_key
+from .secret import Secret, held
+
+__all__ = [
+    "Secret",
+    "ask_key",
+    "find_key",
+    "forget_key",
+    "held",
+    "key_file",
+    "key_place",
+    "look_for_key",
+    "store_key",
+]
