@@ -1,15 +1,19 @@
 """Masks: what should change in a picture, what that means, and how masks of other tools are read."""
 
 from .marks import TOOLS, Bitmap, Change, Mark, Pointed, Shape, Stroke, Tool
-from .mask import Mask
+from .mask import TOLERANCE, Mask
 from .meaning import HALF, MARKS_NOTHING, Meaning, asked_for, edited, protected, share
 from .pictures import picture_reading
 from .raster import Coverage
 from .reading import size_problem
+from .tint import OPACITY, TINT
 
 __all__ = [
     "HALF",
     "MARKS_NOTHING",
+    "OPACITY",
+    "TINT",
+    "TOLERANCE",
     "TOOLS",
     "Bitmap",
     "Change",

@@ -6,7 +6,6 @@ Coordinates are in image pixels, x to the right and y down; pixel (0, 0) covers 
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import weakref
@@ -18,13 +17,12 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageFilter
+from PIL import Image
 
-from ..errors import ImageError, MaskError
-from ..files import write
+from ..errors import MaskError
 from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
-from ..picture.reading import regular
 from .arrays import as_array, coverage_of
+from .files import png_of, read_from, write_to
 from .marks import (
     Bitmap,
     Box,
@@ -40,18 +38,19 @@ from .marks import (
     polygon_points,
     stroke_points,
 )
-from .meaning import EDITED, Meaning, edited, meaning_of
+from .meaning import Meaning, edited, meaning_of
 from .pictures import coverage_of_picture
 from .raster import Coverage, alike, connected
-from .reading import Asked, Reading, placed, reading_of
+from .reading import Hints, Reading, placed, reading_of
+from .tint import OPACITY, TINT, laid_over
 
-__all__ = ["Mask"]
+__all__ = ["TOLERANCE", "Mask"]
 
 JSON_VERSION = 1
 # Rendered masks kept in memory: the current one, and its neighbours in an undo history.
 KEPT = 4
-# Over how many pixels a mask is smoothed to make its file smaller.
-SMOOTHINGS = (1, 2, 4, 8, 16, 32)
+TOLERANCE = 32
+"""How far colours may differ, 0 to 255, where nobody chose."""
 
 _rendered: deque[weakref.ref[Mask]] = deque()
 
@@ -181,7 +180,7 @@ class Mask:
         made = given if isinstance(given, cls) else None
         found: Any = None
         if made is None:
-            found = reading_of(given, Asked(picture, edit, turn, which, image_id))
+            found = reading_of(given, Hints(picture, edit, turn, which, image_id))
             # Our own marks are better than the pixels they make.
             made = cls.from_json(found) if isinstance(found, str) else None
         if made is not None:
@@ -214,19 +213,7 @@ class Mask:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Mask:
         """The mask that `save` wrote. Raises `MaskError`."""
-        try:
-            data = regular(Path(path).expanduser())
-            if data is not None:
-                return cls.from_json(data.decode())
-            problem = f"{str(path)[:200]!r} is a pipe, a device or a socket. Give the path of a mask's file."
-        except (ImageError, MaskError) as error:
-            problem = f"{Path(path).name!r} can't be used. {error}"
-        except UnicodeDecodeError:
-            problem = f"{Path(path).name!r} is not a mask saved by Mask.save(). For a picture use Mask.from_image()."
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-            problem = f"{str(path)[:200]!r} could not be read ({reason}). Check the name."
-        raise MaskError(problem)
+        return read_from(path, cls.from_json)
 
     def paint(self, points: Iterable[Sequence[float]], *, radius: float = 16.0) -> Mask:
         """Brush along `points`, `(x, y)` or, with a radius of its own, `(x, y, radius)`; `radius` in image pixels."""
@@ -259,7 +246,7 @@ class Mask:
         return more._marked_blank(blank=self._blank or not (erase or region.any()))
 
     def fill_similar(
-        self, picture: ImageSource, seed: Sequence[float], *, tolerance: int = 32, erase: bool = False
+        self, picture: ImageSource, seed: Sequence[float], *, tolerance: int = TOLERANCE, erase: bool = False
     ) -> Mask:
         """Add (or take away) what is coloured like the pixel at `seed`, `(x, y)`, and connected to it by its sides.
 
@@ -402,24 +389,14 @@ class Mask:
         picture: ImageSource,
         *,
         longest: int | None = 512,
-        colour: str | tuple[int, int, int] = (0, 190, 255),
-        opacity: float = 0.6,
+        colour: str | tuple[int, int, int] = TINT,
+        opacity: float = OPACITY,
     ) -> Image.Image:
         """The picture with the mask laid over it as a tint, at most `longest` pixels a side (None: at full size).
 
         The mask may have another size than the picture: it is stretched over it. Raises what `open_image` raises.
         """
-        if not 0 <= opacity <= 1:
-            raise MaskError(f"The opacity is a number from 0 to 1, and not {opacity!r}. Give another.")
-        source = open_image(picture)
-        shown = source.preview(longest or max(source.size))
-        tint = self.to_image().resize(shown.size, Image.Resampling.BOX, reducing_gap=2.0)
-        plain = shown.convert("RGB")
-        plain.paste(colour, (0, 0, *plain.size), tint.point([round(value * opacity) for value in range(256)]))
-        if shown.mode == "RGBA":
-            # Tint shows on transparent parts too.
-            plain.putalpha(ImageChops.lighter(shown.getchannel("A"), tint))
-        return plain
+        return laid_over(open_image(picture), self.to_image(), longest, colour, opacity)
 
     def to_png(self, *, max_bytes: int | None = None) -> bytes:
         """The file the service takes: a PNG, fully transparent where the edit is and opaque elsewhere.
@@ -427,34 +404,11 @@ class Mask:
         Where that would be over `max_bytes`, specks and notches are left out, the finest first, until it is not.
         Raises `MaskError` where nothing of the mask would be left.
         """
-        data = _alpha_png(self.to_image())
-        if max_bytes is None or len(data) <= max_bytes:
-            return data
-        for radius in SMOOTHINGS:
-            smooth = self.to_image().point(EDITED).filter(ImageFilter.BoxBlur(radius))
-            data = _alpha_png(smooth)
-            if len(data) <= max_bytes and smooth.point(EDITED).getbbox():
-                return data
-        raise MaskError(
-            f"This mask is too finely broken up for a PNG of {max_bytes:,} bytes. Paint plainer shapes, or use it on a "
-            "smaller picture."
-        )
+        return png_of(self.to_image(), max_bytes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write every mark to `path`, a .json file, for `load`. Returns where it is."""
-        where = Path(path).expanduser()
-        where = where if where.suffix else where.with_suffix(".json")
-        if where.suffix.lower() != ".json":
-            raise MaskError(
-                f"A mask is saved as .json, and {where.name!r} is not. For a picture write to_png() to a file."
-            )
-        try:
-            write(where, self.to_json().encode())
-        except OSError as error:
-            problem = f"{where} could not be written ({error.strerror or type(error).__name__}). Choose another place."
-        else:
-            return where
-        raise MaskError(problem)
+        return write_to(path, self.to_json())
 
     def to_json(self) -> str:
         """Every mark as JSON text, for `from_json`; nothing is lost."""
@@ -470,14 +424,6 @@ class Mask:
     def bounds(self) -> tuple[int, int, int, int] | None:
         """The smallest box `(left, top, right, bottom)` around everything not protected, or None."""
         return self.to_image().getbbox()
-
-
-def _alpha_png(coverage: Image.Image) -> bytes:
-    alpha = coverage.point([255 - value for value in EDITED])
-    black = Image.new("L", coverage.size)
-    out = io.BytesIO()
-    Image.merge("RGBA", (black, black, black, alpha)).save(out, "PNG")
-    return out.getvalue()
 
 
 def _remember(mask: Mask) -> None:

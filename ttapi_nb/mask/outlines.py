@@ -16,7 +16,7 @@ from ..errors import ImageError, MaskError
 from ..picture import PIXEL_CAP, open_image
 from .arrays import as_array
 from .raster import Coverage
-from .several import Asked, Reading, canvas
+from .several import Hints, Reading, canvas
 
 __all__ = ["contours", "labelme"]
 
@@ -30,9 +30,9 @@ NO_POINTS = (
 )
 
 
-def contours(given: Sequence[Any], asked: Asked, hierarchy: Any = None) -> Reading:
+def contours(given: Sequence[Any], hints: Hints, hierarchy: Any = None) -> Reading:
     """What OpenCV's contours enclose, the contours themselves among it; holes as `hierarchy` has them."""
-    size = canvas(asked, "Contours")
+    size = canvas(hints, "Contours")
     outlines = [_points(outline) for outline in given]
     if not outlines:
         raise MaskError("There is no contour, so nothing is marked. Check what was found.")
@@ -117,7 +117,7 @@ def _take_out(whole: Image.Image, corners: list[tuple[float, float]]) -> None:
     whole.paste(0, (0, 0), hole)
 
 
-def labelme(given: Mapping[str, Any], asked: Asked) -> Reading:
+def labelme(given: Mapping[str, Any], hints: Hints) -> Reading:
     """The union of labelme's shapes, each drawn as labelme draws it."""
     shapes = given["shapes"]
     if not isinstance(shapes, list | tuple) or not all(isinstance(one, Mapping) for one in shapes):
@@ -130,7 +130,7 @@ def labelme(given: Mapping[str, Any], asked: Asked) -> Reading:
         raise MaskError(
             f"This labelme file holds {len(shapes):,} shapes, which are too many. Leave some out."
         )
-    size = _size(given, asked)
+    size = _size(given, hints)
     whole = Image.new("L", size)
     for shape in shapes:
         _draw_shape(whole, shape)
@@ -140,11 +140,11 @@ def labelme(given: Mapping[str, Any], asked: Asked) -> Reading:
     return Reading(np.array(whole), f"read as labelme's {many}: {named}")
 
 
-def _size(given: Mapping[str, Any], asked: Asked) -> tuple[int, int]:
+def _size(given: Mapping[str, Any], hints: Hints) -> tuple[int, int]:
     width: Any = given.get("imageWidth")
     height: Any = given.get("imageHeight")
     if width is None and height is None:
-        return canvas(asked, "Shapes")
+        return canvas(hints, "Shapes")
     whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in (width, height))
     if not whole or width * height > PIXEL_CAP:
         raise MaskError(

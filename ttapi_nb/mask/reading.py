@@ -20,9 +20,9 @@ from .meaning import edited
 from .outlines import contours, labelme
 from .pictures import WORDS, coverage_of_picture, holds_numbers, picture_reading
 from .raster import Coverage
-from .several import Asked, Reading, annotated, several
+from .several import Hints, Reading, annotated, several
 
-__all__ = ["Asked", "Reading", "placed", "reading_of"]
+__all__ = ["Hints", "Reading", "placed", "reading_of"]
 
 KINDS = (
     "Give a picture, an array of (height, width), what gradio's editor returns, Segment Anything's masks, COCO's "
@@ -34,49 +34,49 @@ JSON_STARTS = (b"{", b"[")
 BOM = "\ufeff"
 
 
-def reading_of(given: Any, asked: Asked) -> Reading | str:
+def reading_of(given: Any, hints: Hints) -> Reading | str:
     """What `given` means as a mask; where it is one of our own that was saved, its JSON. Raises `MaskError`."""
     if isinstance(given, Mapping):
-        return _of_dict(given, asked)
+        return _of_dict(given, hints)
     if isinstance(given, SourceImage) or (isinstance(given, Image.Image) and not holds_numbers(given)):
-        return _of_picture(given, asked)
+        return _of_picture(given, hints)
     if isinstance(given, Image.Image):
-        return _of_array(np.asarray(given), asked)
+        return _of_array(np.asarray(given), hints)
     if isinstance(given, str | os.PathLike | bytes | bytearray | memoryview):
-        return _of_text(given, asked)
+        return _of_text(given, hints)
     if is_array(given):
-        return _of_array(as_array(given), asked)
+        return _of_array(as_array(given), hints)
     if isinstance(given, list | tuple):
-        return _of_list(given, asked)
+        return _of_list(given, hints)
     try:
         # An answer, an upload, a figure, a result: the opener knows these.
         picture = open_image(given, name="mask")
     except ImageError as error:
         problem = str(error)
     else:
-        return _of_picture(picture, asked)
+        return _of_picture(picture, hints)
     if hasattr(given, "read") or hasattr(given, "status_code"):
         raise ImageError(problem)
     raise MaskError(f"A mask can't be read from {type(given).__name__}. {KINDS}")
 
 
-def _of_picture(given: Any, asked: Asked) -> Reading:
+def _of_picture(given: Any, hints: Hints) -> Reading:
     picture = open_image(given, name=None if isinstance(given, SourceImage) else "mask")
-    if asked.edit is not None:
-        return Reading(coverage_of_picture(picture, asked.edit), WORDS[asked.edit])
-    return Reading(*picture_reading(picture, asked.photo))
+    if hints.edit is not None:
+        return Reading(coverage_of_picture(picture, hints.edit), WORDS[hints.edit])
+    return Reading(*picture_reading(picture, hints.photo))
 
 
-def _of_text(given: Any, asked: Asked) -> Reading | str:
+def _of_text(given: Any, hints: Hints) -> Reading | str:
     """A path, an address, the bytes of a file, or JSON itself."""
     if isinstance(given, str):
         if given.lstrip(f"{BOM} \t\r\n")[:1] in ("{", "["):
-            return _of_json(given.lstrip(BOM), asked)
+            return _of_json(given.lstrip(BOM), hints)
         if given.lower().startswith(("http://", "https://", "data:", "file:")):
-            return _of_picture(given, asked)
+            return _of_picture(given, hints)
     if not isinstance(given, str | os.PathLike):
         data = bytes(given)
-        return _of_json(data, asked) if _is_json(data[:64]) else _of_picture(data, asked)
+        return _of_json(data, hints) if _is_json(data[:64]) else _of_picture(data, hints)
     path = Path(given)
     try:
         path, start = path.expanduser(), b""
@@ -85,75 +85,75 @@ def _of_text(given: Any, asked: Asked) -> Reading | str:
             with path.open("rb") as file:
                 start = file.read(64)
                 if _is_json(start) and path.stat().st_size <= FILE_CAP:
-                    return _of_json(start + file.read(), asked)
+                    return _of_json(start + file.read(), hints)
         if start.startswith(b"\x93NUMPY"):
-            return _of_array(np.load(path, mmap_mode="r", allow_pickle=False), asked)
+            return _of_array(np.load(path, mmap_mode="r", allow_pickle=False), hints)
     except MaskError as error:
         problem = f"{path.name!r} can't be used. {error}"
         raise MaskError(problem) from None
     except (OSError, ValueError, RuntimeError):
         # What is wrong with the path is said where pictures are opened.
         pass
-    return _of_picture(path, asked)
+    return _of_picture(path, hints)
 
 
 def _is_json(start: bytes) -> bool:
     return start.removeprefix(BOM.encode()).lstrip()[:1] in JSON_STARTS
 
 
-def _of_json(text: str | bytes, asked: Asked) -> Reading | str:
+def _of_json(text: str | bytes, hints: Hints) -> Reading | str:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         raise MaskError(f"This is no JSON of a mask: it can't be parsed. {KINDS}") from None
     if isinstance(found, dict) and "marks" in found:
         return text if isinstance(text, str) else text.decode("utf-8-sig")
-    return reading_of(found, asked)
+    return reading_of(found, hints)
 
 
-def _of_dict(given: Mapping[str, Any], asked: Asked) -> Reading | str:
+def _of_dict(given: Mapping[str, Any], hints: Hints) -> Reading | str:
     if "marks" in given and "version" in given:
         try:
             return json.dumps(dict(given), default=lambda one: one if isinstance(one, str) else list(one))
         except (TypeError, ValueError, RecursionError):
             raise MaskError("This is not a mask saved by Mask.to_json().") from None
     if "layers" in given or {"background", "composite"} <= set(given):
-        return _of_layers(given, asked)
+        return _of_layers(given, hints)
     if {"image", "mask"} <= set(given):
         # gradio before 4: white paint on black.
-        return _named(_of_paint(given["mask"], asked), "read as gradio's sketch: what is white edits")
+        return _named(_of_paint(given["mask"], hints), "read as gradio's sketch: what is white edits")
     if {"counts", "size"} <= set(given) or "segmentation" in given:
-        return annotated([given], asked)
+        return annotated([given], hints)
     if "annotations" in given:
-        return annotated(given["annotations"], asked, given.get("images"))
+        return annotated(given["annotations"], hints, given.get("images"))
     if "shapes" in given:
-        return labelme(given, asked)
+        return labelme(given, hints)
     if "masks" in given:
         scores = given.get("scores", given.get("iou_scores"))
-        return several(as_array(given["masks"]), asked, None if scores is None else as_array(scores))
+        return several(as_array(given["masks"]), hints, None if scores is None else as_array(scores))
     if "mask" in given and ("label" in given or "score" in given):
         # What transformers' segmentation finds.
-        return _of_found([given], asked)
+        return _of_found([given], hints)
     for name in ("content", "path", "url"):
         if given.get(name):
-            return _of_picture(given if name == "content" else given[name], asked)
+            return _of_picture(given if name == "content" else given[name], hints)
     if given and all(isinstance(one, Mapping) and "content" in one for one in given.values()):
-        return _of_picture(given, asked)
+        return _of_picture(given, hints)
     raise MaskError(
         f"A dict with {', '.join(map(repr, list(given)[:6])) or 'nothing in it'} is no mask that is known here. {KINDS}"
     )
 
 
-def _of_found(given: Any, asked: Asked) -> Reading:
+def _of_found(given: Any, hints: Hints) -> Reading:
     """Things found in a picture, each with its mask and what it is."""
     masks = [one["mask"] for one in given]
     arrays = [flat(np.asarray(one) if isinstance(one, Image.Image) else as_array(one)) for one in masks]
     if len({one.shape for one in arrays}) > 1:
         raise MaskError(f"These {len(arrays)} masks are of different sizes. Give one of them.")
-    return several(np.stack(arrays), asked)
+    return several(np.stack(arrays), hints)
 
 
-def _of_layers(given: Mapping[str, Any], asked: Asked) -> Reading:
+def _of_layers(given: Mapping[str, Any], hints: Hints) -> Reading:
     """The editor of gradio: its layers hold what was painted, whatever the colour, on transparency."""
     layers = given.get("layers")
     if not isinstance(layers, list | tuple) or not layers:
@@ -182,80 +182,80 @@ def _file_of(given: Any) -> Any:
     return given
 
 
-def _of_paint(given: Any, asked: Asked) -> Reading:
+def _of_paint(given: Any, hints: Hints) -> Reading:
     given = _file_of(given)
     if is_array(given) and as_array(given).ndim == 2:
-        return _of_array(as_array(given), asked)
-    return Reading(coverage_of_picture(open_image(given, name="mask"), asked.edit or "white"), "")
+        return _of_array(as_array(given), hints)
+    return Reading(coverage_of_picture(open_image(given, name="mask"), hints.edit or "white"), "")
 
 
 def _named(reading: Reading, words: str) -> Reading:
     return Reading(reading.coverage, words)
 
 
-def _of_array(array: NDArray[Any], asked: Asked) -> Reading:
+def _of_array(array: NDArray[Any], hints: Hints) -> Reading:
     shape = array.shape
-    size = None if asked.photo is None else asked.photo.size[::-1]
+    size = None if hints.photo is None else hints.photo.size[::-1]
     if array.ndim == 3 and 1 not in (shape[0], shape[2]) and shape[1:] != size:
         if shape[2] == 3 and (array[..., :1] == array).all():
             array = array[..., 0]
         elif shape[2] in (3, 4) and array.dtype == np.uint8:
-            return _of_picture(array, asked)
+            return _of_picture(array, hints)
         elif shape[2] == 2 and array.dtype == np.uint8 and size in (None, shape[:2]):
-            return _of_picture(Image.fromarray(array, "LA"), asked)
+            return _of_picture(Image.fromarray(array, "LA"), hints)
     outline = array.ndim == 3 and shape[1:] == (1, 2) and size != shape[:2]
     if outline or (array.ndim == 2 and shape[1] == 2 and size not in (None, shape)):
-        return contours([array], asked)
+        return contours([array], hints)
     if array.ndim > 2 and sum(side > 1 for side in shape) > 2:
-        return several(array, asked)
+        return several(array, hints)
     covered, words = coverage_of(flat(array), logits=True)
-    if asked.edit == "black":
+    if hints.edit == "black":
         return Reading(255 - covered, "read as an array in which black (0) edits")
     return Reading(covered, f"read as an array of {array.dtype}: {words}")
 
 
-def _of_list(given: Any, asked: Asked) -> Reading | str:
+def _of_list(given: Any, hints: Hints) -> Reading | str:
     if not given:
         raise MaskError(f"This list is empty, so it marks nothing. {KINDS}")
     if all(isinstance(one, Mapping) for one in given):
         if all("points" in one for one in given):
-            return labelme({"shapes": given}, asked)
+            return labelme({"shapes": given}, hints)
         if all("content" in one for one in given):
-            return _of_picture(given, asked)
+            return _of_picture(given, hints)
         if all("mask" in one for one in given):
-            return _of_found(given, asked)
-        return annotated(given, asked)
+            return _of_found(given, hints)
+        return annotated(given, hints)
     arrays = [as_array(one) for one in given if is_array(one)]
     if len(given) == len(arrays) == 3 and _is_triple(*arrays):
-        return several(arrays[0], asked, arrays[1])
+        return several(arrays[0], hints, arrays[1])
     if len(given) == 2 and isinstance(given[0], list | tuple) and (given[1] is None or is_array(given[1])):
-        return contours(given[0], asked, given[1])
+        return contours(given[0], hints, given[1])
     if len(arrays) == len(given) and all(one.ndim == 3 and one.shape[1:] == (1, 2) for one in arrays):
-        return contours(given, asked)
+        return contours(given, hints)
     if len(arrays) == len(given) and all(one.ndim >= 2 and min(one.shape[-2:]) > 2 for one in arrays):
-        return _of_stack(arrays, asked)
+        return _of_stack(arrays, hints)
     if _is_flat(given):
-        return annotated([{"segmentation": [given]}], asked)
+        return annotated([{"segmentation": [given]}], hints)
     if all(isinstance(one, list | tuple) and one and all(_is_flat(flat) for flat in one) for one in given):
         # Of several things, each with its polygons.
-        return annotated([{"segmentation": one} for one in given], asked)
-    if asked.photo is not None and _is_outlines(given, asked.photo.size):
+        return annotated([{"segmentation": one} for one in given], hints)
+    if hints.photo is not None and _is_outlines(given, hints.photo.size):
         if all(np.ndim(one) == 1 and len(one) == 2 for one in given):
-            return contours([given], asked)
+            return contours([given], hints)
         if all(np.ndim(one) == 1 for one in given):
-            return annotated([{"segmentation": given}], asked)
-        return contours(given, asked)
+            return annotated([{"segmentation": given}], hints)
+        return contours(given, hints)
     if len(arrays) == len(given) and arrays[0].ndim >= 2:
-        return _of_stack(arrays, asked)
-    return _of_array(as_array(given), asked)
+        return _of_stack(arrays, hints)
+    return _of_array(as_array(given), hints)
 
 
-def _of_stack(arrays: list[NDArray[Any]], asked: Asked) -> Reading:
+def _of_stack(arrays: list[NDArray[Any]], hints: Hints) -> Reading:
     """Masks as a list of arrays."""
     masks = [flat(one) for one in arrays]
     if len({one.shape for one in masks}) > 1:
         raise MaskError(f"These {len(masks)} masks are of different sizes. Give one of them.")
-    return several(np.stack(masks), asked)
+    return several(np.stack(masks), hints)
 
 
 def _is_flat(given: Any) -> bool:
@@ -289,7 +289,7 @@ TURNS = {90: -1, -90: 1, 180: 2}
 
 
 def placed(reading: Reading, photo: SourceImage | None, turn: Any, *, resize: bool) -> Coverage:
-    """The coverage, turned and brought to the photo's size as asked. Raises `MaskError` where it doesn't fit."""
+    """The coverage, turned and brought to the photo's size as hints. Raises `MaskError` where it doesn't fit."""
     covered = _turned(reading.coverage, turn, photo)
     if photo is not None and covered.shape != photo.size[::-1]:
         if not resize:

@@ -16,7 +16,7 @@ from .coco import is_rle, polygons, run_lengths
 from .meaning import edited, share
 from .raster import Coverage
 
-__all__ = ["Asked", "Reading", "annotated", "canvas", "several"]
+__all__ = ["Hints", "Reading", "annotated", "canvas", "several"]
 
 # Masks that together cover more than this are not meant together: they cut the whole picture into its parts.
 NEARLY_ALL = 0.95
@@ -27,7 +27,7 @@ MOST = 10_000
 
 
 @dataclass(frozen=True)
-class Asked:
+class Hints:
     """What was said beside the thing to read: see `Mask.read`."""
 
     photo: SourceImage | None = None
@@ -46,17 +46,17 @@ class Reading:
     may_be_empty: bool = False
 
 
-def canvas(asked: Asked, what: str) -> tuple[int, int]:
+def canvas(hints: Hints, what: str) -> tuple[int, int]:
     """The size (width, height) to draw outlines at: the photo's, before it was turned where the mask is to turn too."""
-    if asked.photo is None:
+    if hints.photo is None:
         raise MaskError(f"{what} alone don't tell the picture's size. Use Mask.read(…, photo=photo).")
-    width, height = asked.photo.size
-    own = asked.photo.own
-    sideways = asked.turn in (90, -90) or (asked.turn == "exif" and own is not None and own.orientation >= 5)
+    width, height = hints.photo.size
+    own = hints.photo.own
+    sideways = hints.turn in (90, -90) or (hints.turn == "exif" and own is not None and own.orientation >= 5)
     return (height, width) if sideways else (width, height)
 
 
-def several(array: NDArray[Any], asked: Asked, scores: NDArray[Any] | None = None) -> Reading:
+def several(array: NDArray[Any], hints: Hints, scores: NDArray[Any] | None = None) -> Reading:
     """One of the masks of a (number, height, width) array, or their union, as far as it is clear which is meant."""
     while array.ndim > 3 and 1 in array.shape[:-2]:
         array = array.squeeze(array.shape[:-2].index(1))
@@ -70,34 +70,34 @@ def several(array: NDArray[Any], asked: Asked, scores: NDArray[Any] | None = Non
     number, height, width = array.shape
     covered, words = coverage_of(array.reshape(number * height, width), logits=True)
     masks = list(covered.reshape(number, height, width))
-    if scores is not None and asked.which is None:
+    if scores is not None and hints.which is None:
         ranked = np.asarray(scores, np.float64).reshape(-1)
         if ranked.size == number and np.isfinite(ranked).all():
             best = int(ranked.argmax())
             return Reading(
                 masks[best], f"read as the best of {number} masks, number {best} (score {ranked[best]:.2f})"
             )
-    return _chosen(masks, asked, f"masks ({words})")
+    return _chosen(masks, hints, f"masks ({words})")
 
 
-def _chosen(masks: list[Coverage], asked: Asked, what: str, *, meant_together: bool = False) -> Reading:
+def _chosen(masks: list[Coverage], hints: Hints, what: str, *, meant_together: bool = False) -> Reading:
     """One of several masks of one size, or their union where they are meant together."""
-    if len(masks) == 1 and asked.which in (None, 0, -1, "all"):
+    if len(masks) == 1 and hints.which in (None, 0, -1, "all"):
         return Reading(masks[0], f"read as a single one of {what}")
     if len({mask.shape for mask in masks}) > 1:
         raise MaskError(
             f"These {len(masks)} masks are of different sizes. Choose one: Mask.read(…, which=0)."
         )
-    if asked.which is not None and asked.which != "all":
+    if hints.which is not None and hints.which != "all":
         if (
-            not isinstance(asked.which, int)
-            or isinstance(asked.which, bool)
-            or not -len(masks) <= asked.which < len(masks)
+            not isinstance(hints.which, int)
+            or isinstance(hints.which, bool)
+            or not -len(masks) <= hints.which < len(masks)
         ):
             raise MaskError(
-                f'which={str(asked.which)[:40]!r} is none of {len(masks)} masks. Count from 0, or use which="all".'
+                f'which={str(hints.which)[:40]!r} is none of {len(masks)} masks. Count from 0, or use which="all".'
             )
-        return Reading(masks[asked.which], f"read as number {asked.which} of {len(masks)} {what}")
+        return Reading(masks[hints.which], f"read as number {hints.which} of {len(masks)} {what}")
     whole, sums = masks[0].copy(), 0
     for mask in masks:
         sums += int(np.count_nonzero(edited(mask)))
@@ -105,9 +105,9 @@ def _chosen(masks: list[Coverage], asked: Asked, what: str, *, meant_together: b
         np.maximum(whole, mask, out=whole)
     union = int(np.count_nonzero(edited(whole)))
     apart = sums == union
-    if asked.which is None and not apart and not (meant_together and union <= NEARLY_ALL * whole.size):
+    if hints.which is None and not apart and not (meant_together and union <= NEARLY_ALL * whole.size):
         raise MaskError(_which(masks, union))
-    if asked.which is None and meant_together and union > NEARLY_ALL * whole.size and len(masks) > 1:
+    if hints.which is None and meant_together and union > NEARLY_ALL * whole.size and len(masks) > 1:
         raise MaskError(_which(masks, union))
     return Reading(whole, f"read as the union of {len(masks)} {what}")
 
@@ -121,33 +121,33 @@ def _which(masks: list[Coverage], union: int) -> str:
     )
 
 
-def annotated(given: Any, asked: Asked, images: Any = None) -> Reading:
+def annotated(given: Any, hints: Hints, images: Any = None) -> Reading:
     """The union of COCO's annotated, or of Segment Anything's dicts, of one image."""
     if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
         raise MaskError("These annotations are no list of dicts. Give COCO's JSON, or its annotations.")
     found = [one for one in given if is_rle(one) or one.get("segmentation") is not None]
     if len(found) > MOST:
         raise MaskError(f"These are {len(found):,} annotations. Give those of one image, {MOST:,} at most.")
-    found, size = _of_one_image(found, asked, images)
+    found, size = _of_one_image(found, hints, images)
     if not found:
         raise MaskError(
             "No annotation here holds a segmentation, so nothing is marked. Check the image's id."
         )
-    masks = [np.where(_segmentation(one, asked, size), 255, 0).astype(np.uint8) for one in found]
-    return _chosen(masks, asked, "annotations", meant_together=True)
+    masks = [np.where(_segmentation(one, hints, size), 255, 0).astype(np.uint8) for one in found]
+    return _chosen(masks, hints, "annotations", meant_together=True)
 
 
 def _of_one_image(
-    found: list[Mapping[str, Any]], asked: Asked, images: Any
+    found: list[Mapping[str, Any]], hints: Hints, images: Any
 ) -> tuple[list[Mapping[str, Any]], tuple[int, int] | None]:
     """The annotations of the one image that is meant, and its size where the file tells it."""
     rows = [one for one in images if isinstance(one, Mapping)] if isinstance(images, list | tuple) else []
-    wanted = asked.image_id
-    if wanted is None and rows and asked.photo is not None:
+    wanted = hints.image_id
+    if wanted is None and rows and hints.photo is not None:
         named = [
             one
             for one in rows
-            if str(one.get("file_name", "")).replace("\\", "/").rsplit("/", 1)[-1] == asked.photo.name
+            if str(one.get("file_name", "")).replace("\\", "/").rsplit("/", 1)[-1] == hints.photo.name
         ]
         wanted = named[0].get("id") if len(named) == 1 else None
     if wanted is not None:
@@ -175,7 +175,7 @@ def _is_side(side: Any) -> bool:
     return isinstance(side, int) and not isinstance(side, bool) and side > 0
 
 
-def _segmentation(one: Mapping[str, Any], asked: Asked, size: tuple[int, int] | None) -> NDArray[np.bool_]:
+def _segmentation(one: Mapping[str, Any], hints: Hints, size: tuple[int, int] | None) -> NDArray[np.bool_]:
     given = one if is_rle(one) else one["segmentation"]
     if is_rle(given):
         return run_lengths(given)
@@ -187,7 +187,7 @@ def _segmentation(one: Mapping[str, Any], asked: Asked, size: tuple[int, int] | 
         )
         if any(np.ndim(outline) == 2 and np.shape(outline)[1] != 2 for outline in outlines):
             return edited(coverage_of(as_array(given), logits=True)[0])
-        size = size or canvas(asked, "Polygons")
+        size = size or canvas(hints, "Polygons")
         _check_reach(outlines, size)
         return polygons([np.ravel(outline).tolist() for outline in outlines], size)
     raise MaskError(

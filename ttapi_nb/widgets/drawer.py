@@ -12,11 +12,11 @@ import traitlets
 
 from ..errors import TTAPIError
 from ..fit import extend
-from ..mask import TOOLS, Bitmap, Mark, Mask
+from ..mask import OPACITY, TOLERANCE, TOOLS, Bitmap, Mark, Mask
 from ..picture import ImageSource, SourceImage, open_image
 from .browser import Page
 from .closing import Closing
-from .surface import LARGEST_BRUSH, PLAIN_TOOLS, Surface
+from .surface import BRUSH_SIZE, LARGEST_BRUSH, PLAIN_TOOLS, TINT_COLOUR, Surface
 from .text import LateWords, Words, made
 from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
 from .turns import Patient, Turns
@@ -64,11 +64,11 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     image = traitlets.Any(allow_none=True)
     mask = Masks(allow_none=True)
     tool = traitlets.Enum(tuple(TOOLS), "brush")
-    brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH)
+    brush_size = traitlets.Int(BRUSH_SIZE, min=1, max=LARGEST_BRUSH)
     pressure = traitlets.Bool(False)
-    tolerance = traitlets.Int(32, min=0, max=255)
-    tint = ipywidgets.Color("#00beff")
-    opacity = traitlets.Float(0.6, min=0.0, max=1.0)
+    tolerance = traitlets.Int(TOLERANCE, min=0, max=255)
+    tint = ipywidgets.Color(TINT_COLOUR)
+    opacity = traitlets.Float(OPACITY, min=0.0, max=1.0)
     show = traitlets.Enum(("tint", "edges"), "tint")
 
     def __init__(self, image: ImageSource | None = None, *, mask: Mask | None = None) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import ipycanvas
 
-from ..mask import Mask, Stroke
+from ..mask import OPACITY, Mask, Stroke
 from ..picture import SourceImage
-from .sheet import OPACITY, Point, Sheet
+from .sheet import Point, Sheet
 from .turns import Turns
 
 __all__ = ["PlainCanvas"]

@@ -9,17 +9,15 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ..mask import Coverage, Mask
+from ..mask import TINT, Coverage, Mask
 from ..picture import SourceImage, encode
 from .closing import close_tree
 
-__all__ = ["OPACITY", "PREVIEW_EDGE", "TINT", "Point", "Sheet", "name_again"]
+__all__ = ["PREVIEW_EDGE", "Point", "Sheet", "name_again"]
 
 PREVIEW_EDGE = 1600
 """The longest edge of the picture sent to the browser, in pixels."""
 
-TINT = (0, 190, 255)
-OPACITY = 0.6
 
 Point: TypeAlias = tuple[float, float]
 

@@ -15,12 +15,12 @@ import numpy as np
 import traitlets
 
 from ..errors import MaskError
-from ..mask import TOOLS, Mark, Mask, Pointed
+from ..mask import OPACITY, TINT, TOOLS, Mark, Mask, Pointed
 from ..picture import SourceImage
 from .browser import Part, buffer_of, field_of, module
 from .closing import Closing
 from .plain import PlainCanvas
-from .sheet import OPACITY, TINT, Point, Sheet, name_again
+from .sheet import Point, Sheet, name_again
 from .turns import Turns
 
 __all__ = ["Surface"]
@@ -29,6 +29,9 @@ PLAIN_TOOLS = tuple(name for name, tool in TOOLS.items() if tool.plain)
 """The tools that work where the browser does not paint by itself."""
 
 LARGEST_BRUSH = 1000
+BRUSH_SIZE = 60
+"""The brush's diameter where nobody chose, in image pixels."""
+TINT_COLOUR = "#{:02x}{:02x}{:02x}".format(*TINT)
 ACTIONS = ("undo", "redo")
 # Hours of drawing without letting go; and how far from the photo a point may lie, in its own sizes or pixels.
 POINTS_CAP = 200_000
@@ -52,11 +55,11 @@ class Stage(Part):
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     ready = traitlets.Bool(False).tag(sync=True)
     tool = traitlets.Enum(tuple(TOOLS), "brush").tag(sync=True)
-    brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH).tag(sync=True)
+    brush_size = traitlets.Int(BRUSH_SIZE, min=1, max=LARGEST_BRUSH).tag(sync=True)
     largest = traitlets.Int(LARGEST_BRUSH).tag(sync=True)
     scale = traitlets.Float(1.0).tag(sync=True)
     pressure = traitlets.Bool(False).tag(sync=True)
-    tint = traitlets.Unicode("#{:02x}{:02x}{:02x}".format(*TINT)).tag(sync=True)
+    tint = traitlets.Unicode(TINT_COLOUR).tag(sync=True)
     opacity = traitlets.Float(OPACITY, min=0.0, max=1.0).tag(sync=True)
     show = traitlets.Enum(("tint", "edges"), "tint").tag(sync=True)
     frame = traitlets.List(traitlets.Float()).tag(sync=True)

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import ipywidgets
 import traitlets
 
-from ..mask import TOOLS, Shape
-from .surface import LARGEST_BRUSH
+from ..mask import OPACITY, TOLERANCE, TOOLS, Shape
+from .surface import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
 
 __all__ = ["AppearanceRow", "EdgeRow", "ExtendRow", "NumbersRow", "ToolRow", "button", "row"]
 
@@ -42,9 +42,9 @@ class ToolRow(ipywidgets.Box):
     """
 
     tool = traitlets.Enum(tuple(TOOLS), "brush")
-    brush_size = traitlets.Int(60, min=1, max=LARGEST_BRUSH)
+    brush_size = traitlets.Int(BRUSH_SIZE, min=1, max=LARGEST_BRUSH)
     pressure = traitlets.Bool(False)
-    tolerance = traitlets.Int(32, min=0, max=255)
+    tolerance = traitlets.Int(TOLERANCE, min=0, max=255)
     tools = traitlets.Tuple(tuple(TOOLS))
     largest = traitlets.Int(300)
 
@@ -52,8 +52,8 @@ class ToolRow(ipywidgets.Box):
         # A layout is a widget too: these share one.
         layout = ipywidgets.Layout()
         self._buttons = ipywidgets.ToggleButtons(**_offered(tuple(TOOLS)), layout=layout)
-        self._size = ipywidgets.IntSlider(60, 1, 300, **_narrow("Brush size", 210))
-        self._tolerance = ipywidgets.IntSlider(32, 0, 255, **_narrow("Tolerance", 200))
+        self._size = ipywidgets.IntSlider(BRUSH_SIZE, 1, 300, **_narrow("Brush size", 210))
+        self._tolerance = ipywidgets.IntSlider(TOLERANCE, 0, 255, **_narrow("Tolerance", 200))
         self._pressure = ipywidgets.Checkbox(**_narrow("Pen pressure", 120, indent=False))
         settings = row([self._size, self._pressure, self._tolerance], layout=layout)
         super().__init__([self._buttons, settings], layout=layout)
@@ -236,8 +236,8 @@ class ExtendRow(ExtraRow):
 class AppearanceRow(ExtraRow):
     """How the mask is shown: `show`, and for a tint `tint` and `opacity`."""
 
-    tint = ipywidgets.Color("#00beff")
-    opacity = traitlets.Float(0.6, min=0.0, max=1.0)
+    tint = ipywidgets.Color(TINT_COLOUR)
+    opacity = traitlets.Float(OPACITY, min=0.0, max=1.0)
     show = traitlets.Enum(("tint", "edges"), "tint")
 
     def __init__(self, layout: ipywidgets.Layout) -> None:

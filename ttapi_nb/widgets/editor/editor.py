@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -38,13 +36,9 @@ from ..viewer import ResultViewer
 from .controls import Controls
 from .filling import at_hand, words_of_result, words_of_run
 from .key_corner import KeyCorner
+from .one_run import OneRun
 
 __all__ = ["ImageEditor"]
-
-BEGINNING = (
-    "A price function, or whatever else is asked before a run may begin, can't start a run of the same editor. "
-    "Start that from somewhere else."
-)
 
 
 class ImageEditor(Closing, Patient, ipywidgets.VBox):
@@ -97,12 +91,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.client = client or default_client()
         self.run_log = log
         self.budget = budget
-        self.current: Run | None = None
-        # Held for a few assignments; `_starting` is for whoever asks for a run while one is being begun.
-        self._guard = threading.Lock()
-        self._starting: Future[Run] | None = None
-        # The threads that ask what is spent, as somebody's price function may be called for that.
-        self._asking: set[int] = set()
+        self._one = OneRun()
         self._checks = itertools.count()
         self._latest = -1
         self._input = PhotoInput()
@@ -235,12 +224,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         if self.budget is not None and self.run_log is False:
             return replace(prepared, problems=(*prepared.problems, NO_LOG))
         if self.budget is not None and not prepared.problems and not self.client.is_offline:
-            self._asking.add(threading.get_ident())
-            try:
-                found = self._log().problems(self.budget, prepared.sent)
-            finally:
-                self._asking.discard(threading.get_ident())
-            return replace(prepared, problems=found)
+            with self._one.asked_on_this_thread():
+                return replace(prepared, problems=self._log().problems(self.budget, prepared.sent))
         return prepared
 
     @property
@@ -253,40 +238,21 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
         Raises `InvalidRequestError` where there are `problems`, and `ResultError` where the run log can't be written.
         """
-        if self._is_asked_by_a_run():
-            raise SettingsError(BEGINNING)
-        with self._guard:
-            if self._starting is None and self.current is not None and not self.current.done:
-                return self.current
-            starting, mine = self._starting or Future(), self._starting is None
-            self._starting = starting
-        if not mine:
-            return starting.result()
-        before = self.current
-        try:
-            run = self._start()
-        except BaseException as error:
-            with self._guard:
-                self.current, self._starting = before, None
-            starting.set_exception(error)
-            self._check()
-            raise
-        with self._guard:
-            self._starting = None
-        starting.set_result(run)
-        self._controls.show(run)
-        self._controls.count_seconds(run)
+        run, begun = self._one.begin(self._start, self._check)
+        if begun:
+            self._controls.show(run)
+            self._controls.count_seconds(run)
         return run
 
-    def _is_asked_by_a_run(self) -> bool:
-        """Whether this is a price function, say, that a run, or the look whether there may be one, waits for."""
-        waits = self.current is not None and self.current._waits_here()
-        return threading.get_ident() in self._asking or waits
+    @property
+    def current(self) -> Run | None:
+        """The run that was begun last here, or None."""
+        return self._one.current
 
     def _start(self) -> Run:
         def watch(run: Run) -> None:
             # Before it can end: who waits for it finds it shown.
-            self.current = run
+            self._one.current = run
             run._follow(self._run_changed, self._controls.lane)
 
         return start(self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch)
@@ -409,7 +375,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         mine = self._latest = next(self._checks)
         image: SourceImage | None = self.image
         self._input.photo_name = "" if image is None else f"{image.name} · {image.size[0]} × {image.size[1]}"
-        if self.current is not None and not self.current.done:
+        if self._one.under_way:
             return
         prepared = self._prepared()
         plan, found = prepared.plan, prepared.problems
