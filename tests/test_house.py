@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lowest first: a room imports only from rooms above it in this list.
 ROOMS = (
     "errors",
+    "loading",
     "text",
     "files",
     "coding",
@@ -172,6 +174,152 @@ def test_the_toolkit_and_httpx_stay_where_they_are() -> None:
                 users[one.library].add(room_of(file))
     assert users.pop("httpx") == {"client", "download", "network"}
     assert set().union(*users.values()) == {"widgets"}
+
+
+# Within rooms
+
+# Libraries that are loaded when they are first needed: large ones, extras, and those of one system.
+LATE = {
+    *(
+        "certifi",
+        "httpx",
+        "jpeglib",
+        "jupyterlab",
+        "patchmatch",
+        "pillow_heif",
+        "python_multipart",
+        "truststore",
+    )
+}
+# Rooms that are: the service brings what it paints with, and the commands share nothing.
+LATE_ROOMS = {"service"}
+LONGEST_FILE = 435
+LONGEST_FUNCTION = 65
+REASON = "# Long, because "
+
+
+def target_of(node: ast.ImportFrom, alias: str, file: Path) -> Path | None:
+    """The file of ours that an import leads to."""
+    base = file.parents[node.level - 1] if node.level else PACKAGE.parent
+    parts = [*(node.module.split(".") if node.module else []), alias]
+    for count in (len(parts), len(parts) - 1):
+        place = base.joinpath(*parts[:count])
+        if place.with_suffix(".py").is_file():
+            return place.with_suffix(".py")
+        if (place / "__init__.py").is_file() and PACKAGE in (place / "__init__.py").parents:
+            return place / "__init__.py"
+    return None
+
+
+def ours(file: Path, *, within_functions: bool = True) -> set[Path]:
+    """The files of ours that a file imports."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    nodes = loaded(tree) if within_functions else (node for node in tree.body)
+    found = {
+        target_of(node, alias.name, file)
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith(PACKAGE.name))
+        for alias in node.names
+    }
+    return {one for one in found if one is not None and one != file}
+
+
+GRAPH = {file: ours(file) for file in FILES}
+
+
+def test_files_inside_a_room_make_no_circle() -> None:
+    """No file is imported, through whatever others, by what it imports itself."""
+    state: dict[Path, bool] = {}
+    circles: list[str] = []
+
+    def look(file: Path, path: tuple[Path, ...]) -> None:
+        if file in path:
+            circle = (*path[path.index(file) :], file)
+            circles.append(" -> ".join(str(one.relative_to(PACKAGE)) for one in circle))
+        elif file not in state:
+            for other in sorted(GRAPH[file]):
+                look(other, (*path, file))
+            state[file] = True
+
+    for file in FILES:
+        look(file, ())
+    assert len(GRAPH[PACKAGE / "run" / "carrier.py"]) > 5
+    assert circles == []
+
+
+AT_THE_TOP = {file: ours(file, within_functions=False) for file in FILES}
+
+
+def libraries_of(file: Path) -> set[str]:
+    """The libraries that a file itself loads at its top."""
+    found = set[str]()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add((node.module or "").split(".")[0])
+    return found
+
+
+LIBRARIES_OF = {file: libraries_of(file) for file in FILES}
+
+
+@functools.cache
+def heavy(file: Path) -> frozenset[str]:
+    """The late libraries that a file brings as it is loaded, itself or by others of ours."""
+    seen, waiting = set[Path](), [file]
+    while waiting:
+        one = waiting.pop()
+        if one not in seen:
+            seen.add(one)
+            waiting += AT_THE_TOP[one]
+    return frozenset().union(*(LIBRARIES_OF[one] for one in seen)) & LATE
+
+
+def late_imports(file: Path) -> Iterator[tuple[str, str]]:
+    """The imports in functions that hide nothing large, each with its place."""
+    for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import):
+                names = {alias.name.split(".")[0] for alias in node.names}
+                good = names <= LATE
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                good = (node.module or "").split(".")[0] in LATE
+            elif isinstance(node, ast.ImportFrom):
+                targets = [target_of(node, alias.name, file) for alias in node.names]
+                good = all(
+                    target is not None and (heavy(target) or room_of(target) in LATE_ROOMS)
+                    for target in targets
+                )
+            else:
+                continue
+            if not good:
+                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", ast.unparse(node)
+
+
+def test_imports_stand_at_the_top() -> None:
+    """What is imported in a function is a large library, or a part of ours that brings one. Commands load their own."""
+    wrong = [found for file in FILES if file.name != "cli.py" for found in late_imports(file)]
+    assert heavy(PACKAGE / "client" / "sending.py") == {"httpx"}
+    assert wrong == []
+
+
+def test_files_and_functions_are_read_in_one_sitting() -> None:
+    """None is longer than can be taken in at once, without a reason beside it."""
+    wrong = []
+    for file in FILES:
+        text = file.read_text(encoding="utf-8")
+        lines = text.splitlines()
+        if len(lines) > LONGEST_FILE and not any(line.startswith(REASON) for line in lines):
+            wrong.append(f"{file.relative_to(PACKAGE)}: {len(lines)} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                body = lines[node.lineno - 1 : node.end_lineno]
+                if len(body) > LONGEST_FUNCTION and not any(REASON in line for line in body):
+                    wrong.append(f"{file.relative_to(PACKAGE)}: {node.name}, {len(body)} lines")
+    assert wrong == []
 
 
 def modules_after(code: str) -> set[str]:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tests.server import Reply, Server
 from ttapi_nb import Client, EditRequest, Mask, RunLog, edit, loop
-from ttapi_nb.client.ways import Told
+from ttapi_nb.client.told import Told
 from ttapi_nb.errors import NotSentError, RefusedError, ResultError, UnknownOutcomeError
 from ttapi_nb.rawanswers import HEADERS, RawAnswer, opened
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import lazy_loader
 
-from .errors import loading as _loading
+from .loading import loading as _loading
 
 __version__ = "0.1.0"
 

@@ -68,7 +68,7 @@ async def download(
     `transport` replaces the network for `own`'s origin only. `deadline` is in seconds for the whole of it, `size_cap`
     in bytes. Raises `DownloadError`.
     """
-    # Here, not above: importing this package must not load httpx.
+    # Long, because what is asked, followed and refused of one address is one story.
     import httpx
 
     from .network import ways

@@ -11,10 +11,7 @@ Everything else is raised before a request exists, or (`ResultError`) after it w
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 __all__ = [
     "AuthenticationError",
@@ -35,7 +32,6 @@ __all__ = [
     "SettingsError",
     "TTAPIError",
     "UnknownOutcomeError",
-    "loading",
 ]
 
 
@@ -163,36 +159,3 @@ class ResultError(TTAPIError):
 
 class RunCancelledError(TTAPIError):
     """The run was cancelled before it had a result."""
-
-
-NO_FILES = (
-    "Too many files are open in this process, so what this needs could not be loaded. Close some, or restart the "
-    "kernel. Nothing was sent or billed."
-)
-
-
-@contextlib.contextmanager
-def loading() -> Iterator[None]:
-    """While code that sends is loaded, or the loop made. Raises `NotSentError` where no file can be opened for it."""
-    try:
-        yield
-    except (OSError, ImportError) as error:
-        if not _out_of_files(error):
-            raise
-    else:
-        return
-    raise NotSentError(NO_FILES)
-
-
-def _out_of_files(error: BaseException | None) -> bool:
-    found = error
-    while found is not None:
-        if isinstance(found, OSError) and found.errno in (errno.EMFILE, errno.ENFILE):
-            return True
-        found = found.__cause__ or found.__context__
-    # A library that can't be opened is only said to be missing.
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as short:
-        return short.errno in (errno.EMFILE, errno.ENFILE)
-    return False

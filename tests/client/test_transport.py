@@ -24,8 +24,8 @@ from ttapi_nb import (
     start_edit,
 )
 from ttapi_nb.client.key import Secret
+from ttapi_nb.client.told import Told
 from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
-from ttapi_nb.client.ways import Told
 from ttapi_nb.request import Options
 from ttapi_nb.service import Service
 

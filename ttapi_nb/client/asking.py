@@ -13,10 +13,11 @@ from concurrent.futures import Future
 from typing import Any
 
 from .. import exiting, loop
-from ..errors import NotSentError, loading
+from ..errors import NotSentError
+from ..loading import loading
 from ..reply import ImagesResponse
 from .core import Core
-from .ways import Told
+from .told import Told
 
 __all__ = ["Asking"]
 

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from .. import loop
-from ..errors import InvalidRequestError, loading
+from ..errors import InvalidRequestError
+from ..loading import loading
 from ..log import RunLog
 from ..rawanswers import FOLDER, RawAnswer
 from ..reply.responses import ImageData, ImagesResponse, counted, fetched
 from ..request import EditRequest
 from .forms import Form
 from .key import Secret
-from .ways import Told, Way
+from .told import Told
+from .ways import Way
 
 __all__ = ["Core"]
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -25,8 +25,8 @@ from ..errors import (
     RefusedError,
     TTAPIError,
     UnknownOutcomeError,
-    loading,
 )
+from ..loading import loading
 from ..log.budget import asked_images
 from ..network import ways
 from ..rawanswers import RawAnswer
@@ -35,8 +35,9 @@ from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .forms import Body, Form
 from .intake import Intake
+from .key import Secret
+from .told import Told
 from .transport import SENT_EVENT, WAITS_EVENT
-from .ways import Line, Told
 
 __all__ = ["fetch", "send"]
 
@@ -52,6 +53,41 @@ NO_LIMIT = httpx.Timeout(None)
 # In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 CUT_OFF = "The line broke before all of it was here."
+
+
+class Line(Protocol):
+    """What a request is sent over; see `ways.Line`."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for the whole of a request."""
+
+    @property
+    def secret(self) -> Secret | None:
+        """The key that goes along, if one does."""
+
+    @property
+    def wait_when_busy(self) -> float:
+        """For how many seconds to wait for a service that is too busy."""
+
+    @property
+    def fetch_from(self) -> tuple[str, ...]:
+        """Further places that results may be fetched from."""
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, up to the path."""
+
+    @property
+    def host(self) -> str:
+        """The name of the machine that they go to."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether they stay in this process."""
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """What carries their bytes."""
 
 
 async def send(

@@ -27,7 +27,7 @@ from typing import Any, Literal, TypeAlias
 
 from .. import exiting, loop
 from ..client.core import Core
-from ..client.ways import Told
+from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
 from ..lineage import Step, next_lineage, step_of
 from ..log import RunLog, State

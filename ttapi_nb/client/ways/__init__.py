@@ -10,6 +10,6 @@ from .line import Line
 from .network import DEFAULT_BASE_URL, Network
 from .recording import Recording
 from .replay import Replay
-from .way import Call, Told, Way
+from .way import Call, Way
 
-__all__ = ["DEFAULT_BASE_URL", "Call", "Embedded", "Line", "Network", "Recording", "Replay", "Told", "Way"]
+__all__ = ["DEFAULT_BASE_URL", "Call", "Embedded", "Line", "Network", "Recording", "Replay", "Way"]

@@ -11,7 +11,8 @@ from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..forms import Form
 from ..key import Secret
-from .way import Told, Way
+from ..told import Told
+from .way import Way
 
 if TYPE_CHECKING:
     import httpx

@@ -12,7 +12,8 @@ from ...request import EditRequest
 from ..cassette import Recorder
 from ..forms import Form
 from ..key import Secret
-from .way import Call, Told, Way
+from ..told import Told
+from .way import Call, Way
 
 __all__ = ["Recording"]
 

@@ -14,8 +14,9 @@ from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..cassette import Player
 from ..forms import Form
+from ..told import Told
 from .embedded import EMBEDDED_BASE_URL
-from .way import Call, Told, Way
+from .way import Call, Way
 
 __all__ = ["Replay"]
 

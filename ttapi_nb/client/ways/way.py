@@ -1,9 +1,9 @@
-"""`Way`: what answers a request; `Told`: who is told of its stages; `Call`: how a way is made, for a script."""
+"""`Way`: what answers a request; `Call`: how a way is made, for a script."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,25 +12,9 @@ from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..forms import Form
 from ..key import Secret
+from ..told import Told
 
-__all__ = ["Call", "Told", "Way"]
-
-
-async def _nothing(*given: object) -> None:
-    """What nobody wants to be told."""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is awaited at the stages of a request.
-
-    * `sent()`: before its first byte leaves; `busy(seconds)`: the service was too busy for it, which bills nothing, and
-      is asked again in so many seconds; `answer(response)`: there is an answer whose results are yet to be fetched.
-    """
-
-    sent: Callable[[], Awaitable[None]] = _nothing
-    busy: Callable[[float], Awaitable[None]] = _nothing
-    answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing
+__all__ = ["Call", "Way"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,27 @@
+"""`Told`: who is told of the stages of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ..reply.responses import ImagesResponse
+
+__all__ = ["Told"]
+
+
+async def _nothing(*given: object) -> None:
+    """What nobody wants to be told."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is awaited at the stages of a request.
+
+    * `sent()`: before its first byte leaves; `busy(seconds)`: the service was too busy for it, which bills nothing, and
+      is asked again in so many seconds; `answer(response)`: there is an answer whose results are yet to be fetched.
+    """
+
+    sent: Callable[[], Awaitable[None]] = _nothing
+    busy: Callable[[float], Awaitable[None]] = _nothing
+    answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing
