@@ -6,7 +6,7 @@ import contextlib
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -77,11 +77,12 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def make_private_folder(folder: Path) -> None:
+def make_private_folder(folder: Path, only_with: Collection[str] | None = None) -> None:
     """Make `folder`, with those above it that are missing, its owner's alone; one that is there is closed to others.
 
-    Those above it that are there stay as they are. Raises `OSError` where it can't be made. What can't be closed, as it
-    is somebody else's, is left as it is.
+    With `only_with`, one that is there and has something else in it than these names stays as it is: others may have
+    their work in it. So do those above it that are there. Raises `OSError` where it can't be made. What can't be
+    closed, as it is somebody else's, is left as it is.
     """
     # One by one: mkdir's own `parents` makes those above it with whatever mode the umask leaves.
     missing = [folder]
@@ -89,7 +90,8 @@ def make_private_folder(folder: Path) -> None:
         missing.append(missing[-1].parent)
     for place in reversed(missing):
         place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    close_to_others(folder, link=True)
+    if only_with is None or set(os.listdir(folder)) <= set(only_with):  # noqa: PTH208 - names are wanted
+        close_to_others(folder, link=True)
 
 
 def new_private_file(path: Path) -> int:

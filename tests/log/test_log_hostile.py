@@ -170,6 +170,21 @@ def test_only_its_owner_can_read_it(tmp_path: Path, start: int) -> None:
         os.umask(before)
 
 
+def test_a_folder_that_others_work_in_stays_open(tmp_path: Path) -> None:
+    """In a folder with other files a log closes its own things alone: its neighbours can still be reached."""
+    shared = tmp_path / "class"
+    shared.mkdir()
+    shared.chmod(0o755)
+    (shared / "photo.png").write_bytes(b"theirs")
+    (shared / "photo.png").chmod(0o644)
+    log = RunLog(shared)
+    run(log)
+    assert (mode(shared), mode(shared / "photo.png")) == (0o755, 0o644)
+    own = [path for path in shared.rglob("*") if path.name != "photo.png"]
+    assert len(own) > 2
+    assert [path.name for path in own if mode(path) & 0o077] == []
+
+
 # What a file says
 
 NASTY: tuple[object, ...] = (

@@ -69,7 +69,8 @@ def prepare(folder: Path) -> Path:
     if not os.path.lexists(path):
         # First of all, so that not even the folder is closed to others.
         _must_be_free(folder)
-    make_private_folder(folder)
+    # A log may be given a folder that several people work in: what is its own in there is private all the same.
+    make_private_folder(folder, {DATABASE, *(DATABASE + end for end in BESIDE), *NAMES})
     for name in (DATABASE, *(DATABASE + end for end in BESIDE)):
         _must_be_plain(folder / name)
     _must_name_no_other(folder / f"{DATABASE}-journal")
