@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import ipywidgets.widgets.interaction
 import ipywidgets.widgets.widget
 import numpy as np
@@ -18,6 +17,8 @@ from PIL import Image
 
 from tests.guard import Guard
 from tests.server import Server
+from tests.support import properties
+from ttapi_nb.service import paint
 
 # They log an exception that nobody waits for, and go on.
 TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
@@ -26,9 +27,7 @@ TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
 def pytest_configure() -> None:
     """Let SIGINT interrupt, as some tests do: where they run in the background, it is ignored from the start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # How long an example takes says more about who else uses the machine than about what is tested.
-    hypothesis.settings.register_profile("unhurried", deadline=None)
-    hypothesis.settings.load_profile("unhurried")
+    properties.load_profile()
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +89,16 @@ def only_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
     found = [*_guard.found]
     _guard.found.clear()
     assert not found, "on the loop's thread:\n" + "\n".join(map(str, found))
+
+
+@pytest.fixture(autouse=True)
+def small_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded service paints as it does, but coarsely: most of an offline edit's time went there.
+
+    What is about the fill itself has a fixture of this name that does nothing.
+    """
+    monkeypatch.setattr(paint, "WORK_SIZE", 64)
+    monkeypatch.setattr(paint, "BRUSH_SIZE", 128)
 
 
 @pytest.fixture
