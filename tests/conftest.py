@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -22,12 +24,20 @@ from ttapi_nb.service import paint
 
 # They log an exception that nobody waits for, and go on.
 TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
+# Where Linux keeps files in memory, and how much of it the tests' files may need, of which those of a test that passed
+# go at its end.
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
 
 
 def pytest_configure() -> None:
     """Let SIGINT interrupt, as some tests do: where they run in the background, it is ignored from the start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     properties.load_profile()
+    # What tests wait for most is the disk, since a run is written down before it leaves. Memory answers at once.
+    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir():
+        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 
 
 @pytest.fixture(autouse=True)
