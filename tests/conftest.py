@@ -35,9 +35,8 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     properties.load_profile()
     # What tests wait for most is the disk, since a run is written down before it leaves. Memory answers at once.
-    if "PYTEST_DEBUG_TEMPROOT" not in os.environ and MEMORY.is_dir():
-        if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
-            os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True)

@@ -84,11 +84,6 @@ def post(service: Service, body: bytes, content_type: str = "application/json") 
     return Reply(service.handle("POST", url, {"Content-Type": content_type}, body))
 
 
-@pytest.fixture
-def small_fill() -> None:
-    """The fill as it is, since it is what these tests are about."""
-
-
 @pytest.fixture(scope="session")
 def photo() -> Image.Image:
     """A picture to edit, of 256x256 pixels."""

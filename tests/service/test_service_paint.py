@@ -12,6 +12,11 @@ from PIL import Image, ImageColor
 from ttapi_nb.service import Service
 
 
+@pytest.fixture
+def small_fill() -> None:
+    """The fill as it is, since it is what these tests are about."""
+
+
 def hue(pixels: np.ndarray[Any, Any]) -> float:
     """The hue of the mean colour, in degrees."""
     return 360 * colorsys.rgb_to_hsv(*(pixels.reshape(-1, 3).mean(axis=0) / 255))[0]
