@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import ipywidgets.widgets.interaction
 import ipywidgets.widgets.widget
 import numpy as np
@@ -18,17 +19,24 @@ from PIL import Image
 
 from tests.guard import Guard
 from tests.server import Server
+from tests.support import properties
+from ttapi_nb.service import paint
 
 # They log an exception that nobody waits for, and go on.
 TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
+# Where Linux keeps files in memory, and how much of it the tests' files may need, of which those of a test that passed
+# go at its end.
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
 
 
 def pytest_configure() -> None:
     """Let SIGINT interrupt, as some tests do: where they run in the background, it is ignored from the start."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # How long an example takes says more about who else uses the machine than about what is tested.
-    hypothesis.settings.register_profile("unhurried", deadline=None)
-    hypothesis.settings.load_profile("unhurried")
+    properties.load_profile()
+    # What tests wait for most is the disk, since a run is written down before it leaves. Memory answers at once.
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True)
@@ -92,12 +100,26 @@ def only_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
     assert not found, "on the loop's thread:\n" + "\n".join(map(str, found))
 
 
+@pytest.fixture(autouse=True)
+def small_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded service paints as it does, but coarsely: most of an offline edit's time went there.
+
+    What is about the fill itself has a fixture of this name that does nothing.
+    """
+    monkeypatch.setattr(paint, "WORK_SIZE", 64)
+    monkeypatch.setattr(paint, "BRUSH_SIZE", 128)
+
+
 @pytest.fixture
 def photo() -> Image.Image:
-    """A small picture, 64x64, no two rows of which are alike."""
-    grain = np.random.default_rng(7).integers(0, 60, (64, 64, 3))
-    slope = np.linspace(20, 190, 64)[:, None, None]
-    return Image.fromarray((grain + slope).astype(np.uint8))
+    """A small picture, 64x64, no two rows of which are alike.
+
+    Grain of single pixels would cost: what most models are sent is this at 1024x1024, and packing it took 0.3 s.
+    """
+    stripes = np.random.default_rng(7).integers(0, 60, (64, 1, 3))
+    slope = np.linspace(20, 170, 64)[:, None, None]
+    steps = (np.arange(64) // 4)[None, :, None]
+    return Image.fromarray((stripes + slope + steps).astype(np.uint8))
 
 
 @pytest.fixture

@@ -199,6 +199,7 @@ def test_odd_ports(port, capsys):
     assert port not in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", [True, False])
 def test_lab_opens_on_the_notebook(tmp_path, inside):
     """The address that JupyterLab prints leads to the notebook, also from another folder."""

@@ -142,7 +142,14 @@ def test_clients_travel_without_keys(photo: Image.Image, tmp_path) -> None:
             pickle.dumps(kind(KEY))
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "fork",
+        pytest.param("spawn", marks=pytest.mark.slow),
+        pytest.param("forkserver", marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_edits_in_other_processes(photo: Image.Image, method: str) -> None:
     """A pool of processes makes edits, however it starts them, also while this process has a loop and runs."""
@@ -215,6 +222,7 @@ assert len(log.rows(state="done")) == 9
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.slow
 def test_a_forked_child() -> None:
     """A child forked in mid-run, while the log is written to, edits on its own, and is told about its parent's runs."""
     subprocess.run([sys.executable, "-c", FORKS], check=True, timeout=120)

@@ -18,6 +18,7 @@ WARM, RUNS = 70, 70
 MOST = RUNS // 2
 
 
+@pytest.mark.slow
 def test_an_editor_does_not_grow_with_its_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seventy more runs in an editor that is displayed leave no objects, and closing it leaves no widget."""
     monkeypatch.setattr("IPython.display.display", lambda *_, **__: None)

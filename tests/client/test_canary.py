@@ -106,6 +106,7 @@ SESSION = """
 """
 
 
+@pytest.mark.slow
 def test_in_ipython(server: Server, tmp_path: Path) -> None:
     """Whatever is called wrongly in a real IPython, no traceback in any %xmode shows the key, nor does its history."""
     server.answer = json_reply({"error": f"wrong key {KEY}"}, 401)

@@ -800,6 +800,7 @@ BOUND = """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the figure comes from Linux")
+@pytest.mark.slow
 def test_memory_is_bounded(tmp_path: Path) -> None:
     """Files made to fill the memory, when unpacked or when their directory is read, cost less than 200 MB."""
     bombs = [

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from PIL import Image
 
 import ttapi_nb
 from tests.server import encoded
 from tests.support.preparing import fitted
+from tests.support.properties import examples
 from ttapi_nb.errors import FitError, TTAPIError
 from ttapi_nb.fit import AUTO_AREA, HOWS, Fit, extend, paste
 from ttapi_nb.mask import Mask
@@ -67,7 +68,7 @@ def plans(draw: Any, side: st.SearchStrategy[int] = sides) -> tuple[Fit, tuple[i
 
 
 @given(plans(), st.fractions(-100, 10_000), st.fractions(-100, 10_000))
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_there_and_back_is_exact(planned: Any, x: Fraction, y: Fraction) -> None:
     """Every point of every plan comes back to where it was: exactly in fractions, and in floats to a billionth."""
     fit, _ = planned
@@ -79,7 +80,7 @@ def test_there_and_back_is_exact(planned: Any, x: Fraction, y: Fraction) -> None
 
 
 @given(plans())
-@settings(max_examples=1000, deadline=None)
+@examples(1000)
 def test_every_plan_holds_what_it_must(planned: Any) -> None:
     """The box's corners are the sent picture's, its shape is the sent one, and mask or picture lie wholly in it."""
     fit, bounds = planned
@@ -101,7 +102,7 @@ def test_every_plan_holds_what_it_must(planned: Any) -> None:
 
 
 @given(plans())
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_every_plan_asks_for_what_the_model_takes(planned: Any) -> None:
     """What is sent has the size that is asked for, and that is one of the model's."""
     fit, _ = planned
@@ -114,7 +115,7 @@ def test_every_plan_asks_for_what_the_model_takes(planned: Any) -> None:
 
 
 @given(st.tuples(sides, sides), st.sampled_from(EDITING), st.data())
-@settings(max_examples=500, deadline=None)
+@examples(500)
 def test_a_crop_is_padded_only_where_the_mask_leaves_no_other_way(
     size: tuple[int, int], model: str, data: Any
 ) -> None:
@@ -133,7 +134,7 @@ def test_a_crop_is_padded_only_where_the_mask_leaves_no_other_way(
 
 
 @given(st.tuples(sides, sides))
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_auto_asks_a_free_model_for_the_pictures_own_shape(size: tuple[int, int]) -> None:
     """A model that takes any size is asked for the shape of the picture, and for no more pixels than it can use."""
     rule = MODELS["gpt-image-2"].size_rule
@@ -263,7 +264,7 @@ def test_colours_hidden_under_transparency_do_not_shine_through() -> None:
 
 
 @given(st.tuples(small_sides, small_sides), st.sampled_from(["pad", "crop"]), st.data())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_padding_repeats_the_edge(size: tuple[int, int], how: str, data: Any) -> None:
     """A picture of one colour is that colour all over, however it is padded, and padding is masked as its edge is."""
     picture = SourceImage(Image.new("RGB", size, (10, 90, 200)))
@@ -294,7 +295,7 @@ def test_a_padded_picture_is_what_scaling_a_padded_one_gives() -> None:
 
 
 @given(plans(small_sides), st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_no_mask_is_too_small_to_arrive(planned: Any, data: Any) -> None:
     """One painted pixel is asked for at the place where it lies, whatever the plan."""
     fit, _ = planned
@@ -356,7 +357,7 @@ def resampling_loss(picture: SourceImage, fit: Fit) -> int:
 @given(plans(small_sides), st.booleans())
 # Four rows that have nothing in common: no scaling keeps all of that.
 @example((Fit.of_sizes((41, 4), "dall-e-2", "512x512", "pad", (0, 0, 41, 4)), (0, 0, 41, 4)), True)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_an_unchanged_answer_brings_back_the_picture(planned: Any, clear: bool) -> None:
     """Fitted and returned, a picture is the source bit for bit outside the mask, and within one resampling inside."""
     fit, bounds = planned
@@ -398,7 +399,7 @@ def test_a_crop_comes_back_into_its_place() -> None:
 
 
 @given(st.tuples(small_sides, small_sides), st.integers(1, 4))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_an_answer_of_the_same_shape_comes_back_scaled(size: tuple[int, int], times: int) -> None:
     """A larger answer of the sent shape is laid back at the picture's size, and there is nothing to say about it."""
     picture = source(size)
@@ -450,7 +451,7 @@ def test_an_answer_of_another_shape_is_laid_where_it_belongs(
 
 
 @given(plans(small_sides), st.tuples(st.integers(1, 300), st.integers(1, 300)))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_an_answer_of_any_size_comes_back(planned: Any, shape: tuple[int, int]) -> None:
     """Whatever the service sent, however odd its shape, the result has the source's size, and the leak can be told."""
     fit, bounds = planned
@@ -594,7 +595,6 @@ def test_other_pictures_keep_their_geometry() -> None:
 
 
 @given(st.tuples(*[st.integers(0, 30)] * 4), st.sampled_from(["RGB", "RGBA"]))
-@settings(deadline=None)
 def test_extending_adds_masked_room_and_nothing_else(margins: tuple[int, int, int, int], mode: str) -> None:
     """The picture stays bit for bit, the room around it is transparent, and the mask is exactly this room."""
     assume(any(margins))

@@ -19,10 +19,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
+from tests.support.properties import examples
 from ttapi_nb.errors import ImageError, MaskError, TTAPIError
 from ttapi_nb.mask import HALF, Bitmap, Mask
 from ttapi_nb.picture import SourceImage
@@ -355,7 +356,7 @@ def test_a_brush_scales_with_the_picture() -> None:
 # Rendering
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(st.lists(st.tuples(steps(), st.booleans()), max_size=10))
 def test_rendering_step_by_step_is_rendering_at_once(parts: list[tuple[Step, bool]]) -> None:
     """Whichever earlier masks are kept and rendered, the pixels are those of all the marks from scratch."""

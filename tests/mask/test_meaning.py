@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from PIL import Image
 
 import ttapi_nb
 from tests.support.preparing import fitted
+from tests.support.properties import examples
 from ttapi_nb.fit import HOWS, Fit, measure_leak, paste
 from ttapi_nb.mask import HALF, Mask, asked_for
 from ttapi_nb.picture import SourceImage
@@ -40,7 +41,7 @@ def editor() -> Any:
 
 
 @given(coverages)
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_all_agree_on_edit_protected_and_seam(coverage: Any) -> None:
     """The file is transparent at the edit, the paste keeps what is protected, and the leak counts that."""
     mask = Mask.of_coverage(coverage)
@@ -66,7 +67,7 @@ def test_all_agree_on_edit_protected_and_seam(coverage: Any) -> None:
 
 
 @given(coverages, st.sampled_from([(24, 18), (48, 36), (60, 45), (12, 9), (7, 5), (36, 9)]))
-@settings(deadline=None, max_examples=60)
+@examples(60)
 def test_a_scaled_mask_edits_where_the_mask_does(coverage: Any, sent: tuple[int, int]) -> None:
     """Sent larger, each pixel is what the nearest is; sent smaller, no edit is lost and no protection made up."""
     mask = Mask.of_coverage(coverage)
@@ -82,7 +83,7 @@ def test_a_scaled_mask_edits_where_the_mask_does(coverage: Any, sent: tuple[int,
 
 
 @given(coverages, st.sampled_from(HOWS))
-@settings(max_examples=30)
+@examples(30)
 def test_by_every_plan_the_sent_mask_is_the_masks(coverage: Any, how: str) -> None:
     """Wherever a sent pixel shows the source, it edits, fades or protects as the nearest pixel there; none is lost."""
     mask = Mask.of_coverage(coverage)
@@ -105,7 +106,7 @@ def test_by_every_plan_the_sent_mask_is_the_masks(coverage: Any, how: str) -> No
 
 
 @given(coverages)
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_editor_and_headless_edit_ask_for_the_same(coverage: Any) -> None:
     """The same mask is left out, sent or refused in the editor as without one, and so it is as a picture with alpha."""
     mask = Mask.of_coverage(coverage)

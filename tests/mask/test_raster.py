@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from ttapi_nb.mask import Mask
 from ttapi_nb.mask.marks import Shape, Stroke
 from ttapi_nb.mask.raster import draw_segment, merge
@@ -23,7 +24,7 @@ dots = st.tuples(places, places, st.floats(0.5, 700, width=32))
 @given(st.lists(dots, min_size=1, max_size=5))
 @example([(300, 200, 250), (300, 200, 250), (310, 220, 40)])
 @example([(-800, -800, 3), (1300, 1250, 3)])
-@settings(max_examples=60)
+@examples(60)
 def test_a_stroke_by_tiles_is_the_stroke_pixel_by_pixel(points: list[tuple[float, float, float]]) -> None:
     """However large its pieces are, each pixel is what it is where all are worked out."""
     by_tiles, whole = np.zeros((420, 590), np.uint8), np.zeros((420, 590), np.uint8)

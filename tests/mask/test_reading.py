@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFilter
 from pycocotools import mask as coco
 
+from tests.support.properties import examples
 from ttapi_nb.errors import MaskError
 from ttapi_nb.mask import Mask
 from ttapi_nb.picture import OwnFile, SourceImage
@@ -241,7 +242,7 @@ def test_what_segment_anything_returns() -> None:
 # Its wheels were made for an older numpy.
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 @hypothesis.given(st.integers(0, 2**32 - 1))
-@hypothesis.settings(deadline=None, max_examples=40)
+@examples(40)
 def test_coco_counts_the_same_pixels(seed: int) -> None:
     """Polygons and run lengths, compressed or not, mark exactly what COCO's own tools say."""
     random = np.random.default_rng(seed)

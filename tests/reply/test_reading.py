@@ -8,9 +8,10 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.properties import examples
 from ttapi_nb.errors import DownloadError
 from ttapi_nb.loop import call
 from ttapi_nb.reply.meaning import parse
@@ -177,7 +178,7 @@ LETTERS = st.text(st.sampled_from('AZaz09+/=,:{}[]"\\un b64_json\n\x7fé'), max_
     escaped=st.booleans(),
 )
 @example(pieces=[LONG, "\\"], size=1, escaped=False)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_text_in_any_pieces(pieces: list[str], size: int, escaped: bool) -> None:
     """Whatever stands in it, valid or not, a reply means the same in pieces and whole, and costs no error."""
     text = "".join(pieces)

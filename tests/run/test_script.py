@@ -36,6 +36,11 @@ from ttapi_nb.run import to_code
 ROOT = Path(ttapi_nb.__file__).parents[1]
 
 
+@pytest.fixture
+def small_fill() -> None:
+    """The fill as it is: a script paints in a process of its own."""
+
+
 def code_of(request: EditRequest, *, fit: str = "auto", strict: bool = True, **more: Any) -> str:
     """The script of an edit that asks for this."""
     return to_code(Asked(request, fit, strict), **more)

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.support.properties import examples
 from ttapi_nb.service import Service
 
 EDITS = "https://api.example/v1/images/edits"
@@ -320,7 +321,7 @@ def test_half_a_character_does_no_harm(ask: Any) -> None:
         ).map(lambda fields: json.dumps(fields).encode()),
     ),
 )
-@settings(deadline=None, max_examples=200)
+@examples(200)
 def test_handle_never_raises(content_type: str, body: bytes) -> None:
     """Whatever comes in, the answer is a bad request and not a fault."""
     assert Service().handle("POST", EDITS, {"Content-Type": content_type}, body).status == 400

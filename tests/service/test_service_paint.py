@@ -12,6 +12,11 @@ from PIL import Image, ImageColor
 from ttapi_nb.service import Service
 
 
+@pytest.fixture
+def small_fill() -> None:
+    """The fill as it is, since it is what these tests are about."""
+
+
 def hue(pixels: np.ndarray[Any, Any]) -> float:
     """The hue of the mean colour, in degrees."""
     return 360 * colorsys.rgb_to_hsv(*(pixels.reshape(-1, 3).mean(axis=0) / 255))[0]
@@ -30,6 +35,7 @@ def test_outside_the_hole_no_bit_changes(ask: Any, photo: Image.Image, hole: Any
     assert (result[hole] != source[hole]).any(axis=1).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_a_photo_of_1024_keeps_its_outside_too(ask: Any, make_photo: Any, mask_for: Any) -> None:
     """The same holds where the fill is made at a lower resolution than the picture's."""
     photo = make_photo(1024, 1024)
@@ -85,6 +91,7 @@ def test_several_colours_blend_from_top_to_bottom(ask: Any) -> None:
     assert apart(hue(result[160:168, 80:144]), 60) < 30
 
 
+@pytest.mark.slow
 def test_results_of_one_request_differ_and_come_again(ask: Any, hole: Any) -> None:
     """Any two of n results differ visibly in the hole, and the same request gives the same ones."""
     first, second = (

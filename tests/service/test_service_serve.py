@@ -180,7 +180,9 @@ def raw(server: LocalServer, request: bytes) -> bytes:
     """What comes back for these very bytes, to the end of the connection."""
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=20) as sock:
         sock.sendall(request)
-        sock.shutdown(socket.SHUT_WR)
+        # A line that was cut already has no end to say.
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
