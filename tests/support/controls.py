@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +12,6 @@ from ttapi_nb.widgets.text import Words
 
 # Where a widget can have words of its own. A list's `label` is what is chosen in it.
 WRITTEN = ("description", "tooltip", "placeholder", "label")
-
-_uploads = itertools.count()
 
 
 def controls(root: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
@@ -93,17 +90,6 @@ def said(root: ipywidgets.Widget, tone: str | None = None) -> str:
 def message(widget: Any, content: Any, *buffers: bytes) -> None:
     """What a browser sends to a widget, and the bytes that go with it."""
     widget._handle_custom_msg(content, [memoryview(data) for data in buffers])
-
-
-def piece(start: int, data: bytes, **rest: Any) -> tuple[dict[str, Any], bytes]:
-    """One message of an upload as the browser sends it, and its bytes; the whole file where nothing else is said."""
-    whole = {"type": "piece", "id": "a", "name": "x.png", "size": len(data), "start": start, "last": True}
-    return whole | rest, data
-
-
-def upload(root: ipywidgets.Widget, name: str, data: bytes, *, label: str = "Choose a photo") -> None:
-    """Choose a file in the browser, in the field with that label."""
-    message(labelled(root, label), *piece(0, data, id=f"upload {next(_uploads)}", name=name))
 
 
 def living() -> dict[str, ipywidgets.Widget]:

@@ -25,7 +25,7 @@ def stage_of(root: Widget) -> Stage:
 
 
 def mark(root: Widget, number: int, points: Any, **rest: Any) -> None:
-    """Send a mark as the stage does: x, y and radius of each point, in pixels of the preview, or bytes in their place."""
+    """Send a mark as the stage does: x, y and radius of each point, in pixels of the preview; or these as bytes."""
     content = {"type": "mark", "view": "a", "number": number, "tool": "brush", "erase": False} | rest
     data = points if isinstance(points, bytes) else np.array(points, np.float32).tobytes()
     message(stage_of(root), content, data)
@@ -54,15 +54,22 @@ def fall_back(root: Widget) -> PlainCanvas:
     return plain
 
 
+def answers(root: Widget) -> list[Any]:
+    """What the stage is told from now on."""
+    told: list[Any] = []
+    stage: Any = stage_of(root)
+    stage.send = lambda content, buffers=None: told.append(content)
+    return told
+
+
 class Screen:
     """A page that opens the drawer now: the `ink` on it, and which `boxes` of ink (x, y, height, width) came since."""
 
-    def __init__(self, root: Widget, monkeypatch: pytest.MonkeyPatch) -> None:
-        canvas = stage_of(root).ink
+    def __init__(self, root: Widget) -> None:
+        canvas: Any = stage_of(root).ink
         self.ink = np.zeros((canvas.height, canvas.width), np.uint8)
         self.boxes: list[tuple[int, int, int, int]] = []
-        monkeypatch.setattr(canvas, "put_image_data", self._put)
-        monkeypatch.setattr(canvas, "clear_rect", self._clear)
+        canvas.put_image_data, canvas.clear_rect = self._put, self._clear
         message(canvas, {"event": "client_ready"})
         self.boxes.clear()
 

@@ -65,9 +65,9 @@ def test_eraser_takes_paint_away(drawer):
     assert drawer.mask.area == 0
 
 
-def test_screen_shows_what_the_mask_says(drawer, monkeypatch):
+def test_screen_shows_what_the_mask_says(drawer):
     """The ink that was sent to the screen is the mask's own coverage."""
-    screen = Screen(drawer, monkeypatch)
+    screen = Screen(drawer)
     stroke(drawer, (30, 40), (200, 210), (260, 100))
     drawer.tool = "eraser"
     stroke(drawer, (100, 100), (210, 200))

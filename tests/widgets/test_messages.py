@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.controls import message, piece, said
-from tests.support.painting import Screen, mark, stage_of
+from tests.support.controls import message, said
+from tests.support.painting import Screen, answers, mark, stage_of
+from tests.support.uploading import send_piece, watched
 from ttapi_nb import MaskDrawer
 from ttapi_nb.picture import FILE_CAP
 from ttapi_nb.widgets.browser import PIECE_CAP, Page, PhotoInput
@@ -98,11 +99,10 @@ BAD: dict[str, tuple[Any, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_mark_is_refused_as_it_comes(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_mark_is_refused_as_it_comes(kind: str) -> None:
     """It is said in the drawer and acknowledged, the mask stays the one that is shown, and the next mark is painted."""
-    made, answered = drawer(), list[Any]()
-    screen, before = Screen(made, monkeypatch), made.mask
-    monkeypatch.setattr(stage_of(made), "send", lambda content, buffers=None: answered.append(content))
+    made = drawer()
+    screen, answered, before = Screen(made), answers(made), made.mask
     points, rest = BAD[kind]
     mark(made, 1, points, **rest)
     assert made.mask is before
@@ -134,20 +134,12 @@ def test_views_are_forgotten_in_time() -> None:
 
 def arrives(widget: PhotoInput, start: int, data: bytes, **rest: Any) -> None:
     """Send a piece of a file that says it has 10 bytes."""
-    message(widget, *piece(start, data, **{"size": 10, "last": False} | rest))
+    send_piece(widget, start, data, **{"size": 10, "last": False} | rest)
 
 
 def bytes_in(widget: PhotoInput) -> int:
     """How many bytes of files a widget keeps."""
     return sum(len(value) for value in vars(widget).values() if isinstance(value, bytes | bytearray))
-
-
-def watched() -> tuple[PhotoInput, list[Any]]:
-    """A photo input and what it called back with."""
-    widget, seen = PhotoInput(), list[Any]()
-    widget.on_photo(lambda name, data: seen.append((name, data)))
-    widget.on_refused(seen.append)
-    return widget, seen
 
 
 def test_no_more_is_kept_than_was_announced() -> None:

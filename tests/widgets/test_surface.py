@@ -19,9 +19,9 @@ def drawer() -> MaskDrawer:
     return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
 
 
-def test_only_what_changed_is_sent(drawer, monkeypatch):
+def test_only_what_changed_is_sent(drawer):
     """A new stroke sends the box around it, and not the whole picture; a mask that looks the same sends nothing."""
-    screen = Screen(drawer, monkeypatch)
+    screen = Screen(drawer)
     drawer.mask = drawer.mask.rectangle((10, 20, 40, 60))
     assert screen.boxes == [(10, 20, 40, 30)]
     drawer.mask = drawer.mask.rectangle((15, 25, 30, 50))
