@@ -267,7 +267,8 @@ def test_in_a_real_kernel(tmp_path):
             client,
             f"""
             kernel = get_ipython().kernel
-            kept = repr([kernel.get_parent("shell"), ipywidgets.Widget.get_manager_state(), vars(of_kind(editor, KeyForm))])
+            form = vars(of_kind(editor, KeyForm))
+            kept = repr([kernel.get_parent("shell"), ipywidgets.Widget.get_manager_state(), form])
             print("found" if {KEY[:9]!r} + {KEY[9:]!r} in kept else "not found", len(kept) > 9999)
             """,
         )

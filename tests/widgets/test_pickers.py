@@ -8,7 +8,6 @@ from tests.support.controls import controls, has, labelled, said, sees
 from ttapi_nb import MODELS, ModelPicker, SizePicker
 from ttapi_nb.widgets import OptionsPanel, PromptBox
 
-
 OTHER = "other …"
 NAME, MEASURES = "name of a model", "WIDTHxHEIGHT"
 
