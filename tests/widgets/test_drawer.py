@@ -232,10 +232,11 @@ def test_mask_of_another_size_is_refused(drawer):
 
 
 def test_reload_draws_everything_again(drawer, monkeypatch):
-    """When a browser says that it is ready, photo and mask are sent once more."""
+    """When a browser says that it is ready, photo and mask are sent once more, each with where it belongs."""
     stroke(drawer, (100, 100))
     sent = drawn(drawer, monkeypatch)
-    for canvas in (stage_of(drawer).photo, stage_of(drawer).ink):
+    photo, ink = stage_of(drawer).photo, stage_of(drawer).ink
+    for canvas in (photo, photo, ink, ink):
         sent.clear()
         message(canvas, {"event": "client_ready"})
         assert sent[0] == [COMMANDS["switchCanvas"], [f"IPY_MODEL_{canvas.model_id}"]]
