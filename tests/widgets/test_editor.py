@@ -191,13 +191,6 @@ def test_upload_opens_and_a_bad_one_changes_nothing(editor, photo):
     assert (editor.image, editor.mask, editor.prompt) == before
 
 
-def test_editor_says_which_service_it_uses(photo, monkeypatch):
-    """Without a key it is the embedded service, with one the hosted one, and the editor says so."""
-    assert "Embedded service: no key" in said(tt.ImageEditor(photo))
-    monkeypatch.setenv("TT_API_KEY", "not-a-real-one")
-    assert "Sends to api.ttapi.io" in said(tt.ImageEditor(photo))
-
-
 def test_log_can_be_moved_or_switched_off(photo, tmp_path):
     """`log` names another folder, or none."""
     elsewhere = tt.RunLog(tmp_path / "elsewhere")

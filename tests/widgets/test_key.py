@@ -56,7 +56,7 @@ def send(editor: tt.ImageEditor, text: str, *, remember: bool = False) -> dict[s
 
 def test_a_key_makes_the_hosted_service_answer(editor):
     """Without a key there is a closed form; the key that is typed into it is used, and the editor says so."""
-    assert "Embedded service" in said(editor)
+    assert "Embedded service: no key" in said(editor)
     editor.budget = tt.Budget(images=0)
     assert editor.problems == ()
     form = form_of(editor)
@@ -149,7 +149,9 @@ def test_not_offered_where_a_client_was_chosen(photo, monkeypatch):
         forced.use_key(KEY)
     monkeypatch.delenv("TTAPI_OFFLINE")
     monkeypatch.setenv("TT_API_KEY", "not-a-real-one")
-    assert not has(tt.ImageEditor(photo), "Use a key")
+    hosted = tt.ImageEditor(photo)
+    assert not has(hosted, "Use a key")
+    assert "Sends to api.ttapi.io" in said(hosted)
 
 
 def everything_of(widget: ipywidgets.Widget, message: dict[str, Any]) -> str:

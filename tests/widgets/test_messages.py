@@ -117,7 +117,7 @@ def test_a_bad_mark_is_refused_as_it_comes(kind: str) -> None:
 
 
 def test_views_are_forgotten_in_time() -> None:
-    """However many views a page claims to have, few are kept: an old one counts from 1 again, a late one goes on."""
+    """Views are counted apart, each from 1, and few are kept: an old one begins anew, a late one goes on."""
     made = drawer()
     for number in range(200):
         mark(made, 1, [[1 + number, 1, 5]], view=f"view {number}")

@@ -69,13 +69,6 @@ def test_marks_are_taken_in_order_where_one_was_lost(drawer, told):
     assert [stroke.points[0][0] for stroke in drawer.mask.marks] == [100, 200]
 
 
-def test_two_views_are_counted_apart(drawer, told):
-    """A second view of the same drawer begins with its own first mark."""
-    mark(drawer, 1, [(100, 100, 10)])
-    mark(drawer, 1, [(200, 100, 10)], view="b")
-    assert len(drawer.mask.marks) == 2
-
-
 def test_pressure_makes_a_line_of_changing_width(drawer):
     """Each point has its own radius, and the mask keeps them."""
     mark(drawer, 1, [(100, 100, 4), (200, 100, 20)])
