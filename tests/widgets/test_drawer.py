@@ -15,12 +15,6 @@ from tests.support.painting import Screen, drawn, stage_of, stroke
 from ttapi_nb import Mask, MaskDrawer
 
 
-@pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-
-
 def test_stroke_becomes_the_same_mask_as_painting_in_python(drawer):
     """What the mouse drew is a stroke of the brush's size along the pointer's way."""
     drawer.brush_size = 40

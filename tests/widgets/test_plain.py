@@ -12,12 +12,6 @@ from ttapi_nb.widgets.plain import PlainCanvas
 
 
 @pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-
-
-@pytest.fixture
 def plain(drawer: MaskDrawer) -> PlainCanvas:
     """The canvas of a drawer whose browser could not make the stage."""
     return fall_back(drawer)

@@ -13,12 +13,6 @@ from ttapi_nb import MaskDrawer
 from ttapi_nb.widgets.surface import Stage
 
 
-@pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-
-
 def test_only_what_changed_is_sent(drawer):
     """A new stroke sends the box around it, and not the whole picture; a mask that looks the same sends nothing."""
     screen = Screen(drawer)

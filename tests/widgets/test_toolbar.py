@@ -5,19 +5,12 @@ from __future__ import annotations
 import ipywidgets
 import pytest
 import traitlets
-from PIL import Image
 
 from tests.support.controls import has, labelled, of_kind, press, sees
 from tests.support.painting import stage_of
 from ttapi_nb import Mask, MaskDrawer
 from ttapi_nb.mask import TOOLS
 from ttapi_nb.widgets.toolbar import ToolRow
-
-
-@pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
 
 
 def tools_of(root: ipywidgets.Widget) -> ipywidgets.ToggleButtons:
