@@ -175,19 +175,24 @@ def test_a_log_that_cannot_be_read_hides_no_editor(photo, environment):
     assert editor.history.titles == ("Earlier runs",)
 
 
-def test_what_another_kernel_has_pruned_is_said(hosted, server, environment):
-    """Filling in, fetching again and settling say in words that a run is gone; what still counts can be settled."""
+@pytest.mark.parametrize("name", ["Fill in again", "Fetch again"])
+def test_what_another_kernel_has_pruned_is_said(hosted, server, name):
+    """Filling in and fetching again say in words that a run is gone, instead of nothing."""
     unfetched(hosted, server)
-    dropped(hosted, server)
     hosted.history.selected_index = 0
-    hosted.prompt, (lost, waits) = "another", cards(hosted)
     tt.RunLog().prune(keep=0)
-    press(lost, "Fill in again")
+    hosted.prompt = "another"
+    press(cards(hosted)[0], name)
     assert "was pruned" in said(hosted.history, "alert")
     assert hosted.prompt == "another"
-    press(waits, "Fetch again")
-    assert "no run" in said(hosted.history, "alert")
-    press(lost, "It was not")
+
+
+def test_a_bill_is_settled_while_the_log_counts_it(hosted, server, environment):
+    """A run that was pruned still counts, and is settled; where the log itself is gone, that is said."""
+    dropped(hosted, server)
+    hosted.history.selected_index = 0
+    tt.RunLog().prune(keep=0)
+    press(cards(hosted)[0], "It was not")
     assert tt.RunLog().totals().unknown == 0
     assert not said(hosted.history, "alert")
     dropped(hosted, server)
