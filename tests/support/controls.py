@@ -1,4 +1,4 @@
-"""Widgets found as a person finds them: by what is written on them."""
+"""Widgets found as a person finds them: by what is written on them, and used as a browser uses them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,47 @@ from collections.abc import Iterator
 from typing import Any
 
 import ipywidgets
+from ipywidgets.widgets.widget import _instances
+
+from ttapi_nb.widgets.text import Words
+
+# Where a widget can have words of its own. A list's `label` is what is chosen in it.
+WRITTEN = ("description", "tooltip", "placeholder", "label")
 
 
 def controls(root: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
-    """All widgets that are shown within `root`, itself too."""
+    """All widgets within `root`, hidden or not, itself too."""
     yield root
     for child in getattr(root, "children", ()):
         if isinstance(child, ipywidgets.Widget):
             yield from controls(child)
 
 
+def shown(root: Any) -> Iterator[ipywidgets.Widget]:
+    """Those widgets within `root` that a person sees: neither hidden nor folded, and in nothing that is."""
+    if root.layout.display == "none":
+        return
+    yield root
+    for at, child in enumerate(getattr(root, "children", ())):
+        if not isinstance(root, ipywidgets.Accordion) or root.selected_index == at:
+            yield from shown(child)
+
+
 def labels_of(widget: Any) -> set[str]:
-    """What is written on a widget."""
-    return {str(getattr(widget, name)) for name in ("description", "label") if getattr(widget, name, "")}
+    """What is written on a widget, also while the pointer is over it or nothing was typed."""
+    names = [name for name in WRITTEN if name != "label" or not hasattr(widget, "options")]
+    own = {str(getattr(widget, name)) for name in names if getattr(widget, name, "")}
+    return own | set(widget.titles if isinstance(widget, ipywidgets.Accordion) else ())
 
 
 def has(root: ipywidgets.Widget, label: str) -> bool:
-    """Whether there is a control with this written on it."""
+    """Whether there is a control with this written on it, shown or not."""
     return any(label in labels_of(one) for one in controls(root))
+
+
+def sees(root: ipywidgets.Widget, label: str) -> bool:
+    """Whether a control with this written on it is shown."""
+    return any(label in labels_of(one) for one in shown(root))
 
 
 def labelled(root: ipywidgets.Widget, label: str) -> Any:
@@ -35,7 +58,15 @@ def labelled(root: ipywidgets.Widget, label: str) -> Any:
 
 def click(button: Any) -> None:
     """Press a button as the browser does."""
-    button._handle_custom_msg({"event": "click"}, [])
+    message(button, {"event": "click"})
+
+
+def press(root: ipywidgets.Widget, label: str) -> None:
+    """Press the button with this written on it, which must be there to be pressed."""
+    assert sees(root, label), f"{label!r} is not shown"
+    button = labelled(root, label)
+    assert not button.disabled, f"{label!r} is disabled"
+    click(button)
 
 
 def of_kind(root: ipywidgets.Widget, kind: type) -> Any:
@@ -43,3 +74,24 @@ def of_kind(root: ipywidgets.Widget, kind: type) -> Any:
     found = [one for one in controls(root) if isinstance(one, kind)]
     assert len(found) == 1, f"{len(found)} widgets are a {kind.__name__}"
     return found[0]
+
+
+def sentences(root: ipywidgets.Widget, tone: str | None = None) -> tuple[str, ...]:
+    """What is said within `root` where a person sees it, in this tone or in any."""
+    lines = [one for one in shown(root) if isinstance(one, Words) and tone in (None, one.tone)]
+    return tuple(words for line in lines for words in line.words)
+
+
+def said(root: ipywidgets.Widget, tone: str | None = None) -> str:
+    """As `sentences`, as one text."""
+    return " ".join(sentences(root, tone))
+
+
+def message(widget: Any, content: Any, *buffers: bytes) -> None:
+    """What a browser sends to a widget, and the bytes that go with it."""
+    widget._handle_custom_msg(content, [memoryview(data) for data in buffers])
+
+
+def living() -> dict[str, ipywidgets.Widget]:
+    """Every widget that is not closed, by its id."""
+    return dict(_instances)

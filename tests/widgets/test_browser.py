@@ -2,54 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from tests.support.controls import message
+from tests.support.uploading import send_piece, watched
 from ttapi_nb.picture import FILE_CAP, ImageFile
 from ttapi_nb.widgets.browser import Page, PhotoInput
 from ttapi_nb.widgets.compare import Download
 
 
-def piece(
-    start: int, data: bytes, *, size: int, last: bool, upload: str = "a"
-) -> tuple[dict[str, Any], list[memoryview]]:
-    """One message of an upload, as the browser sends it."""
-    message = {"type": "piece", "id": upload, "name": "x.png", "size": size, "start": start, "last": last}
-    return message, [memoryview(data)]
-
-
-def watched() -> tuple[PhotoInput, list[object]]:
-    """A photo input, and all that it called back with."""
-    widget = PhotoInput()
-    seen: list[object] = []
-    widget.on_photo(lambda name, data: seen.append((name, data)))
-    widget.on_sample(lambda: seen.append("sample"))
-    widget.on_refused(seen.append)
-    return widget, seen
-
-
 def test_pieces_are_put_together():
     """A photo that came in pieces is handed on once, whole."""
     widget, seen = watched()
-    widget._handle_custom_msg(*piece(0, b"abcd", size=6, last=False))
+    send_piece(widget, 0, b"abcd", size=6, last=False)
     assert seen == []
-    widget._handle_custom_msg(*piece(4, b"ef", size=6, last=True))
+    send_piece(widget, 4, b"ef", size=6, last=True)
     assert seen == [("x.png", b"abcdef")]
 
 
 def test_a_newer_upload_wins_over_one_that_broke_off():
     """After an upload whose rest never came, the next is not mixed with it."""
     widget, seen = watched()
-    widget._handle_custom_msg(*piece(0, b"abcd", size=9, last=False))
-    widget._handle_custom_msg(*piece(0, b"new", size=3, last=True, upload="b"))
-    widget._handle_custom_msg(*piece(4, b"late", size=9, last=True))
+    send_piece(widget, 0, b"abcd", size=9, last=False)
+    send_piece(widget, 0, b"new", size=3, last=True, id="b")
+    send_piece(widget, 4, b"late", size=9, last=True)
     assert seen == [("x.png", b"new")]
 
 
 def test_a_piece_out_of_order_is_not_put_together():
     """A lost piece makes no damaged photo."""
     widget, seen = watched()
-    widget._handle_custom_msg(*piece(0, b"ab", size=6, last=False))
-    widget._handle_custom_msg(*piece(4, b"ef", size=6, last=True))
+    send_piece(widget, 0, b"ab", size=6, last=False)
+    send_piece(widget, 4, b"ef", size=6, last=True)
     assert seen == []
 
 
@@ -57,14 +39,14 @@ def test_a_file_that_is_too_large_is_refused_once():
     """A huge file is not collected, and the refusal says what to do."""
     widget, seen = watched()
     for last in (False, True):
-        widget._handle_custom_msg(*piece(0, b"", size=FILE_CAP + 1, last=last))
+        send_piece(widget, 0, b"", size=FILE_CAP + 1, last=last)
     assert seen == ["'x.png' is over 200 MB. Choose a smaller file."]
 
 
 def test_sample_is_asked_for():
     """The sample button calls back without a file."""
     widget, seen = watched()
-    widget._handle_custom_msg({"type": "sample"}, [])
+    message(widget, {"type": "sample"})
     assert seen == ["sample"]
 
 
@@ -77,7 +59,7 @@ def test_callbacks_can_be_removed():
 
     widget.on_sample(callback)
     widget.on_sample(callback, remove=True)
-    widget._handle_custom_msg({"type": "sample"}, [])
+    message(widget, {"type": "sample"})
     assert seen == []
 
 
@@ -85,8 +67,8 @@ def test_run_key_calls_back():
     """Only the message of the run key counts."""
     keys, seen = Page(), []
     keys.on_run(lambda: seen.append("run"))
-    keys._handle_custom_msg({"type": "run"}, [])
-    keys._handle_custom_msg({"type": "other"}, [])
+    message(keys, {"type": "run"})
+    message(keys, {"type": "other"})
     assert seen == ["run"]
 
 

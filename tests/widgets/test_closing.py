@@ -5,38 +5,31 @@ from __future__ import annotations
 import gc
 import weakref
 
-import numpy as np
-from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.support.controls import labelled
+from tests.support.controls import labelled, living, message, of_kind, said
+from tests.support.painting import drawn, fall_back, stroke
+from ttapi_nb.widgets.key import KeyInput
 
 
 def used(editor: tt.ImageEditor) -> None:
     """Do a little of everything in an editor."""
     editor.mask = editor.mask.rectangle((4, 4, 20, 20))
-    for row in (
-        editor.drawer._numbers,
-        editor.drawer._edge,
-        editor.drawer._extend,
-        editor.drawer._appearance,
-    ):
-        row.opener.value = True
+    for row in ("Numbers", "Edge", "Extend", "View"):
+        labelled(editor, row).value = True
     editor.references = (Image.new("RGB", (8, 8)), Image.new("RGB", (9, 9)))
     editor.references = editor.references[1:]
-    editor._options.selected_index = 0
+    labelled(editor, "More options").selected_index = 0
     editor.image = Image.new("RGB", (70, 50), "red")
-    points = memoryview(np.array([[10, 10, 4]], np.float32).tobytes())
-    mark = {"type": "mark", "view": "a", "number": 1, "tool": "brush", "erase": False}
-    editor.drawer._surface.stage._handle_custom_msg(mark, [points])
+    stroke(editor, (10, 10))
 
 
 def test_fifty_editors_leave_nothing():
     """Fifty editors that were opened, used and closed leave no widget and are freed; one of them had run."""
     tt.ImageEditor(Image.new("RGB", (64, 48)), client=tt.Client.offline()).close()
     gc.collect()
-    before = set(_instances)
+    before = set(living())
     gone = []
     for number in range(50):
         editor = tt.ImageEditor(Image.new("RGB", (64, 48)), prompt="red", client=tt.Client.offline())
@@ -48,44 +41,40 @@ def test_fifty_editors_leave_nothing():
         gone.append(weakref.ref(editor))
         del editor
     gc.collect()
-    assert set(_instances) == before
+    assert set(living()) == before
     assert [ref() for ref in gone if ref() is not None] == []
 
 
 def test_the_fall_back_is_closed_too():
     """A drawer that paints through the kernel closes its other canvases as well."""
-    before = set(_instances)
+    before = set(living())
     drawer = tt.MaskDrawer(Image.new("RGB", (64, 48)))
-    drawer._surface.stage._handle_custom_msg({"type": "no_ink", "reason": "no canvas"}, [])
+    fall_back(drawer)
     drawer.close()
-    assert {type(_instances[key]).__name__ for key in set(_instances) - before} <= {
-        "_CanvasManager",
-        "Layout",
-    }
+    left = {type(one).__name__ for key, one in living().items() if key not in before}
+    assert left <= {"_CanvasManager", "Layout"}
 
 
 def test_the_key_form_is_closed_too():
     """An editor whose form for the key was opened, and said something, leaves no widget."""
     tt.ImageEditor().close()
     gc.collect()
-    before = set(_instances)
+    before = set(living())
     editor = tt.ImageEditor()
     labelled(editor, "Use a key").value = True
-    assert editor._key.form is not None
-    editor._key.form._input._handle_custom_msg({"type": "key"}, [memoryview(b"no key")])
-    assert editor._key.form._problem.words
+    message(of_kind(editor, KeyInput), {"type": "key"}, b"no key")
+    assert said(editor, "alert")
     editor.close()
     del editor
     gc.collect()
-    assert set(_instances) == before
+    assert set(living()) == before
 
 
-def test_closing_one_leaves_the_others():
+def test_closing_one_leaves_the_others(monkeypatch):
     """Another editor on the same page goes on painting and drawing."""
     one, other = tt.MaskDrawer(Image.new("RGB", (64, 48))), tt.MaskDrawer(Image.new("RGB", (64, 48)))
     one.close()
-    sent = []
-    other._surface.stage.ink._canvas_manager._send_custom = lambda command, buffers=(): sent.append(command)
-    other.mask = other.mask.rectangle((4, 4, 20, 20))
-    del other._surface.stage.ink._canvas_manager._send_custom
+    sent = drawn(other, monkeypatch)
+    stroke(other, (10, 10))
+    assert other.mask.area
     assert sent

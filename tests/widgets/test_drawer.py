@@ -10,25 +10,9 @@ import traitlets
 from ipycanvas.canvas import COMMANDS
 from PIL import Image
 
+from tests.support.controls import labelled, message, press, said, sees, sentences
+from tests.support.painting import Screen, drawn, stage_of, stroke
 from ttapi_nb import Mask, MaskDrawer
-
-
-@pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-
-
-def stroke(drawer: MaskDrawer, *points: tuple[float, float]) -> None:
-    """Hand the drawer a finished stroke as the browser does, in pixels of the picture on the screen."""
-    stage = drawer._surface.stage
-    number = drawer._surface._taken.get("view", 0) + 1
-    erase = stage.tool == "eraser"
-    tool = "brush" if erase else stage.tool
-    message = {"type": "mark", "view": "view", "number": number, "tool": tool, "erase": erase}
-    radius = stage.brush_size / 2 * stage.scale
-    triples = np.array([(x, y, radius) for x, y in points], np.float32)
-    stage._handle_custom_msg(message, [memoryview(triples.tobytes())])
 
 
 def test_stroke_becomes_the_same_mask_as_painting_in_python(drawer):
@@ -43,7 +27,7 @@ def test_stroke_on_a_large_photo_is_in_photo_pixels():
     """The screen shows a smaller picture, and the mask is still in the photo's own pixels."""
     drawer = MaskDrawer(Image.new("RGB", (3200, 1600)))
     drawer.brush_size = 100
-    assert (drawer._surface.stage.ink.width, drawer._surface.stage.ink.height) == (1600, 800)
+    assert (stage_of(drawer).ink.width, stage_of(drawer).ink.height) == (1600, 800)
     stroke(drawer, (400, 400))
     assert drawer.mask.bounds == (750, 750, 850, 850)
 
@@ -54,14 +38,14 @@ def test_a_mask_that_marks_nothing_is_another_than_no_paint(drawer):
     drawer.observe(lambda change: told.append(change.new.blank), "mask")
     drawer.mask = Mask.from_array(np.zeros((300, 400), bool))
     assert drawer.mask.blank
-    assert "marks nothing" in drawer._words.value
+    assert "marks nothing" in said(drawer)
     drawer.clear()
     assert not drawer.mask.blank
-    assert "marks nothing" not in drawer._words.value
+    assert "marks nothing" not in said(drawer)
     drawer.undo()
     assert drawer.mask.blank
     stroke(drawer, (100, 100))
-    assert "marks nothing" not in drawer._words.value
+    assert "marks nothing" not in said(drawer)
     assert told == [True, False, True, True]
 
 
@@ -77,10 +61,12 @@ def test_eraser_takes_paint_away(drawer):
 
 def test_screen_shows_what_the_mask_says(drawer):
     """The ink that was sent to the screen is the mask's own coverage."""
+    screen = Screen(drawer)
     stroke(drawer, (30, 40), (200, 210), (260, 100))
     drawer.tool = "eraser"
     stroke(drawer, (100, 100), (210, 200))
-    assert np.abs(drawer._surface._sheet.shown.astype(int) - drawer.mask.coverage()).max() == 0
+    assert drawer.mask.area
+    assert (screen.ink == drawer.mask.coverage()).all()
 
 
 def test_undo_and_redo_go_through_every_change(drawer):
@@ -123,20 +109,12 @@ def test_new_change_forgets_what_was_undone(drawer):
 
 def test_buttons_tell_whether_they_do_something(drawer):
     """Undo, redo and clear are enabled only where they would change something."""
-    buttons = (drawer._undo, drawer._redo, drawer._clear)
+    buttons = [labelled(drawer, name) for name in ("Undo", "Redo", "Clear")]
     assert [button.disabled for button in buttons] == [True, True, True]
     stroke(drawer, (100, 100))
     assert [button.disabled for button in buttons] == [False, True, False]
-    drawer._undo._handle_custom_msg({"event": "click"}, [])
+    press(drawer, "Undo")
     assert [button.disabled for button in buttons] == [True, False, True]
-
-
-def test_mask_is_observed(drawer):
-    """Whoever observes the mask is told of each stroke once."""
-    seen = []
-    drawer.observe(lambda change: seen.append(change.new), "mask")
-    stroke(drawer, (10, 10), (20, 20), (30, 10))
-    assert seen == [drawer.mask]
 
 
 def test_photo_of_the_same_size_keeps_the_mask(drawer):
@@ -161,8 +139,8 @@ def test_undo_keeps_a_few_photos_in_memory(drawer):
     for number in range(10):
         drawer.image = Image.new("RGB", (40 + number, 30))
     sizes = []
-    while not drawer._undo.disabled:
-        drawer.undo()
+    while not labelled(drawer, "Undo").disabled:
+        press(drawer, "Undo")
         sizes.append(drawer.image.size[0])
     assert sizes == [48, 47, 46, 45]
 
@@ -184,25 +162,27 @@ def test_extend_masks_the_new_room_and_keeps_the_old_mask(drawer):
 
 def test_extend_row_says_what_is_wrong(drawer):
     """Margins of nothing are told where the user looks; an aspect extends the photo and closes the row."""
-    drawer._extend.opener.value = True
-    drawer._extend.extend()
-    assert "at least one margin" in drawer._problem.words[0]
-    drawer._extend._aspect.value = "1:1"
-    drawer._extend.extend()
+    labelled(drawer, "Extend").value = True
+    press(drawer, "Extend photo")
+    assert "at least one margin" in said(drawer, "alert")
+    labelled(drawer, "Shape").label = "1:1"
+    press(drawer, "Extend photo")
     assert drawer.image.size == (400, 400)
-    assert drawer._problem.words == ()
-    assert not drawer._extend.opener.value
+    assert not said(drawer, "alert")
+    assert not labelled(drawer, "Extend").value
+    assert not sees(drawer, "Extend photo")
 
 
 def test_margins_that_were_dragged_are_the_fields(drawer):
     """What the browser drags is in the fields, and what is typed goes to the browser."""
-    stage = drawer._surface.stage
-    drawer._extend.opener.value = True
+    stage = stage_of(drawer)
+    labelled(drawer, "Extend").value = True
+    fields = [labelled(drawer, f"{side} margin") for side in ("Left", "Top", "Right", "Bottom")]
     stage.set_state({"margins": [10, 0, 20, 5]})
-    assert [field.value for field in drawer._extend._fields] == [10, 0, 20, 5]
-    drawer._extend._fields[0].value = 44
+    assert [field.value for field in fields] == [10, 0, 20, 5]
+    fields[0].value = 44
     assert stage.margins == (44, 0, 20, 5)
-    drawer._extend.extend()
+    press(drawer, "Extend photo")
     assert drawer.image.size == (400 + 64, 305)
     assert stage.margins == (0, 0, 0, 0)
 
@@ -237,26 +217,24 @@ def test_mask_of_another_size_is_refused(drawer):
     assert drawer.mask is before
 
 
-def test_reload_draws_everything_again(drawer, monkeypatch):
-    """When a browser says that it is ready, photo and mask are sent once more."""
-    stroke(drawer, (100, 100))
-    sent: list[object] = []
-    stage = drawer._surface.stage
-    monkeypatch.setattr(stage.ink._canvas_manager, "send", lambda *args, **rest: sent.append(args))
-    for canvas in (stage.photo, stage.ink):
-        before = len(sent)
-        canvas._handle_custom_msg({"event": "client_ready"}, [])
-        assert len(sent) > before
-
-
 def test_every_drawing_says_where_it_belongs(drawer, monkeypatch):
-    """A page that was opened after the last drawing is told for which canvas the next one is."""
+    """A stroke, and photo and mask for a page that is ready, come with their canvas, which no page was told before."""
     stroke(drawer, (100, 100))
-    sent: list[object] = []
-    manager = drawer._surface.stage.ink._canvas_manager
-    monkeypatch.setattr(manager, "_send_custom", lambda command, buffers=(): sent.append(command))
+    sent = drawn(drawer, monkeypatch)
+    photo, ink = stage_of(drawer).photo, stage_of(drawer).ink
+
+    def told() -> object:
+        first, *drawings = sent
+        sent.clear()
+        assert drawings
+        return first
+
     stroke(drawer, (200, 200))
-    assert sent[0] == [COMMANDS["switchCanvas"], [f"IPY_MODEL_{drawer._surface.stage.ink.model_id}"]]
+    assert told() == [COMMANDS["switchCanvas"], [f"IPY_MODEL_{ink.model_id}"]]
+    # Twice: for a second page, too.
+    for canvas in (photo, photo, ink, ink):
+        message(canvas, {"event": "client_ready"})
+        assert told() == [COMMANDS["switchCanvas"], [f"IPY_MODEL_{canvas.model_id}"]]
 
 
 def test_without_a_photo_nothing_can_be_painted():
@@ -265,7 +243,7 @@ def test_without_a_photo_nothing_can_be_painted():
     stroke(drawer, (10, 10), (20, 20))
     drawer.invert()
     assert drawer.mask is None
-    assert drawer._words.words == ("Open a photo to paint on it.",)
+    assert sentences(drawer) == ("Open a photo to paint on it.",)
 
 
 def test_closing_the_photo_takes_the_mask_along(drawer):
@@ -308,7 +286,7 @@ def test_a_mark_that_can_not_be_drawn_does_not_become_the_mask(drawer, monkeypat
         patched.setattr(Mask, "coverage", fails)
         drawer.invert()
     assert drawer.mask is before
-    assert "not enough memory" in drawer._problem.words[0]
+    assert "not enough memory" in said(drawer, "alert")
     stroke(drawer, (200, 200))
     assert len(drawer.mask.marks) == 2
-    assert not drawer._problem.words
+    assert not said(drawer, "alert")

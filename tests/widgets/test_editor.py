@@ -11,18 +11,15 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.support.controls import labelled
+from tests.support.controls import click, labelled, message, press, said
+from tests.support.painting import stage_of
+from tests.support.uploading import upload
 
 
 @pytest.fixture
 def editor(photo) -> tt.ImageEditor:
     """An editor that could run, on a small photo."""
     return tt.ImageEditor(photo, prompt="something red", client=tt.Client.offline())
-
-
-def click(button) -> None:
-    """Press a button."""
-    button._handle_custom_msg({"event": "click"}, [])
 
 
 class Gate:
@@ -51,10 +48,11 @@ def test_state_can_be_read_and_assigned(editor):
     """Every part of the editor is a trait: assigning shows, and what is shown can be read."""
     editor.model, editor.size, editor.prompt = "dall-e-2", "512x512", "blue"
     editor.options = {"n": 2, "response_format": "b64_json"}
-    assert (editor._model.value, editor._size.value, editor._prompt.value) == ("dall-e-2", "512x512", "blue")
-    editor._prompt.value = "green"
-    editor._options.selected_index = 0
-    editor._options._controls["n"].value = 3
+    model, size, prompt = (labelled(editor, name) for name in ("Model", "Size", "Prompt"))
+    assert (model.label, size.label, prompt.value) == ("dall-e-2", "512 × 512", "blue")
+    prompt.value = "green"
+    labelled(editor, "More options").selected_index = 0
+    labelled(editor, "Results").value = 3
     assert editor.prompt == "green"
     assert editor.request.n == 3
     editor.mask = editor.mask.rectangle((0, 0, 8, 8))
@@ -95,7 +93,7 @@ def test_run_button_edits_and_shows_the_result(editor):
     """The button does what run() does: the result is shown, and outside the mask nothing changed."""
     editor.model, editor.size = "dall-e-2", "256x256"
     editor.mask = editor.mask.rectangle((10, 10, 50, 50))
-    click(labelled(editor, "Run"))
+    press(editor, "Run")
     run = editor.current.wait(30)
     assert editor.results == run.results
     assert editor.status.words[0].startswith("Done in")
@@ -110,7 +108,7 @@ def test_second_click_starts_nothing(photo, gate):
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
     first = editor.run()
     click(labelled(editor, "Run"))
-    editor.drawer.page._handle_custom_msg({"type": "run"}, [])
+    message(editor.drawer.page, {"type": "run"})
     assert editor.run() is first
     assert labelled(editor, "Run").disabled
     gate.open.set()
@@ -125,7 +123,7 @@ def test_cancel_tells_what_it_means(photo, gate):
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
     run, arrived = editor.run(), threading.Event()
     assert gate.entered.wait(30)
-    click(labelled(editor, "Cancel"))
+    press(editor, "Cancel")
     assert "may be billed" in editor.status.words[0]
     assert not labelled(editor, "Run").disabled
     assert labelled(editor, "Cancel").disabled
@@ -153,7 +151,7 @@ def test_run_with_problems_raises_and_logs_nothing(editor):
     editor.prompt = ""
     with pytest.raises(tt.InvalidRequestError, match="The prompt is empty"):
         editor.run()
-    editor.drawer.page._handle_custom_msg({"type": "run"}, [])
+    message(editor.drawer.page, {"type": "run"})
     assert editor.status.tone == "alert"
     assert tt.RunLog().rows() == []
 
@@ -164,7 +162,7 @@ def test_result_becomes_the_next_input_and_keeps_the_mask(editor):
     editor.mask = editor.mask.rectangle((10, 10, 50, 50))
     mask = editor.mask
     result = editor.run().wait(30).results[0]
-    click(editor.viewer._use)
+    press(editor, "Use as input")
     assert editor.image is result.picture
     assert editor.mask == mask
 
@@ -184,24 +182,13 @@ def test_result_of_another_size_brings_the_mask_along(editor):
 def test_upload_opens_and_a_bad_one_changes_nothing(editor, photo):
     """A good file becomes the photo; a bad one is explained, and photo, mask and prompt stay."""
     data = tt.open_image(photo).file().data
-    editor._input._photo_callbacks("new.png", data)
+    upload(editor, "new.png", data)
     assert editor.image.name == "new.png"
     editor.mask = editor.mask.rectangle((0, 0, 9, 9))
     before = (editor.image, editor.mask, editor.prompt)
-    editor._input._photo_callbacks("bad.png", b"<svg></svg>")
+    upload(editor, "bad.png", b"<svg></svg>")
     assert "SVG" in editor.status.words[0]
     assert (editor.image, editor.mask, editor.prompt) == before
-
-
-def test_editor_says_which_service_it_uses(photo, monkeypatch):
-    """Without a key it is the embedded service, with one the hosted one, and the editor says so."""
-
-    def shown(editor: tt.ImageEditor) -> str:
-        return " ".join(words for child in editor._panel.children for words in getattr(child, "words", ()))
-
-    assert "Embedded service: no key" in shown(tt.ImageEditor(photo))
-    monkeypatch.setenv("TT_API_KEY", "not-a-real-one")
-    assert "Sends to api.ttapi.io" in shown(tt.ImageEditor(photo))
 
 
 def test_log_can_be_moved_or_switched_off(photo, tmp_path):
@@ -219,7 +206,7 @@ def test_unwritable_log_is_said_before_anything_is_sent(photo, tmp_path, gate):
     editor = tt.ImageEditor(
         photo, prompt="x", client=tt.Client.offline(fill=gate), log=tt.RunLog(tmp_path / "file")
     )
-    click(labelled(editor, "Run"))
+    press(editor, "Run")
     assert "run log" in editor.status.words[0]
     assert gate.calls == 0
 
@@ -246,18 +233,20 @@ def large() -> Image.Image:
 def test_the_part_that_is_sent_is_framed_and_told(large):
     """With a small mask on a large photo, the plan is drawn on the photo and said in words; scaling it shows none."""
     editor = tt.ImageEditor(large, prompt="red", client=tt.Client.offline())
-    frame = editor.drawer._surface.stage
+    frame = stage_of(editor)
     editor.size = "1024x1024"
     editor.fit = "crop"
     assert "mask" in editor.problems[0]
+    assert "around the mask" not in said(editor)
     assert labelled(editor, "Run").disabled
     editor.mask = editor.mask.rectangle((100, 100, 160, 160))
     assert editor.problems == ()
     left, top, right, bottom = frame.frame
     assert right - left == bottom - top == 800
-    assert "around the mask" in editor._plan.words[0]
+    assert "around the mask" in said(editor)
     editor.fit, editor.size = "scale", "1536x1024"
     assert frame.frame == []
+    assert "around the mask" not in said(editor)
 
 
 def test_a_run_uses_fit_strict_and_references(large):
@@ -273,7 +262,7 @@ def test_a_run_uses_fit_strict_and_references(large):
     run = editor.run().wait(60)
     assert (run.asked.fit, run.strict, len(run.request.image)) == ("scale", False, 2)
     assert run.results[0].image.getpixel((1000, 700)) != large.getpixel((1000, 700))
-    editor._fit._strict.value = True
+    labelled(editor, "Keep what is outside the mask exactly").value = True
     kept = editor.run().wait(60).results[0]
     assert kept.kept
     assert kept.image.getpixel((1000, 700)) == large.getpixel((1000, 700))
@@ -301,12 +290,6 @@ def test_code_does_the_same_edit(editor, tmp_path, monkeypatch):
     assert made["run"].results[0].image.tobytes() == run.results[0].image.tobytes()
 
 
-def upload(editor: tt.ImageEditor, name: str, data: bytes) -> None:
-    """Drop a file on the editor, in one piece."""
-    message = {"type": "piece", "id": name, "name": name, "size": len(data), "start": 0, "last": True}
-    editor._input._handle_custom_msg(message, [memoryview(data)])
-
-
 def test_a_saved_result_brings_back_what_made_it(editor, tmp_path, monkeypatch):
     """Dropped on an editor, a saved result restores prompt, model, options, photo and mask; undo shows the result."""
     photo = editor.image
@@ -322,8 +305,8 @@ def test_a_saved_result_brings_back_what_made_it(editor, tmp_path, monkeypatch):
     assert (other.options, other.fit) == ({"n": 2}, "scale")
     assert other.image.digest == photo.digest
     assert other.mask == mask
-    assert "Undo" in other._restored.words[0]
-    other.drawer.undo()
+    assert "Undo opens the result itself" in said(other, "notice")
+    press(other, "Undo")
     assert other.image.pixels.tobytes() == run.results[1].image.tobytes()
 
 
@@ -338,12 +321,12 @@ def test_a_saved_result_without_its_photo_opens_itself(editor, tmp_path, monkeyp
     upload(other, "result.webp", data)
     assert other.prompt == "something red"
     assert other.image.pixels.tobytes() == run.results[0].image.tobytes()
-    assert "not at hand" in other._restored.words[0]
+    assert "not at hand" in said(other, "notice")
 
 
 def test_the_viewer_gives_its_prompt_back(editor):
     """The prompt of the run that is shown comes back into the editor."""
     editor.run().wait(60)
     editor.prompt = "something else"
-    editor.viewer.use_prompt()
+    press(editor, "Copy the prompt back")
     assert editor.prompt == "something red"

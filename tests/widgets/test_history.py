@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
 
+import ipywidgets
 import pytest
-from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.server import Server, fail
-from tests.support.controls import labelled
+from tests.server import Reply, Server, encoded, fail, json_reply
+from tests.support.controls import controls, has, labelled, living, press, said, sentences
 from tests.support.preparing import prepared
+from ttapi_nb.widgets.text import Words
 
 
 @pytest.fixture
@@ -29,27 +31,51 @@ def editor(photo) -> tt.ImageEditor:
     return editor
 
 
+def cards(editor: tt.ImageEditor) -> list[ipywidgets.VBox]:
+    """The runs that the panel shows: words and buttons each."""
+    boxes = [one for one in controls(editor.history) if isinstance(one, ipywidgets.VBox)]
+    return [box for box in boxes if isinstance(box.children[0], Words) and has(box, "Fill in again")]
+
+
 def texts(editor: tt.ImageEditor) -> list[str]:
     """What the cards of the panel say."""
-    return [" ".join(card.children[0].words) for card in editor.history._list.children]
+    return [said(card) for card in cards(editor)]
 
 
-def press(card, name: str) -> None:
-    """Press a button of a card."""
-    buttons = {one.description: one for one in card.children[1].children if hasattr(one, "description")}
-    buttons[name]._handle_custom_msg({"event": "click"}, [])
+@pytest.fixture
+def hosted(photo, server: Server) -> tt.ImageEditor:
+    """An editor whose runs go to the test's server."""
+    client = tt.Client(api_key="sk-test-0123456789", base_url=server.url, fetch_from=[server.origin])
+    return tt.ImageEditor(photo, prompt="x", client=client)
+
+
+def unfetched(editor: tt.ImageEditor, server: Server) -> None:
+    """Run, and get the address of a result that can't be fetched."""
+    server.answer = json_reply({"data": [{"url": f"{server.origin}/a.png"}]})
+    server.routes["/a.png"] = Reply(500)
+    with pytest.raises(tt.ResultError):
+        editor.run().wait(60)
+
+
+def dropped(editor: tt.ImageEditor, server: Server) -> None:
+    """Run, and lose the answer."""
+    fail(server, "dropped")
+    with pytest.raises(tt.TTAPIError):
+        editor.run().wait(60)
 
 
 def test_runs_are_listed_and_searched(editor):
     """Opened, the panel lists the latest runs, and finds those whose prompt has the words; markup is only text."""
     editor.history.selected_index = 0
     assert ["blue" in text for text in texts(editor)] == [True, False]
-    assert "&lt;b&gt;door" in editor.history._list.children[0].children[0].value
-    assert "2 that cost nothing" in editor.history._totals.words[0]
-    editor.history._search.value = "red"
-    assert len(texts(editor)) == 1
-    editor.history._search.value = "nothing like it"
-    assert editor.history._list.children[0].words == ("No run like that.",)
+    assert "&lt;b&gt;door" in cards(editor)[0].children[0].value
+    assert "2 that cost nothing" in said(editor.history)
+    search = labelled(editor.history, "Search")
+    search.value = "red"
+    assert ["blue" in text for text in texts(editor)] == [False]
+    search.value = "nothing like it"
+    assert texts(editor) == []
+    assert sentences(editor.history)[0] == "No run like that."
 
 
 def test_a_run_is_filled_in_again(editor):
@@ -57,9 +83,9 @@ def test_a_run_is_filled_in_again(editor):
     editor.history.selected_index = 0
     mask = editor.mask
     editor.mask = editor.mask.clear()
-    press(editor.history._list.children[1], "Fill in again")
+    press(cards(editor)[1], "Fill in again")
     assert (editor.prompt, editor.options, editor.mask) == ("something red", {"n": 2}, mask)
-    assert "that run" in editor._restored.words[0]
+    assert "those of that run" in said(editor, "notice")
     editor.run().wait(60)
     assert len(texts(editor)) == 3
 
@@ -68,25 +94,33 @@ def test_without_the_photo_the_rest_is_filled_in(editor):
     """Where another photo is open, prompt and options come back, and the panel says which photo is missing."""
     editor.image = Image.new("RGB", (30, 20))
     editor.history.selected_index = 0
-    press(editor.history._list.children[1], "Fill in again")
+    press(cards(editor)[1], "Fill in again")
     assert editor.prompt == "something red"
     assert editor.image.size == (30, 20)
-    assert "not at hand" in editor._restored.words[0]
+    assert "not at hand" in said(editor, "notice")
 
 
-def test_unknown_runs_are_settled_by_the_user(photo):
+def test_unknown_runs_are_settled_by_the_user(hosted, server):
     """A run whose answer was lost says that it may have been billed, until the user says what became of it."""
-    with Server() as server:
-        fail(server, "dropped")
-        client = tt.Client(api_key="sk-test-0123456789", base_url=server.url)
-        editor = tt.ImageEditor(photo, prompt="x", client=client)
-        with pytest.raises(tt.TTAPIError):
-            editor.run().wait(60)
-    editor.history.selected_index = 0
-    assert "may have been billed" in texts(editor)[0]
-    press(editor.history._list.children[0], "It was not")
-    assert "not billed, as you found" in texts(editor)[0]
+    dropped(hosted, server)
+    hosted.history.selected_index = 0
+    assert "may have been billed" in texts(hosted)[0]
+    press(cards(hosted)[0], "It was not")
+    assert "not billed, as you found" in texts(hosted)[0]
     assert tt.RunLog().totals().unknown == 0
+
+
+def test_what_was_not_fetched_is_fetched_again(hosted, server, photo):
+    """A result that could not be fetched has a button for that, which says why it fails and goes when it has come."""
+    unfetched(hosted, server)
+    hosted.history.selected_index = 0
+    press(cards(hosted)[0], "Fetch again")
+    assert "could not be fetched" in said(hosted.history, "alert")
+    server.routes["/a.png"] = Reply(200, encoded(photo), mime="image/png")
+    press(cards(hosted)[0], "Fetch again")
+    assert not said(hosted.history, "alert")
+    assert not has(hosted.history, "Fetch again")
+    assert len(tt.RunLog().rows()[0].results) == 1
 
 
 def test_a_budget_is_said_and_kept(photo, monkeypatch):
@@ -94,7 +128,7 @@ def test_a_budget_is_said_and_kept(photo, monkeypatch):
     budget = tt.Budget(runs=0, prices=tt.PriceTable({"gpt-image-1": 0.04}, "USD"))
     client = tt.Client(api_key="sk-test-0123456789", base_url="http://127.0.0.1:9")
     editor = tt.ImageEditor(photo, prompt="x", client=client, budget=budget)
-    assert "0.04 USD" in editor._plan.words[0]
+    assert "Estimated cost: 0.04 USD" in said(editor)
     assert labelled(editor, "Run").disabled
     assert "budget" in editor.problems[0].lower()
     offline = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(), budget=budget)
@@ -124,7 +158,7 @@ def test_what_a_dead_kernel_left_is_shown_at_once(photo, environment):
     editor._ipython_display_()
     assert editor.history.titles == ("Earlier runs · 1 may have been billed",)
     assert editor.history.selected_index == 0
-    press(editor.history._list.children[0], "It was billed")
+    press(cards(editor)[0], "It was billed")
     assert editor.history.titles == ("Earlier runs",)
     # Once it is known, the panel stays as it is.
     later = tt.ImageEditor(photo, client=tt.Client.offline())
@@ -141,22 +175,31 @@ def test_a_log_that_cannot_be_read_hides_no_editor(photo, environment):
     assert editor.history.titles == ("Earlier runs",)
 
 
-def test_what_another_kernel_has_pruned_is_said(editor):
-    """Filling in, settling and fetching again say in words that a run is gone, instead of nothing."""
-    editor.history.selected_index = 0
-    prompt, card = editor.prompt, editor.history._list.children[1]
-    run_id = tt.RunLog().rows()[1].id
-    tt.RunLog().prune(keep=1)
-    press(card, "Fill in again")
-    assert editor.prompt == prompt
-    assert "was pruned" in editor.history._totals.words[0]
-    for press_on in (
-        lambda: editor.history._settle(run_id, billed=True),
-        lambda: editor.history._fetch(run_id),
-    ):
-        editor.history._totals.say("")
-        press_on()
-        assert "no run" in editor.history._totals.words[0]
+@pytest.mark.parametrize("name", ["Fill in again", "Fetch again"])
+def test_what_another_kernel_has_pruned_is_said(hosted, server, name):
+    """Filling in and fetching again say in words that a run is gone, instead of nothing."""
+    unfetched(hosted, server)
+    hosted.history.selected_index = 0
+    tt.RunLog().prune(keep=0)
+    hosted.prompt = "another"
+    press(cards(hosted)[0], name)
+    assert "was pruned" in said(hosted.history, "alert")
+    assert hosted.prompt == "another"
+
+
+def test_a_bill_is_settled_while_the_log_counts_it(hosted, server, environment):
+    """A run that was pruned still counts, and is settled; where the log itself is gone, that is said."""
+    dropped(hosted, server)
+    hosted.history.selected_index = 0
+    tt.RunLog().prune(keep=0)
+    press(cards(hosted)[0], "It was not")
+    assert tt.RunLog().totals().unknown == 0
+    assert not said(hosted.history, "alert")
+    dropped(hosted, server)
+    (lost,) = cards(hosted)
+    shutil.rmtree(environment)
+    press(lost, "It was not")
+    assert "no run" in said(hosted.history, "alert")
 
 
 def test_results_that_were_pruned_are_said(editor):
@@ -164,9 +207,9 @@ def test_results_that_were_pruned_are_said(editor):
     tt.RunLog().prune(limit_bytes=0)
     editor.history.selected_index = 0
     assert "pruned to make room" in texts(editor)[1]
-    press(editor.history._list.children[1], "Fill in again")
+    press(cards(editor)[1], "Fill in again")
     assert editor.prompt == "something red"
-    assert "pruned to make room" in editor.history._totals.words[0]
+    assert "pruned to make room" in said(editor.history, "notice")
 
 
 def test_what_is_sure_and_what_is_not_is_told_apart(photo):
@@ -179,16 +222,16 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
         log.settle(name, state)  # type: ignore[arg-type]
     editor = tt.ImageEditor(photo, client=tt.Client.offline())
     editor.history.selected_index = 0
-    said = editor.history._totals.words[0]
-    assert "1 billed runs" in said
-    assert "1 of unknown outcome, which may have been billed" in said
-    assert "0.5 USD of that for runs that may not have been billed" in said
+    totals = sentences(editor.history)[-1]
+    assert "1 billed runs" in totals
+    assert "1 of unknown outcome, which may have been billed" in totals
+    assert "0.5 USD of that for runs that may not have been billed" in totals
 
 
 def test_shown_by_several_threads_at_once(editor, monkeypatch):
     """What was read of the log last is shown, whichever thread comes to its end first, and no card is left behind."""
     editor.history.selected_index = 0
-    before = len(_instances)
+    before, search = len(living()), labelled(editor.history, "Search")
     entered, go = threading.Event(), threading.Event()
     really = tt.RunLog.totals
 
@@ -202,15 +245,15 @@ def test_shown_by_several_threads_at_once(editor, monkeypatch):
     slow = threading.Thread(target=editor.history.show)
     slow.start()
     assert entered.wait(60)
-    editor.history._search.value = "red"
+    search.value = "red"
     go.set()
     slow.join(60)
     assert ["red" in text for text in texts(editor)] == [True]
-    editor.history._search.value = ""
+    search.value = ""
     shown = [threading.Thread(target=editor.history.show) for _ in range(4)]
     for thread in shown:
         thread.start()
     for thread in shown:
         thread.join(60)
     assert len(texts(editor)) == 2
-    assert len(_instances) == before
+    assert len(living()) == before

@@ -22,9 +22,9 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.canary import KEY, MODES
 from tests.server import PATIENCE
-from tests.support.controls import has, labelled, of_kind
+from tests.support.controls import has, labelled, of_kind, said
 from ttapi_nb.client.key import find_key, look_for_key
-from ttapi_nb.widgets.key import KeyForm
+from ttapi_nb.widgets.key import KeyForm, KeyInput
 
 
 @pytest.fixture
@@ -50,18 +50,13 @@ def send(editor: tt.ImageEditor, text: str, *, remember: bool = False) -> dict[s
         "content": {"comm_id": "x", "data": {"method": "custom", "content": content}},
         "buffers": [memoryview(text.encode())],
     }
-    form_of(editor)._input._handle_msg(message)
+    of_kind(form_of(editor), KeyInput)._handle_msg(message)
     return message
-
-
-def said(editor: tt.ImageEditor) -> str:
-    """What stands beside the service."""
-    return " ".join(editor._key.words.words)
 
 
 def test_a_key_makes_the_hosted_service_answer(editor):
     """Without a key there is a closed form; the key that is typed into it is used, and the editor says so."""
-    assert "Embedded service" in said(editor)
+    assert "Embedded service: no key" in said(editor)
     editor.budget = tt.Budget(images=0)
     assert editor.problems == ()
     form = form_of(editor)
@@ -107,13 +102,16 @@ def test_where_it_cannot_be_stored_it_is_used_all_the_same(editor, tmp_path, mon
 def test_what_is_no_key_is_told_without_quoting_it(editor, typed, words):
     """What can't be a key changes nothing, and what is wrong is said in the form, which stays open."""
     send(editor, typed)
-    problem = editor._key.form._problem
-    assert words in problem.words[0]
-    assert KEY not in problem.words[0]
+    form = of_kind(editor, KeyForm)
+    assert words in said(form, "alert")
+    assert KEY not in said(editor)
     assert editor.client.is_offline
-    assert editor._key.form.layout.display is None
+    assert labelled(editor, "Use a key").value
+    assert form.layout.display is None
     send(editor, KEY)
-    assert problem.words == ()
+    labelled(editor, "Use another key").value = True
+    assert form.layout.display is None
+    assert not said(form)
 
 
 def test_a_run_under_way_keeps_its_client(photo):
@@ -151,7 +149,9 @@ def test_not_offered_where_a_client_was_chosen(photo, monkeypatch):
         forced.use_key(KEY)
     monkeypatch.delenv("TTAPI_OFFLINE")
     monkeypatch.setenv("TT_API_KEY", "not-a-real-one")
-    assert not has(tt.ImageEditor(photo), "Use a key")
+    hosted = tt.ImageEditor(photo)
+    assert not has(hosted, "Use a key")
+    assert "Sends to api.ttapi.io" in said(hosted)
 
 
 def everything_of(widget: ipywidgets.Widget, message: dict[str, Any]) -> str:
@@ -173,7 +173,7 @@ def test_the_key_is_nowhere(editor, typed, caplog, tmp_path, monkeypatch):
     caplog.set_level(logging.DEBUG)
     message = send(editor, typed, remember=True)
     left = everything_of(editor, message) + caplog.text + editor.to_code()
-    for one in (editor._key.form, editor._key.form._input):
+    for one in (of_kind(editor, KeyForm), of_kind(editor, KeyInput)):
         assert not [name for name, value in one.trait_values().items() if KEY in repr(value)]
         left += repr(vars(one)) + repr(one.get_state())
         with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as unpickled:
@@ -251,16 +251,17 @@ def test_in_a_real_kernel(tmp_path):
             """
             import ipywidgets
             import ttapi_nb as tt
-            from tests.support.controls import labelled
+            from tests.support.controls import labelled, of_kind, said
+            from ttapi_nb.widgets.key import KeyForm, KeyInput
             editor = tt.ImageEditor(prompt="red")
             labelled(editor, "Use a key").value = True
-            print(editor._key.form._input.model_id)
+            print(of_kind(editor, KeyInput).model_id)
             """,
         )
         data = {"method": "custom", "content": {"type": "key", "remember": True}}
         message = client.session.msg("comm_msg", {"comm_id": model, "data": data})
         client.session.send(client.shell_channel.socket, message, buffers=[KEY.encode()])
-        words = printed(client, "print(*editor._key.words.words, editor.client)")
+        words = printed(client, "print(said(editor), editor.client)")
         assert "Sends to api.ttapi.io" in words
         assert "The key is in" in words
         # In two halves: this cell is itself among what the kernel keeps.
@@ -268,7 +269,8 @@ def test_in_a_real_kernel(tmp_path):
             client,
             f"""
             kernel = get_ipython().kernel
-            kept = repr([kernel.get_parent("shell"), ipywidgets.Widget.get_manager_state(), vars(editor._key.form)])
+            form = vars(of_kind(editor, KeyForm))
+            kept = repr([kernel.get_parent("shell"), ipywidgets.Widget.get_manager_state(), form])
             print("found" if {KEY[:9]!r} + {KEY[9:]!r} in kept else "not found", len(kept) > 9999)
             """,
         )

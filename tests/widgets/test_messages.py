@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.controls import message, said
+from tests.support.painting import Screen, answers, mark, stage_of
+from tests.support.uploading import send_piece, watched
 from ttapi_nb import MaskDrawer
 from ttapi_nb.picture import FILE_CAP
 from ttapi_nb.widgets.browser import PIECE_CAP, Page, PhotoInput
@@ -41,7 +44,7 @@ def target(kind: str) -> Any:
     """The part that gets messages of a kind."""
     if kind in ("mark", "key of the drawer", "no ink"):
         drawer = MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-        return drawer._surface.stage
+        return stage_of(drawer)
     widget: Any = {"piece": PhotoInput, "sample": PhotoInput, "run": Page, "want": Compare, "key": KeyInput}[
         kind
     ]()
@@ -54,17 +57,17 @@ def target(kind: str) -> Any:
 @pytest.mark.parametrize("kind", GOOD)
 def test_any_message_does_no_harm(kind: str) -> None:
     """Each field missing, and of every wrong type, and every wrong buffer raise nothing; the good one works."""
-    message, data = GOOD[kind]
+    good, data = GOOD[kind]
     widget = target(kind)
     changed: list[Any] = [*ODD]
-    for name in message:
-        changed.append({other: value for other, value in message.items() if other != name})
-        changed += [message | {name: odd} for odd in ODD]
+    for name in good:
+        changed.append({other: value for other, value in good.items() if other != name})
+        changed += [good | {name: odd} for odd in ODD]
     for sent in changed:
-        widget._handle_custom_msg(sent, [memoryview(data)])
+        message(widget, sent, data)
     for buffers in BUFFERS:
-        widget._handle_custom_msg(message | {"number": 2}, buffers)
-    widget._handle_custom_msg(message, [memoryview(data)])
+        widget._handle_custom_msg(good | {"number": 2}, buffers)
+    message(widget, good, data)
 
 
 def drawer() -> MaskDrawer:
@@ -72,15 +75,6 @@ def drawer() -> MaskDrawer:
     made = MaskDrawer(Image.new("RGB", (400, 300), "grey"))
     made.mask = made.mask.rectangle((10, 10, 50, 50))
     return made
-
-
-def send(to: MaskDrawer, number: int, points: Any, sent: list[Any], **rest: Any) -> None:
-    """Send a mark as the stage does, and keep what is answered."""
-    stage = to._surface.stage
-    stage.send = lambda content, buffers=None: sent.append(content)
-    message = {"type": "mark", "view": "v", "number": number, "tool": "brush", "erase": False} | rest
-    data = points if isinstance(points, bytes) else np.array(points, np.float32).tobytes()
-    stage._handle_custom_msg(message, [memoryview(data)])
 
 
 BAD: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -107,56 +101,58 @@ BAD: dict[str, tuple[Any, dict[str, Any]]] = {
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_mark_is_refused_as_it_comes(kind: str) -> None:
     """It is said in the drawer and acknowledged, the mask stays the one that is shown, and the next mark is painted."""
-    made, sent = drawer(), list[Any]()
-    before = made.mask
+    made = drawer()
+    screen, answered, before = Screen(made), answers(made), made.mask
     points, rest = BAD[kind]
-    send(made, 1, points, sent, **rest)
+    mark(made, 1, points, **rest)
     assert made.mask is before
-    assert sent == [{"type": "taken", "view": "v", "number": 1}]
-    assert made._problem.words
-    assert (made._surface._sheet.shown == made.mask.coverage()).all()
-    send(made, 2, [[100, 100, 20]], sent)
-    assert sent[-1]["number"] == 2
-    assert not made._problem.words
+    assert answered == [{"type": "taken", "view": "a", "number": 1}]
+    assert said(made, "alert")
+    assert (screen.ink == made.mask.coverage()).all()
+    mark(made, 2, [[100, 100, 20]])
+    assert answered[-1]["number"] == 2
+    assert not said(made, "alert")
     assert made.mask.bounds == (10, 10, 120, 120)
-    assert (made._surface._sheet.shown == made.mask.coverage()).all()
+    assert (screen.ink == made.mask.coverage()).all()
 
 
 def test_views_are_forgotten_in_time() -> None:
-    """However many views a page claims to have, few are kept."""
-    made, sent = drawer(), list[Any]()
+    """Views are counted apart, each from 1, and few are kept: an old one begins anew, a late one goes on."""
+    made = drawer()
     for number in range(200):
-        send(made, 5, [[1, 1, 5]], sent, view=f"view {number}")
-    assert len(made._surface._taken) <= 65
+        mark(made, 1, [[1 + number, 1, 5]], view=f"view {number}")
+    assert len(made.mask.marks) == 1 + 200
+    for number in (199, 150):
+        mark(made, 1, [[300, 200, 5]], view=f"view {number}")
+    assert len(made.mask.marks) == 1 + 200
+    mark(made, 1, [[300, 200, 5]], view="view 130")
+    assert len(made.mask.marks) == 1 + 201
 
 
 # Uploads
 
 
-def upload(widget: PhotoInput, start: int, data: bytes, **rest: Any) -> None:
+def arrives(widget: PhotoInput, start: int, data: bytes, **rest: Any) -> None:
     """Send a piece of a file that says it has 10 bytes."""
-    message = {"type": "piece", "id": "a", "name": "x.png", "size": 10, "start": start, "last": False} | rest
-    widget._handle_custom_msg(message, [memoryview(data)])
+    send_piece(widget, start, data, **{"size": 10, "last": False} | rest)
 
 
-def watched() -> tuple[PhotoInput, list[Any]]:
-    """A photo input and what it called back with."""
-    widget, seen = PhotoInput(), list[Any]()
-    widget.on_photo(lambda name, data: seen.append((name, data)))
-    widget.on_refused(seen.append)
-    return widget, seen
+def bytes_in(widget: PhotoInput) -> int:
+    """How many bytes of files a widget keeps."""
+    return sum(len(value) for value in vars(widget).values() if isinstance(value, bytes | bytearray))
 
 
 def test_no_more_is_kept_than_was_announced() -> None:
     """A file of 10 bytes that goes on and on is refused at the eleventh byte, once, and nothing of it is kept."""
     widget, seen = watched()
-    upload(widget, 0, b"x" * 6)
+    arrives(widget, 0, b"x" * 6)
+    assert bytes_in(widget) == 6
     for start in itertools.islice(itertools.count(6, 6), 50):
-        upload(widget, start, b"x" * 6)
+        arrives(widget, start, b"x" * 6)
     assert [words for words in seen if "as it was announced" in words] == seen
     assert len(seen) == 1
-    assert len(widget._pieces) == 0
-    upload(widget, 0, b"x" * 10, last=True)
+    assert bytes_in(widget) == 0
+    arrives(widget, 0, b"x" * 10, last=True)
     assert seen[-1] == ("x.png", b"x" * 10)
 
 
@@ -174,16 +170,16 @@ def test_a_file_that_is_not_as_announced_is_refused(pieces: Any) -> None:
     """A file that ends early, grows on the way or comes in a piece too large for a message is refused in words."""
     widget, seen = watched()
     for start, data, rest in pieces:
-        upload(widget, start, data, **rest)
+        arrives(widget, start, data, **rest)
     assert len(seen) == 1
     assert "Choose it again." in seen[0]
-    assert len(widget._pieces) == 0
+    assert bytes_in(widget) == 0
 
 
 def test_names_of_files_are_tidy() -> None:
     """A name of a megabyte, or one that leads elsewhere, is cut."""
     widget, seen = watched()
-    upload(widget, 0, b"x" * 10, last=True, name="../../" + "y" * 1_000_000 + "\0.png")
+    arrives(widget, 0, b"x" * 10, last=True, name="../../" + "y" * 1_000_000 + "\0.png")
     assert len(seen[0][0]) <= 100
     assert "/" not in seen[0][0]
 

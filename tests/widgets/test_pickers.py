@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.controls import controls, has, labelled, said, sees
 from ttapi_nb import MODELS, ModelPicker, SizePicker
 from ttapi_nb.widgets import OptionsPanel, PromptBox
+
+OTHER = "other …"
+NAME, MEASURES = "name of a model", "WIDTHxHEIGHT"
 
 
 def offered(picker: ModelPicker | SizePicker) -> list[str]:
     """What the list shows, as a person reads it."""
-    return [label for label, _ in picker._choices.options]
-
-
-def words(picker: ModelPicker | SizePicker) -> str:
-    """The small print under the list."""
-    return " ".join(picker._note.words)
+    name = "Model" if isinstance(picker, ModelPicker) else "Size"
+    return [label for label, _ in labelled(picker, name).options]
 
 
 def test_model_picker_offers_every_model_that_edits():
     """Models that only generate are not offered; a name that is not in the table can be typed."""
-    assert offered(ModelPicker()) == [name for name, row in MODELS.items() if row.edits] + ["other …"]
+    assert offered(ModelPicker()) == [name for name, row in MODELS.items() if row.edits] + [OTHER]
 
 
 def test_model_picker_says_when_a_model_was_retired():
     """A retired model is not refused, but its date is shown."""
     picker = ModelPicker("dall-e-2")
-    assert "12 May 2026" in words(picker)
+    assert "12 May 2026" in said(picker)
     picker.value = "gpt-image-2"
-    assert words(picker) == ""
+    assert said(picker) == ""
 
 
 def test_model_picker_takes_a_typed_name_and_reports_it():
     """Typing another model's name sets the value, and whoever observes it is told once."""
     picker, seen = ModelPicker(), []
     picker.observe(lambda change: seen.append(change.new), "value")
-    picker._choices.value = "other …"
-    picker._text.value = "gpt-image-9"
+    assert not has(picker, NAME)
+    labelled(picker, "Model").label = OTHER
+    labelled(picker, NAME).value = "gpt-image-9"
     assert picker.value == "gpt-image-9"
     assert seen == ["gpt-image-9"]
-    assert "sent as typed" in words(picker)
+    assert "sent as typed" in said(picker)
 
 
 def test_model_picker_shows_an_assigned_unknown_name():
     """A name assigned from Python that no row knows stands in the text field."""
     picker = ModelPicker()
     picker.value = "my-model"
-    assert (picker._choices.value, picker._text.value) == ("other …", "my-model")
+    assert (labelled(picker, "Model").label, labelled(picker, NAME).value) == (OTHER, "my-model")
+    assert sees(picker, NAME)
     picker.value = "dall-e-2"
-    assert picker._choices.value == "dall-e-2"
-    assert picker._text.layout.display == "none"
+    assert labelled(picker, "Model").label == "dall-e-2"
+    assert not sees(picker, NAME)
 
 
 @pytest.mark.parametrize("name", [row.name for row in MODELS.values() if row.edits])
@@ -57,7 +59,7 @@ def test_size_picker_offers_what_the_model_takes(name):
     """The list is the model's own, with a field for more only where a rule takes more."""
     picker = SizePicker(model=name)
     sizes = [size.replace("x", " × ") for size in MODELS[name].sizes]
-    assert offered(picker) == sizes + ["other …"] * (MODELS[name].size_rule is not None)
+    assert offered(picker) == sizes + [OTHER] * (MODELS[name].size_rule is not None)
 
 
 def test_size_picker_keeps_a_size_that_the_next_model_takes():
@@ -68,15 +70,15 @@ def test_size_picker_keeps_a_size_that_the_next_model_takes():
     picker.value = "512x512"
     picker.model = "gpt-image-1"
     assert picker.value == "auto"
-    assert picker._choices.value == "auto"
+    assert labelled(picker, "Size").label == "auto"
 
 
 def test_size_picker_takes_free_text_for_unknown_models_and_rules():
     """Another size can be typed for a model by rule and for one that no row knows."""
     for model in ("gpt-image-2", "something-new"):
         picker = SizePicker(model=model)
-        picker._choices.value = "other …"
-        picker._text.value = "1280x720"
+        labelled(picker, "Size").label = OTHER
+        labelled(picker, MEASURES).value = "1280x720"
         assert picker.value == "1280x720"
 
 
@@ -84,8 +86,8 @@ def test_size_picker_shows_a_wrong_size_that_was_assigned():
     """A size that the model doesn't make is shown as it was assigned, for the checks to refuse."""
     picker = SizePicker(model="gpt-image-1")
     picker.value = "999x999"
-    assert picker._text.value == "999x999"
-    assert picker._choices.value == "other …"
+    assert labelled(picker, MEASURES).value == "999x999"
+    assert labelled(picker, "Size").label == OTHER
 
 
 def test_options_panel_has_the_fields_of_the_model():
@@ -93,13 +95,18 @@ def test_options_panel_has_the_fields_of_the_model():
     panel = OptionsPanel("gpt-image-1")
     panel.selected_index = 0
     panel.value = {"quality": "low", "input_fidelity": "high", "n": 3}
-    assert panel._controls["quality"].value == "low"
-    assert panel._controls["n"].value == 3
+    assert labelled(panel, "Quality").label == "low"
+    assert labelled(panel, "Results").value == 3
+    assert sees(panel, "Input fidelity")
     panel.model = "gpt-image-2"
     assert panel.value == {"quality": "low", "n": 3}
-    assert "input_fidelity" not in panel._controls
-    assert panel._box.children == tuple(panel._controls.values())
+    assert not has(panel, "Input fidelity")
+    assert (labelled(panel, "Quality").label, labelled(panel, "Results").value) == ("low", 3)
+    taken = [name.replace("_", " ").capitalize() for name in MODELS["gpt-image-2"].choices]
+    fields = [one.description for one in panel.children[0].children]
+    assert fields == ["Results", *taken, "Compression"]
     panel.model = "dall-e-2"
+    assert labelled(panel, "Quality").value is None
     assert panel.value == {"n": 3}
 
 
@@ -108,11 +115,11 @@ def test_options_panel_reports_what_is_picked():
     panel = OptionsPanel("gpt-image-1")
     panel.value = {"n": 2}
     panel.selected_index = 0
-    assert panel._controls["n"].value == 2
-    panel._controls["background"].value = "opaque"
+    results, background = labelled(panel, "Results"), labelled(panel, "Background")
+    assert results.value == 2
+    background.label = "opaque"
     assert panel.value == {"n": 2, "background": "opaque"}
-    panel._controls["n"].value = 1
-    panel._controls["background"].value = None
+    results.value, background.label = 1, "default"
     assert panel.value == {}
 
 
@@ -120,24 +127,27 @@ def test_options_panel_keeps_its_controls_when_folded():
     """Folding and unfolding shows the same controls."""
     panel = OptionsPanel("gpt-image-1")
     panel.selected_index = 0
-    before = panel._box.children
+    before = list(controls(panel))
+    assert sees(panel, "Results")
     panel.selected_index = None
+    assert not sees(panel, "Results")
     panel.selected_index = 0
-    assert panel._box.children == before
+    assert list(controls(panel)) == before
 
 
 def test_options_panel_offers_compression_only_where_it_counts():
     """Compression is for webp and jpeg results, and only sent when it is not the default."""
     panel = OptionsPanel("gpt-image-1")
     panel.selected_index = 0
-    compression, output = panel._controls["output_compression"], panel._controls["output_format"]
-    assert compression.layout.display == "none"
-    output.value = "webp"
-    assert compression.layout.display is None
-    compression.value = 60
+    output = labelled(panel, "Output format")
+    assert not sees(panel, "Compression")
+    output.label = "webp"
+    assert sees(panel, "Compression")
+    labelled(panel, "Compression").value = 60
     assert panel.value == {"output_format": "webp", "output_compression": 60}
-    output.value = "png"
+    output.label = "png"
     assert panel.value == {"output_format": "png"}
+    assert not sees(panel, "Compression")
 
 
 def test_prompt_box_counts_what_the_model_leaves():
@@ -146,7 +156,7 @@ def test_prompt_box_counts_what_the_model_leaves():
     assert box.remaining == 10
     box.value = "y" * 1001
     assert box.remaining == -1
-    assert "1 characters too many" in box._left.words[0]
+    assert "1 characters too many" in said(box, "alert")
     box.model = "gpt-image-1"
     assert box.remaining == 32_000 - 1001
 

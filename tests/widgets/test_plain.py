@@ -5,27 +5,21 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from tests.support.controls import message
+from tests.support.painting import fall_back
 from ttapi_nb import Mask, MaskDrawer
 from ttapi_nb.widgets.plain import PlainCanvas
 
 
 @pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-
-
-@pytest.fixture
 def plain(drawer: MaskDrawer) -> PlainCanvas:
     """The canvas of a drawer whose browser could not make the stage."""
-    drawer._surface.stage._handle_custom_msg({"type": "no_ink", "reason": "no canvas"}, [])
-    assert drawer._surface.plain is not None
-    return drawer._surface.plain
+    return fall_back(drawer)
 
 
 def send(plain: PlainCanvas, event: str, x: float, y: float) -> None:
     """A mouse event as ipycanvas sends it."""
-    plain._handle_custom_msg({"event": event, "x": float(x), "y": float(y)}, [])
+    message(plain, {"event": event, "x": float(x), "y": float(y)})
 
 
 def drag(plain: PlainCanvas, *points: tuple[float, float]) -> None:
@@ -64,7 +58,7 @@ def test_plain_touch_paints(drawer, plain):
     """A finger paints as the mouse does."""
     for event in ("touch_start", "touch_move", "touch_end"):
         touches = [] if event == "touch_end" else [{"x": 100.0, "y": 120.0}]
-        plain._handle_custom_msg({"event": event, "touches": touches}, [])
+        message(plain, {"event": event, "touches": touches})
     assert drawer.mask.to_array()[120, 100]
 
 

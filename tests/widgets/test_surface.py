@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.controls import controls, of_kind, said
+from tests.support.painting import Screen, fall_back, mark, stage_of
 from ttapi_nb import MaskDrawer
-from ttapi_nb.widgets.plain import PlainCanvas
-from ttapi_nb.widgets.surface import Surface
+from ttapi_nb.widgets.surface import Stage
 
 
-@pytest.fixture
-def drawer() -> MaskDrawer:
-    """A drawer with a grey photo of 400 x 300 pixels."""
-    return MaskDrawer(Image.new("RGB", (400, 300), "grey"))
-
-
-def boxes(monkeypatch: pytest.MonkeyPatch, surface: Surface) -> list[tuple[Any, ...]]:
-    """The boxes of ink that are sent from now on."""
-    sent: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(
-        surface.stage.ink, "put_image_data", lambda pixels, x, y: sent.append((x, y, *pixels.shape[:2]))
-    )
-    return sent
-
-
-def test_only_what_changed_is_sent(drawer, monkeypatch):
+def test_only_what_changed_is_sent(drawer):
     """A new stroke sends the box around it, and not the whole picture; a mask that looks the same sends nothing."""
-    sent = boxes(monkeypatch, drawer._surface)
+    screen = Screen(drawer)
     drawer.mask = drawer.mask.rectangle((10, 20, 40, 60))
-    assert sent == [(10, 20, 40, 30)]
+    assert screen.boxes == [(10, 20, 40, 30)]
     drawer.mask = drawer.mask.rectangle((15, 25, 30, 50))
-    assert len(sent) == 1
+    assert len(screen.boxes) == 1
     drawer.undo()
     drawer.undo()
-    assert sent[-1] == (10, 20, 40, 30)
-
-
-def mark(drawer: MaskDrawer, number: int, *points: tuple[float, float, float], **rest: Any) -> None:
-    """Send a mark as the stage does: x, y and radius of each point, in pixels of the preview."""
-    message = {"type": "mark", "view": "a", "number": number, "tool": "brush", "erase": False} | rest
-    buffer = memoryview(np.array(points, np.float32).tobytes())
-    drawer._surface.stage._handle_custom_msg(message, [buffer])
+    assert screen.boxes[-1] == (10, 20, 40, 30)
+    assert not screen.ink.any()
 
 
 @pytest.fixture
@@ -52,7 +31,7 @@ def told(drawer: MaskDrawer, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int,
     """The numbers of the marks that the browser is told are in the mask, with the mask's area at that moment."""
     said: list[tuple[int, int]] = []
     monkeypatch.setattr(
-        drawer._surface.stage,
+        stage_of(drawer),
         "send",
         lambda content, buffers=None: said.append((content["number"], drawer.mask.area)),
     )
@@ -61,39 +40,32 @@ def told(drawer: MaskDrawer, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int,
 
 def test_taken_strokes_are_acknowledged(drawer, told):
     """After its ink has been sent, the browser is told that a stroke is in the mask."""
-    mark(drawer, 1, (100, 100, 10), (120, 110, 10))
+    mark(drawer, 1, [(100, 100, 10), (120, 110, 10)])
     assert drawer.mask.area > 0
     assert told == [(1, drawer.mask.area)]
 
 
 def test_a_mark_that_comes_twice_is_taken_once(drawer, told):
     """A mark that is sent again, because its answer was lost, is answered again and changes nothing."""
-    mark(drawer, 1, (100, 100, 10))
-    mark(drawer, 1, (100, 100, 10))
+    mark(drawer, 1, [(100, 100, 10)])
+    mark(drawer, 1, [(100, 100, 10)])
     assert len(drawer.mask.marks) == 1
     assert [number for number, _ in told] == [1, 1]
 
 
 def test_marks_are_taken_in_order_where_one_was_lost(drawer, told):
     """A mark that overtook a lost one is left for later, and both are taken in order when they are sent again."""
-    mark(drawer, 2, (200, 100, 10))
+    mark(drawer, 2, [(200, 100, 10)])
     assert drawer.mask.marks == ()
     assert told == []
-    mark(drawer, 1, (100, 100, 10))
-    mark(drawer, 2, (200, 100, 10))
+    mark(drawer, 1, [(100, 100, 10)])
+    mark(drawer, 2, [(200, 100, 10)])
     assert [stroke.points[0][0] for stroke in drawer.mask.marks] == [100, 200]
-
-
-def test_two_views_are_counted_apart(drawer, told):
-    """A second view of the same drawer begins with its own first mark."""
-    mark(drawer, 1, (100, 100, 10))
-    mark(drawer, 1, (200, 100, 10), view="b")
-    assert len(drawer.mask.marks) == 2
 
 
 def test_pressure_makes_a_line_of_changing_width(drawer):
     """Each point has its own radius, and the mask keeps them."""
-    mark(drawer, 1, (100, 100, 4), (200, 100, 20))
+    mark(drawer, 1, [(100, 100, 4), (200, 100, 20)])
     (stroke,) = drawer.mask.marks
     assert stroke.points == ((100, 100, 4), (200, 100, 20))
     assert drawer.mask.bounds == (96, 80, 220, 120)
@@ -106,19 +78,19 @@ def test_bucket_fills_similar_colours_of_the_photo():
     photo[10:40, 10:40] = 20
     drawer = MaskDrawer(photo)
     drawer.tolerance = 8
-    mark(drawer, 1, (300, 100, 0), tool="bucket")
+    mark(drawer, 1, [(300, 100, 0)], tool="bucket")
     assert drawer.mask.area == 300 * 200
-    mark(drawer, 2, (20, 20, 0), tool="bucket")
+    mark(drawer, 2, [(20, 20, 0)], tool="bucket")
     assert drawer.mask.area == 300 * 200 + 30 * 30
-    mark(drawer, 3, (300, 100, 0), tool="bucket", erase=True)
+    mark(drawer, 3, [(300, 100, 0)], tool="bucket", erase=True)
     assert drawer.mask.area == 30 * 30
 
 
 def test_polygon_by_its_corners(drawer):
     """Corners become a polygon; fewer than three cover nothing and are answered all the same."""
-    mark(drawer, 1, (10, 10, 5), (50, 10, 5), tool="polygon")
+    mark(drawer, 1, [(10, 10, 5), (50, 10, 5)], tool="polygon")
     assert drawer.mask.marks == ()
-    mark(drawer, 2, (10, 10, 5), (50, 10, 5), (50, 50, 5), (10, 50, 5), tool="polygon")
+    mark(drawer, 2, [(10, 10, 5), (50, 10, 5), (50, 50, 5), (10, 50, 5)], tool="polygon")
     assert drawer.mask.area == 1600
 
 
@@ -127,7 +99,7 @@ def test_brush_reaches_the_stage_with_the_scale_of_the_preview():
     drawer = MaskDrawer(Image.new("RGB", (3200, 1600)))
     drawer.brush_size = 100
     drawer.tool = "eraser"
-    stage = drawer._surface.stage
+    stage = stage_of(drawer)
     assert (stage.brush_size, stage.scale, stage.tool) == (100, 0.5, "eraser")
     stage.set_state({"tool": "lasso", "brush_size": 50})
     assert (drawer.tool, drawer.brush_size) == ("lasso", 50)
@@ -136,26 +108,26 @@ def test_brush_reaches_the_stage_with_the_scale_of_the_preview():
 def test_a_stroke_keeps_the_brush_it_was_drawn_with(drawer):
     """A brush that changed while a stroke was on its way doesn't change that stroke."""
     drawer.tool, drawer.brush_size = "eraser", 2
-    mark(drawer, 1, (100, 100, 30))
+    mark(drawer, 1, [(100, 100, 30)])
     assert drawer.mask.bounds == (70, 70, 130, 130)
 
 
 def test_without_a_photo_the_stage_is_not_ready():
     """Nothing can be painted before there is a photo."""
     drawer = MaskDrawer()
-    assert not drawer._surface.stage.ready
+    assert not stage_of(drawer).ready
     drawer.image = Image.new("RGB", (8, 8))
-    assert drawer._surface.stage.ready
+    assert stage_of(drawer).ready
 
 
 def test_fall_back_says_so_and_shows_what_was_there(drawer):
     """Without the stage, ipycanvas shows photo and mask, and the drawer says what is slower and what is missing."""
     drawer.mask = drawer.mask.rectangle((10, 10, 50, 50))
     drawer.tool = "lasso"
-    drawer._surface.stage._handle_custom_msg({"type": "no_ink", "reason": "no canvas"}, [])
-    assert isinstance(drawer._surface.children[0], PlainCanvas)
-    assert (drawer._surface.plain.sheet.shown == drawer.mask.coverage()).all()
-    said = " ".join(drawer._words.words)
-    assert "through the kernel" in said
-    assert "only brush and eraser" in said
-    assert drawer._tools._buttons.options == (("Brush", "brush"), ("Eraser", "eraser"))
+    plain = fall_back(drawer)
+    assert (plain.sheet.shown == drawer.mask.coverage()).all()
+    assert not any(isinstance(one, Stage) for one in controls(drawer))
+    assert "through the kernel" in said(drawer)
+    assert "only brush and eraser" in said(drawer)
+    assert of_kind(drawer, ipywidgets.ToggleButtons).options == (("Brush", "brush"), ("Eraser", "eraser"))
+    assert drawer.tool == "brush"

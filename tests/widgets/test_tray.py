@@ -7,6 +7,8 @@ import io
 import pytest
 from PIL import Image
 
+from tests.support.controls import controls, has, labelled, labels_of, living, press, said
+from tests.support.uploading import upload
 from ttapi_nb import open_image
 from ttapi_nb.widgets.tray import ReferenceTray
 
@@ -18,10 +20,7 @@ def png(colour: str) -> bytes:
     return out.getvalue()
 
 
-def upload(tray: ReferenceTray, name: str, data: bytes) -> None:
-    """Choose a file in the browser."""
-    message = {"type": "piece", "id": name, "name": name, "size": len(data), "start": 0, "last": True}
-    tray._input._handle_custom_msg(message, [memoryview(data)])
+ADD = "Add reference pictures"
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def tray() -> ReferenceTray:
     """A tray with three pictures."""
     tray = ReferenceTray()
     for colour in ("red", "green", "blue"):
-        upload(tray, f"{colour}.png", png(colour))
+        upload(tray, f"{colour}.png", png(colour), label=ADD)
     return tray
 
 
@@ -38,34 +37,29 @@ def names(tray: ReferenceTray) -> list[str]:
     return [picture.name.removesuffix(".png") for picture in tray.value]
 
 
-def press(tray: ReferenceTray, at: int, what: str) -> None:
-    """Press a button of a card."""
-    card = tray._cards.children[at]
-    button = next(one for one in card.children[-1].children if one.tooltip.startswith(what))
-    assert not button.disabled
-    button._handle_custom_msg({"event": "click"}, [])
-
-
 def test_pictures_are_moved_and_removed(tray):
     """Buttons move a picture by one place or take it out; the ends have nowhere to go."""
     assert names(tray) == ["red", "green", "blue"]
-    press(tray, 2, "Earlier")
+    press(tray, "Earlier: 3. blue.png")
     assert names(tray) == ["red", "blue", "green"]
-    press(tray, 0, "Later")
+    press(tray, "Later: 1. red.png")
     assert names(tray) == ["blue", "red", "green"]
-    press(tray, 1, "Remove")
+    press(tray, "Remove: 2. red.png")
     assert names(tray) == ["blue", "green"]
-    assert tray._cards.children[0].children[-1].children[0].disabled
+    assert not has(tray, "Remove: 3. green.png")
+    assert labelled(tray, "Earlier: 1. blue.png").disabled
+    assert labelled(tray, "Later: 2. green.png").disabled
     tray.move(0, -1)
     assert names(tray) == ["blue", "green"]
 
 
 def test_says_whose_the_mask_is_and_what_the_model_takes(tray):
     """The tray tells that the mask belongs to the photo, and when the model takes no references at all."""
-    assert "The mask is for the photo" in tray._note.words[0]
+    assert "The mask is for the photo" in said(tray)
     tray.model = "dall-e-2"
     assert tray.layout.display is None
-    assert "takes one picture" in tray._note.words[0]
+    assert "takes one picture" in said(tray, "notice")
+    assert "The mask is for the photo" not in said(tray)
     tray.value = ()
     assert tray.layout.display == "none"
     tray.model = "gpt-image-1"
@@ -74,16 +68,20 @@ def test_says_whose_the_mask_is_and_what_the_model_takes(tray):
 
 def test_a_broken_file_is_told_and_the_others_stay(tray):
     """A file that is no picture leaves the tray as it was and says what is wrong, until another one opens."""
-    upload(tray, "notes.png", b"not a picture")
+    upload(tray, "notes.png", b"not a picture", label=ADD)
     assert names(tray) == ["red", "green", "blue"]
-    assert "notes.png" in tray._problem.words[0]
-    upload(tray, "white.png", png("white"))
-    assert tray._problem.words == ()
+    assert "notes.png" in said(tray, "alert")
+    upload(tray, "white.png", png("white"), label=ADD)
+    assert not said(tray, "alert")
+    assert names(tray) == ["red", "green", "blue", "white"]
 
 
 def test_assigning_opens_what_can_be_opened(tray):
     """Pictures can be assigned as anything that opens, and removed cards are closed."""
-    before = tray._cards.children
+    before = [one for one in controls(tray) if any("red.png" in label for label in labels_of(one))]
+    assert len(before) == 3
+    count = len(living())
     tray.value = [open_image(png("red")), Image.new("RGB", (5, 5))]
     assert [picture.size for picture in tray.value] == [(20, 10), (5, 5)]
-    assert all(card.comm is None for card in before)
+    assert all(button.comm is None for button in before)
+    assert len(living()) < count

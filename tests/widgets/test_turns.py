@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server, json_reply, pictures
+from tests.support.painting import stroke
 from ttapi_nb.network import ways
 from ttapi_nb.widgets.turns import Turns
 
@@ -27,13 +27,6 @@ def busy(server: Server, photo: Image.Image):
     server.let_go()
     if run.status != "cancelled":
         run.wait(PATIENCE)
-
-
-def stroke(editor: tt.ImageEditor, number: int = 1) -> None:
-    """Paint as a browser does."""
-    points = np.array([[10, 10, 5], [30, 30, 5]], np.float32)
-    message = {"type": "mark", "view": "v", "number": number, "tool": "brush", "erase": False}
-    editor.drawer._surface.stage._handle_custom_msg(message, [memoryview(points.tobytes())])
 
 
 def in_time(work: Any) -> None:
@@ -57,7 +50,7 @@ def in_time(work: Any) -> None:
 def test_a_stroke_that_cancels(busy: tt.ImageEditor) -> None:
     """An observer of the mask that cancels the run does that, and the kernel goes on."""
     busy.observe(lambda change: busy.cancel(), "mask")
-    in_time(lambda: stroke(busy))
+    in_time(lambda: stroke(busy, (10, 10), (30, 30)))
     assert busy.current is not None
     assert busy.current.status == "cancelled"
     assert busy.mask.marks
@@ -87,7 +80,7 @@ def test_an_observer_that_waits_for_another_thread(photo: Image.Image, where: st
             in_time(editor.drawer.clear)
 
     (editor if where == "editor" else editor.drawer).observe(waits, "mask")
-    in_time(lambda: stroke(editor))
+    in_time(lambda: stroke(editor, (10, 10), (30, 30)))
     assert len(seen) == 2
     assert not editor.mask.marks
 
@@ -102,7 +95,7 @@ def test_an_observer_that_waits_for_the_run(busy: tt.ImageEditor, server: Server
         ended.append(busy.current.wait(PATIENCE).status)
 
     busy.observe(waits, "mask")
-    in_time(lambda: stroke(busy))
+    in_time(lambda: stroke(busy, (10, 10), (30, 30)))
     assert ended == ["done"]
     assert busy.results
 
@@ -186,14 +179,14 @@ def test_a_locked_log_does_not_hold_the_drawer(photo: Image.Image, tmp_path) -> 
     for click in clicks:
         click.start()
     assert entered.wait(PATIENCE)
-    in_time(lambda: stroke(editor))
+    in_time(lambda: stroke(editor, (10, 10), (30, 30)))
     assert editor.mask.marks
     go.set()
     for click in clicks:
         click.join(PATIENCE)
     assert runs[0] is runs[1]
     runs[0].wait(PATIENCE)
-    assert len(editor._log().rows()) == 1
+    assert len(tt.RunLog(tmp_path / "log").rows()) == 1
 
 
 @pytest.mark.parametrize("asked", ["begun", "looked at"])

@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from typing import Any
 
+import ipywidgets
 import nbformat
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import ttapi_nb as tt
+from tests.support.controls import labelled, message, of_kind, press, said, sees, sentences, shown
 from ttapi_nb.fit import Shift
 from ttapi_nb.picture import ImageFile
 from ttapi_nb.run import Result
+from ttapi_nb.widgets.compare import Compare, Download
 from ttapi_nb.widgets.viewer import ResultViewer
 
 
@@ -44,36 +47,41 @@ def two(photo) -> tt.Run:
     return edit(photo, n=2)
 
 
-def click(viewer: ResultViewer, description: str) -> None:
-    """Press one of the viewer's buttons."""
-    buttons = (
-        *(viewer._use, viewer._use_prompt, viewer._download_button),
-        *(viewer._save_button, viewer._save_all_button),
-    )
-    next(button for button in buttons if button.description == description)._handle_custom_msg(
-        {"event": "click"}, []
-    )
+def panes_of(viewer: ResultViewer) -> Compare:
+    """The viewer's pictures in the browser."""
+    panes = of_kind(viewer, Compare)
+    assert isinstance(panes, Compare)
+    return panes
 
 
 def items(viewer: ResultViewer) -> Any:
     """What the browser is told of each result."""
-    return viewer._panes.shown["items"]
+    return panes_of(viewer).shown["items"]
+
+
+def kept_of(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a notebook keeps in a cell's output where the viewer is displayed."""
+    written: list[dict[str, str]] = []
+    monkeypatch.setattr("ttapi_nb.widgets.viewer.viewer.display", lambda bundle, **_: written.append(bundle))
+    viewer.show_in_cell()
+    _, kept = written
+    return kept["text/html"]
 
 
 def given(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch, *names: str) -> dict[str, Image.Image]:
     """The pictures that the browser gets when it asks for these names."""
     sent: dict[str, Image.Image] = {}
 
-    def send(message: dict[str, str], buffers: list[bytes]) -> None:
+    def send(head: dict[str, str], buffers: list[bytes]) -> None:
         assert viewer.run is not None
-        assert message["run"] == viewer.run.id
-        sent[message["name"]] = picture = Image.open(io.BytesIO(buffers[0]))
-        assert Image.MIME[picture.format or ""] == message["mime"]
+        assert head["run"] == viewer.run.id
+        sent[head["name"]] = picture = Image.open(io.BytesIO(buffers[0]))
+        assert Image.MIME[picture.format or ""] == head["mime"]
 
-    monkeypatch.setattr(viewer._panes, "send", send)
+    monkeypatch.setattr(panes_of(viewer), "send", send)
     assert viewer.run is not None
     for name in names:
-        viewer._panes._handle_custom_msg({"type": "want", "run": viewer.run.id, "name": name}, [])
+        message(panes_of(viewer), {"type": "want", "run": viewer.run.id, "name": name})
     return sent
 
 
@@ -100,7 +108,7 @@ def test_caption_has_the_figures(kept):
     viewer = ResultViewer(kept)
     for words in ("Result 1: 64 × 64", "dall-e-2", " s · ", " tokens."):
         assert words in viewer.caption
-    assert "embedded service" in viewer._notice.words[0]
+    assert "embedded service" in said(viewer, "notice")
 
 
 def test_tokens_that_nobody_counted_are_said_to_be_unknown(kept):
@@ -141,9 +149,9 @@ def test_small_leak_is_not_rounded_to_nothing(kept):
 
 def test_colours_that_were_evened_out_are_said(kept):
     """A shift of colours between answer and photo is told where it was a level or more."""
-    for red, said in ((12.0, True), (0.4, False)):
+    for red, told in ((12.0, True), (0.4, False)):
         kept.results = (replace(kept.results[0], shift=Shift(red, 0, 0)),)
-        assert ("Inside, colours had shifted" in ResultViewer(kept).caption) == said
+        assert ("Inside, colours had shifted" in ResultViewer(kept).caption) == told
 
 
 def test_without_a_mask_nothing_is_said_of_one(photo):
@@ -161,19 +169,19 @@ def test_prompt_that_the_model_rewrote_is_said(kept):
     """A revised prompt is told."""
     data = replace(kept.results[0].data, revised_prompt="a red bowl, studio light")
     kept.results = (replace(kept.results[0], data=data),)
-    assert "The model read the prompt as: a red bowl, studio light" in ResultViewer(kept)._notice.words
+    assert "The model read the prompt as: a red bowl, studio light" in sentences(ResultViewer(kept), "notice")
 
 
 def test_each_of_several_results_can_be_chosen(two):
     """Choosing in the strip, or from Python, changes what is shown; a new run starts at the first."""
     viewer = ResultViewer(two)
     assert len(items(viewer)) == 2
-    viewer._panes.index = 1
+    panes_of(viewer).set_state({"index": 1})
     assert viewer.index == 1
     assert viewer.result is two.results[1]
     assert "Result 2" in viewer.caption
     viewer.index = 0
-    assert viewer._panes.index == 0
+    assert panes_of(viewer).index == 0
     viewer.index = 1
     viewer.run = edit(two.source.pixels)
     assert viewer.index == 0
@@ -200,8 +208,8 @@ def test_picture_of_another_run_is_not_given(kept, two, monkeypatch):
     viewer = ResultViewer(kept)
     old = kept.id
     viewer.run = two
-    monkeypatch.setattr(viewer._panes, "send", lambda *_: pytest.fail("sent"))
-    viewer._panes._handle_custom_msg({"type": "want", "run": old, "name": "before"}, [])
+    monkeypatch.setattr(panes_of(viewer), "send", lambda *_: pytest.fail("sent"))
+    message(panes_of(viewer), {"type": "want", "run": old, "name": "before"})
 
 
 def test_transparent_photo_stays_transparent_in_the_browser(photo, monkeypatch):
@@ -215,7 +223,7 @@ def test_state_holds_thumbnails_only(photo):
     """Ten results of noise, the worst there is, leave under 0.25 MB in the widget's state."""
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (512, 512, 3), np.uint8))
     viewer = ResultViewer(edit(noise, n=10, client=tt.Client.offline(fill=lambda image, *_: image)))
-    thumbnails = viewer._panes.get_state()["shown"]["thumbs"]
+    thumbnails = panes_of(viewer).get_state()["shown"]["thumbs"]
     assert len(thumbnails) == 11
     assert sum(map(len, thumbnails)) < 250_000 * 3 / 4
     assert max(Image.open(io.BytesIO(data)).width for data in thumbnails) == 256
@@ -224,11 +232,11 @@ def test_state_holds_thumbnails_only(photo):
 def test_raw_answer_is_one_click_away(kept):
     """The model's own answer is shown and described in the result's place, and back."""
     viewer = ResultViewer(kept)
-    viewer._panes.raw = True
+    panes_of(viewer).set_state({"raw": True})
     assert viewer.raw
     assert "Raw answer 1: 256 × 256" in viewer.caption
     viewer.raw = False
-    assert not viewer._panes.raw
+    assert not panes_of(viewer).raw
     assert "Result 1: 64 × 64" in viewer.caption
 
 
@@ -236,7 +244,7 @@ def test_heat_map_brings_its_legend(kept):
     """In the heat map's mode the caption says how to read it; where the next run has none, the slider is back."""
     viewer = ResultViewer(kept)
     viewer.mode = "heat"
-    assert viewer._panes.mode == "heat"
+    assert panes_of(viewer).mode == "heat"
     assert "brighter" in viewer.caption
     viewer.run = edit(kept.source.pixels, masked=False)
     assert viewer.mode == "slider"
@@ -250,26 +258,28 @@ def test_stars_are_state(two):
     seen: list[tuple[int, ...]] = []
     viewer.observe(lambda change: seen.append(change.new), "starred")
     viewer.index = 1
-    viewer._star.value = True
+    star = labelled(viewer, "Star")
+    star.value = True
     assert viewer.starred == (1,)
     viewer.index = 0
-    assert not viewer._star.value
+    assert not star.value
     viewer.starred = (1, 0)
-    assert viewer._star.value
-    assert viewer._panes.starred == [0, 1]
-    viewer._star.value = False
+    assert star.value
+    assert panes_of(viewer).starred == [0, 1]
+    star.value = False
     assert seen == [(1,), (0, 1), (1,)]
 
 
 def test_notes_are_state(two):
     """A note is typed or assigned, belongs to its result, and an empty one is none."""
     viewer = ResultViewer(two)
-    viewer._note.value = "too dark"
+    note = labelled(viewer, "Note")
+    note.value = "too dark"
     assert viewer.notes == {0: "too dark"}
     viewer.index = 1
-    assert viewer._note.value == ""
+    assert note.value == ""
     viewer.notes = {1: "this one", 0: ""}
-    assert viewer._note.value == "this one"
+    assert note.value == "this one"
     assert viewer.notes == {1: "this one"}
 
 
@@ -305,7 +315,7 @@ def test_save_writes_the_result_and_never_over_another_file(kept, tmp_path):
     assert first.name == "image-edit-1.png"
     assert second.name == "image-edit-1-2.png"
     assert (np.asarray(tt.open_image(second).pixels) == np.asarray(kept.results[0].image)).all()
-    assert str(second) in viewer._status.words[0]
+    assert str(second) in said(viewer, "good")
     viewer.raw = True
     third = viewer.save(tmp_path)
     assert third
@@ -316,7 +326,7 @@ def test_save_writes_the_result_and_never_over_another_file(kept, tmp_path):
 def test_save_button_writes_into_the_working_folder(kept, tmp_path, monkeypatch):
     """The button saves where the notebook is."""
     monkeypatch.chdir(tmp_path)
-    click(ResultViewer(kept), "Save to folder")
+    press(ResultViewer(kept), "Save to folder")
     assert (tmp_path / "image-edit-1.png").exists()
 
 
@@ -325,45 +335,45 @@ def test_save_all_numbers_and_says_where(two, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "image-edit-2.png").write_text("mine")
     viewer = ResultViewer(two)
-    click(viewer, "Save all")
+    press(viewer, "Save all")
     assert (tmp_path / "image-edit-2.png").read_text() == "mine"
-    assert viewer._status.words == (f"Saved 2 results in {tmp_path}: image-edit-1.png, image-edit-2-2.png",)
+    assert said(viewer, "good") == f"Saved 2 results in {tmp_path}: image-edit-1.png, image-edit-2-2.png"
 
 
 def test_save_all_can_keep_to_the_starred(two, tmp_path):
     """Only starred results, and where there is none, that is said."""
     viewer = ResultViewer(two)
     assert viewer.save_all(tmp_path, starred=True) == ()
-    assert "no result is starred" in viewer._status.words[0]
+    assert "no result is starred" in said(viewer, "notice")
     viewer.starred = (1,)
     assert [path.name for path in viewer.save_all(tmp_path, starred=True)] == ["image-edit-2.png"]
 
 
 def test_save_all_is_there_for_several_results_only(kept, two):
     """With one result there is one button to save it."""
-    assert ResultViewer(kept)._save_all_button.layout.display == "none"
-    assert ResultViewer(two)._save_all_button.layout.display is None
+    assert not sees(ResultViewer(kept), "Save all")
+    assert sees(ResultViewer(two), "Save all")
 
 
 def test_failed_save_is_said(two, tmp_path):
     """A folder that can't be written to is an alert, not a traceback."""
     viewer = ResultViewer(two)
     assert viewer.save(tmp_path / "missing") is None
-    assert "could not be written" in viewer._status.words[0]
-    assert viewer._status.tone == "alert"
+    assert "could not be written" in said(viewer, "alert")
     assert viewer.save_all(tmp_path / "missing") == ()
+    assert "could not be written" in said(viewer, "alert")
 
 
 def test_download_hands_over_a_png(kept, monkeypatch):
     """The download is the file that save writes: a PNG of the result; with the raw answer shown, of that."""
     viewer = ResultViewer(kept)
     files: list[ImageFile] = []
-    monkeypatch.setattr(viewer._browser, "download", files.append)
-    click(viewer, "Download")
+    monkeypatch.setattr(of_kind(viewer, Download), "download", files.append)
+    press(viewer, "Download")
     assert files[0].name == "image-edit-1.png"
     assert (np.asarray(tt.open_image(files[0].data).pixels) == np.asarray(kept.results[0].image)).all()
     viewer.raw = True
-    click(viewer, "Download")
+    press(viewer, "Download")
     assert files[1].name == "image-edit-1-raw.png"
     assert tt.open_image(files[1].data).size == (256, 256)
 
@@ -374,21 +384,20 @@ def test_use_as_input_calls_back_with_the_result(two):
     used: list[Result] = []
     viewer.on_use(used.append)
     viewer.index = 1
-    click(viewer, "Use as input")
+    press(viewer, "Use as input")
     assert used == [two.results[1]]
     viewer.on_use(used.append, remove=True)
-    click(viewer, "Use as input")
+    press(viewer, "Use as input")
     assert len(used) == 1
 
 
 def test_prompt_goes_back_where_somebody_takes_it(kept):
     """There is a button for the prompt while somebody listens, and it hands the prompt over as it was."""
     viewer = ResultViewer(kept)
-    assert viewer._use_prompt.layout.display == "none"
+    assert not sees(viewer, "Copy the prompt back")
     prompts: list[str] = []
     viewer.on_use_prompt(prompts.append)
-    assert viewer._use_prompt.layout.display is None
-    click(viewer, "Copy the prompt back")
+    press(viewer, "Copy the prompt back")
     assert prompts == ["red <b>"]
 
 
@@ -417,22 +426,23 @@ def test_what_opening_changed_is_said_once(kind):
         log=False,
         fit="none",
     )
-    shown = ResultViewer(run)
+    viewer = ResultViewer(run)
     for change in photo.changes:
-        for said in (run.plan.words, run.results[0].note, shown._notice.value):
-            assert said.count(change) == 1
-    shown.close()
+        for words in (run.plan.words, run.results[0].note, said(viewer)):
+            assert words.count(change) == 1
+    viewer.close()
 
 
-def test_text_can_bring_no_markup(kept):
+def test_text_can_bring_no_markup(kept, monkeypatch):
     """Prompt, model's name and note stay text, on the screen and in the output that a notebook keeps."""
     evil = '"><script>alert(1)</script>'
     kept.prepared = replace(kept.prepared, sent=replace(kept.request, model=evil, prompt=evil))
     viewer = ResultViewer(kept)
     viewer.notes = {0: evil}
-    assert "<script>" not in viewer._caption.value
-    assert "<script>" not in viewer._kept_html()
-    assert "&lt;script&gt;" in viewer._kept_html()
+    written = [one.value for one in shown(viewer) if isinstance(one, ipywidgets.HTML)]
+    for page in ("".join(written), kept_of(viewer, monkeypatch)):
+        assert "<script>" not in page
+        assert "&lt;script&gt;" in page
 
 
 def test_alt_text_is_the_prompt_in_one_line(photo):

@@ -21,6 +21,7 @@ from PIL import Image, PngImagePlugin
 
 import ttapi_nb as tt
 from tests.server import Reply, Server, encoded, json_reply
+from tests.support.painting import mark
 from tests.test_hostile import cost, flat_png
 from tests.widgets import test_messages as messages
 
@@ -210,8 +211,7 @@ def browser(tries: Tries) -> None:
         drawer = messages.drawer()
         client = client_of(server)
         for name, (points, rest) in messages.BAD.items():
-            sent: list[object] = []
-            messages.send(drawer, len(tries.all) * 1000, points, sent, **rest)
+            mark(drawer, 1, points, view=name, **rest)
             edited = tt.edit(drawer.image, name, mask=drawer.mask, client=client, log=False, strict=False)
             tries.held(
                 f"a run after a mark: {name}",

@@ -1,0 +1,95 @@
+"""A drawer as the browser has it: the marks that it sends, and the ink that it gets."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from ipywidgets import Widget
+
+from tests.support.controls import message, of_kind
+from ttapi_nb.widgets.plain import PlainCanvas
+from ttapi_nb.widgets.surface import Stage
+
+_views = itertools.count()
+
+
+def stage_of(root: Widget) -> Stage:
+    """The browser's half of the drawer in `root`."""
+    stage = of_kind(root, Stage)
+    assert isinstance(stage, Stage)
+    return stage
+
+
+def mark(root: Widget, number: int, points: Any, **rest: Any) -> None:
+    """Send a mark as the stage does: x, y and radius of each point, in pixels of the preview; or these as bytes."""
+    content = {"type": "mark", "view": "a", "number": number, "tool": "brush", "erase": False} | rest
+    data = points if isinstance(points, bytes) else np.array(points, np.float32).tobytes()
+    message(stage_of(root), content, data)
+
+
+def stroke(root: Widget, *points: tuple[float, float]) -> None:
+    """Draw along `points` with the tool that is chosen, in pixels of the preview, in a page that was just opened."""
+    stage = stage_of(root)
+    erase = stage.tool == "eraser"
+    radius = stage.brush_size / 2 * stage.scale
+    mark(
+        root,
+        1,
+        [(x, y, radius) for x, y in points],
+        view=f"view {next(_views)}",
+        tool="brush" if erase else stage.tool,
+        erase=erase,
+    )
+
+
+def fall_back(root: Widget) -> PlainCanvas:
+    """Let the browser say that it can't make the stage, and find what is shown in its place."""
+    message(stage_of(root), {"type": "no_ink", "reason": "no canvas"})
+    plain = of_kind(root, PlainCanvas)
+    assert isinstance(plain, PlainCanvas)
+    return plain
+
+
+def answers(root: Widget) -> list[Any]:
+    """What the stage is told from now on."""
+    told: list[Any] = []
+    stage: Any = stage_of(root)
+    stage.send = lambda content, buffers=None: told.append(content)
+    return told
+
+
+class Screen:
+    """A page that opens the drawer now: the `ink` on it, and which `boxes` of ink (x, y, height, width) came since."""
+
+    def __init__(self, root: Widget) -> None:
+        canvas: Any = stage_of(root).ink
+        self.ink = np.zeros((canvas.height, canvas.width), np.uint8)
+        self.boxes: list[tuple[int, int, int, int]] = []
+        canvas.put_image_data, canvas.clear_rect = self._put, self._clear
+        message(canvas, {"event": "client_ready"})
+        self.boxes.clear()
+
+    def _put(self, pixels: Any, x: int, y: int) -> None:
+        height, width = pixels.shape[:2]
+        self.boxes.append((x, y, height, width))
+        # Over what is there: ink goes only where it is cleared.
+        part = self.ink[y : y + height, x : x + width]
+        part[:] = np.maximum(part, pixels[..., 3])
+
+    def _clear(self, x: int, y: int, width: int, height: int) -> None:
+        self.ink[y : y + height, x : x + width] = 0
+
+
+def drawn(root: Widget, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The commands that the drawer's canvases are sent from now on, as ipycanvas writes them."""
+    sent: list[Any] = []
+
+    def send(_: object, buffers: list[Any]) -> None:
+        sent.append(json.loads(bytes(buffers[0])))
+
+    monkeypatch.setattr(stage_of(root).ink._canvas_manager, "send", send)
+    return sent
