@@ -165,7 +165,7 @@ def test_extend_row_says_what_is_wrong(drawer):
     labelled(drawer, "Extend").value = True
     press(drawer, "Extend photo")
     assert "at least one margin" in said(drawer, "alert")
-    labelled(drawer, "Shape").label = "1:1"
+    labelled(drawer, "Aspect").label = "1:1"
     press(drawer, "Extend photo")
     assert drawer.image.size == (400, 400)
     assert not said(drawer, "alert")

@@ -106,7 +106,7 @@ def test_options_panel_has_the_fields_of_the_model():
     fields = [one.description for one in panel.children[0].children]
     assert fields == ["Results", *taken, "Compression"]
     panel.model = "dall-e-2"
-    assert labelled(panel, "Quality").value is None
+    assert labelled(panel, "Quality").label == "default"
     assert panel.value == {"n": 3}
 
 
@@ -180,3 +180,14 @@ def test_misspelt_keywords_are_refused(kind):
     """A keyword that no picker has is an error, not silence."""
     with pytest.raises(TypeError, match="modell"):
         kind(modell="x")
+
+
+def test_default_can_be_chosen_again_in_the_browser() -> None:
+    """Back at its first choice, a list of the panel still says what is chosen, and nothing is asked for."""
+    panel = OptionsPanel("gpt-image-1.5")
+    panel.selected_index = 0
+    quality = labelled(panel, "Quality")
+    quality.set_state({"index": 1})
+    assert panel.value == {"quality": "high"}
+    quality.set_state({"index": 0})
+    assert (quality.label, quality.index, panel.value) == ("default", 0, {})

@@ -229,7 +229,8 @@ class OptionsPanel(ipywidgets.Accordion):
             "n": ipywidgets.BoundedIntText(1, min=1, max=row.n_max, description="Results")
         }
         for name, values in row.choices.items():
-            options = [("default", None), *((value, value) for value in values if value != "auto")]
+            # Not None: chosen in the browser, that would leave the list blank.
+            options = [("default", ""), *((value, value) for value in values if value != "auto")]
             controls[name] = ipywidgets.Dropdown(
                 options=options, description=name.replace("_", " ").capitalize()
             )
@@ -249,13 +250,13 @@ class OptionsPanel(ipywidgets.Accordion):
         chosen = {name: control.value for name, control in self._controls.items()}
         if chosen.get("output_format") not in ("webp", "jpeg"):
             chosen.pop("output_compression", None)
-        self.value = {name: value for name, value in chosen.items() if value != DEFAULTS.get(name)}
+        self.value = {name: value for name, value in chosen.items() if value not in ("", DEFAULTS.get(name))}
 
     def _show(self, _: Any = None) -> None:
         # Half of the controls in their new state would be another value.
         self._showing = True
         for name, control in self._controls.items():
-            control.value = self.value.get(name, DEFAULTS.get(name))
+            control.value = self.value.get(name, DEFAULTS.get(name, ""))
         self._showing = False
         if "output_compression" in self._controls:
             compresses = self.value.get("output_format") in ("webp", "jpeg")

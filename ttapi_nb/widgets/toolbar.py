@@ -203,7 +203,7 @@ class ExtendRow(ExtraRow):
             for label in ("Left", "Top", "Right", "Bottom")
         ]
         self._aspect = ipywidgets.Dropdown(
-            options=[("by margins", None), *((aspect, aspect) for aspect in ASPECTS)], **_narrow("Shape", 170)
+            options=[("by margins", ""), *((aspect, aspect) for aspect in ASPECTS)], **_narrow("Aspect", 170)
         )
         self._show()
         for field in self._fields:
@@ -220,7 +220,7 @@ class ExtendRow(ExtraRow):
             field.value = margin
         self._showing = False
         if any(margins):
-            self._aspect.value = None
+            self._aspect.value = ""
 
     def _typed(self, _: Any) -> None:
         if self._showing:
@@ -230,7 +230,7 @@ class ExtendRow(ExtraRow):
 
     def extend(self) -> None:
         """Put the room around the photo."""
-        self._on_extend(self.margins, self._aspect.value)
+        self._on_extend(self.margins, self._aspect.value or None)
 
 
 class AppearanceRow(ExtraRow):
