@@ -593,6 +593,7 @@ def test_two_processes(server: Server, tape: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.slow
 def test_killed_while_adding(server: Server, tape: Path) -> None:
     """However a process that records ends, the file is whole, with all that it had said was kept."""
     for round_ in range(3):

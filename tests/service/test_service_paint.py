@@ -11,10 +11,7 @@ from PIL import Image, ImageColor
 
 from ttapi_nb.service import Service
 
-
-@pytest.fixture
-def small_fill() -> None:
-    """The fill as it is, since it is what these tests are about."""
+pytestmark = pytest.mark.full_fill
 
 
 def hue(pixels: np.ndarray[Any, Any]) -> float:

@@ -6,6 +6,7 @@ import gc
 import weakref
 
 import numpy as np
+import pytest
 from ipywidgets.widgets.widget import _instances
 from PIL import Image
 
@@ -32,6 +33,7 @@ def used(editor: tt.ImageEditor) -> None:
     editor.drawer._surface.stage._handle_custom_msg(mark, [points])
 
 
+@pytest.mark.slow
 def test_fifty_editors_leave_nothing():
     """Fifty editors that were opened, used and closed leave no widget and are freed; one of them had run."""
     tt.ImageEditor(Image.new("RGB", (64, 48)), client=tt.Client.offline()).close()
