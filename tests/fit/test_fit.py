@@ -657,7 +657,14 @@ def test_an_extended_picture_can_be_sent_to_every_model(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "room", [{"left": 300, "right": 300}, {"aspect": "3:2"}, {"aspect": "16:9"}, {"top": 77}]
+    "room",
+    [
+        {"left": 300, "right": 300},
+        *(
+            pytest.param(it, marks=pytest.mark.slow)
+            for it in ({"aspect": "3:2"}, {"aspect": "16:9"}, {"top": 77})
+        ),
+    ],
 )
 @pytest.mark.parametrize("side", [300, pytest.param(1024, marks=pytest.mark.slow)])
 @pytest.mark.full_fill
