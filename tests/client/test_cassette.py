@@ -584,6 +584,7 @@ def test_file_replaced_while_waiting_for_its_lock(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there only threads wait for each other")
+@pytest.mark.slow
 def test_two_processes(server: Server, tape: Path) -> None:
     """Two kernels that record into one file lose nothing."""
     with _adding(server, tape, "one", 12) as one, _adding(server, tape, "two", 12) as two:
