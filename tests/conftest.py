@@ -101,11 +101,10 @@ def only_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
 
 
 @pytest.fixture(autouse=True)
-def small_fill(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded service paints as it does, but coarsely: most of an offline edit's time went there.
-
-    What is about the fill itself has a fixture of this name that does nothing.
-    """
+def small_fill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded service paints as it does, but coarsely: most of an offline edit's time went there."""
+    if request.node.get_closest_marker("full_fill"):
+        return
     monkeypatch.setattr(paint, "WORK_SIZE", 64)
     monkeypatch.setattr(paint, "BRUSH_SIZE", 128)
 

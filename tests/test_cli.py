@@ -111,6 +111,7 @@ def test_missing_notebook_is_said(capsys):
     assert "There is no notebook 'no-such.ipynb'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_lab_hands_other_options_on():
     """Options that are JupyterLab's own reach it: it prints its version and ends."""
     command = [sys.executable, "-m", "ttapi_nb.cli", "lab", "--version"]

@@ -427,6 +427,7 @@ def test_half_characters_in_a_reply(server: Server, photo: Image.Image, tmp_path
     assert "no ?" in str(caught.value).encode().decode()
 
 
+@pytest.mark.slow
 def test_nothing_is_lost(server: Server, photo: Image.Image) -> None:
     """Whatever a reply does, the drawing, the prompt and the earlier results stay in the editor, and it runs on."""
     editor = ImageEditor(photo, client=Client(KEY, base_url=server.url), prompt="a red sofa", log=False)

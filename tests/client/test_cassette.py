@@ -584,6 +584,7 @@ def test_file_replaced_while_waiting_for_its_lock(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there only threads wait for each other")
+@pytest.mark.slow
 def test_two_processes(server: Server, tape: Path) -> None:
     """Two kernels that record into one file lose nothing."""
     with _adding(server, tape, "one", 12) as one, _adding(server, tape, "two", 12) as two:
@@ -593,6 +594,7 @@ def test_two_processes(server: Server, tape: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.slow
 def test_killed_while_adding(server: Server, tape: Path) -> None:
     """However a process that records ends, the file is whole, with all that it had said was kept."""
     for round_ in range(3):

@@ -561,6 +561,7 @@ def test_the_words_of_a_plan(size: tuple[int, int], how: str, bounds: Any, words
     assert Fit.of_sizes(size, "gpt-image-1", how=how, bounds=bounds).words == words
 
 
+@pytest.mark.slow
 def test_a_file_over_the_limit_is_re_encoded_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes as JPEG where the model takes that, else with fewer bits a colour, and the plan says which."""
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (1024, 1024, 4), np.uint8))
@@ -656,15 +657,19 @@ def test_an_extended_picture_can_be_sent_to_every_model(model: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "room", [{"left": 300, "right": 300}, {"aspect": "3:2"}, {"aspect": "16:9"}, {"top": 77}]
+    "room",
+    [
+        {"left": 300, "right": 300},
+        *(
+            pytest.param(it, marks=pytest.mark.slow)
+            for it in ({"aspect": "3:2"}, {"aspect": "16:9"}, {"top": 77})
+        ),
+    ],
 )
-@pytest.mark.parametrize("side", [300, 1024])
-def test_an_extended_picture_comes_back_without_gaps(
-    monkeypatch: pytest.MonkeyPatch, room: dict[str, Any], side: int
-) -> None:
+@pytest.mark.parametrize("side", [300, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.full_fill
+def test_an_extended_picture_comes_back_without_gaps(room: dict[str, Any], side: int) -> None:
     """Padded or scaled on its way, an extended picture comes back solid all over, with no line where it was joined."""
-    # As finely as it is filled for people.
-    monkeypatch.undo()
     flat = Image.new("RGB", (side, side), (170, 120, 60))
     picture, mask = extend(flat, **room)
     run = ttapi_nb.edit(picture, "more", mask=mask, client=ttapi_nb.Client.offline(), log=False)

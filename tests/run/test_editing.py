@@ -178,6 +178,7 @@ def test_an_answer_without_what_was_masked(server: Server, client: Client) -> No
     assert "What you masked is not in it" in result.note
 
 
+@pytest.mark.slow
 def test_a_crop(server: Server, client: Client) -> None:
     """On a large photo the surroundings of a small mask are sent, and the answer goes back into its place."""
     source = _noise((60, 50)).resize((2400, 2000))

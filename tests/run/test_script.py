@@ -36,9 +36,8 @@ from ttapi_nb.run import to_code
 ROOT = Path(ttapi_nb.__file__).parents[1]
 
 
-@pytest.fixture
-def small_fill() -> None:
-    """The fill as it is: a script paints in a process of its own."""
+# A script paints in a process of its own.
+pytestmark = pytest.mark.full_fill
 
 
 def code_of(request: EditRequest, *, fit: str = "auto", strict: bool = True, **more: Any) -> str:
@@ -124,6 +123,7 @@ def test_the_same_pixels(photo: Image.Image, tmp_path: Path, drawing: str) -> No
     assert saved.tobytes() != photo.tobytes()
 
 
+@pytest.mark.slow
 def test_several_results_and_pictures(photo: Image.Image, tmp_path: Path) -> None:
     """Several pictures, given by path or by name, and several results, each in a file of its own."""
     (tmp_path / "in").mkdir()

@@ -11,10 +11,7 @@ from PIL import Image, ImageColor
 
 from ttapi_nb.service import Service
 
-
-@pytest.fixture
-def small_fill() -> None:
-    """The fill as it is, since it is what these tests are about."""
+pytestmark = pytest.mark.full_fill
 
 
 def hue(pixels: np.ndarray[Any, Any]) -> float:
@@ -55,6 +52,8 @@ def test_the_fill_comes_from_the_rest_of_the_picture(ask: Any, photo: Image.Imag
     assert not (result[110:160, 80:140] == (0, 255, 0)).all(axis=2).any()
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", ["red", "Blue", "GREEN", "yellow", "purple", "teal"])
 def test_a_colour_word_tints_the_fill(ask: Any, hole: Any, colour: str) -> None:
     """The fill takes the hue of a colour that the prompt names, and keeps some texture."""
@@ -71,6 +70,7 @@ def test_black_and_white_act_too(ask: Any, hole: Any, words: str, level: int) ->
     assert mean < level if words == "black" else mean > level
 
 
+@pytest.mark.slow
 def test_colour_names_may_be_written_apart(ask: Any, hole: Any) -> None:
     """`dark green` is the one colour that CSS calls darkgreen."""
     apart_, joined = ask(prompt="dark green").pixels[hole], ask(prompt="darkgreen").pixels[hole]
@@ -154,6 +154,7 @@ def test_holes_of_any_shape_are_filled(
     assert changed.sum() == inside.sum()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["dall-e-2", "gpt-image-1"])
 def test_a_pictures_own_transparency_is_its_mask(ask: Any, make_photo: Any, model: str) -> None:
     """Sent alone, a picture is edited where it is transparent, for every model, and becomes opaque there."""
@@ -211,6 +212,7 @@ def test_the_result_has_the_size_asked_for(
     assert ask(image=make_photo(*picture), mask=None, **given).images[0].size == size
 
 
+@pytest.mark.slow
 def test_another_shape_is_scaled_and_cut_with_its_mask(ask: Any, mask_for: Any) -> None:
     """A wide picture loses the same at both ends, and the hole stays where it was in the picture."""
     wide = Image.new("RGB", (300, 100), "gray")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
+import pytest
 from PIL import Image
 
 import ttapi_nb as tt
@@ -25,6 +26,7 @@ def used(editor: tt.ImageEditor) -> None:
     stroke(editor, (10, 10))
 
 
+@pytest.mark.slow
 def test_fifty_editors_leave_nothing():
     """Fifty editors that were opened, used and closed leave no widget and are freed; one of them had run."""
     tt.ImageEditor(Image.new("RGB", (64, 48)), client=tt.Client.offline()).close()
