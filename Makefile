@@ -40,7 +40,7 @@ test: .venv/installed-test
 .PHONY: quick
 quick: .venv/installed-test
 	TTAPI_TEST_QUICK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-	    -m "not ui and not slow" --ignore-glob="*.ipynb" tests $(ARGS)
+	    -m "not slow" --ignore=tests/ui --ignore-glob="*.ipynb" tests $(ARGS)
 
 .PHONY: check
 check: .venv/installed-test
