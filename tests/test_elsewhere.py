@@ -281,7 +281,7 @@ try:
     tt.edit(photo, "x", client=client)
 except tt.NotSentError:
     pass
-print([name for name in loaded if name.partition(".")[0] in ("ttapi_nb", "httpx", "httpcore", "anyio", "h11")])
+print([name for name in loaded if name.partition(".")[0] in ("PIL", "ttapi_nb", "httpx", "httpcore", "anyio", "h11")])
 """
     done = subprocess.run(
         [sys.executable, "-c", script], check=True, timeout=60, capture_output=True, text=True

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from PIL import Image
 
 from .. import loop
 from ..errors import InvalidRequestError
@@ -66,6 +69,9 @@ class Core:
         Raises `NotSentError` where no file can be opened for it.
         """
         with loading():
+            # Pillow loads its formats when the first picture is opened or written.
+            Image.preinit()
+            importlib.import_module("PIL.WebPImagePlugin")
             self.way.load()
 
     async def edit(self, check: bool, given: dict[str, Any], told: Told) -> ImagesResponse:
