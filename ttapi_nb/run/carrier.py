@@ -137,7 +137,7 @@ class Carrier(exiting.Unfinished):
         end: End | None = None
         try:
             response = await self._core.send(
-                self.run.request, Told(self.left, self.refused, self.arrived), check=False, raw=self._raw
+                self.run.request, Told(self.left, self.busy, self.arrived), check=False, raw=self._raw
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
@@ -177,7 +177,7 @@ class Carrier(exiting.Unfinished):
             self._marked = False
             raise
 
-    async def refused(self, seconds: float) -> None:
+    async def busy(self, seconds: float) -> None:
         """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
         with self.run._guard:
             self.left_at = None

@@ -29,7 +29,7 @@ class PlainCanvas(ipycanvas.MultiCanvas):
     ) -> None:
         super().__init__(2, width=320, height=240, layout={"width": "100%", "height": "auto"})
         self.sheet = Sheet(self[0], self[1], OPACITY)
-        self._events, self._brush, self._on_stroke = lock, brush, on_stroke
+        self._lock, self._brush, self._on_stroke = lock, brush, on_stroke
         self._points: list[Point] = []
         self.on_client_ready(self.draw)
         ink = self[1]
@@ -44,7 +44,7 @@ class PlainCanvas(ipycanvas.MultiCanvas):
 
     def draw(self) -> None:
         """Draw photo and ink."""
-        with self._events:
+        with self._lock:
             self.sheet.draw_photo()
             self.sheet.draw_all_ink()
 
@@ -62,17 +62,17 @@ class PlainCanvas(ipycanvas.MultiCanvas):
             self._extend(point)
 
     def _press(self, x: float, y: float) -> None:
-        with self._events:
+        with self._lock:
             if self.sheet.has_photo and not self._points:
                 self._extend((x, y))
 
     def _move(self, x: float, y: float) -> None:
-        with self._events:
+        with self._lock:
             if self._points:
                 self._extend((x, y))
 
     def _release(self, x: float, y: float) -> None:
-        with self._events:
+        with self._lock:
             if self._points:
                 self._extend((x, y))
                 self._finish()
@@ -91,7 +91,7 @@ class PlainCanvas(ipycanvas.MultiCanvas):
         )
 
     def _finish(self) -> None:
-        with self._events:
+        with self._lock:
             points, self._points = self._points, []
             if points:
                 reach, erases = self._reach()

@@ -88,7 +88,7 @@ class Surface(Closing, ipywidgets.Box):
         self._source: SourceImage | None = None
         self._mask: Mask | None = None
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
-        self.events = lock
+        self.lock = lock
         self._taken: dict[str, int] = {}
         # The stage shows neither of the two as a widget.
         layout = ipywidgets.Layout()
@@ -104,7 +104,7 @@ class Surface(Closing, ipywidgets.Box):
 
     def show_photo(self, source: SourceImage) -> None:
         """Show another picture, without a mask."""
-        with self.events:
+        with self.lock:
             self._source, self._mask = source, None
             if self.plain is not None:
                 self.plain.show_photo(source)
@@ -117,7 +117,7 @@ class Surface(Closing, ipywidgets.Box):
 
     def show_mask(self, mask: Mask) -> None:
         """Show another mask of the same picture; a stroke that is being drawn stays on top of it."""
-        with self.events:
+        with self.lock:
             self._mask = mask
             if self.plain is not None:
                 self.plain.show_mask(mask)
@@ -142,17 +142,17 @@ class Surface(Closing, ipywidgets.Box):
         return self.stage.brush_size / 2, self.stage.tool == "eraser"
 
     def _draw_photo(self) -> None:
-        with self.events:
+        with self.lock:
             self._sheet.draw_photo()
 
     def _draw_ink(self) -> None:
-        with self.events:
+        with self.lock:
             self._sheet.draw_all_ink()
 
     def _receive(self, _: object, message: object, buffers: Sequence[Any]) -> None:
         kind = field_of(message, "type", str)
         if kind == "no_ink":
-            with self.events:
+            with self.lock:
                 if self.plain is None:
                     self._fall_back((field_of(message, "reason", str) or "")[:REASON_CAP])
         elif kind == "key":
@@ -163,7 +163,7 @@ class Surface(Closing, ipywidgets.Box):
             view, number = field_of(message, "view", str), field_of(message, "number", int)
             # Without these it can't even be answered, and no browser of ours sends it.
             if view is not None and number is not None and len(view) <= REASON_CAP:
-                with self.events:
+                with self.lock:
                     self._receive_mark(message, view, number, buffers)
 
     def _receive_mark(self, message: object, view: str, number: int, buffers: Sequence[Any]) -> None:
@@ -210,7 +210,7 @@ class Surface(Closing, ipywidgets.Box):
         return mark is not None
 
     def _fall_back(self, reason: str) -> None:
-        self.plain = PlainCanvas(self.events, self._brush, self.finished)
+        self.plain = PlainCanvas(self.lock, self._brush, self.finished)
         if self._source is not None:
             self.plain.show_photo(self._source)
         if self._mask is not None:
