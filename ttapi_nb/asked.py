@@ -13,7 +13,7 @@ from .errors import FitError
 from .fit import HOWS, Fit, mask_for
 from .mask import Mask, asked_for
 from .picture import SourceImage
-from .request import EditRequest
+from .request import NO_PICTURE, EditRequest
 
 __all__ = ["Asked", "Prepared", "prepare"]
 
@@ -63,7 +63,7 @@ def prepare(asked: Asked, problems: Callable[[EditRequest], Sequence[str]] | Non
     sent, plan = _fitted(asked.request, asked.fit)
     found = () if problems is None else tuple(problems(sent))
     if problems is not None and plan is None and not found:
-        found = ("There is no picture. Open one first.",)
+        found = (NO_PICTURE,)
     return Prepared(asked, sent, plan, found)
 
 

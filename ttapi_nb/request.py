@@ -19,7 +19,10 @@ from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
 from .picture import ImageFile, ImageSource, SourceImage, open_image, under_limit
 
-__all__ = ["EditFields", "EditRequest", "MaskSource", "Options"]
+__all__ = ["NO_PICTURE", "EditFields", "EditRequest", "MaskSource", "Options"]
+
+NO_PICTURE = "There is no picture. Open one first."
+"""What is wrong with an edit of nothing."""
 
 MaskSource: TypeAlias = Mask | ImageSource | Sequence[Any] | Mapping[str, Any]
 """What an edit takes as its mask: a `Mask`, or what `Mask.read` reads in one way."""
@@ -198,7 +201,7 @@ class EditRequest:
 
     def _image_problems(self, row: Model) -> Iterator[str]:
         if not self.image:
-            yield "There is no picture. Open one first."
+            yield NO_PICTURE
         if len(self.image) > row.images_max:
             most = "one picture" if row.images_max == 1 else f"{row.images_max} pictures"
             yield f"{row.name} takes at most {most}, and there are {len(self.image)}. Leave some out."

@@ -65,27 +65,20 @@ print(len(log.rows()))
 """
 
 
+def printed(script: str, log: Path) -> list[str]:
+    """The words that a script prints in a Python of its own, given the folder of a log."""
+    command = [sys.executable, "-c", script, str(log)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True)
+    return done.stdout.split()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_forks_while_threads_write(tmp_path: Path) -> None:
     """Children that are made while other threads write can use the log, and none hangs."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(tmp_path / "log")],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=True,
-    )
-    assert done.stdout.split() == ["25", "25", "0"]
+    assert printed(SCRIPT, tmp_path / "log") == ["25", "25", "0"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_fork_within_a_log(tmp_path: Path) -> None:
     """A child that is made by the very thread that has the log open is refused in words, and its parent goes on."""
-    done = subprocess.run(
-        [sys.executable, "-c", INSIDE, str(tmp_path / "log")],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=True,
-    )
-    assert done.stdout.split() == ["1", "0"]
+    assert printed(INSIDE, tmp_path / "log") == ["1", "0"]

@@ -11,16 +11,15 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from ..errors import ResultError
-from .folder import DATABASE, adopt, claim, prepare
+from .folder import adopt, claim, prepare
 from .fork import FORKED_INSIDE, in_use
 from .migrations import MIGRATIONS, check_form, migrate, version_of
 
-__all__ = ["FILE", "Journal", "LogFile", "opened"]
+__all__ = ["Journal", "LogFile", "opened"]
 
 Journal: TypeAlias = Literal["wal", "rollback"]
 """How SQLite keeps a log whole. `rollback` is for folders on a network, where `wal` is not safe between machines."""
 
-FILE = DATABASE
 PATIENCE = 60.0
 """For how many seconds to wait until other kernels have written."""
 MODES: dict[str, str] = {"wal": "wal", "rollback": "delete"}

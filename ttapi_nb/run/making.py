@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeAlias
 
 from ..errors import ResultError
 from ..fit import mask_for, measure_leak, paste, surroundings
@@ -14,8 +13,6 @@ from .result import Result
 from .run import Run
 
 __all__ = ["results_of"]
-
-Box: TypeAlias = tuple[int, int, int, int]
 
 
 def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:

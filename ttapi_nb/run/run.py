@@ -22,7 +22,7 @@ from ..fit import Fit
 from ..log import Budget, Estimate, RunLog
 from ..picture import SourceImage
 from ..reply import ImagesResponse
-from ..request import EditRequest
+from ..request import NO_PICTURE, EditRequest
 from .result import Result
 
 __all__ = ["Run"]
@@ -61,7 +61,7 @@ class Run:
         self, prepared: Prepared, *, log: RunLog | None = None, budget: Budget | None = None
     ) -> None:
         if prepared.plan is None or prepared.asked.source is None:
-            raise InvalidRequestError(prepared.problems or ("There is no picture. Open one first.",))
+            raise InvalidRequestError(prepared.problems or (NO_PICTURE,))
         self.id = uuid.uuid4().hex
         self.prepared = prepared
         self.source: SourceImage = prepared.asked.source
