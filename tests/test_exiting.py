@@ -43,7 +43,7 @@ def python(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
 @pytest.mark.parametrize(
     ("script", "ends"),
     [
-        ("tt.start_edit(photo, 'x', client=client, log=log)", 0),
+        ("run = tt.start_edit(photo, 'x', client=client, log=log)", 0),
         ("run = tt.start_edit(photo, 'x', client=client, log=log)\nraise SystemExit(3)", 3),
         ("tt.edit(photo, 'x', client=client, log=log)", -signal.SIGINT),
     ],
@@ -52,9 +52,7 @@ def test_the_answer_is_kept(server: Server, tmp_path: Path, script: str, ends: i
     """A script that ends in mid-run, by its last line, an exit or Ctrl+C, has the answer in its log all the same."""
     held = server.event()
     server.answer = Reply(200, server.answer.body if isinstance(server.answer, Reply) else b"", hold=held)
-    waits = (
-        "" if ends < 0 else "\nimport time\nwhile not any(row.sent for row in log.rows()): time.sleep(0.01)"
-    )
+    waits = "" if ends < 0 else "\nimport time\nwhile run.status == 'sending': time.sleep(0.01)"
     before, _, after = script.partition("\nraise")
     whole = f"{before}{waits}{'' if not after else chr(10) + 'raise' + after}"
     with python(whole, server.url, tmp_path / "log") as process:
