@@ -84,12 +84,13 @@ clean:
 	@$(BIN)/python -m pip install --quiet --editable ".[lab]"
 	@touch $@
 
-# The lock holds for one platform and one Python. Others take what pyproject.toml allows.
+# The lock holds for one platform and one Python. Others take what pyproject.toml allows. It names all there is to
+# install, and --no-deps keeps an older pip from asking for an extra of a package in a release that it does not name.
 .venv/installed-test: .venv/bin/python pyproject.toml requirements-lock.txt
 	@echo "Installing ttapi_nb and what its tests need into .venv; the first time takes a few minutes."
 	@if $(BIN)/python -c 'import platform, sys; sys.exit((sys.platform, platform.machine(), sys.version_info[:2], \
 	    sys.implementation.name) != ("linux", "x86_64", (3, 11), "cpython"))'; then \
-	    $(BIN)/python -m pip install --quiet --require-hashes --requirement requirements-lock.txt \
+	    $(BIN)/python -m pip install --quiet --no-deps --require-hashes --requirement requirements-lock.txt \
 	        && $(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .; \
 	else \
 	    $(BIN)/python -m pip install --quiet --editable ".[test]"; \
