@@ -93,5 +93,5 @@ def ratings_of(db: sqlite3.Connection, run_id: object) -> dict[int, Rating]:
 
 def _read(row: sqlite3.Row) -> Rating:
     stars = count(row["stars"]) or 0
-    verdict = next((known for known in get_args(Verdict) if known == row["verdict"]), "")
+    verdict: Verdict = next((known for known in get_args(Verdict) if known == row["verdict"]), "")
     return Rating(stars if stars <= MOST_STARS else 0, words(row["note"], LONGEST_NOTE), verdict)
