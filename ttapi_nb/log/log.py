@@ -28,7 +28,6 @@ from .folder import ANSWERS, RESULTS, sizes
 from .keeping import keep_answer, keep_fetched
 from .place import folder_of, journal_of
 from .pruning import Pruned
-from .ratings import Verdict
 from .rows import RunRow, find, missing, read_row, restored, rows_like
 from .spending import Totals
 from .writing import (
@@ -285,13 +284,12 @@ class RunLog:
         *,
         stars: int | None = None,
         note: str | None = None,
-        verdict: Verdict | None = None,
+        verdict: ratings.Verdict | None = None,
     ) -> None:
-        """Note what you think of a result: `stars` 0 to 5, a `note`, and whether it was `"kept"` or `"discarded"`
-        (`""` takes that back). What is left out stays as it is, also where another kernel has written it.
+        """Note what you think of a result, `number` from 1: `stars` 0 to 5, a `note`, and whether it was `"kept"` or
+        `"discarded"` (`""` takes that back). What is left out stays as it is. `rows()` carry ratings and search notes.
 
-        `number` is the result's, from 1. `rows()` carry ratings and search notes. Raises `SettingsError` for what can't
-        be meant, and `ResultError` where there is no such run or result.
+        Raises `SettingsError` for what can't be meant, and `ResultError` where there is no such run or result.
         """
         run_id = checks.run_name(run_id)
         values = ratings.given(number, stars, note, verdict)
