@@ -52,7 +52,7 @@ class PriceTable:
             return
         if not isinstance(self.prices, Mapping):
             raise SettingsError(
-                "prices is neither a dict nor a function. Use one like {'gpt-image-1': 0.04}."
+                "prices is neither a dict nor a function. Use one like {'gpt-image-1.5': 0.04}."
             )
         for key, price in self.prices.items():
             parts = (key,) if isinstance(key, str) else key
