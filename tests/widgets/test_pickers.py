@@ -52,8 +52,11 @@ def test_model_picker_takes_a_typed_name_and_reports_it():
     labelled(picker, NAME).value = " gpt-image-9"
     assert (picker.value, labelled(picker, NAME).value) == ("gpt-image-9", " gpt-image-9")
     assert "sent as typed" in said(picker)
+    labelled(picker, NAME).value = "gpt-image-2"
+    labelled(picker, NAME).value = "gpt-image-2.7"
+    assert sees(picker, NAME)
     labelled(picker, NAME).value = "  "
-    assert seen == ["", "gpt-image-9", ""]
+    assert seen == ["", "gpt-image-9", "gpt-image-2", "gpt-image-2.7", ""]
     labelled(picker, "Model").label = "gpt-image-2"
     assert picker.value == "gpt-image-2"
 

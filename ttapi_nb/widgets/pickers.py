@@ -42,6 +42,7 @@ class _ChoiceOrText(ipywidgets.VBox):
             description=description, options=choices, layout=WIDE, style=LABELS
         )
         self._other, self._placeholder = other, placeholder
+        self._showing = self._typing = False
         # Made when there is another value than the known ones.
         self._text: Any = None
         self._note = LateWords(self._arrange)
@@ -58,6 +59,8 @@ class _ChoiceOrText(ipywidgets.VBox):
         return {value: label for label, value in self._choices.options if value != OTHER}
 
     def _chosen(self, change: Any) -> None:
+        if self._showing:
+            return
         if change.new == OTHER:
             self._show_text()
             self.value = self._text.value.strip()
@@ -65,21 +68,25 @@ class _ChoiceOrText(ipywidgets.VBox):
             self.value = change.new
 
     def _typed(self, change: Any) -> None:
-        if self._choices.value == OTHER:
-            self.value = change.new.strip()
+        if self._choices.value != OTHER or self._showing:
+            return
+        # A longer name may begin with one that the list has: the field stays while somebody types in it.
+        self._typing = True
+        self.value = change.new.strip()
+        self._typing = False
 
     def _show(self, _: Any = None) -> None:
+        if self._typing:
+            return
         known = self.value in self._known()
-        if known:
-            self._choices.value = self.value
-        else:
-            self._choices.value = OTHER
+        self._showing = True
+        if not known:
             self._show_text()
-            # While somebody types, the field says it already, perhaps with a blank that is not sent.
-            if self._text.value.strip() != self.value:
-                self._text.value = self.value
-        if known and self._text is not None:
+            self._text.value = self.value
+        elif self._text is not None:
             self._text.layout.display = "none"
+        self._choices.value = self.value if known else OTHER
+        self._showing = False
 
     def _show_text(self) -> None:
         if self._text is None:
