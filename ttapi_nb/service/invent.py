@@ -22,7 +22,7 @@ def invent(size: tuple[int, int], seed: int) -> Image.Image:
         # The finer ones are lighter and darker rather than of other colours.
         cells *= strength
         if count > COARSEST:
-            cells = cells[..., :1] + cells / 4
+            cells = (cells[..., :1] + cells / 4).astype(np.float32)
         for channel in range(3):
             layer = Image.fromarray(np.ascontiguousarray(cells[..., channel]))
             layers[..., channel] += np.asarray(layer.resize(size, Image.Resampling.BICUBIC))
