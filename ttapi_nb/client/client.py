@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpa
 
 from .. import loop
 from ..errors import SettingsError
-from ..request import EditFields, EditRequest
+from ..request import EditFields, EditRequest, GenerateFields, GenerateRequest
 from . import checks
 from .asking import Asking
 from .cassette import Player, Recorded, Recorder
@@ -263,11 +263,20 @@ class _Images:
 
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
+        return self._answered(EditRequest, check, dict(fields))
+
+    def generate(self, *, check: bool = True, **fields: Unpack[GenerateFields]) -> ImagesResponse:
+        """Make a picture of words alone, as `edit` edits one. The fields are those of an edit, but for `image`, `mask`
+        and `input_fidelity`.
+        """
+        return self._answered(GenerateRequest, check, dict(fields))
+
+    def _answered(self, kind: type[EditRequest], check: bool, given: dict[str, Any]) -> ImagesResponse:
         if loop.is_here():
             raise RuntimeError(
                 "This would wait for the very thread it is called on. Call it from another thread."
             )
-        asked = Asking(self._core, check, dict(fields))
+        asked = Asking(self._core, kind, check, given)
         try:
             return asked.answer.result()
         except KeyboardInterrupt as error:
@@ -283,7 +292,14 @@ class _AsyncImages:
 
     async def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
         """As `Client.images.edit`, awaited, on any event loop; to cancel it is what an interrupt is there."""
-        asked = Asking(self._core, check, dict(fields))
+        return await self._answered(EditRequest, check, dict(fields))
+
+    async def generate(self, *, check: bool = True, **fields: Unpack[GenerateFields]) -> ImagesResponse:
+        """As `Client.images.generate`, awaited."""
+        return await self._answered(GenerateRequest, check, dict(fields))
+
+    async def _answered(self, kind: type[EditRequest], check: bool, given: dict[str, Any]) -> ImagesResponse:
+        asked = Asking(self._core, kind, check, given)
         try:
             return await loop.follow(asked.answer)
         except asyncio.CancelledError as error:
@@ -291,11 +307,13 @@ class _AsyncImages:
             raise
 
 
-def _show_fields(*methods: Any) -> None:
+def _show_fields(*methods: Any, but: tuple[str, ...] = ()) -> None:
     """Let editors and Jupyter's help list the fields by name."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     listed = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for item in fields(EditRequest):
+        if item.name in but:
+            continue
         default = (
             item.default if item.name not in ("image", "prompt", "extra_body") else inspect.Parameter.empty
         )
@@ -307,6 +325,7 @@ def _show_fields(*methods: Any) -> None:
 
 
 _show_fields(_Images.edit, _AsyncImages.edit)
+_show_fields(_Images.generate, _AsyncImages.generate, but=("image", "mask", "input_fidelity"))
 
 
 class Client(_Base):

@@ -294,7 +294,7 @@ async def _post(
             sent = True
 
     headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
-    url = f"{line.base_url.rstrip('/')}/images/edits"
+    url = f"{line.base_url.rstrip('/')}/{body.path}"
     limit = asyncio.timeout(line.timeout)
     reply: _Reply | None = None
     try:

@@ -6,6 +6,7 @@ from .budget import Budget, Estimate, PriceTable, Spent
 from .checks import State
 from .log import RunLog, default_log
 from .pruning import Pruned
+from .ratings import Rating
 from .rows import RunRow
 from .spending import Totals
 
@@ -14,6 +15,7 @@ __all__ = [
     "Estimate",
     "PriceTable",
     "Pruned",
+    "Rating",
     "RunLog",
     "RunRow",
     "Spent",

@@ -19,7 +19,7 @@ from ..reply import ImagesResponse
 from ..reply.addresses import shown
 from ..reply.again import read_again
 from ..request import EditRequest
-from . import checks, fetching, memory, pruning, spending
+from . import checks, fetching, memory, pruning, ratings, spending
 from .alive import hold, release
 from .budget import Budget, Spent
 from .checks import State
@@ -277,6 +277,25 @@ class RunLog:
                     f"There is no run {run_id!r} of unknown outcome in this log. See rows(state='unknown')."
                 )
 
+    def rate(
+        self,
+        run_id: str,
+        number: int = 1,
+        *,
+        stars: int | None = None,
+        note: str | None = None,
+        verdict: ratings.Verdict | None = None,
+    ) -> None:
+        """Note what you think of a result, `number` from 1: `stars` 0 to 5, a `note`, and whether it was `"kept"` or
+        `"discarded"` (`""` takes that back). What is left out stays as it is. `rows()` carry ratings and search notes.
+
+        Raises `SettingsError` for what can't be meant, and `ResultError` where there is no such run or result.
+        """
+        run_id = checks.run_name(run_id)
+        values = ratings.given(number, stars, note, verdict)
+        with self._file.open() as db:
+            ratings.write_rating(db, find(db, run_id), values)
+
     # Reading
 
     def rows(
@@ -286,20 +305,22 @@ class RunLog:
         search: str = "",
         state: State | Collection[State] | None = None,
         since: datetime | float | None = None,
+        stars: int | None = None,
     ) -> list[RunRow]:
         """The latest runs, newest first; at most `limit`, or all for None.
 
-        `search` keeps those in whose prompt, model, picture's name or problem each of its words stands, whatever its
-        case; `state` those in this state or these states; `since` those that began then or later: a `datetime`, or
-        seconds since 1970.
+        `search` keeps those in whose prompt, model, picture's name, problem or notes each of its words stands, whatever
+        its case; `state` those in this state or these states; `since` those that began then or later: a `datetime`, or
+        seconds since 1970; `stars` those with a result that was given at least so many.
         """
         most = checks.whole_number("limit", limit, "for 100, or use None for all")
         if not isinstance(search, str):
             raise SettingsError(f"search={search!r} is not a text. Use words that stand in the prompt, say.")
         start, wanted = checks.start_of(since), checks.states(state)
+        least = checks.whole_number("stars", stars, "for any")
         self.recover()
         with self._file.open(write=False) as db:
-            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most)]
+            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most, least)]
 
     def row(self, run_id: str) -> RunRow:
         """One run. Raises `ResultError` where there is none of this id."""

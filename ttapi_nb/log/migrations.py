@@ -97,8 +97,18 @@ def order_and_files(db: sqlite3.Connection) -> None:
     db.execute("CREATE TABLE migrations (name TEXT PRIMARY KEY, time REAL)")
 
 
+def ratings(db: sqlite3.Connection) -> None:
+    """What people thought of results. A table of its own: a result's row is written anew when it is fetched again."""
+    db.execute(
+        """CREATE TABLE ratings (
+        run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, stars INTEGER NOT NULL DEFAULT 0,
+        note TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', time REAL, PRIMARY KEY (run, number)
+    )"""
+    )
+
+
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files)
+MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files, ratings)
 """In order. `PRAGMA user_version` says how many have been done, and the table `migrations` which."""
 
 

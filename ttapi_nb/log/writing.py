@@ -222,6 +222,7 @@ def forget(db: sqlite3.Connection, run_id: object) -> None:
         (json.dumps(priced), run_id),
     )
     db.execute("DELETE FROM results WHERE run = ?", (run_id,))
+    db.execute("DELETE FROM ratings WHERE run = ?", (run_id,))
 
 
 def shrink(db: sqlite3.Connection, limit: int, spare: Collection[str]) -> None:

@@ -282,7 +282,7 @@ class Carrier(exiting.Unfinished):
         try:
             leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
             step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
-            text = next_lineage(self.run.source, step).to_json()
+            text = next_lineage(self.run.asked.source, step).to_json()
         except Exception as error:  # noqa: BLE001 - as above
             self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
             return result
