@@ -30,7 +30,7 @@ from .models import MODELS
 from .picture import SourceImage, open_image, sample
 from .reply import ImagesResponse
 from .request import EditRequest
-from .run import Run, edit, start_edit
+from .run import Run, edit, generate, start_edit
 from .service import Service
 from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
 
@@ -78,6 +78,7 @@ __all__ = [
     "edit",
     "extend",
     "forget_key",
+    "generate",
     "open_image",
     "open_result",
     "sample",

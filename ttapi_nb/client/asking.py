@@ -16,6 +16,7 @@ from .. import exiting, loop
 from ..errors import NotSentError
 from ..loading import loading
 from ..reply import ImagesResponse
+from ..request import EditRequest
 from .core import Core
 from .told import Told
 
@@ -31,14 +32,16 @@ DROPPED = (
 class Asking(exiting.Unfinished):
     """One request, sent with `core` from the moment this is made."""
 
-    def __init__(self, core: Core, check: bool, fields: dict[str, Any]) -> None:
+    def __init__(self, core: Core, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> None:
         super().__init__(core.timeout, core.offline)
         core.load()
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False
         self._guard = threading.Lock()
         with loading():
-            self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, Told(sent=self._left)))
+            self.answer: Future[ImagesResponse] = loop.submit(
+                core.make(kind, check, fields, Told(sent=self._left))
+            )
         exiting.add(self)
         self.answer.add_done_callback(self._ended)
 

@@ -74,10 +74,12 @@ class Core:
             importlib.import_module("PIL.WebPImagePlugin")
             self.way.load()
 
-    async def edit(self, check: bool, given: dict[str, Any], told: Told) -> ImagesResponse:
-        """Open the pictures of an edit and send it."""
+    async def make(
+        self, kind: type[EditRequest], check: bool, given: dict[str, Any], told: Told
+    ) -> ImagesResponse:
+        """Open the pictures of an edit, where it is one, and send it."""
         with loading():
-            request = await loop.open_in_thread(lambda: EditRequest.make(**given))
+            request = await loop.open_in_thread(lambda: kind.make(**given))
         return await self.send(request, told, check=check)
 
     async def send(

@@ -137,7 +137,10 @@ class Carrier(exiting.Unfinished):
         end: End | None = None
         try:
             response = await self._core.send(
-                self.run.request, Told(self.left, self.busy, self.arrived), check=False, raw=self._raw
+                self.run.request,
+                Told(self.left, self.busy, self.arrived, self.queued),
+                check=False,
+                raw=self._raw,
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
@@ -152,6 +155,13 @@ class Carrier(exiting.Unfinished):
             await self._settled(end)
         finally:
             self._ended(end)
+
+    async def queued(self, words: str) -> None:
+        """It waits for its turn, with nothing sent."""
+        with self.run._guard:
+            self._may_leave()
+            self.run.note = words
+        self.run._tell()
 
     async def left(self) -> None:
         """Its first byte is leaving. Raises `NotSentError` where it may not."""
@@ -272,7 +282,7 @@ class Carrier(exiting.Unfinished):
         try:
             leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
             step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
-            text = next_lineage(self.run.source, step).to_json()
+            text = next_lineage(self.run.asked.source, step).to_json()
         except Exception as error:  # noqa: BLE001 - as above
             self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
             return result

@@ -12,13 +12,13 @@ from ..client import AsyncClient, Client, default_client
 from ..errors import InvalidRequestError, SettingsError
 from ..log import Budget, RunLog, default_log
 from ..picture import ImageSource
-from ..request import EditRequest, MaskSource, Options
+from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
 from .ending import INTERRUPTED
 from .making import results_of
 from .run import Run
 
-__all__ = ["NO_LOG", "edit", "start", "start_edit"]
+__all__ = ["NO_LOG", "edit", "generate", "start", "start_edit"]
 
 NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
 
@@ -86,6 +86,23 @@ def start_edit(
     """
     asked = Asked(EditRequest.make(image=image, prompt=prompt, mask=mask, **options), fit, strict)
     return start(asked, client=client, log=log, budget=budget, check=check)
+
+
+def generate(
+    prompt: str,
+    *,
+    client: Client | AsyncClient | None = None,
+    log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """Make a picture of words alone and wait for it: `run.results[0].image`, which can be the source of an edit.
+
+    All else is as in `edit`. The embedded service paints colours, and reads nothing of the prompt but colour words.
+    """
+    asked = Asked(GenerateRequest.make(prompt=prompt, **options))
+    return start(asked, client=client, log=log, budget=budget, check=check).wait()
 
 
 def start(
