@@ -9,8 +9,12 @@ from urllib.parse import urlsplit
 from ..download import download
 from ..errors import DownloadError
 
-__all__ = ["fetch"]
+__all__ = ["FAILED", "fetch"]
 
+FAILED = (
+    "{why} A result's address is good for an hour; try again within that, or run the edit again. One of your own "
+    "gateway has to be named: fetch_again(id, fetch_from=['https://…'])."
+)
 DEFAULT_PORTS = {"https": 443, "http": 80}
 
 
