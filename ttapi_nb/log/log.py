@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from .. import loop
 from ..asked import Prepared
 from ..errors import BudgetError, NotSentError, ResultError, SettingsError
 from ..lineage import Step
@@ -27,10 +26,10 @@ from .claims import Claim, check_claim
 from .experiments import Experiments
 from .file import Journal, LogFile
 from .folder import ANSWERS, RESULTS, sizes
-from .keeping import keep_answer, keep_fetched
+from .keeping import keep_answer
 from .place import folder_of, journal_of
 from .pruning import Pruned
-from .rows import RunRow, find, missing, read_row, restored, rows_like
+from .rows import RunRow, find, read_row, restored, rows_like
 from .spending import Totals
 from .writing import (
     catch_up,
@@ -106,10 +105,9 @@ class RunLog:
     ) -> None:
         """Write the row of a run that is about to be sent; it is on the disk when this returns.
 
-        `address` is where it goes. With a `budget` the row is written only where that allows it: both are one
-        transaction, so that kernels that share a log can't overspend together. `claim` is the cell that it is of, where
-        it is one's: `ClaimedError` where that is another run's. Raises `BudgetError`, and `InvalidRequestError` for
-        what can't be written down.
+        `address` is where it goes, `claim` the cell that it is of. With a `budget` the row is written only where that
+        allows it: both are one transaction, so that kernels that share a log can't overspend together. Raises
+        `BudgetError`, `ClaimedError`, and `InvalidRequestError` for what can't be written down.
         """
         run_id = checks.run_name(run_id)
         estimate = (budget or Budget()).estimate(prepared.sent)
@@ -374,14 +372,7 @@ class RunLog:
         missing; what did come is kept.
         """
         run_id, trusted = checks.run_name(run_id), checks.origins(fetch_from)
-        with self._file.open(write=False) as db:
-            find(db, run_id)
-            urls = missing(db, run_id)
-        came, failures = loop.call(fetching.fetch(urls, trusted)) if urls else ({}, [])
-        for number, data in came.items():
-            keep_fetched(self._file, self._known(run_id), run_id, number, data)
-        if failures:
-            raise ResultError(fetching.FAILED.format(why=failures[0]))
+        fetching.fetch_again(self._file, self._known(run_id), run_id, trusted)
         return self.row(run_id)
 
     def reread(self, run_id: str) -> ImagesResponse:
