@@ -116,6 +116,7 @@ class Carrier(exiting.Unfinished):
                     offline=self.offline,
                     address=self._core.address,
                     budget=self.run.budget,
+                    claim=self.run.claim,
                 )
                 self._row = "written"
             # What was withdrawn meanwhile finds that out before it leaves.
