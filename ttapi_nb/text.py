@@ -29,4 +29,4 @@ def is_own(host: str) -> bool:
 
 def account_at(host: str) -> str:
     """Where somebody finds what the service at `host` has billed: "look at your usage in …"."""
-    return DASHBOARD if not host or is_own(host) else f"your account at {host}"
+    return DASHBOARD if not host or is_own(host) else f"the account at {host}"

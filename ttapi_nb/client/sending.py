@@ -111,7 +111,7 @@ async def send(
         await turn.near(told.queued)
         # Pillow loads what it writes a picture with when that is first wanted.
         with loading():
-            body = await asyncio.to_thread(form.encode, request)
+            body = replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
         cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
         plain, embedded, cut = await _in_turn(line, body, cap, told, raw, turn)
     finally:

@@ -82,6 +82,7 @@ KINDS: dict[int, type[RefusedError]] = {
     429: RateLimitError,
     499: RateLimitError,
 }
+DAY = 86_400
 UNBILLED = "Nothing was billed."
 NO_MODEL = "model_not_found"
 # Where no code says it: "The model `x` does not exist", "model x has been deprecated", "invalid model: x".
@@ -109,7 +110,9 @@ NOBODY = Asked()
 
 def may_be_billed(account: str = DASHBOARD) -> str:
     """What is said where nobody knows what became of a request."""
-    return f"It may have been carried out and billed: look at your usage in {account} before you run it again."
+    return (
+        f"It may have been carried out and billed: look at your usage in {account} before you run it again."
+    )
 
 
 def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) -> dict[str, Any]:
@@ -130,7 +133,9 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
     if reply is not None and status == 200:
         if plain is not None:
             return _noteless(plain)
-        raise UnknownOutcomeError(f"The service answered without a picture. {may_be_billed(asked.account)}", status=status)
+        raise UnknownOutcomeError(
+            f"The service answered without a picture. {may_be_billed(asked.account)}", status=status
+        )
     said = error["message"] if error else ""
     # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
     if 300 <= status < 400 and status != 303:
@@ -380,6 +385,8 @@ def _others(status: int, message: str, code: str | None, model: str) -> tuple[st
 def _pause(seconds: float | None) -> str:
     if seconds is None:
         return "a minute"
+    if seconds > DAY:
+        return "more than a day, as it asks,"
     whole = max(1, math.ceil(seconds))
     if whole < 120:
         return "1 second, as it asks," if whole == 1 else f"{whole} seconds, as it asks,"
