@@ -21,6 +21,7 @@ from PIL import Image
 from ..errors import MaskError
 from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
 from .arrays import as_array, coverage_of
+from .bucket import alike_region
 from .files import png_of, read_from, write_to
 from .marks import (
     Bitmap,
@@ -33,16 +34,14 @@ from .marks import (
     corners,
     is_length,
     mark_from,
-    numbers,
     polygon_points,
     stroke_points,
 )
 from .meaning import Meaning, edited, meaning_of
 from .pictures import coverage_of_picture
-from .raster import Coverage, alike, connected
+from .raster import Coverage
 from .reading import Hints, Reading, placed, reading_of
 from .rendered import Rendered
-from .tiles import Tiles
 from .tint import OPACITY, TINT, laid_over
 
 __all__ = ["TOLERANCE", "Mask"]
@@ -50,8 +49,6 @@ __all__ = ["TOLERANCE", "Mask"]
 T = TypeVar("T")
 
 JSON_VERSION = 1
-# So many marks at most are told apart in the tiles of a mask: more of them are everywhere.
-FEW = 16
 TOLERANCE = 32
 """How far colours may differ, 0 to 255, where nobody chose."""
 
@@ -253,20 +250,8 @@ class Mask:
         A colour is alike where none of its channels differs by more than `tolerance`, 0 to 255. The mask keeps the
         region that was found, and needs the picture no more. Raises what `open_image` raises.
         """
-        pixels = open_image(picture).pixels
-        if pixels.size != self.size:
-            raise MaskError(
-                f"The picture is {pixels.size} and the mask {self.size}. Both must be the same size."
-            )
-        if not 0 <= tolerance <= 255:
-            raise MaskError(f"The tolerance is a number from 0 to 255, and not {tolerance!r}. Give another.")
-        (place,) = numbers([seed])
-        if len(place) != 2 or not all(0 <= at < side for at, side in zip(place, self.size, strict=True)):
-            raise MaskError(
-                f"The seed {tuple(seed)!r} is not in the picture of {self.size}. Give the (x, y) of one of its pixels."
-            )
-        column, row = map(int, place)
-        return self.add(Bitmap.of(connected(alike(pixels, column, row, tolerance), column, row), erase))
+        region = alike_region(open_image(picture).pixels, self.size, seed, tolerance)
+        return self.add(Bitmap.of(region, erase))
 
     def invert(self) -> Mask:
         """Edit what was protected, and protect what was to be edited."""
@@ -335,20 +320,11 @@ class Mask:
             pending.append(before.marks[-1])
             earlier = before._before() if before._before is not None else None
             if earlier is None:
-                before, pending = Mask(self.size), list(reversed(self.marks))
+                pending = list(reversed(self.marks))
                 break
             before, pixels = earlier, earlier._rendered.pixels()
         pending.reverse()
-        shape = self.size[::-1]
-        whole = np.zeros(shape, np.uint8) if pixels is None else pixels.copy()
-        for mark in pending:
-            mark.draw(whole)
-        boxes = [mark.reach(self.size) for mark in pending[:FEW]]
-        if len(pending) <= FEW and all(box is not None for box in boxes):
-            tiles = Tiles.empty(shape) if pixels is None else before._rendered.as_tiles()
-            if tiles is not None:
-                self._rendered.tiles = tiles.changed(whole, [one for box in boxes for one in box or ()])
-        return whole
+        return self._rendered.draw(pending, self.size, None if pixels is None else before._rendered, pixels)
 
     def part(self, box: tuple[int, int, int, int]) -> Coverage:
         """The coverage in `(left, top, right, bottom)`, whole pixels within the mask; read-only where it is shared."""

@@ -1,13 +1,16 @@
-"""`Rendered`: what was worked out of a mask's marks, each thing once; of pixels only those of the last few masks whole."""
+"""`Rendered`: what was worked out of a mask's marks, each thing once; only the last few masks are kept whole."""
 
 from __future__ import annotations
 
 import contextlib
 import weakref
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
+from .marks import Mark
 from .meaning import Meaning
 from .raster import Coverage
 from .tiles import Box, Tiles
@@ -18,6 +21,8 @@ T = TypeVar("T")
 
 # Masks whose pixels are kept whole: the current one, its neighbour in an undo history, and what is sent of it.
 KEPT = 3
+# So many marks at most are told apart in the tiles of a mask: more of them are everywhere.
+FEW = 16
 # What others work out of a mask is kept for so many keys.
 DERIVED = 2
 
@@ -55,6 +60,20 @@ class Rendered:
         if self.tiles is None and self.whole is not None:
             self.tiles = Tiles.of(self.whole)
         return self.tiles
+
+    def draw(
+        self, marks: Sequence[Mark], size: tuple[int, int], start: Rendered | None, pixels: Coverage | None
+    ) -> Coverage:
+        """These marks, on a mask of `size` that is `start`, whose whole is `pixels`, or on an empty one."""
+        whole = np.zeros(size[::-1], np.uint8) if pixels is None else pixels.copy()
+        for mark in marks:
+            mark.draw(whole)
+        boxes = [mark.reach(size) for mark in marks[:FEW]]
+        if len(marks) <= FEW and all(box is not None for box in boxes):
+            tiles = Tiles.empty(whole.shape) if start is None else start.as_tiles()
+            if tiles is not None:
+                self.tiles = tiles.changed(whole, [one for box in boxes for one in box or ()])
+        return whole
 
     def keep(self, whole: Coverage) -> Coverage:
         """Keep it whole, and of the one that was kept so longest only what it shares with others."""
