@@ -16,6 +16,7 @@ from collections.abc import Iterable
 __all__ = [
     "AuthenticationError",
     "BudgetError",
+    "ClaimedError",
     "DownloadError",
     "FitError",
     "ImageError",
@@ -95,6 +96,16 @@ class BudgetError(TTAPIError):
 
 class NotSentError(TTAPIError):
     """The service could not be reached: no byte of the request left, so trying again is safe."""
+
+
+class ClaimedError(NotSentError):
+    """A cell of an experiment was sent before, or is under way, and was not sent again; `run_id` is the run that has
+    it.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "") -> None:
+        super().__init__(message)
+        self.run_id = run_id
 
 
 class NotRecordedError(NotSentError):

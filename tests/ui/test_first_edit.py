@@ -28,7 +28,7 @@ def test_first_edit_from_photo_to_result_and_on(notebook: Opened, tmp_path: Path
     expect(book.editor).to_be_visible()
     expect(book.button("Run")).to_be_disabled()
     book.paint(FIG)
-    book.pick("Model", "gpt-image-1")
+    book.pick("Model", "gpt-image-1.5")
     book.pick("Size", "1024 × 1024")
     book.prompt.fill("an empty blue bowl")
     expect(book.button("Run")).to_be_enabled()
@@ -71,7 +71,7 @@ def test_bad_prompt_is_explained_and_nothing_is_sent(notebook: Opened) -> None:
     book.page.keyboard.press("Control+Enter")
     expect(book.status.get_by_role("alert")).to_contain_text("The prompt is empty")
 
-    book.pick("Model", "dall-e-2")
+    book.pick("Model", "dall-e-2 · retired 12 May 2026")
     book.prompt.fill("x" * 1001)
     expect(book.status).to_contain_text("1,001 characters")
     expect(book.button("Run")).to_be_disabled()

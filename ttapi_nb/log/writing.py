@@ -18,15 +18,16 @@ from ..request import EditRequest
 from .alive import hold, is_alive, my_host
 from .budget import Estimate, sent_options
 from .checks import cut, json_object, moment
+from .claims import Claim
 from .memory import Known
 from .spending import whole
 
 __all__ = [
     "asked_fields",
+    "catch_up",
     "forget",
     "give_up",
     "insert",
-    "is_under_way",
     "new_row",
     "put_back",
     "shrink",
@@ -58,6 +59,7 @@ def new_row(
     offline: bool,
     address: str,
     estimate: Estimate,
+    claim: Claim | None = None,
 ) -> dict[str, Any]:
     """The row of a run that is about to begin, but for when; see `RunLog.begin`. Raises `InvalidRequestError`."""
     asked, request = prepared.asked, prepared.sent
@@ -90,6 +92,8 @@ def new_row(
         "drawing": drawing_of(mask_of(asked.request.mask)),
         "fit": asked.fit,
         "strict": asked.strict,
+        "experiment": claim.experiment if claim is not None else "",
+        "cell": claim.cell if claim is not None else "",
     }
 
 
@@ -165,6 +169,16 @@ def take_back(db: sqlite3.Connection, run_id: str) -> int:
     ).rowcount
 
 
+def catch_up(db: sqlite3.Connection, folder: Path, left: Mapping[str, Known]) -> None:
+    """Write how these runs of this process ended, or that they won't be sent."""
+    for run_id, known in left.items():
+        if known.end is not None:
+            write_end(db, folder, known, run_id, known.end)
+        elif not take_back(db, run_id) and is_under_way(db, run_id):
+            # It had left just then, and goes on.
+            known.withdrawn = False
+
+
 def is_under_way(db: sqlite3.Connection, run_id: str) -> bool:
     """Whether a run is in the file and has not ended."""
     return db.execute("SELECT 1 FROM runs WHERE id = ? AND state = 'open'", (run_id,)).fetchone() is not None
@@ -223,6 +237,7 @@ def forget(db: sqlite3.Connection, run_id: object) -> None:
     )
     db.execute("DELETE FROM results WHERE run = ?", (run_id,))
     db.execute("DELETE FROM ratings WHERE run = ?", (run_id,))
+    db.execute("DELETE FROM shown WHERE run = ?", (run_id,))
 
 
 def shrink(db: sqlite3.Connection, limit: int, spare: Collection[str]) -> None:

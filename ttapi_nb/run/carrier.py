@@ -116,6 +116,7 @@ class Carrier(exiting.Unfinished):
                     offline=self.offline,
                     address=self._core.address,
                     budget=self.run.budget,
+                    claim=self.run.claim,
                 )
                 self._row = "written"
             # What was withdrawn meanwhile finds that out before it leaves.
@@ -137,7 +138,10 @@ class Carrier(exiting.Unfinished):
         end: End | None = None
         try:
             response = await self._core.send(
-                self.run.request, Told(self.left, self.busy, self.arrived), check=False, raw=self._raw
+                self.run.request,
+                Told(self.left, self.busy, self.arrived, self.queued),
+                check=False,
+                raw=self._raw,
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
@@ -152,6 +156,13 @@ class Carrier(exiting.Unfinished):
             await self._settled(end)
         finally:
             self._ended(end)
+
+    async def queued(self, words: str) -> None:
+        """It waits for its turn, with nothing sent."""
+        with self.run._guard:
+            self._may_leave()
+            self.run.note = words
+        self.run._tell()
 
     async def left(self) -> None:
         """Its first byte is leaving. Raises `NotSentError` where it may not."""
