@@ -29,8 +29,8 @@ from ..closing import Closing
 from ..drawer import MaskDrawer, Masks
 from ..history import HistoryPanel
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
+from ..references import ReferenceTray
 from ..text import LateWords, made
-from ..tray import ReferenceTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls

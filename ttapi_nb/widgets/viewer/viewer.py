@@ -20,7 +20,8 @@ from ...text import one_line
 from ..closing import Closing
 from ..compare import MODES, Compare, Download
 from ..text import StatusLine, Words
-from .pictures import as_file, figure, picture_of, thumbnail
+from ..thumbnails import thumbnail
+from .pictures import as_file, figure, picture_of
 from .words import HEAT_LEGEND, by_size, figures_of, leaked, no_heat, said_of
 
 __all__ = ["MODES", "ResultViewer"]

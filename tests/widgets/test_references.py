@@ -10,7 +10,7 @@ from PIL import Image
 from tests.support.controls import controls, has, labelled, labels_of, living, press, said
 from tests.support.uploading import upload
 from ttapi_nb import open_image
-from ttapi_nb.widgets.tray import ReferenceTray
+from ttapi_nb.widgets.references import ReferenceTray
 
 
 def png(colour: str) -> bytes:
