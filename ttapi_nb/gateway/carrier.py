@@ -102,24 +102,24 @@ class Carrier:
 
     async def admit(
         self, person: Person, run_id: str, asked: Asked, new: Flight
-    ) -> tuple[Run | Refused, Flight]:
+    ) -> tuple[Run | Refused, Flight | None]:
         """Reserve a run and put it in the queue, or find it where it is known; then the flight is not `new`, or has
         ended, or another gateway has it.
         """
         key = person.id, run_id
         # Before it is in the ledger: its turn may come at once.
         flight = self.flights.setdefault(key, new)
-        admitted = False
+        joined = False
         try:
             run = await self.call(self.ledger.runs.admit, person, run_id, asked)
-            admitted = isinstance(run, Run) and not run.ended and run.gateway == self.ledger.runs.me
-            if isinstance(run, Run) and admitted:
+            if isinstance(run, Run) and not run.ended and run.gateway == self.ledger.runs.me:
+                joined = flight.join()
                 flight.number = run.number
                 self.counts["admitted"] += flight is new
                 self._kick.set()
-            return run, flight
+            return run, flight if joined else None
         finally:
-            if not admitted and flight is new:
+            if not joined and flight is new:
                 self.flights.pop(key, None)
 
     # In turn
@@ -185,7 +185,8 @@ class Carrier:
             live = any(name == "content-type" and "event-stream" in value for name, value in answer.headers)
             file = await asyncio.to_thread(self.store.new_answer, run.number, answer.status, answer.headers)
             judge = Judge(answer.status)
-            flight.begun(answer.status, answer.headers, file.start, live=live)
+            reader = await asyncio.to_thread(file.path.open, "rb")
+            flight.begun(answer.status, answer.headers, reader, file.start, live=live)
             whole = False
 
             def put(data: bytes) -> int:
@@ -193,8 +194,9 @@ class Carrier:
                 return file.put(data)
 
             try:
-                async for piece in answer.pieces:
-                    flight.grown(await asyncio.to_thread(put, piece))
+                async with contextlib.aclosing(answer.pieces) as pieces:
+                    async for piece in pieces:
+                        flight.grown(await asyncio.to_thread(put, piece))
                 whole = True
             except Exception as error:  # noqa: BLE001 - what came until then is kept
                 flight.cut = True

@@ -6,11 +6,11 @@ What it answers comes without the key, should it quote that, and unpacked, as no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol, Self
 
 import httpx
 
@@ -39,7 +39,7 @@ class Answering:
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    pieces: AsyncIterator[bytes]
+    pieces: AsyncGenerator[bytes]
 
 
 class Upstream(Protocol):
@@ -99,12 +99,13 @@ class NetworkUpstream:
             "User-Agent": "ttapi_nb-gateway",
         }
         failure: Exception | None = None
+        file = await asyncio.to_thread(body.open, "rb")
         try:
             async with (
                 asyncio.timeout(self._timeout),
                 httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
                 client.stream(
-                    "POST", url, content=_pieces_of(body), headers=headers, extensions={"trace": trace}
+                    "POST", url, content=_Body(file), headers=headers, extensions={"trace": trace}
                 ) as stream,
             ):
                 said = {name.lower(): value for name, value in stream.headers.items()}
@@ -114,10 +115,12 @@ class NetworkUpstream:
             failure = error if sent else NotSent(type(error).__name__)
             if sent:
                 failure = ConnectionError(type(error).__name__)
+        finally:
+            await asyncio.to_thread(file.close)
         if failure is not None:
             raise failure
 
-    async def _plain(self, raw: AsyncIterator[bytes], headers: Mapping[str, str]) -> AsyncIterator[bytes]:
+    async def _plain(self, raw: AsyncIterator[bytes], headers: Mapping[str, str]) -> AsyncGenerator[bytes]:
         unpack = unpacking(headers, MOST_ANSWER)
         held = b""
         async for data in raw:
@@ -155,7 +158,7 @@ class EmbeddedUpstream:
             self.service.handle, "POST", f"http://{self.here}/v1{path}", headers, data
         )
 
-        async def pieces() -> AsyncIterator[bytes]:
+        async def pieces() -> AsyncGenerator[bytes]:
             yield answer.body
 
         passed = tuple(
@@ -167,10 +170,17 @@ class EmbeddedUpstream:
         """Nothing is held."""
 
 
-async def _pieces_of(body: Path) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(body.open, "rb")
-    try:
-        while data := await asyncio.to_thread(file.read, 4 * PIECE):
-            yield data
-    finally:
-        await asyncio.to_thread(file.close)
+class _Body:
+    """A body's file, piece by piece. No generator: httpx leaves those unfinished where an answer comes early."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await asyncio.to_thread(self._file.read, 4 * PIECE)
+        if not data:
+            raise StopAsyncIteration
+        return data

@@ -193,15 +193,14 @@ async def answer_to(
     told = {RUN_HEADER: run.id}
     gone = asyncio.ensure_future(_until_gone(request))
     try:
-        if not run.ended and flight is not None and run.gateway == gate.carrier.ledger.runs.me:
-            return await _follow(gate, flight, gone, told)
+        if flight is not None:
+            return await _follow(flight, gone, told)
         while not run.ended and not gone.done():
-            await asyncio.wait([gone], timeout=LOOK)
             known = await gate.carrier.call(gate.carrier.ledger.runs.find, person.id, run.id)
             run = known or run
-        if not run.ended:
-            return Response(status_code=400)
-        return await kept_answer(gate, run)
+            if not run.ended:
+                await asyncio.wait([gone], timeout=LOOK)
+        return await kept_answer(gate, run) if run.ended else Response(status_code=400)
     finally:
         gone.cancel()
         await asyncio.gather(gone, return_exceptions=True)
@@ -212,8 +211,7 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-async def _follow(gate: Gate, flight: Flight, gone: asyncio.Future[None], told: dict[str, str]) -> Response:
-    flight.followers += 1
+async def _follow(flight: Flight, gone: asyncio.Future[None], told: dict[str, str]) -> Response:
     follows = True
     try:
         begun = asyncio.ensure_future(flight.until_begun())
@@ -222,30 +220,22 @@ async def _follow(gate: Gate, flight: Flight, gone: asyncio.Future[None], told: 
         if flight.status is None:
             return Response(status_code=400) if flight.end is None else _without_answer(flight.end, told)
         follows = False
-        return StreamingResponse(
-            _followed(gate, flight),
-            flight.status,
-            {**dict(flight.headers), **told, "x-should-retry": "false"},
-        )
+        headers = {**dict(flight.headers), **told, "x-should-retry": "false"}
+        return StreamingResponse(_followed(flight), flight.status, headers)
     finally:
         if follows:
-            _let_go(flight)
+            flight.leave()
 
 
-def _let_go(flight: Flight) -> None:
-    flight.followers -= 1
-    flight.alone_since = time.monotonic()
-
-
-async def _followed(gate: Gate, flight: Flight) -> AsyncIterator[bytes]:
+async def _followed(flight: Flight) -> AsyncIterator[bytes]:
     try:
-        async for data in flight.pieces(gate.store):
+        async for data in flight.pieces():
             yield data
         if flight.cut:
             # Whoever reads must not take it for whole.
             raise ConnectionAbortedError
     finally:
-        _let_go(flight)
+        flight.leave()
 
 
 def _without_answer(end: End, told: dict[str, str]) -> JSONResponse:
