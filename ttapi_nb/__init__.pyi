@@ -6,6 +6,7 @@ from .client.key import ask_key, forget_key, store_key
 from .errors import (
     AuthenticationError,
     BudgetError,
+    ClaimedError,
     FitError,
     ImageError,
     InvalidRequestError,
@@ -30,7 +31,7 @@ from .models import MODELS
 from .picture import SourceImage, open_image, sample
 from .reply import ImagesResponse
 from .request import EditRequest
-from .run import Run, edit, start_edit
+from .run import Run, edit, generate, start_edit
 from .service import Service
 from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
 
@@ -42,6 +43,7 @@ __all__ = [
     "AuthenticationError",
     "Budget",
     "BudgetError",
+    "ClaimedError",
     "Client",
     "EditRequest",
     "Fit",
@@ -78,6 +80,7 @@ __all__ = [
     "edit",
     "extend",
     "forget_key",
+    "generate",
     "open_image",
     "open_result",
     "sample",

@@ -1,4 +1,6 @@
-"""`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key."""
+"""`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key,
+`generate` makes a picture of words.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
     )
+    make = commands.add_parser(
+        "generate", help="make a picture of words alone, and save it", allow_abbrev=False
+    )
+    make.add_argument("prompt", help="what it should show")
+    make.add_argument(
+        "--out", type=Path, default=Path("generated.png"), help="where it goes: .png, .jpg, .webp or .tif"
+    )
+    make.add_argument("--model", help="the model that makes it")
+    make.add_argument("--size", default="auto", help="WIDTHxHEIGHT in pixels, or auto")
+    make.add_argument(
+        "--offline", action="store_true", help="use the embedded service even where a key is set"
+    )
     key = commands.add_parser(
         "key", help="ask for the API key, without showing it, and keep it for later", allow_abbrev=False
     )
@@ -76,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
             2,
         )
-    return _key(given) if given.command == "key" else _serve(given)
+    return {"key": _key, "serve": _serve, "generate": _generate}[given.command](given)
 
 
 def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -182,6 +196,26 @@ def _serve(given: argparse.Namespace) -> int:
         print(f"The embedded service answers at {server.url}/images/edits and takes any key.")
         print("It reads nothing of the prompt but colour words. Stop it with Ctrl+C.", flush=True)
         server.serve_forever()
+    return 0
+
+
+def _generate(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .client import Client
+    from .errors import TTAPIError
+    from .run import generate
+
+    options: dict[str, Any] = {"size": given.size} | ({"model": given.model} if given.model else {})
+    try:
+        run = generate(given.prompt, client=Client.offline() if given.offline else None, **options)
+        where = run.results[0].save(given.out)
+    except TTAPIError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Stopped. What had left by then may be billed; its answer is kept in the run log.")
+    print(
+        f"{where}: {run.results[0].image.width}x{run.results[0].image.height}. {run.results[0].notice}".strip()
+    )
     return 0
 
 

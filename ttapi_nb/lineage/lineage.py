@@ -114,9 +114,9 @@ def step_of(prepared: Prepared, *, offline: bool = False) -> Step:
     )
 
 
-def next_lineage(source: SourceImage, step: Step) -> Lineage:
-    """The lineage of what `step` made of `source`: the source's own, and this step."""
-    before = lineage_of(source)
+def next_lineage(source: SourceImage | None, step: Step) -> Lineage:
+    """The lineage of what `step` made of `source`, or of words alone: the source's own, and this step."""
+    before = None if source is None else lineage_of(source)
     return Lineage((*before.steps, step), before.earlier) if before else Lineage((step,))
 
 

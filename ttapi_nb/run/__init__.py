@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .editing import edit, start, start_edit
+from .editing import edit, generate, start, start_edit
 from .result import Result
 from .run import Run
 from .script import to_code
 
-__all__ = ["Result", "Run", "edit", "start", "start_edit", "to_code"]
+__all__ = ["Result", "Run", "edit", "generate", "start", "start_edit", "to_code"]
