@@ -147,7 +147,9 @@ def test_the_openai_package_works(gateway: Running, room: Made, service: Server)
 def test_a_stream_comes_piece_by_piece(gateway: Running, room: Made, service: Server) -> None:
     """The first event of a stream is there before the service has said the last one."""
     last = service.event()
-    first_event = b'event: image_edit.partial_image\ndata: {"type":"image_edit.partial_image","b64_json":"aGk="}\n\n'
+    first_event = (
+        b'event: image_edit.partial_image\ndata: {"type":"image_edit.partial_image","b64_json":"aGk="}\n\n'
+    )
     second_event = (
         b"event: image_edit.completed\ndata: "
         + json.dumps(
