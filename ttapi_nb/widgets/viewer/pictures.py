@@ -8,7 +8,6 @@ from PIL import Image
 
 from ...fit import mask_for
 from ...picture import ImageFile, SourceImage, preview
-from ...run import Run
 from ..thumbnails import thumbnail
 from ..tray import Entry
 
@@ -19,7 +18,7 @@ SHOWN_EDGE = 1600
 
 
 class Before:
-    """What a result is laid over, as thumbnails: the photo it was made from, kept for the photos that were last used."""
+    """Thumbnails of the photos that results were made from, kept for those that were last used."""
 
     def __init__(self, most: int = 8) -> None:
         self._most = most
@@ -35,26 +34,26 @@ class Before:
 
 
 def picture_of(name: str, entries: tuple[Entry, ...]) -> Image.Image | None:
-    """The picture of that name: `photo`, `result`, `raw` or `heat` and a result's key; None where there is none."""
+    """The picture of that name: `photo` and its digest, or `result`, `raw` or `heat` and a result's key; None where
+    there is none.
+    """
     kind, _, key = name.partition(" ")
+    if kind == "photo":
+        source = next((one.run.source for one in entries if one.run.source.digest == key), None)
+        return None if source is None else preview(source.pixels, SHOWN_EDGE)
     entry = next((one for one in entries if one.key == key), None)
     if entry is None:
         return None
     run, result = entry.run, entry.result
-    if kind == "photo":
-        return preview(run.source.pixels, SHOWN_EDGE)
     if kind == "result":
         return preview(result.image, SHOWN_EDGE)
     if kind == "raw":
         # Laid over the photo, so that both panes show the same place at the same point.
-        return preview(run.plan.back(result.raw, run.source, _mask_of(run)), SHOWN_EDGE)
+        mask = mask_for(run.source, run.asked.request.mask)
+        return preview(run.plan.back(result.raw, run.source, mask), SHOWN_EDGE)
     if kind == "heat" and result.leak is not None:
         return result.leak.heat_map(over=run.request.image[0].pixels, longest=SHOWN_EDGE)
     return None
-
-
-def _mask_of(run: Run):  # type: ignore[no-untyped-def] # as mask_for
-    return mask_for(run.source, run.asked.request.mask)
 
 
 def as_file(image: Image.Image, name: str) -> ImageFile:
