@@ -22,9 +22,17 @@ class Controls:
     """
 
     def __init__(self, layout: ipywidgets.Layout, current: Callable[[], Run | None]) -> None:
-        self.run = ipywidgets.Button(description="Run", icon="play", button_style="primary", layout=layout)
+        self.run = ipywidgets.Button(
+            description="Run",
+            icon="play",
+            button_style="primary",
+            layout=layout,
+            _dom_classes=("ttapi-run-button",),
+        )
         self.cancel = ipywidgets.Button(description="Cancel", icon="stop", disabled=True, layout=layout)
-        self.buttons = ipywidgets.HBox([self.run, self.cancel], layout=layout)
+        self.buttons = ipywidgets.HBox(
+            [self.run, self.cancel], layout=layout, _dom_classes=("ttapi-run-row",)
+        )
         self.status = StatusLine()
         # What a run changes here, in order, on threads that are neither the loop's nor a front end's.
         self.lane = loop.lane()
