@@ -107,6 +107,7 @@ LIBRARYS_OWN = {
     "_trait_validators",
     "_cross_validation_lock",
     "_model_id",
+    "_holding_sync",
 }
 
 

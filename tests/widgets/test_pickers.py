@@ -103,7 +103,7 @@ def test_options_panel_has_the_fields_of_the_model():
     assert not has(panel, "Input fidelity")
     assert (labelled(panel, "Quality").label, labelled(panel, "Results").value) == ("low", 3)
     taken = [name.replace("_", " ").capitalize() for name in MODELS["gpt-image-2"].choices]
-    fields = [one.description for one in panel.children[0].children]
+    fields = [one.description for one in panel.inside.children]
     assert fields == ["Results", *taken, "Compression"]
     panel.model = "dall-e-2"
     assert labelled(panel, "Quality").label == "default"

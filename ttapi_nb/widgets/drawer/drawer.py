@@ -11,9 +11,10 @@ import numpy as np
 import traitlets
 
 from ...errors import TTAPIError
-from ...fit import extend
+from ...fit.extend import extend
 from ...mask import OPACITY, TOLERANCE, TOOLS, Bitmap, Mark, Mask
 from ...picture import ImageSource, SourceImage, open_image
+from ..act import PROMPT_CAP
 from ..browser import field_of
 from ..closing import Closing
 from ..compare import Compare
@@ -30,7 +31,6 @@ State: TypeAlias = tuple[SourceImage | None, Mask | None]
 PHOTOS_KEPT = 4
 # Of the photo's longer side: how wide the brush is at first, and at most on its slider.
 BRUSH_SHARE, LARGEST_SHARE = 0.04, 0.25
-PROMPT_CAP = 1_000_000
 NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
 
 

@@ -106,7 +106,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._tray = ReferenceTray()
         # A layout is a widget too: what has nothing special in its own shares one.
         self._plain = ipywidgets.Layout()
-        self._controls = Controls(self._plain, lambda: self.current)
+        self._controls = Controls(self._plain, lambda: self.current, self.drawer.show_progress)
         self.status = self._controls.status
         self._plan = LateWords(self._arrange)
         self._restored = LateWords(self._arrange)
@@ -183,7 +183,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._input.on_photo(self._open_upload)
         self._input.on_sample(self._open_sample)
         self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
-        self._controls.run.on_click(lambda _: self._try_run())
+        self._controls.run.on_click(self._run_asked)
         self._controls.cancel.on_click(lambda _: self.cancel())
         self.drawer.on_run(self._run_asked)
         self.drawer.on_cancel(self.cancel)

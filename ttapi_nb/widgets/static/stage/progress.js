@@ -7,7 +7,7 @@ const SECOND = 1_000;
 export function createProgress({ paper, over }, model) {
   const shimmer = make("div", { className: "ttapi-shimmer", hidden: true });
   const words = make("span");
-  const cancel = make("button", { type: "button", textContent: "Cancel", onclick: () => model.send({ type: "cancel" }) });
+  const cancel = make("button", { type: "button", textContent: "Cancel", "aria-label": "Cancel this run", onclick: () => model.send({ type: "cancel" }) });
   // The status beside Run is what a screen reader hears.
   const line = make("div", { className: "ttapi-progress", hidden: true }, make("span", { className: "ttapi-spinner" }), words, cancel);
   let began = 0; // when the run did, by this page's clock

@@ -1,6 +1,6 @@
-// What has to do with the page around the stage: names for screen readers, and the ways to run from anywhere in an
-// editor. A run takes the prompt along as it stands in its field: what is typed faster than the kernel listens is on its
-// way to it still.
+// What has to do with the page around the stage: names for screen readers, and the run key of an editor.
+
+import { promptAround } from "../prompt_around.js";
 
 // ipywidgets gives a slider's handle no name, and reads a button's icon as a letter.
 function nameParts(root) {
@@ -33,29 +33,18 @@ export function watchSurroundings(model, el) {
   };
   begin();
 
-  const run = (event) => {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    if (event.repeat) return;
-    const area = editor().querySelector(".ttapi-prompt textarea");
-    if (area) area.dataset.sent = area.value;
-    model.send(area ? { type: "run", prompt: area.value } : { type: "run" });
-  };
   // Ctrl/Cmd+Enter inside an editor runs the edit, and not the cell around it.
   const key = (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && editor()?.contains(event.target)) run(event);
-  };
-  const click = (event) => {
-    const button = event.target.closest?.("button.ttapi-run-button");
-    if (button && !button.disabled && editor()?.contains(button)) run(event);
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !editor()?.contains(event.target)) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (!event.repeat) model.send({ type: "run", ...promptAround(el) });
   };
   // JupyterLab listens further in, so only the capture phase on window comes first.
   window.addEventListener("keydown", key, true);
-  window.addEventListener("click", click, true);
   return () => {
     cancelAnimationFrame(frame);
     watch?.disconnect();
     window.removeEventListener("keydown", key, true);
-    window.removeEventListener("click", click, true);
   };
 }
