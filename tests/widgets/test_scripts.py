@@ -15,6 +15,7 @@ from ttapi_nb.widgets.compare import Compare, Download
 from ttapi_nb.widgets.drawer import Stage
 from ttapi_nb.widgets.key import KeyInput
 from ttapi_nb.widgets.prompt import PromptBox
+from ttapi_nb.widgets.tray import SessionTray
 
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 WIDGETS: dict[str, type[Part]] = {
@@ -25,6 +26,7 @@ WIDGETS: dict[str, type[Part]] = {
     "photo_input.js": PhotoInput,
     "prompt.js": PromptBox,
     "stage.js": Stage,
+    "tray.js": SessionTray,
 }
 MOST_LINES = 400
 MOST_IN_FUNCTION = 80

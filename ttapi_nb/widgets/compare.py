@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import traitlets
 
@@ -26,7 +27,9 @@ class Compare(Part):
     _esm = module("compare.js")
     _css = traitlets.Unicode(static("compare.css")).tag(sync=True)
 
-    shown = traitlets.Dict({"size": (1, 1), "before": {}, "item": None, "thumbs": []}).tag(sync=True)
+    shown: traitlets.Dict[str, Any] = traitlets.Dict(
+        {"size": (1, 1), "before": {}, "item": None, "thumbs": []}
+    ).tag(sync=True)
     mode = traitlets.Enum(MODES, "slider").tag(sync=True)
     raw = traitlets.Bool(False).tag(sync=True)
 
@@ -38,7 +41,12 @@ class Compare(Part):
         thumbs: Sequence[bytes | None],
     ) -> None:
         """Show another pair."""
-        shown = {"size": size, "before": dict(before), "item": dict(item), "thumbs": list(thumbs)}
+        shown: dict[str, object] = {
+            "size": size,
+            "before": dict(before),
+            "item": dict(item),
+            "thumbs": list(thumbs),
+        }
         if shown != self.shown:
             self.shown = shown
 

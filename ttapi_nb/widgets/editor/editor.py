@@ -32,6 +32,7 @@ from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
 from ..prompt import PromptBox
 from ..references import ReferenceTray
 from ..text import LateWords, made
+from ..tray import SessionTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
@@ -110,7 +111,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.status = self._controls.status
         self._plan = LateWords(self._arrange)
         self._restored = LateWords(self._arrange)
-        self.viewer = ResultViewer(place=self.drawer.show_results)
+        self._session: SessionTray | None = None
+        self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
         self.history = HistoryPanel(
             self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
         )
@@ -137,9 +139,19 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._panel = ipywidgets.VBox(layout=self._plain, _dom_classes=("ttapi-panel",))
         self._arrange()
         self.drawer.add_class("ttapi-stage")
-        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain, _dom_classes=("ttapi-body",))
-        history = [] if self.run_log is False else [self.history]
-        return [self._input, body, self.viewer, *history]
+        self._body = ipywidgets.Box(
+            [self.drawer, self._panel], layout=self._plain, _dom_classes=("ttapi-body",)
+        )
+        return self._whole()
+
+    def _whole(self) -> list[ipywidgets.Widget]:
+        history = None if self.run_log is False else self.history
+        return list(made(self._input, self._body, self._session, self.viewer, history))
+
+    def _place_tray(self, tray: SessionTray) -> None:
+        # Made with the first result.
+        self._session = tray
+        self.children = self._whole()
 
     def _arrange(self) -> None:
         self._panel.children = made(
@@ -397,11 +409,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _run_changed(self, run: Run) -> None:
         # On the controls' lane.
-        if run is not self.current:
-            return
+        late = run is not self.current or run.status == "cancelled"
         if run.results:
-            self.viewer.run = run
-            self.drawer.stage.side = "result"
+            # Every answer joins; a late one never takes the place of what is looked at.
+            self.viewer.join(run, choose=not late, late=late)
+            if not late:
+                self.drawer.stage.side = "result"
         if run.done:
             self.history.show()
-        self._controls.show(run)
+        if run is self.current:
+            self._controls.show(run)

@@ -25,19 +25,18 @@ function createThumbs(choose) {
       strip.row.replaceChildren();
       items.forEach(({ key, alt, stars, verdict, late }, at) => {
         const marks = [stars ? "★".repeat(stars) : "", verdict === "kept" ? "✓" : "", late ? "late" : ""];
-        const label = strip.add(key, make("img", { src: urls[at], alt, draggable: false }),
+        const choice = strip.add(key, make("img", { src: urls[at], alt, draggable: false }),
           make("span", { textContent: [at + 1, ...marks].filter(Boolean).join(" ") }));
-        label.classList.toggle("ttapi-kept-one", verdict === "kept");
-        label.classList.toggle("ttapi-against", key === against);
-        label.title = alt;
+        choice.classList.toggle("ttapi-against", key === against);
+        choice.title = alt;
       });
       strip.check(chosen);
-      const now = strip.row.querySelector("input:checked");
+      const input = strip.row.querySelector("input:checked");
       // Focus stays where it is, in a strip that was just made anew.
-      if (focused) now?.focus({ preventScroll: true });
+      if (focused) input?.focus({ preventScroll: true });
       // Within the strip alone: the page must not jump.
-      const label = now?.parentElement;
-      if (label) strip.row.scrollLeft = label.offsetLeft + label.offsetWidth / 2 - strip.row.clientWidth / 2;
+      const now = input?.parentElement;
+      if (now) strip.row.scrollLeft = now.offsetLeft + now.offsetWidth / 2 - strip.row.clientWidth / 2;
     },
   };
 }

@@ -48,7 +48,7 @@ class SessionTray(Part):
     def __repr__(self) -> str:
         return f"SessionTray({len(self.items)} results)"
 
-    def on_save(self, callback: Callable[[str], None], remove: bool = False) -> None:
+    def on_save(self, callback: Callable[[str], object], remove: bool = False) -> None:
         """Call `callback(key)` when a result is to be saved."""
         self._save_callbacks.register_callback(callback, remove=remove)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +110,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
             if place is None:
                 here.append(part)
             else:
-                place(part)  # type: ignore[operator] # each its own part
+                place(part)
         said = (self._caption, self._leak, self._notice)
         self.children = (*here, *said, actions, self._status, self._browser)
         for name in ("mode", "raw"):
