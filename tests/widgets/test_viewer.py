@@ -85,7 +85,7 @@ def given(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch, *names: str) ->
 
 def photo_name(viewer: ResultViewer) -> str:
     """What the browser asks for to see what lies below the result."""
-    name = panes_of(viewer).shown["before"]["name"]  # type: ignore[index] # a dict of texts
+    name = panes_of(viewer).shown["before"]["name"]
     assert isinstance(name, str)
     return name
 
