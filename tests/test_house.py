@@ -87,7 +87,7 @@ LIBRARIES = {
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
-    "experiment": PICTURES | {"yaml"},
+    "experiment": PICTURES | {"tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }

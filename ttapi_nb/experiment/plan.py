@@ -188,6 +188,32 @@ class Plan:
             return mask.meaning.problem
         return " ".join(cell.request.problems(pictures=False))
 
+    def grown(self, prompts: Any = (), repeats: int | None = None) -> Self:
+        """The plan with further prompts, or so many repeats, under the same name. Raises `SettingsError`."""
+        more = prompts_of(prompts) if prompts else ()
+        if repeats is not None and (not isinstance(repeats, int) or repeats < self.repeats):
+            raise SettingsError(
+                f"repeats={repeats!r:.40} is fewer than the plan has. Give more than {self.repeats}."
+            )
+        if more and any("prompt" in group for group in self.together):
+            raise SettingsError(
+                "The prompts of this plan go together with something else, so none can be added alone."
+            )
+        return type(self)(
+            [*self.prompts, *(one for one in more if one not in self.prompts)],
+            list(self.photos),
+            self.models,
+            self.sizes,
+            self.options,
+            repeats or self.repeats,
+            self.variables,
+            zip=self.together,
+            skip=self.ruled_out,
+            fit=self.fit,
+            strict=self.strict,
+            name=self.name,
+        )
+
     # What it takes
 
     def estimate(

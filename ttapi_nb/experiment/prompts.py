@@ -102,13 +102,14 @@ def read_yaml(text: str, name: str) -> Any:
     """What stands in a YAML or JSON text, as plain lists, dicts, texts and numbers. Raises `SettingsError`."""
     try:
         # An alias can stand for itself a billion times.
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
-            raise SettingsError(f"{name!r} uses aliases (*name), which are not taken. Write it out.")
-        return yaml.safe_load(text)
+        if not any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            return yaml.safe_load(text)
+        problem = "it uses aliases (*name), which are not taken"
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         place = getattr(error, "problem_mark", None)
         where = f" in line {place.line + 1}" if place is not None else ""
-    raise SettingsError(f"{name!r} is no YAML or JSON: it can't be read{where}. Mend it there.")
+        problem = f"it can't be read{where}"
+    raise SettingsError(f"{name!r} is no YAML or JSON for this: {problem}. Mend it there.")
 
 
 def _rows(text: str, name: str) -> Iterator[Prompt]:

@@ -22,7 +22,7 @@ from .base64s import is_picture_text
 from .envelopes import ADDRESSES, CONTAINERS, item_in, search
 from .reading import mended
 
-__all__ = ["MAY_BE_BILLED", "PARTIAL", "interpret", "parse", "refusal"]
+__all__ = ["MAY_BE_BILLED", "PARTIAL", "interpret", "parse", "refusal", "says_busy"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
@@ -83,6 +83,11 @@ KINDS: dict[int, type[RefusedError]] = {
     499: RateLimitError,
 }
 MODERATED = "The service won't make this picture: reword the prompt, or use another picture."
+
+
+def says_busy(problem: str) -> bool:
+    """Whether the words of a refusal are those for a service that was too busy."""
+    return any(NEXT_STEP[status] in problem for status, kind in KINDS.items() if kind is RateLimitError)
 
 
 def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
