@@ -111,7 +111,7 @@ def test_equal_plans_are_equal(photo: Image.Image) -> None:
     assert made() == made()
     assert hash(made()) == hash(made())
     assert made().name == made().name
-    others = [
+    others: list[dict[str, Any]] = [
         {"prompts": ["a"]},
         {"photos": photo},
         {"sizes": "1024x1024"},

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import TypeAlias
 
 from .. import loop
 from ..errors import TTAPIError
@@ -23,6 +23,9 @@ from .cells import Cell
 
 __all__ = ["Does", "Sender"]
 
+Does: TypeAlias = Callable[[Cell, bool], Outcome]
+"""What carries a cell out, or sends it again though it was sent."""
+
 MINUTE = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds for which a busy service is left alone that does not say for how long; doubled each time."""
@@ -32,12 +35,6 @@ TRIES = 3
 """How often in a row the service may be out of reach before it is given up."""
 UNREACHED = "The service could not be reached {tries} times in a row. {why}"
 STOPPED = "Stopped."
-
-
-class Does(Protocol):
-    """What carries a cell out; `again` sends it though it was sent."""
-
-    def __call__(self, cell: Cell, again: bool) -> Outcome: ...
 
 
 class Sender:
