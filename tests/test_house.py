@@ -65,7 +65,7 @@ ONLY = {
     "picture": {"forking", "errors", "files", "loop", "download", "metadata"},
     "mask": {"errors", "files", "picture"},
     "fit": {"errors", "forking", "picture", "mask", "models"},
-    "reply": {"coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
+    "reply": {"text", "coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
     "service": {"errors", "forking", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}
