@@ -29,7 +29,7 @@ from .. import exiting, loop
 from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
-from ..lineage import Step, step_of
+from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
@@ -139,7 +139,7 @@ class Carrier(exiting.Unfinished):
         try:
             response = await self._core.send(
                 self.run.request,
-                Told(self.left, self.busy, self.arrived, self.queued),
+                Told(self.left, self.busy, self.arrived, self.queued, partial(step_text, self.run.prepared)),
                 check=False,
                 raw=self._raw,
             )
