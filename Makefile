@@ -15,9 +15,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help:
 	@echo "make lab     open notebook 01 in JupyterLab (needs no key)"
 	@echo "make test    run everything: unit tests, notebooks, browser tests, with coverage"
-	@echo "make quick   run what needs no browser and no notebook and is not marked slow, properties by a sample"
+	@echo "make quick   run what needs no browser and no notebook and is not marked slow, properties and tables by a sample"
 	@echo "make check   ruff and mypy"
-	@echo "make bench   run the benchmarks"
+	@echo "make bench   run the benchmarks, and write BENCHMARKS.md"
 	@echo "make trust   run the trust runs, which take too long for CI"
 	@echo "make lock    renew requirements-lock.txt, by which tests and CI install (needs uv)"
 	@echo "make clean   remove .venv and all that the others made"
@@ -35,8 +35,8 @@ test: .venv/installed-test
 	$(BIN)/python tests/get_browser.py
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
 
-# While you work: no browser, no notebooks, no coverage; a few examples of each property, and not what computes for
-# seconds. `make test` leaves out nothing.
+# While you work: no browser, no notebooks, no coverage; a few examples of each property, a few cases of each long
+# table, and not what computes for seconds. `make test` leaves out nothing.
 .PHONY: quick
 quick: .venv/installed-test
 	TTAPI_TEST_QUICK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
@@ -57,7 +57,7 @@ endef
 
 .PHONY: bench
 bench: .venv/installed-test
-	$(call run_scripts,tests/benchmarks)
+	$(BIN)/python tests/benchmarks/_report.py $(ARGS)
 
 .PHONY: trust
 trust: .venv/installed-test

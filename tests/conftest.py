@@ -39,6 +39,17 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+# Last, so that what was left out by its name or its mark is not counted.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """While somebody works, a long table of cases is sampled, as properties are. What was asked for by name is not."""
+    if properties.QUICK and not any("::" in argument for argument in config.args):
+        kept = properties.sample(items)
+        left = {id(test) for test in items} - {id(test) for test in kept}
+        config.hook.pytest_deselected(items=[test for test in items if id(test) in left])
+        items[:] = kept
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Runs are logged in a folder of the test's own, and there is no key whoever runs the tests."""

@@ -6,6 +6,7 @@ from .client.key import ask_key, forget_key, store_key
 from .errors import (
     AuthenticationError,
     BudgetError,
+    ClaimedError,
     FitError,
     ImageError,
     InvalidRequestError,
@@ -22,6 +23,7 @@ from .errors import (
     TTAPIError,
     UnknownOutcomeError,
 )
+from .experiment import Experiment
 from .fit import Fit, extend
 from .lineage import Lineage, OpenedResult, open_result
 from .log import Budget, PriceTable, RunLog
@@ -30,7 +32,7 @@ from .models import MODELS
 from .picture import SourceImage, open_image, sample
 from .reply import ImagesResponse
 from .request import EditRequest
-from .run import Run, edit, start_edit
+from .run import Run, edit, generate, start_edit
 from .service import Service
 from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
 
@@ -42,8 +44,10 @@ __all__ = [
     "AuthenticationError",
     "Budget",
     "BudgetError",
+    "ClaimedError",
     "Client",
     "EditRequest",
+    "Experiment",
     "Fit",
     "FitError",
     "ImageEditor",
@@ -78,6 +82,7 @@ __all__ = [
     "edit",
     "extend",
     "forget_key",
+    "generate",
     "open_image",
     "open_result",
     "sample",

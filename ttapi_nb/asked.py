@@ -42,7 +42,7 @@ class Prepared:
     """An edit as it would be sent.
 
     * `asked`: what it was made of; `sent`: the request that goes out.
-    * `plan`: how the first picture travels there and back; None where there is no picture yet.
+    * `plan`: how the first picture travels there and back; None where there is no picture yet, or none is edited.
     * `problems`: why it can't be sent, as sentences; empty where it can, or where nobody looked.
     """
 
@@ -62,7 +62,7 @@ def prepare(asked: Asked, problems: Callable[[EditRequest], Sequence[str]] | Non
     """
     sent, plan = _fitted(asked.request, asked.fit)
     found = () if problems is None else tuple(problems(sent))
-    if problems is not None and plan is None and not found:
+    if problems is not None and plan is None and not found and not sent.generates:
         found = (NO_PICTURE,)
     return Prepared(asked, sent, plan, found)
 

@@ -1,4 +1,6 @@
-"""`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key."""
+"""`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key,
+`generate` makes a picture of words.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
+
+from .gateway.arguments import add_class, add_gateway, is_extra
 
 __all__ = ["main"]
 
@@ -61,6 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
     )
+    make = commands.add_parser(
+        "generate", help="make a picture of words alone, and save it", allow_abbrev=False
+    )
+    make.add_argument("prompt", help="what it should show")
+    make.add_argument(
+        "--out", type=Path, default=Path("generated.png"), help="where it goes: .png, .jpg, .webp or .tif"
+    )
+    make.add_argument("--model", help="the model that makes it")
+    make.add_argument("--size", default="auto", help="WIDTHxHEIGHT in pixels, or auto")
+    make.add_argument(
+        "--offline", action="store_true", help="use the embedded service even where a key is set"
+    )
     key = commands.add_parser(
         "key", help="ask for the API key, without showing it, and keep it for later", allow_abbrev=False
     )
@@ -68,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--file", action="store_true", help="keep it in a file of yours, not in the keyring")
     what.add_argument("--where", action="store_true", help="only say where a key is found")
     what.add_argument("--forget", action="store_true", help="remove the key that was kept")
+    add_gateway(commands)
+    add_class(commands)
     given, rest = parser.parse_known_args(arguments)
     if given.command == "lab":
         return _lab(given, rest)
@@ -76,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
             2,
         )
-    return _key(given) if given.command == "key" else _serve(given)
+    own = {"key": _key, "serve": _serve, "generate": _generate}
+    return own.get(given.command, _of_gateway)(given)
 
 
 def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -185,6 +204,26 @@ def _serve(given: argparse.Namespace) -> int:
     return 0
 
 
+def _generate(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .client import Client
+    from .errors import TTAPIError
+    from .run import generate
+
+    options: dict[str, Any] = {"size": given.size} | ({"model": given.model} if given.model else {})
+    try:
+        run = generate(given.prompt, client=Client.offline() if given.offline else None, **options)
+        where = run.results[0].save(given.out)
+    except TTAPIError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Stopped. What had left by then may be billed; its answer is kept in the run log.")
+    print(
+        f"{where}: {run.results[0].image.width}x{run.results[0].image.height}. {run.results[0].notice}".strip()
+    )
+    return 0
+
+
 def _key(given: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
     from .client.key import Secret, ask_key, forget_key, key_place, store_key
@@ -207,6 +246,16 @@ def _key(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _fail("Nothing was changed.")
     return 0
+
+
+def _of_gateway(given: argparse.Namespace) -> int:
+    try:
+        from .gateway import commands
+    except ModuleNotFoundError as error:
+        if not is_extra(error):
+            raise
+        return _fail('This needs a few more packages. Install them with: pip install "ttapi-nb[serve]"')
+    return commands.run_gateway(given) if given.command == "gateway" else commands.run_class(given)
 
 
 def _fail(problem: str, code: int = 1) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, ClassVar, TypeAlias, TypedDict
 
 import numpy as np
 from PIL import Image
@@ -19,7 +19,15 @@ from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
 from .picture import ImageFile, ImageSource, SourceImage, open_image, under_limit
 
-__all__ = ["NO_PICTURE", "EditFields", "EditRequest", "MaskSource", "Options"]
+__all__ = [
+    "NO_PICTURE",
+    "EditFields",
+    "EditRequest",
+    "GenerateFields",
+    "GenerateRequest",
+    "MaskSource",
+    "Options",
+]
 
 NO_PICTURE = "There is no picture. Open one first."
 """What is wrong with an edit of nothing."""
@@ -59,6 +67,12 @@ class EditFields(Options, total=False):
     mask: MaskSource | None
 
 
+class GenerateFields(Options, total=False):
+    """All the fields of a generation: what `images.generate` takes."""
+
+    prompt: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EditRequest:
     """One edit, as the endpoint knows it (TTAPI, POST /v1/images/edits). Build it with `make`, which opens pictures.
@@ -77,6 +91,11 @@ class EditRequest:
 
     What is None or `"auto"` is left out of the body.
     """
+
+    path: ClassVar[str] = "images/edits"
+    """Where it goes, behind the base URL."""
+    generates: ClassVar[bool] = False
+    """Whether it makes a picture of words alone."""
 
     image: tuple[SourceImage, ...] = ()
     prompt: str = ""
@@ -116,7 +135,8 @@ class EditRequest:
                 hint = (
                     f"Did you mean {close[0]!r}?" if close else "Send a field of your own in extra_body={…}."
                 )
-                raise TypeError(f"An edit has no field {name!r}. {hint}")
+                what = "A generation" if cls.generates else "An edit"
+                raise TypeError(f"{what} has no field {name!r}. {hint}")
         image, mask = given.get("image", ()), given.get("mask")
         sources = image if isinstance(image, list | tuple) else (image,)
         opened: dict[str, Any] = {"image": tuple(open_image(source) for source in sources)}
@@ -170,20 +190,19 @@ class EditRequest:
         if found:
             raise InvalidRequestError(found)
 
-    def problems(self) -> tuple[str, ...]:
-        """Everything that the service would refuse, each as a sentence or two; empty where it may be sent."""
+    def problems(self, *, pictures: bool = True) -> tuple[str, ...]:
+        """Everything that the service would refuse, each as a sentence or two; empty where it may be sent.
+
+        `pictures=False` looks at the words and numbers alone, which takes no time.
+        """
         if not isinstance(self.model, str) or not self.model.strip():
-            return ("There is no model. Choose one, gpt-image-1 for example.",)
+            return (f"There is no model. Choose one, {DEFAULT_MODEL} for example.",)
         row = model_for(self.model)
-        if not row.edits:
+        if not row.edits and not self.generates:
             return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
-        found = (
-            self._prompt_problems,
-            self._image_problems,
-            self._mask_problems,
-            self._number_problems,
-            self._choice_problems,
-        )
+        found = [self._prompt_problems, self._number_problems, self._choice_problems]
+        if pictures:
+            found[1:1] = [self._image_problems, self._mask_problems]
         # Two pictures of one name may have the same problem, which is said once.
         return tuple(dict.fromkeys(problem for check in found for problem in check(row)))
 
@@ -265,7 +284,9 @@ class EditRequest:
             yield "Streaming is not offered here yet. Leave stream and partial_images out."
 
     def _choice_problems(self, row: Model) -> Iterator[str]:
-        if not isinstance(self.size, str) or not row.takes_size(self.size):
+        if isinstance(self.size, str) and not self.size.strip():
+            yield 'The size is empty. Type one like 1024x1024, or choose "auto".'
+        elif not isinstance(self.size, str) or not row.takes_size(self.size):
             yield f"{row.name} doesn't make results of size {self.size!r}. It takes {row.sizes_in_words}."
         for name in CHOICE_FIELDS:
             value = getattr(self, name)
@@ -278,6 +299,25 @@ class EditRequest:
                 yield f"{row.name} doesn't take {name}={value!r}. It takes {', '.join(taken)}."
         if self.background == "transparent" and self.output_format == "jpeg":
             yield 'A transparent background needs png or webp. Set output_format="png", or another background.'
+
+
+class GenerateRequest(EditRequest):
+    """One picture made of words alone (TTAPI, POST /v1/images/generations): an `EditRequest` with neither picture nor
+    mask. The models' limits are those of an edit, and dall-e-3 takes it too.
+    """
+
+    path: ClassVar[str] = "images/generations"
+    generates: ClassVar[bool] = True
+
+    def _image_problems(self, row: Model) -> Iterator[str]:
+        if self.image:
+            yield "A generation takes no picture. Leave it out, or edit the picture."
+
+    def _mask_problems(self, row: Model) -> Iterator[str]:
+        if self.mask is not None:
+            yield "A generation takes no mask. Leave it out, or edit a picture."
+        if self.input_fidelity is not None:
+            yield "A generation takes no input_fidelity, which is about a picture. Leave it out."
 
 
 def _is_whole(value: object) -> bool:

@@ -529,7 +529,6 @@ def _damaged() -> dict[str, str]:
         "model is long": with_step(model="x" * 1000),
         "options are a list": with_step(options=[]),
         "an option is a dict": with_step(options={"size": {"a": 1}}),
-        "no source": with_step(sources=[]),
         "a source is null": with_step(sources=[None]),
         "digest": with_step(sources=[origin | {"sha256": "../../x"}]),
         "size": with_step(sources=[origin | {"size": [0, 10]}]),

@@ -203,6 +203,7 @@ ASKED: dict[str, Callable[[RunLog], Any]] = {
     "recover": lambda log: log.recover(),
     "restore": lambda log: log.restore("one"),
     "found": lambda log: log.found("one", billed=True),
+    "rate": lambda log: log.rate("one", stars=3),
     "mark_sent": lambda log: log.mark_sent("one"),
     "mark_refused": lambda log: log.mark_refused("one"),
     "withdraw": lambda log: log.withdraw("one"),
@@ -222,7 +223,7 @@ def test_any_value_in_any_column(tmp_path: Path, log: RunLog) -> None:
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:
         columns = [
             (table, row[1])
-            for table in ("runs", "results", "files", "folders")
+            for table in ("runs", "results", "ratings", "files", "folders")
             for row in db.execute(f"PRAGMA table_info({table})")
         ]
     clean = (log.folder / "runs.sqlite3").read_bytes()
@@ -495,7 +496,7 @@ def test_a_budget_without_a_log_in_an_editor() -> None:
 
 def test_totals_tell_what_is_sure(server: Server, photo: Image.Image, log: RunLog) -> None:
     """Runs that were billed, those of which nobody knows, and those under way are told apart."""
-    budget = Budget(prices=PriceTable({"gpt-image-1": 4}, "quota"))
+    budget = Budget(prices=PriceTable({"gpt-image-1.5": 4}, "quota"))
     for name, state in (("a", "done"), ("b", "unknown"), ("c", "unknown"), ("d", "open")):
         log.begin(name, prepared(REQUEST), offline=False, budget=budget)
         log.mark_sent(name)

@@ -51,8 +51,27 @@ CREATE INDEX runs_started ON runs (started);
 CREATE INDEX runs_state ON runs (state);
 """
 )
+THIRD = (
+    SECOND
+    + """
+ALTER TABLE runs ADD COLUMN counted REAL NOT NULL DEFAULT 0;
+CREATE INDEX runs_counted ON runs (counted);
+CREATE TABLE files (name TEXT PRIMARY KEY);
+CREATE TABLE folders (name TEXT PRIMARY KEY, identity TEXT NOT NULL);
+CREATE TABLE migrations (name TEXT PRIMARY KEY, time REAL);
+"""
+)
+FOURTH = (
+    THIRD
+    + """
+CREATE TABLE ratings (
+    run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, stars INTEGER NOT NULL DEFAULT 0,
+    note TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', time REAL, PRIMARY KEY (run, number)
+);
+"""
+)
 # `user_version`, and what a log of it looked like; the first form had no version of its own.
-OLD = ((0, FIRST), (1, FIRST), (2, SECOND))
+OLD = ((0, FIRST), (1, FIRST), (2, SECOND), (3, THIRD), (4, FOURTH))
 PICTURE = b"the answer"
 NAME = hashlib.sha256(PICTURE).hexdigest()
 
@@ -70,8 +89,11 @@ def made(folder: Path, version: int, schema: str, *, usage: str = '{"total_token
                 " VALUES (?, ?, 'done', 1, 0, 'gpt-image-1', 'old', ?, 'd', '', ?)",
                 (f"run {number}", started, json.dumps({"n": 2}), usage),
             )
-        if version == 2:
+        if version >= 2:
             db.execute("UPDATE runs SET images = 2, tokens = 30, came = 1, asked = options")
+        if version >= 3:
+            db.execute("UPDATE runs SET counted = 300")
+            db.execute("INSERT INTO files (name) VALUES (?)", (NAME,))
         db.execute("INSERT INTO results (run, number, sha256, bytes) VALUES ('run 0', 1, ?, 10)", (NAME,))
         db.execute(f"PRAGMA user_version = {version}")
     return RunLog(folder)
@@ -157,7 +179,8 @@ def test_the_page_names_every_column(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         names = {table: [row[1] for row in db.execute(f"PRAGMA table_info({table})")] for table in tables}
-    assert {"runs", "results", "files", "folders", "migrations"} == set(names)
+    other = {"experiments", "shown", "votes", "files", "folders", "migrations"}
+    assert {"runs", "results", "ratings", *other} == set(names)
     for table, columns in names.items():
         (section,) = re.findall(rf"^## `{table}`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
         assert [name for name in columns if f"`{name}`" not in section] == []

@@ -1,16 +1,18 @@
-"""How often a property is tried: by as many examples as it asks for, or by a sample of them while somebody works."""
+"""How often a property or a table is tried: whole, or by a sample of it while somebody works."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 
 import hypothesis
+import pytest
 
 QUICK = os.environ.get("TTAPI_TEST_QUICK", "") not in ("", "0")
 """Whether properties are only sampled, as `make quick` asks for."""
 
 SAMPLE = 8
-"""So many examples are tried then, besides those that are written down."""
+"""So many examples are tried then, besides those that are written down; and so many cases of a long table."""
 
 
 def load_profile() -> None:
@@ -24,3 +26,18 @@ def load_profile() -> None:
 def examples(count: int) -> hypothesis.settings:
     """Try a property by `count` examples, where it is not only sampled."""
     return hypothesis.settings(max_examples=min(count, SAMPLE) if QUICK else count)
+
+
+def sample(tests: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Leave of a test with many cases only `SAMPLE`, from its first to its last in even steps."""
+    tables: dict[str, list[pytest.Item]] = {}
+    for test in tests:
+        tables.setdefault(test.nodeid.split("[", 1)[0], []).append(test)
+    kept = {id(test) for table in tables.values() for test in _some(table)}
+    return [test for test in tests if id(test) in kept]
+
+
+def _some(table: Sequence[pytest.Item]) -> Iterable[pytest.Item]:
+    if len(table) <= SAMPLE:
+        return table
+    return (table[round(step * (len(table) - 1) / (SAMPLE - 1))] for step in range(SAMPLE))

@@ -16,6 +16,7 @@ from .. import exiting, loop
 from ..errors import NotSentError
 from ..loading import loading
 from ..reply import ImagesResponse
+from ..request import EditRequest
 from .core import Core
 from .told import Told
 
@@ -23,22 +24,25 @@ __all__ = ["Asking"]
 
 DROPPED = (
     "The request had left when its call was stopped, so it may be carried out and billed. It goes on in the "
-    "background for at most {seconds:.0f} s, and its answer is given to nobody: check the TTAPI Dashboard before you "
-    "send it again. ttapi_nb.edit() keeps such an answer in its run log."
+    "background for at most {seconds:.0f} s, and its answer is given to nobody: look at your usage in {account} "
+    "before you send it again. ttapi_nb.edit() keeps such an answer in its run log."
 )
 
 
 class Asking(exiting.Unfinished):
     """One request, sent with `core` from the moment this is made."""
 
-    def __init__(self, core: Core, check: bool, fields: dict[str, Any]) -> None:
+    def __init__(self, core: Core, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> None:
         super().__init__(core.timeout, core.offline)
+        self._account = core.account
         core.load()
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False
         self._guard = threading.Lock()
         with loading():
-            self.answer: Future[ImagesResponse] = loop.submit(core.edit(check, fields, Told(sent=self._left)))
+            self.answer: Future[ImagesResponse] = loop.submit(
+                core.make(kind, check, fields, Told(sent=self._left))
+            )
         exiting.add(self)
         self.answer.add_done_callback(self._ended)
 
@@ -64,7 +68,7 @@ class Asking(exiting.Unfinished):
         """Its caller was stopped by `error`: nothing is sent, or it is told that something was."""
         if self.withdraw() or self.answer.done() or self.offline:
             return
-        words = DROPPED.format(seconds=max(0.0, self.due - time.monotonic()))
+        words = DROPPED.format(seconds=max(0.0, self.due - time.monotonic()), account=self._account)
         error.add_note(words)
         # Not `warnings`: made an error there, it would take the place of what stopped the call.
         logging.getLogger("ttapi_nb").warning(words)

@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpa
 
 from .. import loop
 from ..errors import SettingsError
-from ..request import EditFields, EditRequest
+from ..request import EditFields, EditRequest, GenerateFields, GenerateRequest
 from . import checks
 from .asking import Asking
-from .cassette import Player, Recorded, Recorder
+from .cassette import Match, Player, Recorded, Recorder
 from .core import Core
 from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
-from .key import Secret, find_key, held, look_for_key
+from .gate import AT_ONCE, Gate
+from .key import Secret, find_key, held, is_same, look_for_key
 from .ways import DEFAULT_BASE_URL, Embedded, Network, Recording, Replay
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ClientOptions(TypedDict, total=False):
     plain_base64: bool
     allow_http: bool
     wait_when_busy: float
+    at_once: int
+    per_minute: int | None
     fetch_from: Sequence[str]
     send_mode: bool | None
 
@@ -70,6 +73,8 @@ class _Base:
         plain_base64: bool = False,
         allow_http: bool = False,
         wait_when_busy: float = 0.0,
+        at_once: int = AT_ONCE,
+        per_minute: int | None = None,
         fetch_from: Sequence[str] = (),
         send_mode: bool | None = None,
     ) -> None:
@@ -88,6 +93,8 @@ class _Base:
                     "plain_base64": plain_base64,
                     "allow_http": allow_http,
                     "wait_when_busy": wait_when_busy,
+                    "at_once": at_once,
+                    "per_minute": per_minute,
                     "send_mode": send_mode,
                 },
                 FORM_CHECKS,
@@ -106,7 +113,8 @@ class _Base:
                 f"base_url={where!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
-        way = Network(where, timeout, secret, wait_when_busy, further, auth_header, auth_scheme)
+        gate = Gate(int(at_once), None if per_minute is None else int(per_minute))
+        way = Network(where, timeout, secret, wait_when_busy, further, gate, auth_header, auth_scheme)
         self._core = Core(way, form.at(way.own_host))
 
     @classmethod
@@ -138,16 +146,23 @@ class _Base:
         return made
 
     @classmethod
-    def record(cls, path: str | os.PathLike[str], **options: Unpack[ClientOptions]) -> Self:
+    def record(
+        cls, path: str | os.PathLike[str], *, masks: bool = False, **options: Unpack[ClientOptions]
+    ) -> Self:
         """A client that keeps each exchange in the zip file at `path`, for `replay`; `options` are those of the client.
 
         The file is made where there is none, and added to where there is. It holds models, prompts, options, digests
         of the pictures and the results: no key, no address, no picture that was sent. It can be shared.
 
+        `masks=True` keeps each mask too, and the name and digest of the photo: then an editor that replays the file
+        fills in what was asked, and `replay(match="prompt")` knows which recording's mask is nearest to another.
+
         Raises `SettingsError` where the file can't be written, besides what making a client raises.
         """
         # A traceback shows this frame: it must not hold the key.
-        problem = checks.path(path) or checks.api_key(options.get("api_key"))
+        problem = (
+            checks.path(path) or checks.plain({"masks": masks}, {}) or checks.api_key(options.get("api_key"))
+        )
         options["api_key"] = held(options.get("api_key"))
         try:
             _refuse(problem)
@@ -155,20 +170,26 @@ class _Base:
         finally:
             options = ClientOptions()
         way = made._core.way
-        made._core = replace(made._core, way=Recording(way, Recorder(path, way.secret)))
+        made._core = replace(made._core, way=Recording(way, Recorder(path, way.secret, masks=masks)))
         return made
 
     @classmethod
-    def replay(cls, path: str | os.PathLike[str], *, wire: Wire = "json") -> Self:
+    def replay(cls, path: str | os.PathLike[str], *, match: Match = "exact", wire: Wire = "json") -> Self:
         """A client that answers from the zip file at `path`, which `record` made: no key, no network, nothing billed.
 
         The same request (model, prompt, options, pixels of pictures and mask) gets the same answer, a refusal too;
         asked again, the next one that was recorded for it. Anything else is a `NotRecordedError` that names what there
-        is; `recorded` lists it. Raises `SettingsError` where the file is none that `record` made.
+        is; `recorded` lists it.
+
+        `match="prompt"` answers a request that is not there by the nearest recording of the same prompt on the same
+        photo: with the same settings before others, then with the mask most like the request's, where masks were kept.
+        The answer's note says what was different; what lies outside the request's own mask is kept as ever.
+
+        Raises `SettingsError` where the file is none that `record` made.
         """
-        _refuse(checks.path(path) or checks.plain({"wire": wire}, FORM_CHECKS))
+        _refuse(checks.path(path) or checks.plain({"wire": wire, "match": match}, FORM_CHECKS))
         made = cls.__new__(cls)
-        made._core = Core(Replay(Player(path)), FORMS[wire].made({}))
+        made._core = Core(Replay(Player(path, match)), FORMS[wire].made({}))
         return made
 
     _core: Core
@@ -255,11 +276,20 @@ class _Images:
 
         Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
         """
+        return self._answered(EditRequest, check, dict(fields))
+
+    def generate(self, *, check: bool = True, **fields: Unpack[GenerateFields]) -> ImagesResponse:
+        """Make a picture of words alone, as `edit` edits one. The fields are those of an edit, but for `image`, `mask`
+        and `input_fidelity`.
+        """
+        return self._answered(GenerateRequest, check, dict(fields))
+
+    def _answered(self, kind: type[EditRequest], check: bool, given: dict[str, Any]) -> ImagesResponse:
         if loop.is_here():
             raise RuntimeError(
                 "This would wait for the very thread it is called on. Call it from another thread."
             )
-        asked = Asking(self._core, check, dict(fields))
+        asked = Asking(self._core, kind, check, given)
         try:
             return asked.answer.result()
         except KeyboardInterrupt as error:
@@ -275,7 +305,14 @@ class _AsyncImages:
 
     async def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
         """As `Client.images.edit`, awaited, on any event loop; to cancel it is what an interrupt is there."""
-        asked = Asking(self._core, check, dict(fields))
+        return await self._answered(EditRequest, check, dict(fields))
+
+    async def generate(self, *, check: bool = True, **fields: Unpack[GenerateFields]) -> ImagesResponse:
+        """As `Client.images.generate`, awaited."""
+        return await self._answered(GenerateRequest, check, dict(fields))
+
+    async def _answered(self, kind: type[EditRequest], check: bool, given: dict[str, Any]) -> ImagesResponse:
+        asked = Asking(self._core, kind, check, given)
         try:
             return await loop.follow(asked.answer)
         except asyncio.CancelledError as error:
@@ -283,11 +320,13 @@ class _AsyncImages:
             raise
 
 
-def _show_fields(*methods: Any) -> None:
+def _show_fields(*methods: Any, but: tuple[str, ...] = ()) -> None:
     """Let editors and Jupyter's help list the fields by name."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     listed = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     for item in fields(EditRequest):
+        if item.name in but:
+            continue
         default = (
             item.default if item.name not in ("image", "prompt", "extra_body") else inspect.Parameter.empty
         )
@@ -299,6 +338,7 @@ def _show_fields(*methods: Any) -> None:
 
 
 _show_fields(_Images.edit, _AsyncImages.edit)
+_show_fields(_Images.generate, _AsyncImages.generate, but=("image", "mask", "input_fidelity"))
 
 
 class Client(_Base):
@@ -314,6 +354,9 @@ class Client(_Base):
     * `allow_http`: send the key over plain http to another machine.
     * `wait_when_busy`: for how many seconds in all, up to 3600, to wait and send a request again that the service was
       too busy for (HTTP 429 or 499), which bills nothing. It is left alone for as long as it asks to be.
+    * `at_once`, `per_minute`: how many requests may be under way at once (1 to 1000), and how many may begin within any
+      minute; None for no such limit. It holds for all that use this client together. Others wait for their turn, in
+      order, with nothing sent and no time of theirs running; where the service takes fewer, the client learns that.
     * `fetch_from`: further places, as `"http://files.example.com:9000"`, that results by URL may be fetched from, plain
       http and private ones too; without it they come from public https addresses and from base_url's own.
     * `send_mode`: whether the multipart form sends the model as `mode` too; left out, it does to TTAPI's own
@@ -341,9 +384,18 @@ class AsyncClient(_Base):
 def default_client() -> Client:
     """A client with the key that `look_for_key` finds, or where there is none one of the embedded service.
 
-    Raises `SettingsError` where the key that is found can't be used.
+    It is the same one as long as the key is, so that all that name no client wait for their turn together. Raises
+    `SettingsError` where the key that is found can't be used.
     """
     if is_offline_forced():
         return Client.offline()
     secret = look_for_key()
-    return Client(secret) if secret is not None else Client.offline()
+    if secret is None:
+        return Client.offline()
+    known = _default.get("client")
+    if known is None or known.core.secret is None or not is_same(known.core.secret, secret):
+        known = _default["client"] = Client(secret)
+    return known
+
+
+_default: dict[str, Client] = {}

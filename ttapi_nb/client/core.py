@@ -49,6 +49,11 @@ class Core:
         return self.way.address
 
     @property
+    def account(self) -> str:
+        """Where somebody finds what it has billed, for a sentence."""
+        return self.way.account
+
+    @property
     def fetch_from(self) -> tuple[str, ...]:
         """Further places that results may be fetched from."""
         return self.way.fetch_from
@@ -74,10 +79,12 @@ class Core:
             importlib.import_module("PIL.WebPImagePlugin")
             self.way.load()
 
-    async def edit(self, check: bool, given: dict[str, Any], told: Told) -> ImagesResponse:
-        """Open the pictures of an edit and send it."""
+    async def make(
+        self, kind: type[EditRequest], check: bool, given: dict[str, Any], told: Told
+    ) -> ImagesResponse:
+        """Open the pictures of an edit, where it is one, and send it."""
         with loading():
-            request = await loop.open_in_thread(lambda: EditRequest.make(**given))
+            request = await loop.open_in_thread(lambda: kind.make(**given))
         return await self.send(request, told, check=check)
 
     async def send(

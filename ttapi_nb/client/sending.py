@@ -30,10 +30,11 @@ from ..loading import loading
 from ..log.budget import asked_images
 from ..network import ways
 from ..rawanswers import RawAnswer
-from ..reply.meaning import MAY_BE_BILLED, PARTIAL, interpret, parse
+from ..reply.meaning import PARTIAL, Asked, interpret, may_be_billed, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .forms import Body, Form
+from .gate import LONGEST_PAUSE, Gate, Turn, apart
 from .intake import Intake
 from .key import Secret
 from .told import Told
@@ -50,8 +51,8 @@ PIECE = 2**18
 MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 # httpx limits each read alone; one deadline over all of them is what people mean.
 NO_LIMIT = httpx.Timeout(None)
-# In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# In seconds: how long a busy service is left alone the first time it does not say; it is doubled each time.
+FIRST_PAUSE = 1.0
 CUT_OFF = "The line broke before all of it was here."
 
 
@@ -71,6 +72,10 @@ class Line(Protocol):
         """For how many seconds to wait for a service that is too busy."""
 
     @property
+    def gate(self) -> Gate:
+        """How many go at once."""
+
+    @property
     def fetch_from(self) -> tuple[str, ...]:
         """Further places that results may be fetched from."""
 
@@ -86,6 +91,10 @@ class Line(Protocol):
     def offline(self) -> bool:
         """Whether they stay in this process."""
 
+    @property
+    def account(self) -> str:
+        """Where somebody finds what was billed, for a sentence."""
+
     def transport(self) -> httpx.AsyncBaseTransport:
         """What carries their bytes."""
 
@@ -97,29 +106,21 @@ async def send(
 
     Where that is so, and `line.wait_when_busy` allows, it is sent again after a while.
     """
-    # Pillow loads what it writes a picture with when that is first wanted.
-    with loading():
-        body = await asyncio.to_thread(form.encode, request)
-    cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
-    end = time.monotonic() + line.wait_when_busy
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            plain, embedded, cut = await _ask(line, body, cap, told.sent, raw)
-            break
-        except RateLimitError as error:
-            seconds = max(pause, error.retry_after or 0)
-            # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
-            if time.monotonic() + seconds > end:
-                raise
-        await told.busy(seconds)
-        await asyncio.sleep(seconds)
-        pause = min(2 * pause, LONGEST_PAUSE)
+    turn = line.gate.turn(line.wait_when_busy)
+    try:
+        await turn.near(told.queued)
+        # Pillow loads what it writes a picture with when that is first wanted.
+        with loading():
+            body = replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
+        cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
+        plain, embedded, cut = await _in_turn(line, body, cap, told, raw, turn)
+    finally:
+        turn.end()
     most = max(MOST_RESULTS, asked_images(request.body()))
     try:
         response = await read_response(plain, offline=embedded, fetch=_not_yet, most=most)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it is paid for
-        failure = await _unread(error, raw)
+        failure = await _unread(error, raw, line.account)
     else:
         if cut:
             response = _cut_off(response, asked_images(request.body()))
@@ -140,6 +141,36 @@ async def send(
     raise failure
 
 
+async def _in_turn(
+    line: Line, body: Body, cap: int, told: Told, raw: RawAnswer | None, turn: Turn
+) -> tuple[dict[str, Any], bool, bool]:
+    """As `_ask`, when it is its turn, and again after a while where the service was too busy."""
+    left, pause = line.wait_when_busy, FIRST_PAUSE
+
+    async def goes() -> None:
+        await told.sent()
+        turn.goes()
+
+    tell: Callable[[str], Awaitable[None]] | None = told.queued
+    while True:
+        await turn.come(tell)
+        try:
+            answer = await _ask(line, body, cap, goes, raw)
+            turn.accepted()
+            return answer
+        except RateLimitError as error:
+            seconds = turn.refused(error.status, error.retry_after, pause)
+            # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
+            if seconds > (max(left, LONGEST_PAUSE) if turn.is_trial else left):
+                raise
+        finally:
+            turn.leave()
+        left -= seconds
+        await told.busy(seconds)
+        await asyncio.sleep(apart(seconds))
+        pause, tell = min(2 * pause, LONGEST_PAUSE), None
+
+
 def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:
     """What came of an answer before its line broke, and in the place of each result that did not the words for that."""
     missing = (ImageData(problem=CUT_OFF),) * max(0, asked - len(response.data))
@@ -151,11 +182,11 @@ def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:
     return replace(response, data=response.data + missing, note=f"{response.note} {note}".strip())
 
 
-async def _unread(error: Exception, raw: RawAnswer | None) -> UnknownOutcomeError:
+async def _unread(error: Exception, raw: RawAnswer | None, account: str) -> UnknownOutcomeError:
     """What is said of an answer that came and could not be read, whatever went wrong with that."""
     kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
     why = f"{type(error).__name__}: {error}".removesuffix(": ")
-    words = f"The answer came, and it could not be read here ({why}). {MAY_BE_BILLED}"
+    words = f"The answer came, and it could not be read here ({why}). {may_be_billed(account)}"
     return UnknownOutcomeError(f"{words} {kept}".strip())
 
 
@@ -179,14 +210,13 @@ async def _ask(
     failure: TTAPIError
     try:
         parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
-        plain = interpret(reply.status, parsed)
+        pause = _retry_after(reply.headers.get("Retry-After", ""))
+        plain = interpret(reply.status, parsed, Asked(line.account, body.model, pause))
         if reply.failure is None or plain.get("note") != PARTIAL:
             return plain, embedded, reply.failure is not None
         # Perhaps more of it can be made of what is kept.
         failure = reply.failure
     except RefusedError as error:
-        if isinstance(error, RateLimitError):
-            error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
         # The status came, and tells what became of the request, unless a picture may have been lost.
         refused = reply.failure is None or not reply.body.may_hold_picture
         if refused and raw is not None:
@@ -195,7 +225,7 @@ async def _ask(
     except UnknownOutcomeError as error:
         failure = reply.failure or error
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it may be paid for
-        failure = reply.failure or await _unread(error, None)
+        failure = reply.failure or await _unread(error, None, line.account)
     if raw is not None and isinstance(failure, UnknownOutcomeError):
         kept = await loop.in_thread(lambda: raw.words)
         failure = UnknownOutcomeError(f"{failure} {kept}".strip(), status=failure.status)
@@ -267,7 +297,7 @@ async def _post(
             sent = True
 
     headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
-    url = f"{line.base_url.rstrip('/')}/images/edits"
+    url = f"{line.base_url.rstrip('/')}/{body.path}"
     limit = asyncio.timeout(line.timeout)
     reply: _Reply | None = None
     try:
@@ -328,7 +358,7 @@ def _broken(line: Line, error: Exception, sent: bool) -> TTAPIError:
         if not isinstance(error, httpx.HTTPError | OSError | EOFError)
         else "The line broke before the whole answer was here"
     )
-    return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
+    return UnknownOutcomeError(f"{what}. {may_be_billed(line.account)}")
 
 
 @dataclass(frozen=True)

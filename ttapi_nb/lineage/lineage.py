@@ -18,7 +18,7 @@ from .drawing import drawing_of, mask_of
 from .step import Origin, Step, bare_name
 from .written import OPTIONS, STEPS_CAP, WORD_CAP, dump, fits, must_be, no_constant, step_in, step_out, whole
 
-__all__ = ["FORMAT", "Lineage", "lineage_of", "next_lineage", "step_of"]
+__all__ = ["FORMAT", "Lineage", "lineage_of", "next_lineage", "step_of", "step_text"]
 
 FORMAT = 1
 """The version of what is written here; a later one may mean something else by the same words."""
@@ -114,9 +114,14 @@ def step_of(prepared: Prepared, *, offline: bool = False) -> Step:
     )
 
 
-def next_lineage(source: SourceImage, step: Step) -> Lineage:
-    """The lineage of what `step` made of `source`: the source's own, and this step."""
-    before = lineage_of(source)
+def step_text(prepared: Prepared) -> str:
+    """The edit's own step alone, as the JSON of a lineage."""
+    return Lineage((step_of(prepared),)).to_json()
+
+
+def next_lineage(source: SourceImage | None, step: Step) -> Lineage:
+    """The lineage of what `step` made of `source`, or of words alone: the source's own, and this step."""
+    before = None if source is None else lineage_of(source)
     return Lineage((*before.steps, step), before.earlier) if before else Lineage((step,))
 
 

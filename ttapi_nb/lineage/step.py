@@ -32,7 +32,7 @@ class Step:
     """One edit, as far as a saved result or a run log tells of it.
 
     * `prompt`, `model`; `options`: the other fields of the edit that were set, as `edit(**options)` takes them.
-    * `sources`: the pictures that went in, the edited one first.
+    * `sources`: the pictures that went in, the edited one first; none where the picture was generated.
     * `mask_digest`: SHA-256 of the mask's size and coverage (of a run in a log, of the file that was sent), or "" where
       there was none; `mask` is the mask itself where it was small enough to be written.
     * `fit`: how the picture was to be fitted; `plan`: what was done, in words; `box`: what was sent of it, (left, top,
@@ -71,8 +71,8 @@ class Step:
 
     @property
     def source(self) -> Origin:
-        """The picture that was edited."""
-        return self.sources[0]
+        """The picture that was edited; one without a name where the step made a picture of words alone."""
+        return self.sources[0] if self.sources else Origin("", None, "")
 
     @property
     def mask(self) -> Mask | None:

@@ -82,7 +82,7 @@ def step_in(read: Any) -> Step:
     leak = None if given["leak"] is None else must_be(dict, given["leak"])
     drawing = dump(mask["drawing"]) if mask.get("drawing") is not None else ""
     sources = tuple(map(_origin_in, must_be(list, given["sources"])))
-    if not 1 <= len(sources) <= STEPS_CAP:
+    if len(sources) > STEPS_CAP:
         raise ValueError
     return Step(
         prompt=must_be(str, given["prompt"]),

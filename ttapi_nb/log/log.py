@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from .. import loop
 from ..asked import Prepared
 from ..errors import BudgetError, NotSentError, ResultError, SettingsError
 from ..lineage import Step
@@ -19,21 +18,23 @@ from ..reply import ImagesResponse
 from ..reply.addresses import shown
 from ..reply.again import read_again
 from ..request import EditRequest
-from . import checks, fetching, memory, pruning, spending
+from . import checks, fetching, memory, pruning, ratings, spending
 from .alive import hold, release
 from .budget import Budget, Spent
 from .checks import State
+from .claims import Claim, check_claim
+from .experiments import Experiments
 from .file import Journal, LogFile
 from .folder import ANSWERS, RESULTS, sizes
-from .keeping import keep_answer, keep_fetched
+from .keeping import keep_answer
 from .place import folder_of, journal_of
 from .pruning import Pruned
-from .rows import RunRow, find, missing, read_row, restored, rows_like
+from .rows import RunRow, find, read_row, restored, rows_like
 from .spending import Totals
 from .writing import (
+    catch_up,
     give_up,
     insert,
-    is_under_way,
     new_row,
     put_back,
     take_back,
@@ -85,6 +86,11 @@ class RunLog:
         """How its file is kept whole; None as it already is."""
         return self._file.journal
 
+    @property
+    def experiments(self) -> Experiments:
+        """Its plans of many runs, and what is kept of them."""
+        return Experiments(self._file, self.recover)
+
     # The life of a run
 
     def begin(
@@ -95,16 +101,17 @@ class RunLog:
         offline: bool,
         address: str = "",
         budget: Budget | None = None,
+        claim: Claim | None = None,
     ) -> None:
         """Write the row of a run that is about to be sent; it is on the disk when this returns.
 
-        `address` is where it goes. With a `budget` the row is written only where that allows it: both are one
-        transaction, so that kernels that share a log can't overspend together. Raises `BudgetError`, and
-        `InvalidRequestError` for what can't be written down.
+        `address` is where it goes, `claim` the cell that it is of. With a `budget` the row is written only where that
+        allows it: both are one transaction, so that kernels that share a log can't overspend together. Raises
+        `BudgetError`, `ClaimedError`, and `InvalidRequestError` for what can't be written down.
         """
         run_id = checks.run_name(run_id)
         estimate = (budget or Budget()).estimate(prepared.sent)
-        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate)
+        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate, claim=claim)
         begun = False
         try:
             self._catch_up()
@@ -112,6 +119,8 @@ class RunLog:
                 give_up(db, self.folder)
                 # Now, not before: where others were waited for, it begins after theirs.
                 row["started"] = time.time()
+                if claim is not None:
+                    check_claim(db, claim, offline)
                 if budget is not None and not offline:
                     found = budget.problems(estimate, spending.spent(db, budget))
                     if found:
@@ -174,12 +183,7 @@ class RunLog:
         if not left:
             return
         with self._file.open() as db:
-            for run_id, known in left.items():
-                if known.end is not None:
-                    write_end(db, self.folder, known, run_id, known.end)
-                elif not take_back(db, run_id) and is_under_way(db, run_id):
-                    # It had left just then, and goes on.
-                    known.withdrawn = False
+            catch_up(db, self.folder, left)
         for run_id, known in left.items():
             if known.end is not None or known.withdrawn:
                 self._settled(run_id)
@@ -277,6 +281,25 @@ class RunLog:
                     f"There is no run {run_id!r} of unknown outcome in this log. See rows(state='unknown')."
                 )
 
+    def rate(
+        self,
+        run_id: str,
+        number: int = 1,
+        *,
+        stars: int | None = None,
+        note: str | None = None,
+        verdict: ratings.Verdict | None = None,
+    ) -> None:
+        """Note what you think of a result, `number` from 1: `stars` 0 to 5, a `note`, and whether it was `"kept"` or
+        `"discarded"` (`""` takes that back). What is left out stays as it is. `rows()` carry ratings and search notes.
+
+        Raises `SettingsError` for what can't be meant, and `ResultError` where there is no such run or result.
+        """
+        run_id = checks.run_name(run_id)
+        values = ratings.given(number, stars, note, verdict)
+        with self._file.open() as db:
+            ratings.write_rating(db, find(db, run_id), values)
+
     # Reading
 
     def rows(
@@ -286,20 +309,22 @@ class RunLog:
         search: str = "",
         state: State | Collection[State] | None = None,
         since: datetime | float | None = None,
+        stars: int | None = None,
     ) -> list[RunRow]:
         """The latest runs, newest first; at most `limit`, or all for None.
 
-        `search` keeps those in whose prompt, model, picture's name or problem each of its words stands, whatever its
-        case; `state` those in this state or these states; `since` those that began then or later: a `datetime`, or
-        seconds since 1970.
+        `search` keeps those in whose prompt, model, picture's name, problem or notes each of its words stands, whatever
+        its case; `state` those in this state or these states; `since` those that began then or later: a `datetime`, or
+        seconds since 1970; `stars` those with a result that was given at least so many.
         """
         most = checks.whole_number("limit", limit, "for 100, or use None for all")
         if not isinstance(search, str):
             raise SettingsError(f"search={search!r} is not a text. Use words that stand in the prompt, say.")
         start, wanted = checks.start_of(since), checks.states(state)
+        least = checks.whole_number("stars", stars, "for any")
         self.recover()
         with self._file.open(write=False) as db:
-            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most)]
+            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most, least)]
 
     def row(self, run_id: str) -> RunRow:
         """One run. Raises `ResultError` where there is none of this id."""
@@ -347,17 +372,7 @@ class RunLog:
         missing; what did come is kept.
         """
         run_id, trusted = checks.run_name(run_id), checks.origins(fetch_from)
-        with self._file.open(write=False) as db:
-            find(db, run_id)
-            urls = missing(db, run_id)
-        came, failures = loop.call(fetching.fetch(urls, trusted)) if urls else ({}, [])
-        for number, data in came.items():
-            keep_fetched(self._file, self._known(run_id), run_id, number, data)
-        if failures:
-            raise ResultError(
-                f"{failures[0]} A result's address is good for an hour; try again within that, or run the edit again. "
-                "One of your own gateway has to be named: fetch_again(id, fetch_from=['https://…'])."
-            )
+        fetching.fetch_again(self._file, self._known(run_id), run_id, trusted)
         return self.row(run_id)
 
     def reread(self, run_id: str) -> ImagesResponse:

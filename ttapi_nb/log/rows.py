@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from .checks import (
     web_address,
     words,
 )
+from .ratings import NOTES, STARRED, Rating, ratings_of
 
 __all__ = ["RunRow", "find", "missing", "read_row", "restored", "rows_like"]
 
@@ -39,6 +40,8 @@ class RunRow:
     * `estimate`, `cost`: in `currency`, before and after, None where there was no price.
     * `billed`: what you said about a run of unknown outcome with `RunLog.found`, or None.
     * `pruned`: how many of its results were taken away to make room.
+    * `ratings`: what was thought of its results, by their numbers from 1; only those that were rated are in it.
+    * `experiment`, `cell`: the name of the experiment that it is of, and its cell's key; empty where it is of none.
     """
 
     id: str
@@ -65,12 +68,22 @@ class RunRow:
     currency: str = ""
     billed: bool | None = None
     pruned: int = 0
+    ratings: Mapping[int, Rating] = field(default_factory=dict)
+    experiment: str = ""
+    cell: str = ""
 
 
 def rows_like(
-    db: sqlite3.Connection, search: str, states: Collection[State], start: float, most: int | None
+    db: sqlite3.Connection,
+    search: str,
+    states: Collection[State],
+    start: float,
+    most: int | None,
+    stars: int | None = None,
 ) -> list[sqlite3.Row]:
-    """The latest runs in these states since `start`, newest first, in which each word of `search` stands."""
+    """The latest runs in these states since `start`, newest first, in which each word of `search` stands, and with a
+    result of at least so many `stars`.
+    """
     searched = search.casefold().split()
     # SQLite's own LIKE knows the case of ASCII letters only.
     db.create_function(
@@ -78,9 +91,9 @@ def rows_like(
     )
     return db.execute(
         "SELECT * FROM runs WHERE NOT pruned AND typeof(id) = 'text' AND started >= ?"  # noqa: S608 - only question marks
-        f" AND holds(prompt, model, name, problem, id) AND state IN ({', '.join('?' * len(states))})"
-        " ORDER BY counted DESC, rowid DESC LIMIT ?",
-        (start, *states, -1 if most is None else most),
+        f" AND holds(prompt, model, name, problem, id, {NOTES}) AND state IN ({', '.join('?' * len(states))})"
+        f"{f' AND {STARRED}' if stars else ''} ORDER BY counted DESC, rowid DESC LIMIT ?",
+        (start, *states, *([stars] if stars else []), -1 if most is None else most),
     ).fetchall()
 
 
@@ -129,6 +142,9 @@ def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
         currency=words(row["currency"], 20),
         billed=bool(row["billed"]) if row["billed"] in (0, 1) else None,
         pruned=gone,
+        ratings=ratings_of(db, row["id"]),
+        experiment=words(row["experiment"], 200),
+        cell=words(row["cell"], 200),
     )
 
 

@@ -10,15 +10,15 @@ from typing import Literal, Unpack
 from ..asked import Asked, prepare
 from ..client import AsyncClient, Client, default_client
 from ..errors import InvalidRequestError, SettingsError
-from ..log import Budget, RunLog, default_log
+from ..log import Budget, Claim, RunLog, default_log
 from ..picture import ImageSource
-from ..request import EditRequest, MaskSource, Options
+from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
 from .ending import INTERRUPTED
 from .making import results_of
 from .run import Run
 
-__all__ = ["NO_LOG", "edit", "start", "start_edit"]
+__all__ = ["NO_LOG", "edit", "generate", "start", "start_edit"]
 
 NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
 
@@ -88,6 +88,23 @@ def start_edit(
     return start(asked, client=client, log=log, budget=budget, check=check)
 
 
+def generate(
+    prompt: str,
+    *,
+    client: Client | AsyncClient | None = None,
+    log: RunLog | Literal[False] | None = None,
+    budget: Budget | None = None,
+    check: bool = True,
+    **options: Unpack[Options],
+) -> Run:
+    """Make a picture of words alone and wait for it: `run.results[0].image`, which can be the source of an edit.
+
+    All else is as in `edit`. The embedded service paints colours, and reads nothing of the prompt but colour words.
+    """
+    asked = Asked(GenerateRequest.make(prompt=prompt, **options))
+    return start(asked, client=client, log=log, budget=budget, check=check).wait()
+
+
 def start(
     asked: Asked,
     *,
@@ -96,8 +113,11 @@ def start(
     budget: Budget | None = None,
     check: bool = True,
     watch: Callable[[Run], None] | None = None,
+    claim: Claim | None = None,
 ) -> Run:
-    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run."""
+    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run, and
+    `claim` is the cell of an experiment that it is of. Raises `ClaimedError` where that was sent before.
+    """
     if log is False and budget is not None:
         raise SettingsError(NO_LOG)
     core = (client or default_client()).core
@@ -105,7 +125,7 @@ def start(
     if prepared.problems:
         raise InvalidRequestError(prepared.problems)
     core.load()
-    run = Run(prepared, log=default_log() if log is None else log or None, budget=budget)
+    run = Run(prepared, log=default_log() if log is None else log or None, budget=budget, claim=claim)
     if watch is not None:
         watch(run)
     carrier = run._carrier = Carrier(run, core, results_of)

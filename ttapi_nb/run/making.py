@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from ..errors import ResultError
 from ..fit import mask_for, measure_leak, paste, surroundings
 from ..mask import Mask
 from ..picture import SourceImage, edited_picture, open_image
 from ..reply import ImageData, ImagesResponse
+from .blank import blank, plan_of
 from .result import Result
 from .run import Run
 
@@ -17,17 +20,24 @@ __all__ = ["results_of"]
 
 def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
     """The results that are here, and what became of the others."""
+    if run.request.generates:
+        return _made(response, partial(_generated, run, response))
     given = run.asked.request.mask
     mask = mask_for(run.source, given)
     if mask is None and isinstance(given, Mask):
         # An unchecked request may send a mask of another size. Its answer is paid for all the same.
         mask = given.resize(run.source.size)
+    return _made(response, partial(_result, run, response, mask))
+
+
+def _made(
+    response: ImagesResponse, make: Callable[[ImageData, int], Result]
+) -> tuple[tuple[Result, ...], str]:
     results: list[Result] = []
     missing: list[ResultError] = []
     for number, item in enumerate(response.data, 1):
         try:
-            result = _result(run, response, item, number, mask)
-            results.append(replace(result, replayed=response.replayed))
+            results.append(replace(make(item, number), replayed=response.replayed))
         except ResultError as error:
             missing.append(error)
     if missing and not results:
@@ -35,7 +45,15 @@ def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], 
     return tuple(results), " ".join(map(str, missing))
 
 
-def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, mask: Mask | None) -> Result:
+def _generated(run: Run, response: ImagesResponse, item: ImageData, number: int) -> Result:
+    picture = open_image(item.image, name=f"generated-{number}")
+    if number == 1:
+        run.source = blank(picture.size)
+        run.plan = plan_of(run.source, run.request.model, run.request.size)
+    return Result(number, picture, item, kept=False, offline=response.offline)
+
+
+def _result(run: Run, response: ImagesResponse, mask: Mask | None, item: ImageData, number: int) -> Result:
     answer, source, plan = item.image, run.source, run.plan
     name = f"{source.name.rsplit('.', 1)[0]}-edit-{number}"
     if mask is None:
@@ -48,7 +66,7 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
     # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
     sent = open_image(run.request.image_files[0].data).pixels
     leak = measure_leak(sent, landed.raw, plan.there_mask(mask), landed.counted)
-    shift, note = None, landed.note
+    light, note = None, landed.note
     protects = mask.meaning.protected > 0
     if not protects:
         note = f"{note} Nothing was protected: the mask covers every pixel, some of them in part.".strip()
@@ -62,7 +80,7 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
     else:
         pasted = paste(source.pixels, landed.part, mask, landed.region[:2])
         picture = edited_picture(source, pasted.image, name, pasted.box, pasted.weight)
-        shift = pasted.shift
+        light = pasted.light
     return Result(
         number,
         picture,
@@ -71,7 +89,7 @@ def _result(run: Run, response: ImagesResponse, item: ImageData, number: int, ma
         leak,
         _said(note, source, picture),
         response.offline,
-        shift,
+        light,
     )
 
 

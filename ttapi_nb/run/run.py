@@ -19,10 +19,11 @@ from .. import loop
 from ..asked import Asked, Prepared
 from ..errors import InvalidRequestError, ResultError, TTAPIError
 from ..fit import Fit
-from ..log import Budget, Estimate, RunLog
+from ..log import Budget, Claim, Estimate, RunLog
 from ..picture import SourceImage
 from ..reply import ImagesResponse
 from ..request import NO_PICTURE, EditRequest
+from .blank import blank, plan_of
 from .result import Result
 
 __all__ = ["Run"]
@@ -48,26 +49,37 @@ class Carries(Protocol):
 class Run:
     """One edit under way. It goes on when the cell that began it ends, and can be waited for, awaited or cancelled.
 
-    `asked` is what was asked for, `request` what is sent of it, `source` the picture that is edited, and `plan` how it
-    travels. `status` is `"sending"`, `"waiting"`, `"done"`, `"failed"` or `"cancelled"`; `results`, `response` and
-    `error` are what came of it, and `note` what else there is to say. `estimate` is what it was expected to take, and
-    `cost` what it did, in the currency of the budget's prices: None where there was no price.
+    `asked` is what was asked for, `request` what is sent of it, `source` the picture that is edited (a blank sheet
+    where one is made of words alone), and `plan` how it travels. `status` is `"sending"`, `"waiting"`, `"done"`,
+    `"failed"` or `"cancelled"`; `results`, `response` and `error` are what came of it, and `note` what else there is to
+    say. `estimate` is what it was expected to take, and `cost` what it did, in the currency of the budget's prices:
+    None where there was no price.
 
     It can be pickled, without any key: finished, it is all there again; under way, it is as it was then, and whoever
     waits for that copy is told so.
     """
 
     def __init__(
-        self, prepared: Prepared, *, log: RunLog | None = None, budget: Budget | None = None
+        self,
+        prepared: Prepared,
+        *,
+        log: RunLog | None = None,
+        budget: Budget | None = None,
+        claim: Claim | None = None,
     ) -> None:
-        if prepared.plan is None or prepared.asked.source is None:
+        source, plan = prepared.asked.source, prepared.plan
+        if prepared.sent.generates:
+            source = blank(prepared.sent.size)
+            plan = plan_of(source, prepared.sent.model, prepared.sent.size)
+        if plan is None or source is None:
             raise InvalidRequestError(prepared.problems or (NO_PICTURE,))
         self.id = uuid.uuid4().hex
         self.prepared = prepared
-        self.source: SourceImage = prepared.asked.source
-        self.plan: Fit = prepared.plan
+        self.source: SourceImage = source
+        self.plan: Fit = plan
         self.log = log
         self.budget = budget
+        self.claim = claim
         self.status: Literal["sending", "waiting", "done", "failed", "cancelled"] = "sending"
         self.results: tuple[Result, ...] = ()
         self.response: ImagesResponse | None = None

@@ -46,8 +46,8 @@ def to_code(
     transparency.
     """
     request = asked.request
-    pictures, opening = _pictures(request, paths)
-    arguments = [pictures, _literal("prompt", request.prompt)]
+    pictures, opening = ([], []) if request.generates else _pictures(request, paths)
+    arguments = [*pictures, _literal("prompt", request.prompt)]
     lines = ["import ttapi_nb as tt", "", *opening]
     if request.mask is not None:
         lines += _mask(request.mask, mask_path)
@@ -60,14 +60,15 @@ def to_code(
     if not asked.strict:
         arguments.append("strict=False")
     arguments += [f"{name}={_literal(name, value)}" for name, value in _options(request)]
-    lines += ["", "run = tt.edit(", *(f"    {argument}," for argument in arguments), ")"]
+    call = "generate" if request.generates else "edit"
+    lines += ["", f"run = tt.{call}(", *(f"    {argument}," for argument in arguments), ")"]
     return "\n".join([*lines, *_saving(request, save), ""])
 
 
-def _pictures(request: EditRequest, paths: Sequence[PathLike | None]) -> tuple[str, list[str]]:
+def _pictures(request: EditRequest, paths: Sequence[PathLike | None]) -> tuple[list[str], list[str]]:
     """The expression for all the pictures, and the lines that open them."""
     if not request.image:
-        return "photo", ["# Write here where the picture is.", 'photo = tt.open_image("photo.png")']
+        return ["photo"], ["# Write here where the picture is.", 'photo = tt.open_image("photo.png")']
     given = [*paths, *[None] * len(request.image)]
     names = ["photo", *(f"reference_{number}" for number in range(1, len(request.image)))]
     lines = []
@@ -80,8 +81,8 @@ def _pictures(request: EditRequest, paths: Sequence[PathLike | None]) -> tuple[s
         where = _file_name(source) if path is None else os.fspath(path)
         lines.append(f"{name} = tt.open_image({_literal('path', where)})")
     if len(request.image) == 1:
-        return names[0], lines
-    return f"[{', '.join(names[: len(request.image)])}]", lines
+        return names[:1], lines
+    return [f"[{', '.join(names[: len(request.image)])}]"], lines
 
 
 def _is_sample(source: SourceImage) -> bool:

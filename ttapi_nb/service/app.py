@@ -26,15 +26,16 @@ from PIL import Image
 
 from ..picture import SourceImage
 from .body import Body, read_body
+from .invent import invent
 from .memory import PAINTING, decoding_of, give_back, work
 from .paint import leak, over_white, paint
 from .refusal import Refusal
-from .rules import Edit, Hole, check
+from .rules import Edit, Hole, check, check_generation
 from .shape import result_size, shaped
 
 __all__ = ["Answer", "Fill", "Service"]
 
-EDITS = "/v1/images/edits"
+EDITS, GENERATIONS = "/v1/images/edits", "/v1/images/generations"
 FILES = "/v1/files/"
 URL_SECONDS = 60 * 60
 URLS_KEPT = 64
@@ -65,7 +66,8 @@ class Service:
     """A stand-in for the image-editing endpoint that needs no network and no key.
 
     It checks a request as strictly as the service's public pages say, and edits the picture by plain image
-    processing (see `paint`): the prompt's colour words act, and the rest of the prompt is not read. Pictures
+    processing (see `paint`): the prompt's colour words act, and the rest of the prompt is not read. Asked to make a
+    picture of words alone, it paints clouds of colour. Pictures
     after the first are checked and counted, and otherwise ignored. Results come as base64 unless
     `response_format` asks for a URL; a URL lives for 60 minutes, and only the newest 64 are kept.
 
@@ -113,17 +115,21 @@ class Service:
             where = urlsplit(url)
         except ValueError:
             raise Refusal("The URL is broken.") from None
-        if where.path == EDITS:
+        if where.path in (EDITS, GENERATIONS):
             _check_method(method, "POST")
             if self._require_key and not _has_key(headers):
                 message = "No API key was sent. Send one as TT-API-KEY or as Authorization: Bearer."
                 raise Refusal(message, status=401)
             files_url = f"{where.scheme}://{where.netloc}{FILES}"
-            return self._edit(files_url, headers.get("content-type", ""), body)
+            kind = headers.get("content-type", "")
+            return self._edit(files_url, kind, body, generates=where.path == GENERATIONS)
         if where.path.startswith(FILES):
             _check_method(method, "GET")
             return self._file(where.path.removeprefix(FILES))
-        raise Refusal(f"There is nothing here. Edit pictures with POST {EDITS}.", status=404)
+        raise Refusal(
+            f"There is nothing here. Edit pictures with POST {EDITS}, or make them with POST {GENERATIONS}.",
+            status=404,
+        )
 
     def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Answer:
         """The error answer to a request with these headers; a server asks for it too, for what `handle` never sees."""
@@ -135,8 +141,8 @@ class Service:
 
     # An edit
 
-    def _edit(self, files_url: str, content_type: str, body: bytes) -> Answer:
-        edit, digest = _checked(content_type, body)
+    def _edit(self, files_url: str, content_type: str, body: bytes, *, generates: bool) -> Answer:
+        edit, digest = _checked(content_type, body, generates)
         size = edit.picture.size
         # A user's own function may wait for another request, so it is not made to wait for room.
         room = size[0] * size[1] * (PAINTING + 12 * edit.n) if self._fill is None else 0
@@ -172,6 +178,8 @@ class Service:
         words = f"{self._seed} {number} {digest} {edit.prompt}"
         # A prompt from JSON may hold half a surrogate pair, which plain UTF-8 can't write.
         seed = int.from_bytes(hashlib.sha256(words.encode(errors="surrogatepass")).digest()[:4], "big")
+        if edit.generates:
+            picture = invent(picture.size, seed)
         if self._fill is not None:
             return _own_result(self._fill, picture, hole, edit.prompt, seed)
         result = paint(picture, hole, edit.prompt, seed, number)
@@ -202,7 +210,7 @@ class Service:
             del self._stored[name]
 
 
-def _checked(content_type: str, body: bytes) -> tuple[Edit, str]:
+def _checked(content_type: str, body: bytes, generates: bool) -> tuple[Edit, str]:
     """The edit that is asked for, its picture and hole at the result's size, and the digest of the picture as it came.
 
     Waits until there is memory for what came in, which may be far larger than the result.
@@ -210,6 +218,10 @@ def _checked(content_type: str, body: bytes) -> tuple[Edit, str]:
     # Once as text, and once as the bytes of pictures.
     with work.room(2 * len(body)):
         read = read_body(content_type, body)
+    if generates:
+        edit = check_generation(read)
+        sheet = Image.new("RGB", result_size(edit.model, edit.size, edit.picture.size), "white")
+        return replace(edit, picture=SourceImage(sheet, "PNG")), ""
     weight = decoding_of(read)
     with work.room(weight):
         try:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from ..errors import ImageError
 from ..models import COMPRESSION_RANGE, MODELS, Model, megabytes
@@ -21,7 +22,7 @@ from ..picture import MIME_TYPES, SourceImage, open_image
 from .body import Body, Upload
 from .refusal import Refusal, shown
 
-__all__ = ["HALF", "Edit", "Hole", "check"]
+__all__ = ["HALF", "Edit", "Hole", "check", "check_generation"]
 
 Hole: TypeAlias = npt.NDArray[np.bool_]
 """Where to edit: True at each pixel of the picture that may change."""
@@ -38,7 +39,8 @@ class Edit:
     """A request that was found to be in order.
 
     `hole` is None where the request says nothing of where to edit. `inputs` are the sizes of all pictures
-    that came in, the mask's too. `size` is `"auto"` or one that the model takes.
+    that came in, the mask's too. `size` is `"auto"` or one that the model takes. Where `generates`, the picture is to
+    be made of words alone, and `picture` is a sheet with nothing on it.
     """
 
     model: Model
@@ -53,26 +55,44 @@ class Edit:
     as_url: bool
     output_format: str
     compression: int
+    generates: bool = False
 
 
 def check(body: Body) -> Edit:
     """The edit that `body` asks for; raises `Refusal` with what is wrong first."""
+    model = _model(body.fields)
+    if not model.edits:
+        able = ", ".join(other.name for other in MODELS.values() if other.edits)
+        message = f"{model.name} makes pictures but cannot edit them. Choose one of {able}."
+        raise Refusal(message, code="invalid_value", param="model")
+    asked = _fields(body, model)
+    first, sizes = _pictures(body.images, model)
+    mask = _mask(body.mask, first, model) if body.mask is not None else None
+    inputs = (*sizes, *([mask.size] if mask else ()))
+    return replace(asked, picture=first, hole=_hole(first, mask), inputs=inputs)
+
+
+def check_generation(body: Body) -> Edit:
+    """As `check`, of a request for a picture made of words alone."""
+    if body.images or body.mask is not None:
+        raise Refusal("A generation takes no picture. Edit one with POST /v1/images/edits.", param="image")
+    return replace(_fields(body, _model(body.fields)), generates=True)
+
+
+def _fields(body: Body, model: Model) -> Edit:
     fields = body.fields
-    model = _model(fields)
     _check_stream(fields)
     prompt = _prompt(fields, model)
     n = _whole_number(fields, "n", 1, (1, model.n_max))
     size = _size(fields, model)
     chosen = _choices(fields, model)
     compression = _compression(fields, model, chosen["output_format"])
-    first, sizes = _pictures(body.images, model)
-    mask = _mask(body.mask, first, model) if body.mask is not None else None
     return Edit(
         model=model,
         prompt=prompt,
-        picture=first,
-        hole=_hole(first, mask),
-        inputs=(*sizes, *([mask.size] if mask else ())),
+        picture=SourceImage(Image.new("RGB", (1, 1), "white"), "PNG"),
+        hole=None,
+        inputs=(),
         n=n,
         size=size,
         quality=chosen["quality"],
@@ -111,10 +131,6 @@ def _model(fields: Mapping[str, object]) -> Model:
     if row is None:
         message = f"The model {shown(name)} does not exist. The models are {', '.join(MODELS)}."
         raise Refusal(message, code="model_not_found", param="model")
-    if not row.edits:
-        able = ", ".join(other.name for other in MODELS.values() if other.edits)
-        message = f"{row.name} makes pictures but cannot edit them. Choose one of {able}."
-        raise Refusal(message, code="invalid_value", param="model")
     return row
 
 

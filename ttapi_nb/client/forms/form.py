@@ -31,6 +31,10 @@ class Body:
 
     content_type: str
     data: bytes
+    path: str = EditRequest.path
+    """Where it goes, behind the base URL."""
+    model: str = ""
+    """Which model is asked, for what is said of a refusal."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +61,20 @@ class Form(ABC):
     def encode(self, request: EditRequest) -> Body:
         """Write `request`. Raises `InvalidRequestError` where a field can't be written."""
         try:
-            return self._encoded(request)
+            return self._words_alone(request) if request.generates else self._encoded(request)
         except (TypeError, ValueError, RecursionError):
             pass
         raise InvalidRequestError([UNWRITABLE])
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """What the model is called in a body of JSON."""
+        return ("model",)
+
+    def _words_alone(self, request: EditRequest) -> Body:
+        """A generation: the endpoint takes JSON, whatever an edit is written as."""
+        fields = {"prompt": request.prompt} | dict.fromkeys(self.model_names, request.model) | request.body()
+        return Body("application/json", json.dumps(fields, allow_nan=False).encode(), request.path)
 
     @abstractmethod
     def _encoded(self, request: EditRequest) -> Body:

@@ -21,6 +21,10 @@ class JsonForm(Form):
     checks: ClassVar = {"plain_base64": switch}
     plain_base64: bool = False
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return ("mode",)
+
     def _encoded(self, request: EditRequest) -> Body:
         text = base64_of if self.plain_base64 else data_url
         fields: dict[str, Any] = {

@@ -30,15 +30,18 @@ class Multipart(Form):
         """Whether the model goes out as `mode` too. A gateway that renames models changes `model` alone."""
         return self.own_host if self.send_mode is None else self.send_mode
 
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        return ("model", "mode") if self.sends_mode else ("model",)
+
     def _encoded(self, request: EditRequest) -> Body:
         name = "image" if len(request.image_files) == 1 else "image[]"
         files = [(name, (file.name, file.data, file.mime)) for file in request.image_files]
         mask = request.mask_file
         if mask is not None:
             files.append(("mask", (mask.name, mask.data, mask.mime)))
-        names = ("model", "mode") if self.sends_mode else ("model",)
         data: dict[str, str | list[str]] = {}
-        for key, value in (dict.fromkeys(names, request.model) | request.body()).items():
+        for key, value in (dict.fromkeys(self.model_names, request.model) | request.body()).items():
             if isinstance(value, list | tuple):
                 # As OpenAI's clients write lists: one field for each item that says something.
                 data[f"{key}[]"] = [_written(item) for item in value if item is not None]

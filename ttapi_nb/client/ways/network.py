@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ...text import account_at, is_own
 from ..forms import Form
+from ..gate import AT_ONCE, Gate
 from .line import Line
 from .way import Call
 
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_BASE_URL", "Network"]
 
 DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
-# The service's own names. What stands at other addresses is a gateway.
-OWN_HOSTS = ("ttapi.io", "ttapi.org")
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +26,7 @@ class Network(Line):
 
     auth_header: str = "TT-API-KEY"
     auth_scheme: str = ""
+    gate: Gate = field(default_factory=Gate)
 
     @property
     def offline(self) -> bool:
@@ -43,8 +44,11 @@ class Network(Line):
 
     @property
     def own_host(self) -> bool:
-        host = self.host.rstrip(".").lower()
-        return any(host == own or host.endswith(f".{own}") for own in OWN_HOSTS)
+        return is_own(self.host)
+
+    @property
+    def account(self) -> str:
+        return account_at(self.shown_host)
 
     def shown(self, client: str, form: Form) -> str:
         reads = "" if self.shown_host == self.host else f" ({self.shown_host})"
@@ -63,6 +67,8 @@ class Network(Line):
             "auth_scheme": (self.auth_scheme, ""),
             "timeout": (self.timeout, 300.0),
             "wait_when_busy": (self.wait_when_busy, 0.0),
+            "at_once": (self.gate.at_once, AT_ONCE),
+            "per_minute": (self.gate.per_minute, None),
             "fetch_from": (list(self.fetch_from), []),
             "allow_http": (address.scheme == "http", False),
         }
