@@ -44,6 +44,7 @@ ROOMS = (
     "service",
     "client",
     "run",
+    "experiment",
     "gateway",
     "widgets",
     "cli",
@@ -86,6 +87,7 @@ LIBRARIES = {
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
+    "experiment": PICTURES | {"tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
