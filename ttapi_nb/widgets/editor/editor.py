@@ -36,6 +36,7 @@ from ..tray import SessionTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
+from .earlier_runs import EarlierRuns
 from .filling import at_hand, words_of_result, words_of_run
 from .key_corner import KeyCorner
 from .one_run import OneRun
@@ -113,8 +114,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._restored = LateWords(self._arrange)
         self._session: SessionTray | None = None
         self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
+        earlier = EarlierRuns(self)
         self.history = HistoryPanel(
-            self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
+            self._log,
+            earlier.fill,
+            lambda: (self.client.core.address, *self.client.core.fetch_from),
+            earlier.show,
+            earlier.compare,
         )
         # With a key or without, whoever brings a client has chosen.
         takes_key = client is None and self.client.is_offline and not is_offline_forced()

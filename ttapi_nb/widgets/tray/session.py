@@ -101,13 +101,17 @@ class Session:
         *,
         choose: bool = True,
         late: bool = False,
+        again: bool = False,
         ratings: Mapping[int, Rating] | None = None,
     ) -> None:
         """Put a run's results behind the others; chosen is its first where that is wished, or where nothing was.
 
-        Results that are there already, or were discarded, are not put there again. `ratings` are what the run log has
-        of them, by their numbers.
+        Results that are there already are not put there again, nor those that were discarded, but for `again`.
+        `ratings` are what the run log has of them, by their numbers.
         """
+        if again:
+            with self._guard:
+                self._gone = [(at, one) for at, one in self._gone if one.run.id != run.id]
         known = {one.key for one in (*self.entries, *(one for _, one in self._gone))}
         for number, rating in (ratings or {}).items():
             self._rated.setdefault(key_of(run, number), rating)
