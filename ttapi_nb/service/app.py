@@ -298,7 +298,7 @@ def _encoded(result: Image.Image, edit: Edit) -> bytes:
     out = io.BytesIO()
     pixels = result if _keeps_alpha(result, edit) else over_white(result)
     if edit.output_format == "png":
-        pixels.save(out, "PNG", compress_level=4)
+        pixels.save(out, "PNG", compress_level=1)
     else:
         pixels.save(out, edit.output_format.upper(), quality=edit.compression)
     return out.getvalue()
