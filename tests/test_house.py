@@ -44,6 +44,7 @@ ROOMS = (
     "service",
     "client",
     "run",
+    "experiment",
     "gateway",
     "widgets",
     "cli",
@@ -65,7 +66,7 @@ ONLY = {
     "picture": {"forking", "errors", "files", "loop", "download", "metadata"},
     "mask": {"errors", "files", "picture"},
     "fit": {"errors", "forking", "picture", "mask", "models"},
-    "reply": {"coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
+    "reply": {"text", "coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
     "service": {"errors", "forking", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}
@@ -86,6 +87,7 @@ LIBRARIES = {
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
+    "experiment": PICTURES | {"tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }

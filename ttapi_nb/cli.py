@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+from .gateway.arguments import add_class, add_gateway, is_extra
+
 __all__ = ["main"]
 
 
@@ -82,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--file", action="store_true", help="keep it in a file of yours, not in the keyring")
     what.add_argument("--where", action="store_true", help="only say where a key is found")
     what.add_argument("--forget", action="store_true", help="remove the key that was kept")
+    add_gateway(commands)
+    add_class(commands)
     given, rest = parser.parse_known_args(arguments)
     if given.command == "lab":
         return _lab(given, rest)
@@ -90,7 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
             2,
         )
-    return {"key": _key, "serve": _serve, "generate": _generate}[given.command](given)
+    own = {"key": _key, "serve": _serve, "generate": _generate}
+    return own.get(given.command, _of_gateway)(given)
 
 
 def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -241,6 +246,16 @@ def _key(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _fail("Nothing was changed.")
     return 0
+
+
+def _of_gateway(given: argparse.Namespace) -> int:
+    try:
+        from .gateway import commands
+    except ModuleNotFoundError as error:
+        if not is_extra(error):
+            raise
+        return _fail('This needs a few more packages. Install them with: pip install "ttapi-nb[serve]"')
+    return commands.run_gateway(given) if given.command == "gateway" else commands.run_class(given)
 
 
 def _fail(problem: str, code: int = 1) -> int:

@@ -116,8 +116,11 @@ class RefusedError(TTAPIError):
     """The service answered that it will not do this; nothing was billed.
 
     `status` is the HTTP status, `code` and `param` what the service's error body named (or None), and
-    `service_message` the service's own words.
+    `service_message` the service's own words. Where the model is unknown there, or gone, `models` are those to ask
+    instead: they edit, TTAPI lists them, and nobody has retired them.
     """
+
+    models: tuple[str, ...] = ()
 
     def __init__(
         self,

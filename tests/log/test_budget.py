@@ -200,7 +200,7 @@ def test_limits_that_can_not_be_kept(limits: dict[str, Any], words: str) -> None
             Spent(runs=3, unknown=1_200),
             (
                 "The budget is 3 runs, 3 spent, and this run counts as 1.",
-                "That includes 1,200 runs of unknown outcome: check them in the TTAPI Dashboard.",
+                "That includes 1,200 runs of unknown outcome: look in your account whether they were billed.",
             ),
         ),
         (Budget(runs=3), Spent(runs=2, unknown=1), ()),
@@ -330,7 +330,9 @@ def test_refused_counts_as_nothing_and_unknown_as_spent(
     with pytest.raises(UnknownOutcomeError):
         _edit(server, photo, log, budget)
     assert log.spent(budget) == Spent(runs=1, images=1, cost=3, unknown=1)
-    with pytest.raises(BudgetError, match="1 run of unknown outcome: check them in the TTAPI Dashboard"):
+    with pytest.raises(
+        BudgetError, match="1 run of unknown outcome: look in your account whether it was billed"
+    ):
         _edit(server, photo, log, budget)
 
     log.found(log.rows(state="unknown")[0].id, billed=False)

@@ -101,8 +101,8 @@ def test_kernel_stays_free_during_a_run(notebook: Opened) -> None:
     assert book.run(2) == "1 1"
 
 
-def test_cancel_says_what_it_means_for_the_bill(notebook: Opened) -> None:
-    """Cancelling a run that has left says that it may be billed, and the editor can run again."""
+def test_cancel_says_what_it_means(notebook: Opened) -> None:
+    """Cancelling a run of the embedded service speaks of no bill, and the editor can run again."""
     book = notebook(
         "import threading\nimport ttapi_nb as tt\n"
         "go = threading.Event()\n"
@@ -114,7 +114,7 @@ def test_cancel_says_what_it_means_for_the_bill(notebook: Opened) -> None:
     book.button("Run").click()
     expect(book.status).to_contain_text("Waiting")
     book.button("Cancel").click()
-    expect(book.status).to_contain_text("may be billed")
+    expect(book.status).to_contain_text("Cancelled. If the result still comes")
     expect(book.button("Run")).to_be_enabled()
     expect(book.button("Cancel")).to_be_disabled()
     book.run(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -10,14 +11,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..asked import Prepared
 from ..errors import InvalidRequestError, ResultError
 from ..lineage import drawing_of, mask_of
+from ..reply.meaning import may_be_billed
 from ..request import EditRequest
+from ..text import account_at, one_line
 from .alive import hold, is_alive, my_host
 from .budget import Estimate, sent_options
-from .checks import cut, json_object, moment
+from .checks import cut, json_object, moment, words
 from .claims import Claim
 from .memory import Known
 from .spending import whole
@@ -41,13 +45,11 @@ UNLOGGABLE = (
     "The prompt, model or another field can't be written into the run log: it holds half of a character, or something "
     "else than text, numbers, lists and dicts. Change it, or use log=False."
 )
+LONGEST_HOST = 100
 DOUBT = 3600.0
 """Seconds after which an unfinished run is given up whose process can't be seen from here."""
 ENDED_BEFORE = "The program ended before the request had left: nothing was sent or billed."
-ENDED_WHILE = (
-    "The program ended while the request was under way. It may have been carried out and billed: look at your usage in "
-    "the TTAPI Dashboard before you run it again."
-)
+ENDED_WHILE = "The program ended while the request was under way. {next}"
 WITHDRAWN = "Interrupted as it began: nothing was sent or billed."
 ENDED_AFTER = "The program ended as the answer came. What had arrived was kept."
 
@@ -212,11 +214,22 @@ def give_up(db: sqlite3.Connection, folder: Path) -> list[str]:
                 "now": time.time(),
                 "answered": db.execute("SELECT COUNT(*) FROM results WHERE run = ?", (name,)).fetchone()[0],
                 "after": ENDED_AFTER,
-                "while": ENDED_WHILE,
+                "while": ENDED_WHILE.format(next=_what_next(db, name)),
                 "before": ENDED_BEFORE,
             },
         )
     return found
+
+
+def _what_next(db: sqlite3.Connection, run_id: str) -> str:
+    row = db.execute("SELECT offline, address FROM runs WHERE id IS ?", (run_id,)).fetchone()
+    if row["offline"] == 1:
+        return "Run it again."
+    host = ""
+    # Only shown; a log from elsewhere may say anything.
+    with contextlib.suppress(ValueError):
+        host = one_line(urlsplit(words(row["address"])).hostname or "", LONGEST_HOST)
+    return may_be_billed(account_at(host))
 
 
 def asked_fields(request: EditRequest) -> dict[str, Any]:

@@ -21,7 +21,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -29,21 +29,20 @@ from .. import exiting, loop
 from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
-from ..lineage import Step, next_lineage, step_of
+from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
 from ..reply import ImagesResponse
 from .debts import owe, pay_debts
 from .ending import (
-    BILLED,
     ENDED,
     HANGS,
     INTERRUPTED,
-    UNBILLED,
     UNTOLD,
     End,
     Ended,
+    cancelled,
     caught,
     either,
     end_of,
@@ -52,6 +51,7 @@ from .ending import (
 )
 from .result import Result
 from .run import Run
+from .signing import signed
 
 __all__ = ["Carrier"]
 
@@ -139,7 +139,7 @@ class Carrier(exiting.Unfinished):
         try:
             response = await self._core.send(
                 self.run.request,
-                Told(self.left, self.busy, self.arrived, self.queued),
+                Told(self.left, self.busy, self.arrived, self.queued, partial(step_text, self.run.prepared)),
                 check=False,
                 raw=self._raw,
             )
@@ -281,25 +281,23 @@ class Carrier(exiting.Unfinished):
         if self._step is None:
             return result
         try:
-            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
-            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
-            text = next_lineage(self.run.asked.source, step).to_json()
+            return signed(self.run.asked.source, self._step, result)
         except Exception as error:  # noqa: BLE001 - as above
             self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
             return result
-        return replace(result, picture=result.picture.with_lineage(text))
 
     # Its end
 
     def cancel(self) -> None:
         """Stop it, on any thread and at once: it does not leave any more, or its answer is nobody's wait."""
-        if self._stop("cancelled", RunCancelledError(UNBILLED), "cancelled"):
+        unsent = RunCancelledError(cancelled(has_left=False, offline=self.offline))
+        if self._stop("cancelled", unsent, "cancelled"):
             return
         with self.run._guard:
             if self.run.done:
                 return
-            self.run.note = BILLED
-            self.run._end("cancelled", RunCancelledError(BILLED))
+            self.run.note = cancelled(has_left=True, offline=self.offline)
+            self.run._end("cancelled", RunCancelledError(self.run.note))
         self._tell_the_end()
 
     def withdraw(self, why: str = ENDED) -> bool:
@@ -332,7 +330,12 @@ class Carrier(exiting.Unfinished):
         with self.run._guard:
             if self.withdrawn and self.run.done:
                 return None
-        return end_of(error, has_left=self.has_left, answered=self.run.response is not None)
+        return end_of(
+            error,
+            has_left=self.has_left,
+            answered=self.run.response is not None,
+            account="" if self.offline else self._core.account,
+        )
 
     async def _settled(self, end: End | None) -> None:
         """Have the end written into the log, behind all that is being written there."""
