@@ -1,4 +1,4 @@
-"""Saving a 24-megapixel result as PNG beside Pillow's quickest and its usual level; and a mask's PNG beside Pillow's."""
+"""A 24-megapixel result saved as PNG beside Pillow's quickest and usual levels, and a mask's PNG beside Pillow's."""
 
 from __future__ import annotations
 
