@@ -367,7 +367,7 @@ class Trial:
         return choose(self.entries.values(), self.votes, by or self.main_axis, chance)
 
     def vote(self, pair: Pair, choice: str, voter: str = "") -> Vote:
-        """Write down which of a pair is better: `"left"`, `"right"`, `"tie"` or `"both bad"`. Raises `SettingsError`."""
+        """Write down which of a pair is better: `"left"`, `"right"`, `"tie"`, `"both bad"`. Raises `SettingsError`."""
         vote = Vote(pair.left.id, pair.right.id, choice, voter, time.time(), uuid.uuid4().hex)
         self.log.experiments.vote(self.name, [vote])
         return vote

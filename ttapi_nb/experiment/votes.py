@@ -167,7 +167,7 @@ def _vote(read: object) -> Vote:
         or words[2] not in CHOICES
         or isinstance(time, bool)
         or not isinstance(time, int | float)
-        or time < 0
+        or not 0 <= time < 1e12
     ):
         raise ValueError
     return Vote(words[0], words[1], words[2], words[3], float(time), words[4] or uuid.uuid4().hex)
