@@ -140,7 +140,7 @@ def test_who_always_picks_the_left_is_shown() -> None:
     entries = results()
     fair = voted(entries, 60, 1)
     chance = random.Random(9)
-    lazy = []
+    lazy: list[Vote] = []
     for number in range(20):
         pair = choose(entries.values(), lazy, "prompt", chance)
         assert pair is not None
