@@ -70,8 +70,8 @@ def main() -> int:
         return tt.Mask.from_array(np.asarray(edit)).to_png()
 
     ours_, theirs = fresh(), plain()
-    shown = [np.asarray(Image.open(io.BytesIO(data)))[..., 3] for data in (ours_, theirs)]
-    assert np.array_equal(*shown)
+    one, two = (np.asarray(Image.open(io.BytesIO(data))) for data in (ours_, theirs))
+    assert np.array_equal(one[..., 3], two[..., 3])
     times = alternating({"ours": fresh, "plain": plain}, 3)
     table.compare(
         "a mask as PNG, against Pillow's usual way",
