@@ -15,7 +15,7 @@ import stat
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from ..download import LAST_PORT, origin
 from .key import Secret
@@ -36,6 +36,7 @@ Check: TypeAlias = Callable[[str, object], str]
 """Tells, of a setting's name and value, why that can't be; empty where it can."""
 
 LONGEST_WAIT = 3600.0
+MOST_AT_ONCE = 1000
 EXAMPLE = "https://api.ttapi.io/v1"
 # Headers that frame the request, lead it, or that httpx and this package set themselves: a key in their place would
 # break the request, or go to somebody else than the service.
@@ -181,6 +182,22 @@ def _wait(name: str, value: object) -> str:
     )
 
 
+def _at_once(name: str, value: object) -> str:
+    if _is_whole(value) and 1 <= value <= MOST_AT_ONCE:
+        return ""
+    return f"{name}={_shown(value)} is not a whole number from 1 to {MOST_AT_ONCE}. Leave it out for 16."
+
+
+def _per_minute(name: str, value: object) -> str:
+    if value is None or (_is_whole(value) and value >= 1):
+        return ""
+    return f"{name}={_shown(value)} is not a whole number of 1 or more. Leave it out for no such limit."
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
 def switch(name: str, value: object) -> str:
     """Why a setting can't be this, which is either on or off."""
     return "" if isinstance(value, bool) else f"{name}={_shown(value)} is neither True nor False."
@@ -211,9 +228,7 @@ def _scheme(name: str, value: object) -> str:
 
 
 def _seed(name: str, value: object) -> str:
-    if isinstance(value, numbers.Integral) and not isinstance(value, bool):
-        return ""
-    return f"{name}={_shown(value)} is not a whole number. Leave it out for 0."
+    return "" if _is_whole(value) else f"{name}={_shown(value)} is not a whole number. Leave it out for 0."
 
 
 def _fill(name: str, value: object) -> str:
@@ -243,6 +258,8 @@ def _shown(value: object) -> str:
 CHECKS = {
     "timeout": _timeout,
     "wait_when_busy": _wait,
+    "at_once": _at_once,
+    "per_minute": _per_minute,
     "allow_http": switch,
     "leaky": switch,
     "auth_header": _header,

@@ -18,7 +18,8 @@ from .cassette import Player, Recorded, Recorder
 from .core import Core
 from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
-from .key import Secret, find_key, held, look_for_key
+from .gate import AT_ONCE, Gate
+from .key import Secret, find_key, held, is_same, look_for_key
 from .ways import DEFAULT_BASE_URL, Embedded, Network, Recording, Replay
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class ClientOptions(TypedDict, total=False):
     plain_base64: bool
     allow_http: bool
     wait_when_busy: float
+    at_once: int
+    per_minute: int | None
     fetch_from: Sequence[str]
     send_mode: bool | None
 
@@ -70,6 +73,8 @@ class _Base:
         plain_base64: bool = False,
         allow_http: bool = False,
         wait_when_busy: float = 0.0,
+        at_once: int = AT_ONCE,
+        per_minute: int | None = None,
         fetch_from: Sequence[str] = (),
         send_mode: bool | None = None,
     ) -> None:
@@ -88,6 +93,8 @@ class _Base:
                     "plain_base64": plain_base64,
                     "allow_http": allow_http,
                     "wait_when_busy": wait_when_busy,
+                    "at_once": at_once,
+                    "per_minute": per_minute,
                     "send_mode": send_mode,
                 },
                 FORM_CHECKS,
@@ -106,7 +113,8 @@ class _Base:
                 f"base_url={where!r} is plain http, where anyone on the way can read the key. "
                 "Use https, or allow_http=True where you trust the network."
             )
-        way = Network(where, timeout, secret, wait_when_busy, further, auth_header, auth_scheme)
+        gate = Gate(int(at_once), None if per_minute is None else int(per_minute))
+        way = Network(where, timeout, secret, wait_when_busy, further, gate, auth_header, auth_scheme)
         self._core = Core(way, form.at(way.own_host))
 
     @classmethod
@@ -333,6 +341,9 @@ class Client(_Base):
     * `allow_http`: send the key over plain http to another machine.
     * `wait_when_busy`: for how many seconds in all, up to 3600, to wait and send a request again that the service was
       too busy for (HTTP 429 or 499), which bills nothing. It is left alone for as long as it asks to be.
+    * `at_once`, `per_minute`: how many requests may be under way at once (1 to 1000), and how many may begin within any
+      minute; None for no such limit. It holds for all that use this client together. Others wait for their turn, in
+      order, with nothing sent and no time of theirs running; where the service takes fewer, the client learns that.
     * `fetch_from`: further places, as `"http://files.example.com:9000"`, that results by URL may be fetched from, plain
       http and private ones too; without it they come from public https addresses and from base_url's own.
     * `send_mode`: whether the multipart form sends the model as `mode` too; left out, it does to TTAPI's own
@@ -360,9 +371,18 @@ class AsyncClient(_Base):
 def default_client() -> Client:
     """A client with the key that `look_for_key` finds, or where there is none one of the embedded service.
 
-    Raises `SettingsError` where the key that is found can't be used.
+    It is the same one as long as the key is, so that all that name no client wait for their turn together. Raises
+    `SettingsError` where the key that is found can't be used.
     """
     if is_offline_forced():
         return Client.offline()
     secret = look_for_key()
-    return Client(secret) if secret is not None else Client.offline()
+    if secret is None:
+        return Client.offline()
+    known = _default.get("client")
+    if known is None or known.core.secret is None or not is_same(known.core.secret, secret):
+        known = _default["client"] = Client(secret)
+    return known
+
+
+_default: dict[str, Client] = {}

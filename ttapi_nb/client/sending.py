@@ -34,6 +34,7 @@ from ..reply.meaning import MAY_BE_BILLED, PARTIAL, interpret, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .forms import Body, Form
+from .gate import LONGEST_PAUSE, Gate, Turn, apart
 from .intake import Intake
 from .key import Secret
 from .told import Told
@@ -50,8 +51,8 @@ PIECE = 2**18
 MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 # httpx limits each read alone; one deadline over all of them is what people mean.
 NO_LIMIT = httpx.Timeout(None)
-# In seconds: how long a busy service is left alone the first time it does not say, and at most, doubled each time.
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+# In seconds: how long a busy service is left alone the first time it does not say; it is doubled each time.
+FIRST_PAUSE = 1.0
 CUT_OFF = "The line broke before all of it was here."
 
 
@@ -69,6 +70,10 @@ class Line(Protocol):
     @property
     def wait_when_busy(self) -> float:
         """For how many seconds to wait for a service that is too busy."""
+
+    @property
+    def gate(self) -> Gate:
+        """How many go at once."""
 
     @property
     def fetch_from(self) -> tuple[str, ...]:
@@ -97,24 +102,16 @@ async def send(
 
     Where that is so, and `line.wait_when_busy` allows, it is sent again after a while.
     """
-    # Pillow loads what it writes a picture with when that is first wanted.
-    with loading():
-        body = await asyncio.to_thread(form.encode, request)
-    cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
-    end = time.monotonic() + line.wait_when_busy
-    pause = FIRST_PAUSE
-    while True:
-        try:
-            plain, embedded, cut = await _ask(line, body, cap, told.sent, raw)
-            break
-        except RateLimitError as error:
-            seconds = max(pause, error.retry_after or 0)
-            # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
-            if time.monotonic() + seconds > end:
-                raise
-        await told.busy(seconds)
-        await asyncio.sleep(seconds)
-        pause = min(2 * pause, LONGEST_PAUSE)
+    turn = line.gate.turn(line.wait_when_busy)
+    try:
+        await turn.near(told.queued)
+        # Pillow loads what it writes a picture with when that is first wanted.
+        with loading():
+            body = await asyncio.to_thread(form.encode, request)
+        cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
+        plain, embedded, cut = await _in_turn(line, body, cap, told, raw, turn)
+    finally:
+        turn.end()
     most = max(MOST_RESULTS, asked_images(request.body()))
     try:
         response = await read_response(plain, offline=embedded, fetch=_not_yet, most=most)
@@ -138,6 +135,36 @@ async def send(
 
         return replace(response, data=tuple(await asyncio.gather(*map(fetch_one, response.data))))
     raise failure
+
+
+async def _in_turn(
+    line: Line, body: Body, cap: int, told: Told, raw: RawAnswer | None, turn: Turn
+) -> tuple[dict[str, Any], bool, bool]:
+    """As `_ask`, when it is its turn, and again after a while where the service was too busy."""
+    left, pause = line.wait_when_busy, FIRST_PAUSE
+
+    async def goes() -> None:
+        await told.sent()
+        turn.goes()
+
+    tell: Callable[[str], Awaitable[None]] | None = told.queued
+    while True:
+        await turn.come(tell)
+        try:
+            answer = await _ask(line, body, cap, goes, raw)
+            turn.accepted()
+            return answer
+        except RateLimitError as error:
+            seconds = turn.refused(error.status, error.retry_after, pause)
+            # Sooner than it asks for would only make it busier, so there is no use in waiting for less.
+            if seconds > (max(left, LONGEST_PAUSE) if turn.is_trial else left):
+                raise
+        finally:
+            turn.leave()
+        left -= seconds
+        await told.busy(seconds)
+        await asyncio.sleep(apart(seconds))
+        pause, tell = min(2 * pause, LONGEST_PAUSE), None
 
 
 def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:

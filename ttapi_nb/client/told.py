@@ -18,6 +18,7 @@ async def _nothing(*given: object) -> None:
 class Told:
     """What is awaited at the stages of a request.
 
+    * `queued(words)`: it waits for its turn, and why, in a sentence; nothing has been sent.
     * `sent()`: before its first byte leaves; `busy(seconds)`: the service was too busy for it, which bills nothing, and
       is asked again in so many seconds; `answer(response)`: there is an answer whose results are yet to be fetched.
     """
@@ -25,3 +26,4 @@ class Told:
     sent: Callable[[], Awaitable[None]] = _nothing
     busy: Callable[[float], Awaitable[None]] = _nothing
     answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing
+    queued: Callable[[str], Awaitable[None]] = _nothing

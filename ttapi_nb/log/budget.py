@@ -192,8 +192,8 @@ class Budget:
             images, tokens, self.prices.cost(request.model, options, images), self.prices.currency
         )
 
-    def problems(self, estimate: Estimate, spent: Spent) -> tuple[str, ...]:
-        """Which limits are in the way of a run, as sentences; empty where it may be sent."""
+    def over(self, estimate: Estimate, spent: Spent, whose: str = "The budget") -> list[str]:
+        """The limits that a run would break, a sentence for each, without what to do about it."""
         found = []
         for name, one, wanted, used, limit in (
             ("runs", "run", 1, spent.runs, self.runs),
@@ -203,10 +203,15 @@ class Budget:
             if limit is not None and used + wanted > limit:
                 what = one if limit == 1 else name
                 found.append(
-                    f"The budget is {limit:,} {what}, {used:,} spent, and this run counts as {wanted:,}."
+                    f"{whose} is {limit:,} {what}, {used:,} spent, and this run counts as {wanted:,}."
                 )
         if self.cost is not None and self.prices is not None:
-            found += self._cost_problems(self.cost, self.prices, estimate, spent)
+            found += self._cost_problems(self.cost, self.prices, estimate, spent, whose)
+        return found
+
+    def problems(self, estimate: Estimate, spent: Spent) -> tuple[str, ...]:
+        """Which limits are in the way of a run, as sentences; empty where it may be sent."""
+        found = self.over(estimate, spent)
         if found and spent.unknown:
             runs = "1 run" if spent.unknown == 1 else f"{spent.unknown:,} runs"
             found.append(f"That includes {runs} of unknown outcome: check them in the TTAPI Dashboard.")
@@ -217,7 +222,9 @@ class Budget:
             found.append("Raise the budget, or count from a later time with since=….")
         return tuple(found)
 
-    def _cost_problems(self, limit: float, prices: PriceTable, estimate: Estimate, spent: Spent) -> list[str]:
+    def _cost_problems(
+        self, limit: float, prices: PriceTable, estimate: Estimate, spent: Spent, whose: str
+    ) -> list[str]:
         found = []
         if estimate.cost is None:
             found.append(
@@ -227,7 +234,7 @@ class Budget:
             all_of_it, used, wanted = (
                 amount_in_words(amount, prices.currency) for amount in (limit, spent.cost, estimate.cost)
             )
-            found.append(f"The budget is {all_of_it}, {used} spent, and this run counts as {wanted}.")
+            found.append(f"{whose} is {all_of_it}, {used} spent, and this run counts as {wanted}.")
         if spent.unpriced:
             runs = "1 earlier run" if spent.unpriced == 1 else f"{spent.unpriced:,} earlier runs"
             found.append(f"Your price table has no price for {runs} in the log.")

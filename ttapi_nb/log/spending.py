@@ -9,15 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from .budget import Budget, Spent
 from .checks import json_object, tokens, words
+from .counting import DOUBTFUL, SPENT, UNDER_WAY, cost, images
+from .counting import tokens as counted_tokens
 
 __all__ = ["Totals", "spent", "totals", "whole"]
-
-# What is billed, may be, or is about to be: all but what is sure to have cost nothing, whatever else a file may say.
-SPENT = """offline IS NOT 1 AND COALESCE(state, '') NOT IN ('not sent', 'refused', 'cancelled')
-    AND NOT (state = 'failed' AND sent IS 0) AND NOT (state = 'unknown' AND billed IS 0)"""
-# Of those, what nobody knows the outcome of; and what is under way.
-DOUBTFUL = "(state NOT IN ('open', 'done', 'failed') AND billed IS NOT 1)"
-UNDER_WAY = "(state = 'open')"
 
 
 def whole(column: str) -> str:
@@ -31,12 +26,13 @@ def _money(column: str) -> str:
     return f"(CASE WHEN typeof({column}) IN ('integer', 'real') AND {column} BETWEEN 0 AND 1e12 THEN {column} END)"
 
 
-CAME, IMAGES, TOKENS = whole("came"), f"COALESCE({whole('images')}, 1)", whole("tokens")
+CAME, ASKED, TOKENS = whole("came"), f"COALESCE({whole('images')}, 1)", whole("tokens")
+IMAGES = images(CAME, ASKED)
 WHERE = (
     f"FROM runs WHERE {SPENT} AND counted >= :start"  # noqa: S608 - our own words
     " AND COALESCE(id, '') NOT IN (SELECT value FROM json_each(:besides))"
 )
-COST = f"COALESCE({_money('cost')}, {_money('estimate')})"
+COST = cost(_money("cost"), _money("estimate"))
 
 
 @dataclass(frozen=True)
@@ -68,8 +64,8 @@ def spent(db: sqlite3.Connection, budget: Budget, besides: Collection[str] = ())
     """What counts as spent for a budget, but for the runs with these ids, which are known to have cost nothing."""
     given = {"each": budget.tokens_each or 0, "start": budget.start, "besides": json.dumps(list(besides))}
     runs, images, used, unknown, set_back = db.execute(
-        f"SELECT COUNT(*), COALESCE(SUM(COALESCE({CAME}, {IMAGES})), 0),"
-        f" COALESCE(SUM(COALESCE({TOKENS}, {IMAGES} * :each)), 0), COALESCE(SUM({DOUBTFUL}), 0),"
+        f"SELECT COUNT(*), COALESCE(SUM({IMAGES}), 0),"
+        f" COALESCE(SUM({counted_tokens(TOKENS, CAME, ASKED)}), 0), COALESCE(SUM({DOUBTFUL}), 0),"
         f" COALESCE(SUM(started < :start), 0) {WHERE}",
         given,
     ).fetchone()
@@ -79,18 +75,18 @@ def spent(db: sqlite3.Connection, budget: Budget, besides: Collection[str] = ())
     currency = budget.prices.currency
     costs, unpriced = [], 0
     for row in db.execute(
-        f"SELECT model, options, usage, {COST} AS noted, currency, COALESCE({CAME}, {IMAGES}) AS images {WHERE}",
+        f"SELECT model, options, usage, {COST} AS noted, currency, {IMAGES} AS images {WHERE}",
         given,
     ):
-        cost = row["noted"] if row["currency"] == currency else None
-        if cost is None:
-            cost = budget.prices.cost(
+        known = row["noted"] if row["currency"] == currency else None
+        if known is None:
+            known = budget.prices.cost(
                 words(row["model"]), json_object(row["options"]), row["images"], tokens(row["usage"])
             )
-        if cost is None:
+        if known is None:
             unpriced += 1
         else:
-            costs.append(cost)
+            costs.append(known)
     return replace(found, cost=sum(costs), unpriced=unpriced)
 
 
@@ -104,13 +100,13 @@ def totals(db: sqlite3.Connection, start: float, size: int, besides: Collection[
     ).fetchone()
     costs: dict[str, float] = {}
     doubtful: dict[str, float] = {}
-    for currency, cost, maybe in db.execute(
+    for currency, known, maybe in db.execute(
         f"SELECT currency, SUM({COST}), SUM({COST}) FILTER (WHERE {DOUBTFUL}) {WHERE}"
         f" AND {COST} NOT NULL GROUP BY currency ORDER BY currency",
         given,
     ):
         name = words(currency, 20)
-        costs[name] = costs.get(name, 0) + cost
+        costs[name] = costs.get(name, 0) + known
         if maybe is not None:
             doubtful[name] = doubtful.get(name, 0) + maybe
     (offline,) = db.execute(

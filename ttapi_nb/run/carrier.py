@@ -137,7 +137,10 @@ class Carrier(exiting.Unfinished):
         end: End | None = None
         try:
             response = await self._core.send(
-                self.run.request, Told(self.left, self.busy, self.arrived), check=False, raw=self._raw
+                self.run.request,
+                Told(self.left, self.busy, self.arrived, self.queued),
+                check=False,
+                raw=self._raw,
             )
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
@@ -152,6 +155,13 @@ class Carrier(exiting.Unfinished):
             await self._settled(end)
         finally:
             self._ended(end)
+
+    async def queued(self, words: str) -> None:
+        """It waits for its turn, with nothing sent."""
+        with self.run._guard:
+            self._may_leave()
+            self.run.note = words
+        self.run._tell()
 
     async def left(self) -> None:
         """Its first byte is leaving. Raises `NotSentError` where it may not."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NoReturn
 
-__all__ = ["Secret", "held", "stripped"]
+__all__ = ["Secret", "held", "is_same", "stripped"]
 
 # A toy key, as local services take it, stands in many a word by chance, and is no secret.
 SHORTEST_SCRUBBED = 8
@@ -62,6 +62,11 @@ def held(key: Secret | str | None) -> Secret | None:
     if key is None or isinstance(key, Secret):
         return key
     return Secret(key if isinstance(key, str) else "\0")
+
+
+def is_same(one: Secret, other: Secret) -> bool:
+    """Whether two keys are the same, but for space around them."""
+    return one.reveal().strip() == other.reveal().strip()
 
 
 def stripped(secret: Secret) -> Secret:

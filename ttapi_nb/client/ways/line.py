@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ..forms import Form
+from ..gate import UNLIMITED, Gate
 from ..key import Secret
 from ..told import Told
 from .way import Way
@@ -22,7 +24,9 @@ __all__ = ["Line"]
 
 @dataclass(frozen=True, eq=False)
 class Line(Way):
-    """Where requests go and for how long: `base_url` up to the path, `timeout` and `wait_when_busy` in seconds."""
+    """Where requests go and for how long: `base_url` up to the path, `timeout` and `wait_when_busy` in seconds; and
+    how many at once.
+    """
 
     # A gateway's address may hold a password.
     base_url: str = field(repr=False)
@@ -30,6 +34,7 @@ class Line(Way):
     secret: Secret | None = None
     wait_when_busy: float = 0.0
     fetch_from: tuple[str, ...] = ()
+    gate: Gate = field(default_factory=partial(Gate, UNLIMITED))
 
     @property
     def host(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..forms import Form
+from ..gate import AT_ONCE, Gate
 from .line import Line
 from .way import Call
 
@@ -26,6 +27,7 @@ class Network(Line):
 
     auth_header: str = "TT-API-KEY"
     auth_scheme: str = ""
+    gate: Gate = field(default_factory=Gate)
 
     @property
     def offline(self) -> bool:
@@ -63,6 +65,8 @@ class Network(Line):
             "auth_scheme": (self.auth_scheme, ""),
             "timeout": (self.timeout, 300.0),
             "wait_when_busy": (self.wait_when_busy, 0.0),
+            "at_once": (self.gate.at_once, AT_ONCE),
+            "per_minute": (self.gate.per_minute, None),
             "fetch_from": (list(self.fetch_from), []),
             "allow_http": (address.scheme == "http", False),
         }

@@ -1,0 +1,52 @@
+"""The forms that a ledger has had, one named function for each step. The table `migrations` says which are done.
+
+A new form is a new function at the end of `MIGRATIONS`; the old ones are never changed, so they name what they make
+themselves, as `first_tables` does for the first form.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+from sqlalchemy import Connection, inspect, select, text
+
+from ..errors import SettingsError
+from .tables import METADATA, migrations
+
+__all__ = ["MIGRATIONS", "migrate"]
+
+Migration: TypeAlias = Callable[[Connection], None]
+
+# One at a time on Postgres, where several gateways may start at once.
+LOCK = 7_240_017
+
+
+def first_tables(db: Connection) -> None:
+    """Classes, people, runs, answers, gateways and what is known of the service."""
+    METADATA.create_all(db)
+    db.execute(text("INSERT INTO upstream (id) VALUES (1)"))
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables,)
+
+
+def migrate(db: Connection) -> None:
+    """Bring the ledger to today's form, within a transaction. Raises `SettingsError` where it is too new."""
+    if db.dialect.name == "postgresql":
+        db.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    there = set(inspect(db).get_table_names())
+    if there and "migrations" not in there and there & set(METADATA.tables):
+        raise SettingsError(
+            "This database holds tables of another program. Name an empty one with --database."
+        )
+    migrations.create(db, checkfirst=True)
+    done = set(db.scalars(select(migrations.c.name)))
+    known = {migration.__name__ for migration in MIGRATIONS}
+    if done - known:
+        raise SettingsError("A newer ttapi_nb has written this ledger. Install that one here too.")
+    for migration in MIGRATIONS:
+        if migration.__name__ not in done:
+            migration(db)
+            db.execute(migrations.insert().values(name=migration.__name__, time=time.time()))

@@ -1,0 +1,137 @@
+"""`Terms`: what a class may do, and `Limits`: how much. What a limit says is the run log's `Budget`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from ..errors import SettingsError
+from ..log.budget import Budget, Estimate, PriceTable, asked_images
+
+__all__ = ["Limits", "Terms", "moment_of"]
+
+WEEK = 7 * 86400.0
+Prices: TypeAlias = Mapping[str, float]
+"""What one result costs, by `"model"`, `"model,size"` or `"model,size,quality"`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How much may be spent: whole numbers of runs, images and tokens, and an amount in the teacher's currency.
+
+    What is left out has no limit.
+    """
+
+    runs: int | None = None
+    images: int | None = None
+    tokens: int | None = None
+    cost: float | None = None
+
+    def __bool__(self) -> bool:
+        return any(value is not None for value in self.given.values())
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The limits that there are, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+    def over(self, other: Limits) -> Limits:
+        """These limits, and where there are none those of `other`."""
+        return replace(other, **self.given)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a class may do.
+
+    * `each`, `team`, `room`: limits for each person, for each team of people, and for all together.
+    * `models`, `sizes`: which may be asked for; empty for any. A list of sizes makes people name one.
+    * `opens`, `closes`: seconds since 1970, or None.
+    * `weekly`: what is spent counts for a week, counted from `opens`, or from the making of the class.
+    * `prices`, `currency`, `tokens_each`: as in `PriceTable` and `Budget`; the keys of `prices` are joined by commas.
+
+    Raises `SettingsError` for what can't be kept.
+    """
+
+    each: Limits = field(default_factory=Limits)
+    team: Limits = field(default_factory=Limits)
+    room: Limits = field(default_factory=Limits)
+    models: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    opens: float | None = None
+    closes: float | None = None
+    weekly: bool = False
+    prices: Prices = field(default_factory=dict)
+    currency: str = ""
+    tokens_each: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.opens is not None and self.closes is not None and self.closes <= self.opens:
+            raise SettingsError("--until is not after --from, so the class would never be open. Change one.")
+        for limits in (self.each, self.team, self.room):
+            # Raises where a limit can't be kept.
+            self.budget(limits, 0.0)
+
+    @property
+    def table(self) -> PriceTable | None:
+        """The prices, where there are any."""
+        if not self.prices:
+            return None
+        keys: dict[str | tuple[str, ...], float] = {
+            tuple(part.strip() for part in key.split(",")): price for key, price in self.prices.items()
+        }
+        return PriceTable(keys, self.currency or "USD")
+
+    def budget(self, limits: Limits, since: float) -> Budget:
+        """A limit as the run log has it."""
+        return Budget(**limits.given, prices=self.table, tokens_each=self.tokens_each, since=since)
+
+    def since(self, created: float, now: float) -> float:
+        """From when on runs count, in seconds since 1970."""
+        if not self.weekly:
+            return 0.0
+        start = created if self.opens is None else self.opens
+        return start + max(0.0, (now - start) // WEEK) * WEEK
+
+    def estimate(self, model: str, options: Mapping[str, Any]) -> Estimate:
+        """What a request takes."""
+        images = asked_images(options)
+        tokens = None if self.tokens_each is None else self.tokens_each * images
+        table = self.table
+        if table is None:
+            return Estimate(images, tokens, None)
+        return Estimate(images, tokens, table.cost(model, options, images), table.currency)
+
+    def to_json(self) -> str:
+        """As `from_json` reads it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Terms:
+        """What `to_json` wrote, in this version or an earlier one."""
+        found = json.loads(text or "{}")
+        known = {item.name for item in fields(cls)}
+        given = {name: value for name, value in found.items() if name in known}
+        for name in ("each", "team", "room"):
+            given[name] = Limits(**given.get(name, {}))
+        for name in ("models", "sizes"):
+            given[name] = tuple(given.get(name, ()))
+        return cls(**given)
+
+
+def moment_of(text: str) -> float:
+    """A time as people write it (ISO 8601; without a zone it is this machine's), in seconds since 1970.
+
+    Raises `SettingsError`.
+    """
+    try:
+        found = datetime.fromisoformat(text.strip())
+        return (found if found.tzinfo else found.astimezone()).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise SettingsError(
+        "A time there can't be read. Write it like 2026-03-02T09:00, or with a zone behind it."
+    )
