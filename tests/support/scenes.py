@@ -20,14 +20,52 @@ Point = tuple[float, float]
 # The halved fig of the sample photo with its stem, traced at six times its size.
 FIG = [
     *((327, 465), (335, 464), (345, 464), (360, 463), (380, 462.5), (400, 461), (420, 456.5), (440, 447)),
-    *((455, 437), (460, 431), (470, 420), (480, 412), (490, 403), (500, 396), (510, 388), (520, 381), (530, 378)),
+    *(
+        (455, 437),
+        (460, 431),
+        (470, 420),
+        (480, 412),
+        (490, 403),
+        (500, 396),
+        (510, 388),
+        (520, 381),
+        (530, 378),
+    ),
     *((540, 375), (560, 369.5), (580, 367), (600, 365.5), (620, 367), (640, 370), (650, 374), (660, 378.5)),
-    *((680, 389), (690, 395), (700, 405.5), (710, 416), (720, 428), (730, 442), (740, 461), (745, 473), (750, 486)),
+    *(
+        (680, 389),
+        (690, 395),
+        (700, 405.5),
+        (710, 416),
+        (720, 428),
+        (730, 442),
+        (740, 461),
+        (745, 473),
+        (750, 486),
+    ),
     *((753, 502.5), (754, 517), (753, 530), (750, 544), (747, 560), (743.5, 571), (740, 584), (737, 595)),
-    *((729.5, 605), (727, 614), (722, 624.5), (719, 635), (717.5, 641.5), (711, 655.5), (707, 667), (701.5, 677)),
+    *(
+        (729.5, 605),
+        (727, 614),
+        (722, 624.5),
+        (719, 635),
+        (717.5, 641.5),
+        (711, 655.5),
+        (707, 667),
+        (701.5, 677),
+    ),
     *((695, 689), (688, 700.5), (682, 715), (673.5, 726.5), (664, 738), (655, 745), (640, 754), (625, 759.5)),
     *((610, 763), (591, 766), (580, 766), (561, 763), (542, 759), (522.5, 748.5), (511, 738), (503.5, 730.5)),
-    *((492, 719), (482.5, 709.5), (473, 700), (463, 692), (455.5, 682.5), (446, 670), (439, 658.5), (431, 640.5)),
+    *(
+        (492, 719),
+        (482.5, 709.5),
+        (473, 700),
+        (463, 692),
+        (455.5, 682.5),
+        (446, 670),
+        (439, 658.5),
+        (431, 640.5),
+    ),
     *((424, 623), (419, 608), (414.5, 590.5), (410.5, 575), (409, 561), (408, 544), (403, 523.5), (398, 512)),
     *((392.5, 509), (381, 506), (366.5, 502.5), (354, 504.5), (346.5, 503.5), (335, 504), (324.5, 503.5)),
     *((321.5, 494), (323, 479.5), (325.5, 469)),
@@ -89,7 +127,9 @@ def _grain(seed: int, width: int, height: int, colour: tuple[int, int, int], str
     return _plain(width, height, colour) + lines + waves + _noise(seed + 2, width, height, 1, 4, 1)
 
 
-def _put(ground: Pixels, thing: Pixels, shape: Image.Image, blur: float = 0.8) -> tuple[Image.Image, NDArray[np.bool_]]:
+def _put(
+    ground: Pixels, thing: Pixels, shape: Image.Image, blur: float = 0.8
+) -> tuple[Image.Image, NDArray[np.bool_]]:
     """The thing on the ground where the shape is white, with edges as soft as a lens makes them."""
     soft = np.asarray(shape.filter(ImageFilter.GaussianBlur(blur)), np.float32)[..., None] / 255
     pixels = ground * (1 - soft) + thing * soft
@@ -153,7 +193,9 @@ def _mug() -> tuple[Image.Image, NDArray[np.bool_]]:
         pen.ellipse((550, 290, 730, 490), outline=255, width=26)
 
     ground = _grain(21, 1024, 768, (120, 90, 70), 18)
-    return _put(ground, _plain(1024, 768, (60, 110, 165)) + _noise(22, 1024, 768, 1, 4), _shape(1024, 768, draw))
+    return _put(
+        ground, _plain(1024, 768, (60, 110, 165)) + _noise(22, 1024, 768, 1, 4), _shape(1024, 768, draw)
+    )
 
 
 def _touching() -> tuple[Image.Image, NDArray[np.bool_]]:
@@ -162,7 +204,9 @@ def _touching() -> tuple[Image.Image, NDArray[np.bool_]]:
         shape = _shape(1024, 768, lambda pen, box=box: pen.ellipse(box, fill=255))  # type: ignore[misc]
         ground = np.asarray(_put(ground, _round(box, colour), shape)[0], np.float32)
     middle = (406, 260, 636, 530)
-    return _put(ground, _round(middle, (205, 75, 45)), _shape(1024, 768, lambda pen: pen.ellipse(middle, fill=255)))
+    return _put(
+        ground, _round(middle, (205, 75, 45)), _shape(1024, 768, lambda pen: pen.ellipse(middle, fill=255))
+    )
 
 
 def _round(box: tuple[int, int, int, int], colour: tuple[int, int, int]) -> Pixels:
@@ -170,7 +214,8 @@ def _round(box: tuple[int, int, int, int], colour: tuple[int, int, int]) -> Pixe
     down, across = np.mgrid[:768, :1024].astype(np.float32)
     from_light = np.hypot(across - (left * 2 + right) / 3, down - (top * 2 + bottom) / 3)
     shade = 40 - 110 * (from_light / (right - left)) ** 2
-    return np.array(colour, np.float32) + shade[..., None] + _noise(left, 1024, 768, 3, 5)
+    lit: Pixels = np.array(colour, np.float32) + shade[..., None] + _noise(left, 1024, 768, 3, 5)
+    return lit
 
 
 def _at_the_edge() -> tuple[Image.Image, NDArray[np.bool_]]:
@@ -189,7 +234,9 @@ def _large() -> tuple[Image.Image, NDArray[np.bool_]]:
     shape = _shape(6000, 4000, lambda pen: pen.polygon(_leaf(3100, 2100, 1500, 800), fill=255))
     fine = _noise(61, 1500, 1000, 2, 10)
     pixels = _grain(62, 1500, 1000, (140, 140, 150), 16) + fine
-    ground = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).resize((6000, 4000), Image.Resampling.BICUBIC)
+    ground = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).resize(
+        (6000, 4000), Image.Resampling.BICUBIC
+    )
     leaf = np.clip(_plain(1500, 1000, (165, 80, 60)) + _noise(63, 1500, 1000, 8, 10), 0, 255).astype(np.uint8)
     thing = Image.fromarray(leaf).resize((6000, 4000), Image.Resampling.BICUBIC)
     return Image.composite(thing, ground, shape.filter(ImageFilter.GaussianBlur(2))), np.asarray(shape) >= 128

@@ -219,8 +219,8 @@ class Mask:
           1; see `docs/select.md`.
         * `timeout`: how many seconds an answer is waited for.
 
-        `read_as` says which engine found it. Raises `MaskError` for points outside of the photo, an empty box, an engine
-        that is not installed, fails, finds nothing or gives no answer in time, and what `open_image` raises.
+        `read_as` says which engine found it. Raises `MaskError` for points outside of the photo, an empty box, an
+        engine that is not installed, fails, finds nothing or is not in time, and what `open_image` raises.
         """
         picture, chosen = open_image(photo), engine_of(engine)
         clicks = Clicks.of(picture.size, points, labels, box)

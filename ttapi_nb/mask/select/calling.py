@@ -50,8 +50,8 @@ class Call:
             asked = _running.setdefault(id(engine.model), [])
             if sum(call._is_stuck for call in asked) >= MOST_STUCK:
                 raise MaskError(
-                    f"{engine.name} still works on {MOST_STUCK} earlier clicks that it never answered. Restart the kernel, "
-                    "or choose another engine."
+                    f"{engine.name} still works on {MOST_STUCK} earlier clicks that it never answered. Restart the "
+                    "kernel, or choose another engine."
                 )
             asked.append(self)
         try:
@@ -92,8 +92,8 @@ class Call:
             self.stop()
             raise
         raise MaskError(
-            f"{self.engine.name} gave no answer in {seconds:g} s, and the mask is as it was. Try again, or choose another "
-            "engine."
+            f"{self.engine.name} gave no answer in {seconds:g} s, and the mask is as it was. Try again, or choose "
+            "another engine."
         )
 
     def then(self, done: Callable[[Future[Coverage]], object]) -> None:
@@ -113,7 +113,9 @@ def _asked(engine: Engine, picture: SourceImage, clicks: Clicks, stop: Stop) -> 
     except BaseException as error:  # noqa: BLE001 - it is somebody's own code, and may raise anything
         stop.check()
         said = f"{type(error).__name__}: {_words(error)}" if _words(error) else type(error).__name__
-        problem = f"{engine.name} failed ({said}). The mask is as it was. Try again, or choose another engine."
+        problem = (
+            f"{engine.name} failed ({said}). The mask is as it was. Try again, or choose another engine."
+        )
     else:
         stop.check()
         if coverage.max() < HALF:
@@ -139,8 +141,8 @@ def _believed(name: str, answer: Any, size: tuple[int, int]) -> Coverage:
         width, height = size
         if array.shape != (height, width):
             problem = (
-                f"{name} gave a mask of {array.shape[1]}x{array.shape[0]} for a photo of {width}x{height}. It must give an "
-                "array of the photo's (height, width)."
+                f"{name} gave a mask of {array.shape[1]}x{array.shape[0]} for a photo of {width}x{height}. It must "
+                "give an array of the photo's (height, width)."
             )
         elif array.dtype.kind == "f" and not np.isfinite(array).all():
             problem = f"{name} gave numbers that are none (nan or infinity). The mask is as it was."

@@ -12,7 +12,7 @@ from .grabcut import GrabCut
 from .mobilesam import MobileSam
 from .models import missing, problem_of
 
-__all__ = ["ENGINES", "Chosen", "EngineName", "engine_of"]
+__all__ = ["ENGINES", "Chosen", "EngineName", "engine_of", "problem"]
 
 EngineName: TypeAlias = Literal["auto", "grabcut", "mobilesam"]
 # One each: they share what they learnt of a photo.
@@ -38,16 +38,16 @@ def engine_of(given: EngineName | Select | Engine = "auto") -> Chosen:
     if isinstance(given, str):
         if given not in ENGINES:
             raise MaskError(f"engine={given[:40]!r} is not known. {NOT_KNOWN}")
-        problem = _problem(given)
-        if problem:
-            raise MaskError(problem)
+        missing_here = problem(given)
+        if missing_here:
+            raise MaskError(missing_here)
         return Chosen(ENGINES[given])
     if not callable(given):
         raise MaskError(f"An engine is no {type(given).__name__}. {NOT_KNOWN}")
     return Chosen(Given(given))
 
 
-def _problem(name: str) -> str:
+def problem(name: str) -> str:
     """Why this engine can't be used; nothing where it can."""
     module = {"grabcut": "cv2", "mobilesam": "onnxruntime"}[name]
     if not has(module):
@@ -56,11 +56,11 @@ def _problem(name: str) -> str:
 
 
 def _best() -> Chosen:
-    problem = _problem("mobilesam")
-    if not problem:
+    in_the_way = problem("mobilesam")
+    if not in_the_way:
         return Chosen(ENGINES["mobilesam"])
-    if _problem("grabcut"):
+    if problem("grabcut"):
         raise MaskError(NONE)
     # Who installed the model is told that it can't be used; who did not is told nothing.
     told = has("onnxruntime") and not missing()
-    return Chosen(ENGINES["grabcut"], problem if told else "")
+    return Chosen(ENGINES["grabcut"], in_the_way if told else "")

@@ -42,7 +42,9 @@ class Clicks:
         if not found and around is None:
             raise MaskError(NOTHING)
         if around is None and ADD not in marked:
-            raise MaskError("Every point takes away. Give one on the thing to select too, or a box around it.")
+            raise MaskError(
+                "Every point takes away. Give one on the thing to select too, or a box around it."
+            )
         if len(found) > MOST:
             raise MaskError(f"A selection has at most {MOST} points. Begin another for the next thing.")
         return cls(found, marked, around)

@@ -1,4 +1,4 @@
-"""What selects a thing: `select(picture, points, labels, box)` gives its coverage. An engine each in the files beside."""
+"""What selects a thing: `select(picture, points, labels, box)` gives its coverage. Engines are in the files beside."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Engine(ABC):
     def run(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> Any:
         """The coverage of what the clicks point at. Raises `StoppedError` soon after an end was asked for."""
 
-    def prepare(self, picture: SourceImage, stop: Stop) -> None:
+    def prepare(self, picture: SourceImage, stop: Stop) -> None:  # noqa: B027 - most have nothing to do
         """Do beforehand what each photo needs once; it is forgotten with the photo."""
 
     def __call__(

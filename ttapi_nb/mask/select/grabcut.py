@@ -97,8 +97,11 @@ def _bounds(clicks: Clicks, wanted: NDArray[np.bool_] | None, size: tuple[int, i
         points = [point for point, label in zip(clicks.points, clicks.labels, strict=True) if label == ADD]
         # What was clicked outside of the box belongs to the thing as well.
         xs, ys = [int(x) for x, _ in points], [int(y) for _, y in points]
-        return min([box[0], *xs]), min([box[1], *ys]), max([box[2], *(x + 1 for x in xs)]), max(
-            [box[3], *(y + 1 for y in ys)]
+        return (
+            min([box[0], *xs]),
+            min([box[1], *ys]),
+            max([box[2], *(x + 1 for x in xs)]),
+            max([box[3], *(y + 1 for y in ys)]),
         )
     assert wanted is not None  # noqa: S101 - without a box there is a point on the thing
     rows, columns = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
@@ -177,7 +180,7 @@ def _fitted(region: NDArray[np.bool_], window: Window, shape: tuple[int, ...]) -
 
 def _cut(cv2: Any, looked: NDArray[np.uint8], labels: Labels, stop: Stop) -> NDArray[np.bool_]:
     known = labels.copy()
-    on = (known == cv2.GC_FGD) | (known == cv2.GC_PR_FGD)
+    on = _on(cv2, known)
     # It wants some of each to learn from.
     if on.all() or not on.any():
         return on
@@ -192,7 +195,12 @@ def _cut(cv2: Any, looked: NDArray[np.uint8], labels: Labels, stop: Stop) -> NDA
         mode = cv2.GC_EVAL
         if np.array_equal(before, known):
             break
-    return (known == cv2.GC_FGD) | (known == cv2.GC_PR_FGD)
+    return _on(cv2, known)
+
+
+def _on(cv2: Any, labels: Labels) -> NDArray[np.bool_]:
+    on: NDArray[np.bool_] = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
+    return on
 
 
 def _pieces(cv2: Any, found: NDArray[np.bool_], clicked: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -213,7 +221,12 @@ def _placed(whole: Floats, found: NDArray[np.bool_], window: Window, size: tuple
     left, top, right, bottom = window
     height, width = whole.shape
     across, down = size[0] / width, size[1] / height
-    box = (int(left * across), int(top * down), min(size[0], round(right * across)), min(size[1], round(bottom * down)))
+    box = (
+        int(left * across),
+        int(top * down),
+        min(size[0], round(right * across)),
+        min(size[1], round(bottom * down)),
+    )
     coverage = np.zeros((size[1], size[0]), np.float32)
     scores = np.where(found, np.float32(1), np.float32(-1))
     coverage[box[1] : box[3], box[0] : box[2]] = sharp(scores, (box[2] - box[0], box[3] - box[1]), 2.0)

