@@ -41,13 +41,15 @@ def test_a_cassette_of_version_1_is_replayed() -> None:
     client = Client.replay(FIXTURES / "cassette-1.zip")
     mask = Mask((32, 32)).rectangle((8, 8, 24, 20))
     photo = FIXTURES / "room.png"
-    response = client.images.edit(image=photo, prompt="a red sofa", mask=mask, size="1024x1024")
+    response = client.images.edit(
+        image=photo, prompt="a red sofa", mask=mask, size="1024x1024", model="gpt-image-1"
+    )
     assert response.data[0].data is not None
     assert open_image(response.data[0].data).pixels.getcolors() == [(32 * 32, (0, 128, 128))]
     assert response.usage is not None
     assert response.usage.total_tokens == 30
     with pytest.raises(RefusedError, match="no bombs") as refused:
-        client.images.edit(image=photo, prompt="a bomb")
+        client.images.edit(image=photo, prompt="a bomb", model="gpt-image-1")
     assert refused.value.code == "moderation_blocked"
 
 
@@ -108,7 +110,9 @@ def test_a_result_and_a_cassette_of_before_are_opened() -> None:
     )
     client = Client.replay(BEFORE / "cassette.zip")
     mask = Mask.load(BEFORE / "mask.json")
-    response = client.images.edit(image=FIXTURES / "room.png", prompt="a red sofa", mask=mask)
+    response = client.images.edit(
+        image=FIXTURES / "room.png", prompt="a red sofa", mask=mask, model="gpt-image-1"
+    )
     assert response.data[0].image.getcolors() == [(32 * 32, (0, 128, 128))]
 
 

@@ -517,7 +517,7 @@ def test_prompts_arrive_as_they_are(server: Server, photo: Image.Image, kind: st
         fields = {part.name: part.data.decode() for part in post.parts if part.filename is None}
         assert [part.name for part in post.parts if part.name == "image"] == ["image"]
         assert fields["prompt"] == prompt
-        assert (fields["model"], fields["n"]) == ("gpt-image-1", "1")
+        assert (fields["model"], fields["n"]) == ("gpt-image-1.5", "1")
     else:
         assert post.json["prompt"] == prompt
         assert post.json["n"] == 1

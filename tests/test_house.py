@@ -67,7 +67,7 @@ ONLY = {
     "picture": {"forking", "errors", "files", "loop", "download", "metadata"},
     "mask": {"errors", "files", "folders", "forking", "loop", "picture"},
     "fit": {"errors", "forking", "picture", "mask", "models"},
-    "reply": {"coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
+    "reply": {"text", "coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
     "service": {"errors", "forking", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}

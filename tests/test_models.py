@@ -10,17 +10,56 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ttapi_nb.models import DEFAULT_MODEL, MODELS, Model, SizeRule, megabytes, model_for, parse_size
+from ttapi_nb import EditRequest
+from ttapi_nb.models import (
+    DEFAULT_MODEL,
+    MODELS,
+    Model,
+    SizeRule,
+    in_order,
+    living,
+    megabytes,
+    model_for,
+    parse_size,
+)
 
 GPT_IMAGE_2 = MODELS["gpt-image-2"]
 
 
-def test_the_table_has_its_five_rows() -> None:
-    """Each model has a row under its own name, and the default is one that edits."""
-    assert list(MODELS) == ["gpt-image-1", "dall-e-2", "dall-e-3", "gpt-image-1.5", "gpt-image-2"]
+def test_the_table_has_its_rows_and_the_retired_last() -> None:
+    """Each model has a row under its own name, in the order in which they are offered."""
+    live, gone = ["gpt-image-1.5", "gpt-image-2"], ["gpt-image-1", "dall-e-2", "dall-e-3"]
+    assert list(MODELS) == [*live, *gone]
     assert all(row.name == name for name, row in MODELS.items())
-    assert DEFAULT_MODEL == "gpt-image-1"
-    assert MODELS[DEFAULT_MODEL].edits
+
+
+def test_the_default_is_the_first_that_lives() -> None:
+    """A newcomer is given a model that edits, that TTAPI lists, and that nobody has retired."""
+    row = MODELS[DEFAULT_MODEL]
+    assert (row.edits, row.listed, row.is_retired()) == (True, True, False)
+    assert EditRequest().model == DEFAULT_MODEL == "gpt-image-1.5"
+    assert f"Choose one, {DEFAULT_MODEL} " in EditRequest(model="").problems()[0]
+
+
+@pytest.mark.parametrize(
+    ("day", "names"),
+    [
+        (date(2026, 5, 11), ("gpt-image-1", "dall-e-2", "gpt-image-1.5", "gpt-image-2")),
+        (date(2026, 5, 12), ("gpt-image-1", "gpt-image-1.5", "gpt-image-2")),
+        (date(2026, 10, 22), ("gpt-image-1", "gpt-image-1.5", "gpt-image-2")),
+        (date(2026, 10, 23), ("gpt-image-1.5", "gpt-image-2")),
+    ],
+)
+def test_what_lives_on_a_day(day: date, names: tuple[str, ...]) -> None:
+    """A row is offered as living until the day on which it is retired, in the table's own order."""
+    assert living(day) == names
+
+
+def test_a_retirement_to_come_moves_nothing() -> None:
+    """A row with a day that is yet to come stands among the living; on that day it goes behind them."""
+    rows = [Model("old", "page", retired=date(2027, 3, 1)), Model("new", "page")]
+    assert [row.name for row in in_order(rows, date(2027, 2, 28))] == ["old", "new"]
+    assert [row.name for row in in_order(rows, date(2027, 3, 1))] == ["new", "old"]
 
 
 def test_the_row_that_only_generates() -> None:

@@ -94,7 +94,7 @@ def test_repr_is_short_and_shows_no_pixels() -> None:
     shown = repr(asked(mask=HOLE))
     assert shown == (
         "EditRequest([SourceImage('image', 64x48, PNG)], 'a red sofa', mask=Mask(64x48, 1 mark), "
-        "model='gpt-image-1', n=1, size='auto')"
+        "model='gpt-image-1.5', n=1, size='auto')"
     )
     assert len(repr(asked(prompt="x" * 5000))) < 200
 
@@ -162,10 +162,10 @@ def test_the_mask_goes_out_as_a_png_with_alpha() -> None:
 # Problems beyond the table
 
 
-@pytest.mark.parametrize("model", ["", "  ", None, 5, ["gpt-image-1"]], ids=repr)
+@pytest.mark.parametrize("model", ["", "  ", None, 5, ["gpt-image-1.5"]], ids=repr)
 def test_no_model(model: Any) -> None:
     """A model is always named."""
-    assert asked(model=model).problems() == ("There is no model. Choose one, gpt-image-1 for example.",)
+    assert asked(model=model).problems() == ("There is no model. Choose one, gpt-image-1.5 for example.",)
 
 
 def test_a_model_that_only_generates_has_one_problem() -> None:
@@ -213,7 +213,7 @@ def test_what_fades_away_is_a_problem() -> None:
         request = asked(mask=faded)
         assert request.mask is faded
         assert ["marks nothing" in problem for problem in request.problems()] == [True]
-        for model in ("gpt-image-1", "dall-e-2"):
+        for model in ("gpt-image-1.5", "dall-e-2"):
             sent, _ = fitted(dataclasses.replace(request, model=model))
             assert "marks nothing" in sent.problems()[0]
 

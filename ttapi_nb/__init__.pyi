@@ -6,6 +6,7 @@ from .client.key import ask_key, forget_key, store_key
 from .errors import (
     AuthenticationError,
     BudgetError,
+    ClaimedError,
     FitError,
     ImageError,
     InvalidRequestError,
@@ -42,6 +43,7 @@ __all__ = [
     "AuthenticationError",
     "Budget",
     "BudgetError",
+    "ClaimedError",
     "Client",
     "EditRequest",
     "Fit",

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 __all__ = [
     "AuthenticationError",
     "BudgetError",
+    "ClaimedError",
     "DownloadError",
     "FitError",
     "ImageError",
@@ -97,6 +98,16 @@ class NotSentError(TTAPIError):
     """The service could not be reached: no byte of the request left, so trying again is safe."""
 
 
+class ClaimedError(NotSentError):
+    """A cell of an experiment was sent before, or is under way, and was not sent again; `run_id` is the run that has
+    it.
+    """
+
+    def __init__(self, message: str, *, run_id: str = "") -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
 class NotRecordedError(NotSentError):
     """A recording was asked for something that it does not hold; the message names what it does."""
 
@@ -105,8 +116,11 @@ class RefusedError(TTAPIError):
     """The service answered that it will not do this; nothing was billed.
 
     `status` is the HTTP status, `code` and `param` what the service's error body named (or None), and
-    `service_message` the service's own words.
+    `service_message` the service's own words. Where the model is unknown there, or gone, `models` are those to ask
+    instead: they edit, TTAPI lists them, and nobody has retired them.
     """
+
+    models: tuple[str, ...] = ()
 
     def __init__(
         self,

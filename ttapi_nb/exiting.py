@@ -109,8 +109,8 @@ def _see_to_them() -> None:
         still = [one for one in left if not one.over.done()]
         if any(not one.offline for one in still):
             _say(
-                "Stopped waiting. What had left may be billed: the run log tells what is known of it, and the TTAPI "
-                "Dashboard what was billed."
+                "Stopped waiting. What had left may be billed: the run log tells what is known of it, and "
+                "your account what was billed."
             )
 
 

@@ -8,9 +8,10 @@ A megabyte is 10**6 bytes of the decoded file, and a character is one code point
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
+from math import inf
 from types import MappingProxyType
 
 __all__ = [
@@ -20,13 +21,13 @@ __all__ = [
     "REPLAY_NOTICE",
     "Model",
     "SizeRule",
+    "living",
     "megabytes",
     "model_for",
     "parse_size",
 ]
 
 MB = 10**6
-DEFAULT_MODEL = "gpt-image-1"
 
 EDITS_PAGE = "TTAPI, POST /v1/images/edits, 26 March 2026"
 NEWER_PAGES = "TTAPI's newest images page and OpenAI's Images API"
@@ -97,12 +98,14 @@ class Model:
     `image_bytes` and `mask_bytes` are upper bounds that a file must stay under. `needs_alpha` says that pictures are
     best sent with an alpha channel. `choices` maps each field of fixed
     values that the model takes to those values; a field missing there is not taken. `sizes` are what a picker
-    offers; where `size_rule` is set, any other size that meets it is taken as well.
+    offers; where `size_rule` is set, any other size that meets it is taken as well. `listed` says that TTAPI's pages
+    name it for edits, and `retired` when its maker shut it down.
     """
 
     name: str
     source: str
     known: bool = True
+    listed: bool = True
     edits: bool = True
     prompt_limit: int = PROMPT_LIMIT
     images_max: int = 1
@@ -120,6 +123,10 @@ class Model:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "choices", MappingProxyType(dict(self.choices)))
+
+    def is_retired(self, today: date | None = None) -> bool:
+        """Whether its maker has shut it down by `today`, this very day where left out."""
+        return self.retired is not None and self.retired <= (today or datetime.now(UTC).date())
 
     def takes_size(self, size: str) -> bool:
         """Whether `size` (`"auto"` or `"WIDTHxHEIGHT"`) may be asked of this model."""
@@ -173,6 +180,7 @@ _ROWS = (
     Model(
         name="dall-e-3",
         source=EDITS_PAGE + " (it has limits there, but only generates)",
+        listed=False,
         edits=False,
         prompt_limit=4_000,
         n_max=1,
@@ -199,13 +207,36 @@ _ROWS = (
     ),
 )
 
-MODELS: Mapping[str, Model] = MappingProxyType({row.name: row for row in _ROWS})
-"""Every model the package knows, by name."""
+
+def in_order(rows: Iterable[Model], today: date | None = None) -> list[Model]:
+    """The rows as they are offered: those that live as they came, and behind them the retired, the latest first."""
+    return sorted(
+        rows, key=lambda row: -row.retired.toordinal() if row.retired and row.is_retired(today) else -inf
+    )
+
+
+MODELS: Mapping[str, Model] = MappingProxyType({row.name: row for row in in_order(_ROWS)})
+"""Every model the package knows, by name; those that were retired come last."""
+
+
+def living(today: date | None = None) -> tuple[str, ...]:
+    """The models that edit, that TTAPI lists, and that are not retired by `today`; the first is the default."""
+    return tuple(row.name for row in _ROWS if row.listed and row.edits and not row.is_retired(today))
+
+
+DEFAULT_MODEL = living()[0]
+"""What is asked where nobody chose: the first of the table that TTAPI lists and that is not retired today."""
 
 
 def model_for(name: str) -> Model:
     """The row of that name, or for a name that no row knows one with only the limits that hold for every model."""
     row = MODELS.get(name)
     return row or Model(
-        name=name, source=EDITS_PAGE, known=False, images_max=16, sizes=("auto",), compresses=True
+        name=name,
+        source=EDITS_PAGE,
+        known=False,
+        listed=False,
+        images_max=16,
+        sizes=("auto",),
+        compresses=True,
     )

@@ -193,7 +193,7 @@ class EditRequest:
     def problems(self) -> tuple[str, ...]:
         """Everything that the service would refuse, each as a sentence or two; empty where it may be sent."""
         if not isinstance(self.model, str) or not self.model.strip():
-            return ("There is no model. Choose one, gpt-image-1 for example.",)
+            return (f"There is no model. Choose one, {DEFAULT_MODEL} for example.",)
         row = model_for(self.model)
         if not row.edits and not self.generates:
             return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
@@ -285,7 +285,9 @@ class EditRequest:
             yield "Streaming is not offered here yet. Leave stream and partial_images out."
 
     def _choice_problems(self, row: Model) -> Iterator[str]:
-        if not isinstance(self.size, str) or not row.takes_size(self.size):
+        if isinstance(self.size, str) and not self.size.strip():
+            yield 'The size is empty. Type one like 1024x1024, or choose "auto".'
+        elif not isinstance(self.size, str) or not row.takes_size(self.size):
             yield f"{row.name} doesn't make results of size {self.size!r}. It takes {row.sizes_in_words}."
         for name in CHOICE_FIELDS:
             value = getattr(self, name)

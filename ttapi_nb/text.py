@@ -1,8 +1,12 @@
-"""Texts cut to a length that can be shown."""
+"""Texts cut to a length that can be shown, and the words for whose service is asked."""
 
 from __future__ import annotations
 
-__all__ = ["cut", "one_line"]
+__all__ = ["DASHBOARD", "account_at", "cut", "is_own", "one_line"]
+
+DASHBOARD = "the TTAPI Dashboard"
+# The service's own names. What stands at other addresses is a gateway.
+OWN_HOSTS = ("ttapi.io", "ttapi.org")
 
 
 def cut(text: str, most: int) -> str:
@@ -15,3 +19,14 @@ def one_line(text: str, most: int) -> str:
     # Cut first: it may be megabytes.
     seen = "".join(letter if letter.isprintable() else " " for letter in text[: 10 * most])
     return cut(" ".join(seen.split()), most)
+
+
+def is_own(host: str) -> bool:
+    """Whether a host is TTAPI's own."""
+    bare = host.rstrip(".").lower()
+    return any(bare == own or bare.endswith(f".{own}") for own in OWN_HOSTS)
+
+
+def account_at(host: str) -> str:
+    """Where somebody finds what the service at `host` has billed: "look at your usage in …"."""
+    return DASHBOARD if not host or is_own(host) else f"the account at {host}"

@@ -192,7 +192,7 @@ def test_pictures_are_compared_by_their_pixels(server: Server, photo: Image.Imag
         ({"n": 2}, False),
         ({"size": "1024x1024"}, False),
         ({"quality": "low"}, False),
-        ({"model": "gpt-image-1.5"}, False),
+        ({"model": "gpt-image-2"}, False),
         ({"extra_body": {"x": 1}}, False),
     ],
     ids=str,
@@ -246,9 +246,9 @@ def test_what_is_asked_for_but_not_there(server: Server, photo: Image.Image, tap
     lines = said.splitlines()
     assert lines[0].startswith("class.zip holds no recording of this request, and nothing was sent.")
     assert "It has this prompt, but with other settings" in lines[0]
-    assert lines[1] == '- "number 7" (gpt-image-1, size auto, picture 64x64)'
+    assert lines[1] == '- "number 7" (gpt-image-1.5, size auto, picture 64x64)'
     assert lines[2].startswith('- "a [31mred sofa!!!')
-    assert lines[2].endswith('…" (gpt-image-1, size 1024x1024, picture 64x64)')
+    assert lines[2].endswith('…" (gpt-image-1.5, size 1024x1024, picture 64x64)')
     assert lines[-1] == "… and 3 more: see client.recorded."
     assert len(lines) == 10
     assert "\x1b" not in said

@@ -516,7 +516,7 @@ def test_signature() -> None:
         found = inspect.signature(client.images.edit).parameters
         assert set(found) == expected
         assert all(parameter.kind is parameter.KEYWORD_ONLY for parameter in found.values())
-        assert found["model"].default == "gpt-image-1"
+        assert found["model"].default == "gpt-image-1.5"
 
 
 def test_called_on_the_packages_own_thread(photo: Image.Image) -> None:

@@ -112,7 +112,7 @@ def test_json_fields(sent: Callable[..., Request], mask: Mask, wire: Wire, names
     body = sent(
         wire,
         mask=mask,
-        model="gpt-image-1",
+        model="gpt-image-1.5",
         n=2,
         size="1024x1024",
         quality="high",
@@ -135,7 +135,7 @@ def test_json_fields(sent: Callable[..., Request], mask: Mask, wire: Wire, names
         "user": "class 4b",
         "seed": 7,
         "nested": {"list": [1, None, True]},
-    } | dict.fromkeys(names, "gpt-image-1")
+    } | dict.fromkeys(names, "gpt-image-1.5")
     assert type(body["n"]) is int
     assert type(body["output_compression"]) is int
     assert {pictures, "mask"} <= set(body)
@@ -155,8 +155,8 @@ def test_form_fields(sent: Callable[..., Request], mask: Mask) -> None:
 
     assert _texts(parts) == {
         "prompt": "a red sofa",
-        "model": "gpt-image-1",
-        "mode": "gpt-image-1",
+        "model": "gpt-image-1.5",
+        "mode": "gpt-image-1.5",
         "n": "2",
         "size": "1024x1024",
         "quality": "high",

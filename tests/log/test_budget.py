@@ -31,9 +31,9 @@ from ttapi_nb.log.budget import Estimate, Spent
 KEY = "test-key-0123456789"
 TABLE = PriceTable(
     {
-        "gpt-image-1": 4,
-        ("gpt-image-1", "1024x1024"): 3,
-        ("gpt-image-1", "1024x1024", "high"): 17,
+        "gpt-image-1.5": 4,
+        ("gpt-image-1.5", "1024x1024"): 3,
+        ("gpt-image-1.5", "1024x1024", "high"): 17,
         ("dall-e-2",): 2,
         ("other", "auto"): 0.5,
         ("whole", "auto", "auto"): 7,
@@ -58,17 +58,17 @@ def _edit(server: Server, photo: Image.Image, log: RunLog, budget: Budget, **mor
 @pytest.mark.parametrize(
     ("model", "options", "expected"),
     [
-        ("gpt-image-1", {}, 4),
-        ("gpt-image-1", {"size": "1536x1024"}, 4),
-        ("gpt-image-1", {"size": "1024x1024"}, 3),
-        ("gpt-image-1", {"size": "1024x1024", "quality": "low"}, 3),
-        ("gpt-image-1", {"size": "1024x1024", "quality": "high"}, 17),
+        ("gpt-image-1.5", {}, 4),
+        ("gpt-image-1.5", {"size": "1536x1024"}, 4),
+        ("gpt-image-1.5", {"size": "1024x1024"}, 3),
+        ("gpt-image-1.5", {"size": "1024x1024", "quality": "low"}, 3),
+        ("gpt-image-1.5", {"size": "1024x1024", "quality": "high"}, 17),
         ("dall-e-2", {"size": "256x256"}, 2),
         ("other", {}, 0.5),
         ("other", {"size": "256x256"}, None),
         ("gpt-image-2", {}, None),
-        ("gpt-image-1", {"mode": "gpt-image-2"}, None),
-        ("gpt-image-1", {"model": "gpt-image-2"}, None),
+        ("gpt-image-1.5", {"mode": "gpt-image-2"}, None),
+        ("gpt-image-1.5", {"model": "gpt-image-2"}, None),
         ("whole", {}, 7),
         ("whole", {"quality": "low"}, None),
     ],
@@ -84,29 +84,29 @@ def test_price_function() -> None:
 
     def price(model: str, options: Mapping[str, Any]) -> float | None:
         seen.append((model, dict(options)))
-        return 0.25 if model == "gpt-image-1" else None
+        return 0.25 if model == "gpt-image-1.5" else None
 
     table = PriceTable(price, "USD")
     known = Budget(prices=table).estimate(EditRequest(prompt="x", n=3, size="1024x1024"))
     assert (known, known.words) == (Estimate(3, None, 0.75, "USD"), "0.75 USD")
     unknown = Budget(prices=table).estimate(EditRequest(prompt="x", model="mine"))
     assert (unknown.cost, unknown.words) == (None, "unknown")
-    assert seen == [("gpt-image-1", {"n": 3, "size": "1024x1024"}), ("mine", {"n": 1})]
+    assert seen == [("gpt-image-1.5", {"n": 3, "size": "1024x1024"}), ("mine", {"n": 1})]
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), -1, "4", True, float("inf")])
 def test_price_that_is_none(wrong: Any) -> None:
     """What is no price is refused, in a table at once, from a function when it is asked."""
     with pytest.raises(SettingsError, match="not a number of 0 or more"):
-        PriceTable({"gpt-image-1": wrong}, "USD")
+        PriceTable({"gpt-image-1.5": wrong}, "USD")
     with pytest.raises(SettingsError, match="not a number of 0 or more"):
-        PriceTable(lambda model, options: wrong, "USD").one("gpt-image-1", {})
+        PriceTable(lambda model, options: wrong, "USD").one("gpt-image-1.5", {})
 
 
 def test_table_that_is_none() -> None:
     """Entries that name no model, prices of another kind and currencies that are no word are refused."""
     with pytest.raises(SettingsError, match="names no model"):
-        PriceTable({("gpt-image-1", 1024): 3}, "USD")  # type: ignore[dict-item]
+        PriceTable({("gpt-image-1.5", 1024): 3}, "USD")  # type: ignore[dict-item]
     with pytest.raises(SettingsError, match="neither a dict nor a function"):
         PriceTable(3, "USD")  # type: ignore[arg-type]
     for word in ("", "a" * 21, "a\nb", None):
@@ -118,10 +118,10 @@ def test_table_that_is_none() -> None:
 
 def test_a_table_does_not_change() -> None:
     """What happens to a dict after a table was made of it does not change the table."""
-    prices = {"gpt-image-1": 4.0}
+    prices = {"gpt-image-1.5": 4.0}
     table = PriceTable(prices, "USD")  # type: ignore[arg-type]  # a dict's keys are invariant
     prices.clear()
-    assert table.one("gpt-image-1", {}) == 4
+    assert table.one("gpt-image-1.5", {}) == 4
     assert len({table, PriceTable({}, "USD")}) == 2
 
 
@@ -200,7 +200,7 @@ def test_limits_that_can_not_be_kept(limits: dict[str, Any], words: str) -> None
             Spent(runs=3, unknown=1_200),
             (
                 "The budget is 3 runs, 3 spent, and this run counts as 1.",
-                "That includes 1,200 runs of unknown outcome: check them in the TTAPI Dashboard.",
+                "That includes 1,200 runs of unknown outcome: look in your account whether they were billed.",
             ),
         ),
         (Budget(runs=3), Spent(runs=2, unknown=1), ()),
@@ -237,7 +237,7 @@ def test_what_is_said_can_not_be_changed() -> None:
 
 def test_cents_that_add_up() -> None:
     """Three times 0.1 are 0.3, also where floats say otherwise."""
-    budget = Budget(cost=0.3, prices=PriceTable({"gpt-image-1": 0.1}, "USD"))
+    budget = Budget(cost=0.3, prices=PriceTable({"gpt-image-1.5": 0.1}, "USD"))
     one = budget.estimate(EditRequest(prompt="x"))
     assert budget.problems(one, Spent(cost=0.1 + 0.1)) == ()
     assert len(budget.problems(one, Spent(cost=0.1 + 0.1 + 0.1))) == 2
@@ -305,10 +305,10 @@ def test_actual_by_tokens(server: Server, photo: Image.Image, log: RunLog) -> No
     def mistaken(model: str, options: Mapping[str, Any], usage: Mapping[str, int | None]) -> float:
         raise KeyError("output")
 
-    table = PriceTable({"gpt-image-1": 4}, "USD", actual)
-    assert table.cost("gpt-image-1", {}, 2, {"output_tokens": None}) == 8
+    table = PriceTable({"gpt-image-1.5": 4}, "USD", actual)
+    assert table.cost("gpt-image-1.5", {}, 2, {"output_tokens": None}) == 8
     _edit(server, photo, log, Budget(prices=table))
-    broken = Budget(prices=PriceTable({"gpt-image-1": 4}, "USD", mistaken))
+    broken = Budget(prices=PriceTable({"gpt-image-1.5": 4}, "USD", mistaken))
     run = edit(photo, "x", client=Client(KEY, base_url=server.url), log=log, budget=broken)
     assert (run.status, run.cost) == ("done", None)
     assert "counts as estimated" in run.note
@@ -330,7 +330,9 @@ def test_refused_counts_as_nothing_and_unknown_as_spent(
     with pytest.raises(UnknownOutcomeError):
         _edit(server, photo, log, budget)
     assert log.spent(budget) == Spent(runs=1, images=1, cost=3, unknown=1)
-    with pytest.raises(BudgetError, match="1 run of unknown outcome: check them in the TTAPI Dashboard"):
+    with pytest.raises(
+        BudgetError, match="1 run of unknown outcome: look in your account whether it was billed"
+    ):
         _edit(server, photo, log, budget)
 
     log.found(log.rows(state="unknown")[0].id, billed=False)
@@ -368,9 +370,9 @@ def test_since(server: Server, photo: Image.Image, log: RunLog) -> None:
 def test_earlier_runs_are_priced_too(server: Server, photo: Image.Image, log: RunLog) -> None:
     """Runs from before there was a table, or with another currency, are priced by it; where it can't, it says so."""
     _edit(server, photo, log, Budget())
-    _edit(server, photo, log, Budget(prices=PriceTable({"gpt-image-1": 0.04}, "USD")))
+    _edit(server, photo, log, Budget(prices=PriceTable({"gpt-image-1.5": 0.04}, "USD")))
     size = log.rows()[0].options.get("size", "auto")
-    budget = Budget(cost=100, prices=PriceTable({("gpt-image-1", size): 4}, "quota"))
+    budget = Budget(cost=100, prices=PriceTable({("gpt-image-1.5", size): 4}, "quota"))
     assert log.spent(budget) == Spent(runs=2, images=2, tokens=60, cost=8)
     other = Budget(cost=100, prices=PriceTable({"dall-e-2": 1}, "quota"))
     assert log.spent(other).unpriced == 2

@@ -446,15 +446,15 @@ def test_totals(server: Server, photo: Image.Image, log: RunLog) -> None:
     """What was spent is added up: runs, images, tokens, costs by currency, and what nobody knows."""
     assert log.totals().runs == 0
     server.answer = json_reply(pictures(photo, Image.new("RGB", (64, 64))))
-    _edit(server, photo, log, n=2, budget=Budget(prices=PriceTable({"gpt-image-1": 0.04}, "USD")))
-    _edit(server, photo, log, budget=Budget(prices=PriceTable({"gpt-image-1": 4}, "quota")))
+    _edit(server, photo, log, n=2, budget=Budget(prices=PriceTable({"gpt-image-1.5": 0.04}, "USD")))
+    _edit(server, photo, log, budget=Budget(prices=PriceTable({"gpt-image-1.5": 4}, "quota")))
     _edit(server, photo, log)
     server.answer = json_reply({"error": {"message": "no"}}, 400)
     with pytest.raises(Exception, match="refused"):
         _edit(server, photo, log)
     server.answer = html_reply(504)
     with pytest.raises(UnknownOutcomeError):
-        _edit(server, photo, log, budget=Budget(prices=PriceTable({"gpt-image-1": 4}, "quota")))
+        _edit(server, photo, log, budget=Budget(prices=PriceTable({"gpt-image-1.5": 4}, "quota")))
     found = log.totals()
     assert (found.runs, found.images, found.tokens) == (4, 6, 90)
     assert (found.unknown, found.offline, found.unpriced) == (1, 0, 1)
@@ -477,7 +477,7 @@ def test_since_just_then(server: Server, photo: Image.Image, log: RunLog) -> Non
 
 def test_what_a_run_cost_goes_before_its_estimate(server: Server, photo: Image.Image, log: RunLog) -> None:
     """Totals and budgets count what a run really cost, where that is known."""
-    table = PriceTable({"gpt-image-1": 4}, "quota")
+    table = PriceTable({"gpt-image-1.5": 4}, "quota")
     server.answer = json_reply(pictures(photo, photo))
     row = _edit(server, photo, log, n=3, budget=Budget(prices=table))
     assert (row.estimate, row.cost) == (12, 8)
@@ -491,7 +491,7 @@ def test_earlier_runs_by_their_tokens(server: Server, photo: Image.Image, log: R
     server.answer = json_reply({"data": pictures(photo)["data"]})
     _edit(server, photo, log)
     table = PriceTable(
-        {"gpt-image-1": 4}, "USD", lambda model, options, usage: (usage["total_tokens"] or 0) / 10
+        {"gpt-image-1.5": 4}, "USD", lambda model, options, usage: (usage["total_tokens"] or 0) / 10
     )
     assert log.spent(Budget(cost=99, prices=table)).cost == 3 + 4
 
@@ -757,7 +757,7 @@ def test_pruned_runs_are_priced_too(server: Server, photo: Image.Image, log: Run
     _edit(server, photo, log, size="1024x1024", quality="low")
     _edit(server, photo, log, "y", size="1024x1024", extra_body={"mode": "mine", "team": "secret"})
     _edit(server, photo, log, "z", size="1024x1024", extra_body={"model": "mine"})
-    table = PriceTable({("gpt-image-1", "1024x1024", "low"): 3, "gpt-image-1": 100}, "quota")
+    table = PriceTable({("gpt-image-1.5", "1024x1024", "low"): 3, "gpt-image-1.5": 100}, "quota")
     budget = Budget(cost=999, prices=table)
     before = log.spent(budget)
     assert (before.cost, before.unpriced) == (3, 2)

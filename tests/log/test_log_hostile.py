@@ -496,7 +496,7 @@ def test_a_budget_without_a_log_in_an_editor() -> None:
 
 def test_totals_tell_what_is_sure(server: Server, photo: Image.Image, log: RunLog) -> None:
     """Runs that were billed, those of which nobody knows, and those under way are told apart."""
-    budget = Budget(prices=PriceTable({"gpt-image-1": 4}, "quota"))
+    budget = Budget(prices=PriceTable({"gpt-image-1.5": 4}, "quota"))
     for name, state in (("a", "done"), ("b", "unknown"), ("c", "unknown"), ("d", "open")):
         log.begin(name, prepared(REQUEST), offline=False, budget=budget)
         log.mark_sent(name)

@@ -61,8 +61,17 @@ CREATE TABLE folders (name TEXT PRIMARY KEY, identity TEXT NOT NULL);
 CREATE TABLE migrations (name TEXT PRIMARY KEY, time REAL);
 """
 )
+FOURTH = (
+    THIRD
+    + """
+CREATE TABLE ratings (
+    run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, stars INTEGER NOT NULL DEFAULT 0,
+    note TEXT NOT NULL DEFAULT '', verdict TEXT NOT NULL DEFAULT '', time REAL, PRIMARY KEY (run, number)
+);
+"""
+)
 # `user_version`, and what a log of it looked like; the first form had no version of its own.
-OLD = ((0, FIRST), (1, FIRST), (2, SECOND), (3, THIRD))
+OLD = ((0, FIRST), (1, FIRST), (2, SECOND), (3, THIRD), (4, FOURTH))
 PICTURE = b"the answer"
 NAME = hashlib.sha256(PICTURE).hexdigest()
 
@@ -170,7 +179,8 @@ def test_the_page_names_every_column(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         names = {table: [row[1] for row in db.execute(f"PRAGMA table_info({table})")] for table in tables}
-    assert {"runs", "results", "ratings", "files", "folders", "migrations"} == set(names)
+    other = {"experiments", "shown", "votes", "files", "folders", "migrations"}
+    assert {"runs", "results", "ratings", *other} == set(names)
     for table, columns in names.items():
         (section,) = re.findall(rf"^## `{table}`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
         assert [name for name in columns if f"`{name}`" not in section] == []

@@ -23,7 +23,7 @@ from ttapi_nb import (
     UnknownOutcomeError,
 )
 from ttapi_nb.client.core import Core
-from ttapi_nb.reply.meaning import interpret, parse
+from ttapi_nb.reply.meaning import Asked, interpret, parse
 
 PLAIN = pictures(Image.new("RGB", (64, 64), "teal"))
 REFUSALS = [
@@ -131,6 +131,83 @@ def test_refusal(
     assert error.service_message == ("because of reasons" if envelope in ("ttapi", "openai") else "")
     assert (error.code, error.param) == (("c1", "p1") if envelope == "openai" else (None, None))
     assert "<" not in str(error)
+    # Money first, and no other service's pages.
+    assert "Nothing was billed." in str(error)
+    assert "TTAPI" not in str(error)
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_whose_pages_are_named(status: int) -> None:
+    """Who asks TTAPI is sent to its Dashboard, who asks a gateway to the account there."""
+    with pytest.raises(RefusedError, match="in the TTAPI Dashboard"):
+        interpret(status, None)
+    with pytest.raises(RefusedError, match=r"in the account at gateway\.example") as caught:
+        interpret(status, None, Asked("the account at gateway.example"))
+    assert "TTAPI" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("20", "wait 20 seconds, as it asks,"),
+        ("1", "wait 1 second, as it asks,"),
+        ("0", "wait 1 second, as it asks,"),
+        ("600", "wait 10 minutes, as it asks,"),
+        ("9" * 400, "wait more than a day, as it asks,"),
+        ("soon", "wait a minute and run again"),
+        ("", "wait a minute and run again"),
+    ],
+)
+@pytest.mark.parametrize("status", [429, 499])
+def test_how_long_it_asks_to_be_left_alone(
+    server: Server, client: Client, photo: Image.Image, status: int, header: str, words: str
+) -> None:
+    """The service's own Retry-After is said, and a minute where it gave none that can be read."""
+    server.answer = Reply(status, headers={"Retry-After": header} if header else {})
+    with pytest.raises(RateLimitError, match=words) as caught:
+        client.images.edit(image=photo, prompt="x")
+    assert (caught.value.retry_after is None) == (header in ("", "soon"))
+
+
+GONE = [
+    (400, {"message": "nope", "code": "model_not_found"}),
+    (404, {"message": "The model `gpt-image-1` does not exist or you do not have access to it."}),
+    (400, {"message": "model gpt-image-1 has been deprecated"}),
+    (400, {"message": "The model gpt-image-1 was shut down on 23 October 2026"}),
+    (400, {"message": "Invalid model: gpt-image-1"}),
+    (404, {"message": "This model is no longer available."}),
+]
+NOT_GONE = [
+    (400, {"message": "The size is not supported."}),
+    (400, {"message": "This prompt is unknown to us"}),
+    (401, {"message": "The key does not exist for this model"}),
+    (404, {"message": "Not found"}),
+    (402, {"message": "model quota used up"}),
+]
+
+
+@pytest.mark.parametrize(("status", "error"), GONE)
+def test_a_model_that_is_gone(status: int, error: dict[str, str]) -> None:
+    """Those that live are named, and are in the error for an editor; never the one that was just refused."""
+    for asked, living in (
+        ("gpt-image-1", ("gpt-image-1.5", "gpt-image-2")),
+        ("gpt-image-2", ("gpt-image-1.5",)),
+    ):
+        with pytest.raises(
+            RefusedError, match=r"Nothing was billed[.] Choose another model: TTAPI lists"
+        ) as caught:
+            interpret(status, {"error": error}, Asked(model=asked))
+        assert caught.value.models == living
+        assert all(name in str(caught.value) for name in living)
+
+
+@pytest.mark.parametrize(("status", "error"), NOT_GONE)
+def test_a_refusal_about_something_else(status: int, error: dict[str, str]) -> None:
+    """No other model is offered where that would not help."""
+    with pytest.raises(RefusedError) as caught:
+        interpret(status, {"error": error}, Asked(model="gpt-image-1"))
+    assert caught.value.models == ()
+    assert "lists" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", UNCLEAR)
@@ -144,7 +221,7 @@ def test_unclear(server: Server, client: Client, photo: Image.Image, status: int
         "empty": Reply(status),
     }[envelope]
     with pytest.raises(
-        UnknownOutcomeError, match=r"may have been carried out and billed.*Dashboard"
+        UnknownOutcomeError, match=r"may have been carried out and billed.*the account at 127"
     ) as caught:
         client.images.edit(image=photo, prompt="x")
     assert caught.value.status == status
@@ -185,7 +262,7 @@ def test_moderation(server: Server, client: Client, photo: Image.Image) -> None:
 def test_200_without_a_reply(server: Server, client: Client, photo: Image.Image, body: bytes) -> None:
     """A 200 whose body is not the reply, a web page say, is an unknown outcome and not a success."""
     server.answer = Reply(200, body, mime="text/html")
-    with pytest.raises(UnknownOutcomeError, match=r"web page.*Dashboard"):
+    with pytest.raises(UnknownOutcomeError, match=r"web page.*the account at 127"):
         client.images.edit(image=photo, prompt="x")
 
 

@@ -257,7 +257,7 @@ def test_a_price_function_that_hangs(
         raise SystemExit("by a price function")
 
     for actual, words in ((lambda *given: never.wait(), "took too long"), (ends, "by a price function")):
-        table = PriceTable({"gpt-image-1": 1.0}, "USD", actual=actual)
+        table = PriceTable({"gpt-image-1.5": 1.0}, "USD", actual=actual)
         run = start(server, photo, log, budget=Budget(prices=table)).wait(PATIENCE)
         assert run.cost is None
         assert words in run.note

@@ -166,7 +166,7 @@ def test_plain_and_short(photo: Image.Image) -> None:
         "    photo,\n"
         '    "an empty blue bowl",\n'
         "    mask=mask,\n"
-        '    model="gpt-image-1",\n'
+        '    model="gpt-image-1.5",\n'
         ")\n"
         'run.results[0].save("sample-edit.png")\n'
     )

@@ -26,17 +26,22 @@ START_SECONDS = 120
 
 @dataclass(frozen=True)
 class Lab:
-    """A running JupyterLab: its address, the folder it serves, and where its kernels keep their run log."""
+    """A running JupyterLab: its address, the folder it serves, and where its kernels keep their run log.
+
+    What lies in `static` it serves as it is, under `/static/`.
+    """
 
     url: str
     folder: Path
     data: Path
+    static: Path
 
 
 @contextlib.contextmanager
 def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
     """JupyterLab on a copy of the notebooks, with the embedded service and nothing of the user's settings."""
-    work, settings = folder / "work", folder / "settings"
+    work, settings, static = folder / "work", folder / "settings", folder / "static"
+    static.mkdir()
     shutil.copytree(NOTEBOOKS, work, ignore=shutil.ignore_patterns("*.py", "__pycache__", ".*"))
     _write_settings(settings, dark)
     with socket.socket() as probe:
@@ -55,12 +60,13 @@ def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.root_dir={work}",
         "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0",
         "--IdentityProvider.token=", "--ServerApp.password=", "--LabApp.extension_manager=readonly",
+        f"--ServerApp.extra_static_paths={static}",
     ]  # fmt: skip
     with (folder / "lab.log").open("wb") as log:
         server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api", server, folder / "lab.log")
-        yield Lab(f"http://127.0.0.1:{port}", work, folder / "data")
+        yield Lab(f"http://127.0.0.1:{port}", work, folder / "data", static)
     finally:
         server.terminate()
         server.wait(30)

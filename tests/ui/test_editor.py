@@ -87,7 +87,7 @@ def test_tray_of_references(notebook: Opened, tmp_path: Path) -> None:
     page.get_by_role("button", name="Remove: 1. one.png").click()
     expect(page.locator(".ttapi-card")).to_have_count(2)
     assert book.run(1) == "['three.png', 'two.png'] sample.jpg 3"
-    book.pick("Model", "dall-e-2")
+    book.pick("Model", "dall-e-2 · retired 12 May 2026")
     expect(page.locator(".ttapi-tray")).to_contain_text("dall-e-2 takes one picture")
     expect(book.button("Run")).to_be_disabled()
 

@@ -28,7 +28,7 @@ def test_first_edit_from_photo_to_result_and_on(notebook: Opened, tmp_path: Path
     expect(book.editor).to_be_visible()
     expect(book.button("Run")).to_be_disabled()
     book.paint(FIG)
-    book.pick("Model", "gpt-image-1")
+    book.pick("Model", "gpt-image-1.5")
     book.pick("Size", "1024 × 1024")
     book.prompt.fill("an empty blue bowl")
     expect(book.button("Run")).to_be_enabled()
@@ -71,7 +71,7 @@ def test_bad_prompt_is_explained_and_nothing_is_sent(notebook: Opened) -> None:
     book.page.keyboard.press("Control+Enter")
     expect(book.status.get_by_role("alert")).to_contain_text("The prompt is empty")
 
-    book.pick("Model", "dall-e-2")
+    book.pick("Model", "dall-e-2 · retired 12 May 2026")
     book.prompt.fill("x" * 1001)
     expect(book.status).to_contain_text("1,001 characters")
     expect(book.button("Run")).to_be_disabled()
@@ -101,8 +101,8 @@ def test_kernel_stays_free_during_a_run(notebook: Opened) -> None:
     assert book.run(2) == "1 1"
 
 
-def test_cancel_says_what_it_means_for_the_bill(notebook: Opened) -> None:
-    """Cancelling a run that has left says that it may be billed, and the editor can run again."""
+def test_cancel_says_what_it_means(notebook: Opened) -> None:
+    """Cancelling a run of the embedded service speaks of no bill, and the editor can run again."""
     book = notebook(
         "import threading\nimport ttapi_nb as tt\n"
         "go = threading.Event()\n"
@@ -114,7 +114,7 @@ def test_cancel_says_what_it_means_for_the_bill(notebook: Opened) -> None:
     book.button("Run").click()
     expect(book.status).to_contain_text("Waiting")
     book.button("Cancel").click()
-    expect(book.status).to_contain_text("may be billed")
+    expect(book.status).to_contain_text("Cancelled. If the result still comes")
     expect(book.button("Run")).to_be_enabled()
     expect(book.button("Cancel")).to_be_disabled()
     book.run(1)

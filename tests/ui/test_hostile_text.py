@@ -81,7 +81,7 @@ display(result, result.lineage, result.data, run.response, photo, editor.mask, l
 # Its photo is nowhere to be found from its file: the editor says what it was called.
 other.image = None
 other.restore(result.save(folder / f"{len(list(folder.iterdir()))}.png"))
-display(tt.Budget(images=1, prices=tt.PriceTable({"gpt-image-1": 1}, currency=payload)))
+display(tt.Budget(images=1, prices=tt.PriceTable({"gpt-image-1.5": 1}, currency=payload)))
 named = "".join(letter for letter in payload if letter.isprintable() and letter != "/")[:80]
 recording = tt.Client.record(folder / (named + ".zip"), base_url=client.core.way.base_url)
 display(recording, recording.words, tt.ImageEditor(photo, client=recording, log=False, prompt=payload))

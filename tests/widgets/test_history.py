@@ -125,7 +125,7 @@ def test_what_was_not_fetched_is_fetched_again(hosted, server, photo):
 
 def test_a_budget_is_said_and_kept(photo, monkeypatch):
     """The estimate stands in the plan, and a spent budget disables Run with a sentence; offline it counts nothing."""
-    budget = tt.Budget(runs=0, prices=tt.PriceTable({"gpt-image-1": 0.04}, "USD"))
+    budget = tt.Budget(runs=0, prices=tt.PriceTable({"gpt-image-1.5": 0.04}, "USD"))
     client = tt.Client(api_key="sk-test-0123456789", base_url="http://127.0.0.1:9")
     editor = tt.ImageEditor(photo, prompt="x", client=client, budget=budget)
     assert "Estimated cost: 0.04 USD" in said(editor)
@@ -215,7 +215,7 @@ def test_results_that_were_pruned_are_said(editor):
 def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     """Runs that were billed are not counted together with those of which nobody knows."""
     log = tt.RunLog()
-    prices = tt.Budget(prices=tt.PriceTable({"gpt-image-1": 0.5}, "USD"))
+    prices = tt.Budget(prices=tt.PriceTable({"gpt-image-1.5": 0.5}, "USD"))
     for name, state in (("a", "done"), ("b", "unknown")):
         log.begin(name, prepared(tt.EditRequest(prompt="x")), offline=False, budget=prices)
         log.mark_sent(name)

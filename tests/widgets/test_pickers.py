@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from PIL import Image
 
 from tests.support.controls import controls, has, labelled, said, sees
-from ttapi_nb import MODELS, ModelPicker, SizePicker
+from ttapi_nb import MODELS, EditRequest, ModelPicker, SizePicker
 from ttapi_nb.widgets import OptionsPanel, PromptBox
 
 OTHER = "other …"
@@ -19,28 +20,62 @@ def offered(picker: ModelPicker | SizePicker) -> list[str]:
 
 
 def test_model_picker_offers_every_model_that_edits():
-    """Models that only generate are not offered; a name that is not in the table can be typed."""
-    assert offered(ModelPicker()) == [name for name, row in MODELS.items() if row.edits] + [OTHER]
+    """Those that live come first and say nothing; the retired follow under their date, and any name can be typed."""
+    picker = ModelPicker()
+    assert (picker.value, said(picker)) == ("gpt-image-1.5", "")
+    assert offered(picker) == [
+        "gpt-image-1.5",
+        "gpt-image-2",
+        "gpt-image-1 · retired 23 October 2026",
+        "dall-e-2 · retired 12 May 2026",
+        OTHER,
+    ]
 
 
 def test_model_picker_says_when_a_model_was_retired():
-    """A retired model is not refused, but its date is shown."""
-    picker = ModelPicker("dall-e-2")
+    """A retired model is not refused, but once it is chosen a sentence says since when."""
+    picker = ModelPicker()
+    labelled(picker, "Model").label = "dall-e-2 · retired 12 May 2026"
+    assert picker.value == "dall-e-2"
     assert "12 May 2026" in said(picker)
     picker.value = "gpt-image-2"
     assert said(picker) == ""
 
 
 def test_model_picker_takes_a_typed_name_and_reports_it():
-    """Typing another model's name sets the value, and whoever observes it is told once."""
+    """What the field shows is the value: nothing at first, then another model's name."""
     picker, seen = ModelPicker(), []
     picker.observe(lambda change: seen.append(change.new), "value")
     assert not has(picker, NAME)
     labelled(picker, "Model").label = OTHER
-    labelled(picker, NAME).value = "gpt-image-9"
-    assert picker.value == "gpt-image-9"
-    assert seen == ["gpt-image-9"]
+    assert (picker.value, said(picker)) == ("", "")
+    labelled(picker, NAME).value = " gpt-image-9"
+    assert (picker.value, labelled(picker, NAME).value) == ("gpt-image-9", " gpt-image-9")
     assert "sent as typed" in said(picker)
+    labelled(picker, NAME).value = "gpt-image-2"
+    labelled(picker, NAME).value = "gpt-image-2.7"
+    assert sees(picker, NAME)
+    labelled(picker, NAME).value = "  "
+    assert seen == ["", "gpt-image-9", "gpt-image-2", "gpt-image-2.7", ""]
+    labelled(picker, "Model").label = "gpt-image-2"
+    assert picker.value == "gpt-image-2"
+
+
+def test_a_typed_field_has_a_name_of_its_own():
+    """The field behind the list has a label that says what is typed there, for those who can't see where it stands."""
+    for picker, name, label in ((ModelPicker(), NAME, "Model name"), (SizePicker(), MEASURES, "Other size")):
+        picker.value = "odd"
+        assert labelled(picker, name) is labelled(picker, label)
+
+
+@pytest.mark.parametrize("field", ["model", "size"])
+def test_a_blank_other_is_a_problem(field):
+    """An empty model or size is said in a sentence, and never sent as what was chosen before."""
+    picture = Image.new("RGB", (64, 64))
+    for blank in ("", " "):
+        request = EditRequest.make(image=picture, prompt="a bowl", **{"model": "gpt-image-2", field: blank})
+        (problem,) = request.problems()
+        assert problem.startswith("There is no model." if field == "model" else "The size is empty.")
 
 
 def test_model_picker_shows_an_assigned_unknown_name():
@@ -50,7 +85,7 @@ def test_model_picker_shows_an_assigned_unknown_name():
     assert (labelled(picker, "Model").label, labelled(picker, NAME).value) == (OTHER, "my-model")
     assert sees(picker, NAME)
     picker.value = "dall-e-2"
-    assert labelled(picker, "Model").label == "dall-e-2"
+    assert labelled(picker, "Model").value == "dall-e-2"
     assert not sees(picker, NAME)
 
 
@@ -78,6 +113,7 @@ def test_size_picker_takes_free_text_for_unknown_models_and_rules():
     for model in ("gpt-image-2", "something-new"):
         picker = SizePicker(model=model)
         labelled(picker, "Size").label = OTHER
+        assert picker.value == ""
         labelled(picker, MEASURES).value = "1280x720"
         assert picker.value == "1280x720"
 
@@ -164,7 +200,7 @@ def test_prompt_box_counts_what_the_model_leaves():
 @pytest.mark.parametrize(
     ("widget", "said"),
     [
-        (ModelPicker(), "ModelPicker('gpt-image-1')"),
+        (ModelPicker(), "ModelPicker('gpt-image-1.5')"),
         (SizePicker(), "SizePicker('auto')"),
         (OptionsPanel(), "OptionsPanel({})"),
         (PromptBox("hi"), "PromptBox('hi')"),

@@ -205,7 +205,7 @@ def test_a_price_function_that_runs(photo: Image.Image, server: Server, asked: s
     client = tt.Client("test-key-0123456789", base_url=server.url)
     tt.edit(photo, "an earlier one", client=client)
     editor = tt.ImageEditor(photo, prompt="x", client=client)
-    editor.budget = tt.Budget(cost=1, prices=tt.PriceTable({"gpt-image-1": 0.1}, "USD", actual=price))
+    editor.budget = tt.Budget(cost=1, prices=tt.PriceTable({"gpt-image-1.5": 0.1}, "USD", actual=price))
     if asked == "looked at":
         in_time(lambda: editor.problems)
     else:

@@ -16,7 +16,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.support.controls import labelled, message, of_kind, press, said, sees, sentences, shown
-from ttapi_nb.fit import Shift
+from ttapi_nb.fit import Light
 from ttapi_nb.picture import ImageFile
 from ttapi_nb.run import Result
 from ttapi_nb.widgets.compare import Compare, Download
@@ -150,7 +150,7 @@ def test_small_leak_is_not_rounded_to_nothing(kept):
 def test_colours_that_were_evened_out_are_said(kept):
     """A shift of colours between answer and photo is told where it was a level or more."""
     for red, told in ((12.0, True), (0.4, False)):
-        kept.results = (replace(kept.results[0], shift=Shift(red, 0, 0)),)
+        kept.results = (replace(kept.results[0], light=Light(red, 0, 0)),)
         assert ("Inside, colours had shifted" in ResultViewer(kept).caption) == told
 
 

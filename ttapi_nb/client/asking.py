@@ -24,8 +24,8 @@ __all__ = ["Asking"]
 
 DROPPED = (
     "The request had left when its call was stopped, so it may be carried out and billed. It goes on in the "
-    "background for at most {seconds:.0f} s, and its answer is given to nobody: check the TTAPI Dashboard before you "
-    "send it again. ttapi_nb.edit() keeps such an answer in its run log."
+    "background for at most {seconds:.0f} s, and its answer is given to nobody: look at your usage in {account} "
+    "before you send it again. ttapi_nb.edit() keeps such an answer in its run log."
 )
 
 
@@ -34,6 +34,7 @@ class Asking(exiting.Unfinished):
 
     def __init__(self, core: Core, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> None:
         super().__init__(core.timeout, core.offline)
+        self._account = core.account
         core.load()
         # Set alone, without a call, by whoever is interrupted; `_left` and `withdraw` decide under the guard.
         self.dropped = False
@@ -67,7 +68,7 @@ class Asking(exiting.Unfinished):
         """Its caller was stopped by `error`: nothing is sent, or it is told that something was."""
         if self.withdraw() or self.answer.done() or self.offline:
             return
-        words = DROPPED.format(seconds=max(0.0, self.due - time.monotonic()))
+        words = DROPPED.format(seconds=max(0.0, self.due - time.monotonic()), account=self._account)
         error.add_note(words)
         # Not `warnings`: made an error there, it would take the place of what stopped the call.
         logging.getLogger("ttapi_nb").warning(words)

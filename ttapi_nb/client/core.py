@@ -49,6 +49,11 @@ class Core:
         return self.way.address
 
     @property
+    def account(self) -> str:
+        """Where somebody finds what it has billed, for a sentence."""
+        return self.way.account
+
+    @property
     def fetch_from(self) -> tuple[str, ...]:
         """Further places that results may be fetched from."""
         return self.way.fetch_from

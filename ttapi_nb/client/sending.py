@@ -30,7 +30,7 @@ from ..loading import loading
 from ..log.budget import asked_images
 from ..network import ways
 from ..rawanswers import RawAnswer
-from ..reply.meaning import MAY_BE_BILLED, PARTIAL, interpret, parse
+from ..reply.meaning import PARTIAL, Asked, interpret, may_be_billed, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .forms import Body, Form
@@ -91,6 +91,10 @@ class Line(Protocol):
     def offline(self) -> bool:
         """Whether they stay in this process."""
 
+    @property
+    def account(self) -> str:
+        """Where somebody finds what was billed, for a sentence."""
+
     def transport(self) -> httpx.AsyncBaseTransport:
         """What carries their bytes."""
 
@@ -107,7 +111,7 @@ async def send(
         await turn.near(told.queued)
         # Pillow loads what it writes a picture with when that is first wanted.
         with loading():
-            body = await asyncio.to_thread(form.encode, request)
+            body = replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
         cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
         plain, embedded, cut = await _in_turn(line, body, cap, told, raw, turn)
     finally:
@@ -116,7 +120,7 @@ async def send(
     try:
         response = await read_response(plain, offline=embedded, fetch=_not_yet, most=most)
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it is paid for
-        failure = await _unread(error, raw)
+        failure = await _unread(error, raw, line.account)
     else:
         if cut:
             response = _cut_off(response, asked_images(request.body()))
@@ -178,11 +182,11 @@ def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:
     return replace(response, data=response.data + missing, note=f"{response.note} {note}".strip())
 
 
-async def _unread(error: Exception, raw: RawAnswer | None) -> UnknownOutcomeError:
+async def _unread(error: Exception, raw: RawAnswer | None, account: str) -> UnknownOutcomeError:
     """What is said of an answer that came and could not be read, whatever went wrong with that."""
     kept = await loop.in_thread(lambda: raw.words) if raw is not None else ""
     why = f"{type(error).__name__}: {error}".removesuffix(": ")
-    words = f"The answer came, and it could not be read here ({why}). {MAY_BE_BILLED}"
+    words = f"The answer came, and it could not be read here ({why}). {may_be_billed(account)}"
     return UnknownOutcomeError(f"{words} {kept}".strip())
 
 
@@ -206,14 +210,13 @@ async def _ask(
     failure: TTAPIError
     try:
         parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
-        plain = interpret(reply.status, parsed)
+        pause = _retry_after(reply.headers.get("Retry-After", ""))
+        plain = interpret(reply.status, parsed, Asked(line.account, body.model, pause))
         if reply.failure is None or plain.get("note") != PARTIAL:
             return plain, embedded, reply.failure is not None
         # Perhaps more of it can be made of what is kept.
         failure = reply.failure
     except RefusedError as error:
-        if isinstance(error, RateLimitError):
-            error.retry_after = _retry_after(reply.headers.get("Retry-After", ""))
         # The status came, and tells what became of the request, unless a picture may have been lost.
         refused = reply.failure is None or not reply.body.may_hold_picture
         if refused and raw is not None:
@@ -222,7 +225,7 @@ async def _ask(
     except UnknownOutcomeError as error:
         failure = reply.failure or error
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it may be paid for
-        failure = reply.failure or await _unread(error, None)
+        failure = reply.failure or await _unread(error, None, line.account)
     if raw is not None and isinstance(failure, UnknownOutcomeError):
         kept = await loop.in_thread(lambda: raw.words)
         failure = UnknownOutcomeError(f"{failure} {kept}".strip(), status=failure.status)
@@ -355,7 +358,7 @@ def _broken(line: Line, error: Exception, sent: bool) -> TTAPIError:
         if not isinstance(error, httpx.HTTPError | OSError | EOFError)
         else "The line broke before the whole answer was here"
     )
-    return UnknownOutcomeError(f"{what}. {MAY_BE_BILLED}")
+    return UnknownOutcomeError(f"{what}. {may_be_billed(line.account)}")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from .extend import extend
 from .geometry import Box
 from .landing import Landed, Landing
 from .leak import LEAK_THRESHOLD, Leak, measure_leak
+from .light import Light
 from .paste import Pasted, paste, surroundings
 from .plan import HOWS, Fit
-from .shift import Shift
 from .sizes import AUTO_AREA
 from .words import mask_for, masked_words
 
@@ -21,8 +21,8 @@ __all__ = [
     "Landed",
     "Landing",
     "Leak",
+    "Light",
     "Pasted",
-    "Shift",
     "extend",
     "mask_for",
     "masked_words",

@@ -15,8 +15,8 @@ from PIL import Image
 
 from ..mask import Mask, protected
 from .geometry import Box
+from .light import Light, evening_of
 from .seam import Floats, borders, ramp, seam
-from .shift import Shift, shift_of
 
 __all__ = ["Pasted", "paste", "surroundings"]
 
@@ -26,15 +26,20 @@ STRIP = 1 << 20
 
 @dataclass(frozen=True)
 class Pasted:
-    """What `paste` made: the picture, and the colour shift it measured, None where there was nothing to compare.
+    """What `paste` made: the picture, and how its light was evened out, None where there was nothing to compare.
 
     `weight` tells in `box` how much of each pixel is the answer's, 0 to 255; outside that it is nothing.
     """
 
     image: Image.Image
-    shift: Shift | None
+    light: Light | None
     box: Box = (0, 0, 0, 0)
     weight: NDArray[np.uint8] | None = field(default=None, repr=False)
+
+    @property
+    def shift(self) -> Light | None:
+        """`light`, by its earlier name."""
+        return self.light
 
 
 def surroundings(bounds: Box, size: tuple[int, int]) -> Box:
@@ -72,7 +77,7 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
         answer = answer.convert("RGB")
     whole = source.copy() if answer.mode == "RGB" else source.convert("RGBA")
-    field_, shift = shift_of(source, region, answer, covered)
+    evening, light = evening_of(source.crop(region), answer, covered)
     depth = ramp(covered, seam(source.size), borders(region, source.size))
     left, top, right, bottom = bounds
     rows = max(1, STRIP // (right - left))
@@ -82,14 +87,15 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
         here = (slice(strip[1], strip[3]), slice(left, right))
         share = np.clip(depth.over(strip), 0, 1)
         weight = np.minimum(covered[here].astype(np.float32) / 255, share * share * (3 - 2 * share))
-        change = None if field_ is None else field_.over(strip)
         place = (at[0] + left, at[1] + start, at[0] + right, at[1] + strip[3])
-        blended = _blended(source.crop(place), answer.crop(strip), covered[here], weight, change, whole.mode)
+        part = answer.crop(strip)
+        even = None if evening is None else evening.applied(np.asarray(part)[..., :3], strip)
+        blended = _blended(source.crop(place), part, covered[here], weight, even, whole.mode)
         whole.paste(blended, place[:2])
         # Only what is covered, but all of that: a share too small for a level is one still.
         weights[start - top : strip[3] - top] = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
     where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
-    return Pasted(whole, shift, where, weights)
+    return Pasted(whole, light, where, weights)
 
 
 def _blended(
@@ -97,13 +103,13 @@ def _blended(
     answer: Image.Image,
     covered: NDArray[np.uint8],
     weight: Floats,
-    change: Floats | None,
+    even: Floats | None,
     mode: str,
 ) -> Image.Image:
-    """The answer over the source by `weight`, its colours less `change`; the source where nothing is covered."""
+    """The answer over the source by `weight`, in the colours `even` if given; the source where nothing is covered."""
     old = np.asarray(source.convert(mode))
     new = np.asarray(answer.convert(mode), np.float32)
-    colour = new[..., :3] if change is None else np.clip(new[..., :3] - change, 0, 255)
+    colour = new[..., :3] if even is None else even
     was = old[..., :3].astype(np.float32)
     result = np.empty_like(old)
     if mode == "RGB":

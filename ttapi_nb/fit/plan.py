@@ -198,9 +198,15 @@ class Fit:
 
         What is painted anywhere in a sent pixel is painted there, so that no mask is too small to arrive.
         """
+        if self.is_whole:
+            return mask
+        # As with the picture: it is looked at with every key, and is another only after a stroke.
+        return mask.derived((self.source_size, self.box, self.sent_size), lambda: self._mask_made(mask))
+
+    def _mask_made(self, mask: Mask) -> Mask:
         bounds = mask.bounds
-        if self.is_whole or bounds is None:
-            return mask if self.is_whole else Mask(self.sent_size)
+        if bounds is None:
+            return Mask(self.sent_size)
         left, top, right, bottom = bounds
         part = mask.coverage()[top:bottom, left:right]
         (width, height), (wide, high) = self.source_size, self.sent_size

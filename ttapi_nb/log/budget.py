@@ -52,7 +52,7 @@ class PriceTable:
             return
         if not isinstance(self.prices, Mapping):
             raise SettingsError(
-                "prices is neither a dict nor a function. Use one like {'gpt-image-1': 0.04}."
+                "prices is neither a dict nor a function. Use one like {'gpt-image-1.5': 0.04}."
             )
         for key, price in self.prices.items():
             parts = (key,) if isinstance(key, str) else key
@@ -213,8 +213,11 @@ class Budget:
         """Which limits are in the way of a run, as sentences; empty where it may be sent."""
         found = self.over(estimate, spent)
         if found and spent.unknown:
-            runs = "1 run" if spent.unknown == 1 else f"{spent.unknown:,} runs"
-            found.append(f"That includes {runs} of unknown outcome: check them in the TTAPI Dashboard.")
+            one = spent.unknown == 1
+            runs, billed = ("1 run", "it was") if one else (f"{spent.unknown:,} runs", "they were")
+            found.append(
+                f"That includes {runs} of unknown outcome: look in your account whether {billed} billed."
+            )
         if found and spent.set_back:
             runs = "1 run" if spent.set_back == 1 else f"{spent.set_back:,} runs"
             found.append(f"The clock was set back: {runs} of an earlier time came later, and count.")

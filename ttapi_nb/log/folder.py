@@ -26,10 +26,12 @@ __all__ = [
     "ALIVE",
     "ANSWERS",
     "DATABASE",
+    "PICTURES",
     "RESULTS",
     "adopt",
     "claim",
     "place",
+    "placed",
     "prepare",
     "sizes",
     "sweep",
@@ -38,12 +40,14 @@ __all__ = [
 
 DATABASE = "runs.sqlite3"
 RESULTS = "results"
+PICTURES = "pictures"
 ALIVE = "alive"
 # Which names in a folder of ours are ours; None where only the folder itself is looked at.
 NAMES: dict[str, tuple[re.Pattern[str], ...] | None] = {
     RESULTS: (HASH, PART),
     ALIVE: (MARK,),
     ANSWERS: (MARK,),
+    PICTURES: (HASH, PART),
 }
 # What SQLite puts beside its file.
 BESIDE = ("-wal", "-shm", "-journal")
@@ -205,9 +209,14 @@ def place(db: sqlite3.Connection, results: Path, name: str, part: Path) -> None:
             raise OSError(f"{RESULTS}/{name} is there already, and is not what this log would put there")
         part.unlink()
         return
-    part.replace(target)
+    placed(part, target)
     db.execute("INSERT OR IGNORE INTO files (name) VALUES (?)", (name,))
-    sync_folder(results)
+
+
+def placed(part: Path, target: Path) -> None:
+    """Give a file that `written` made its name. Raises `OSError`."""
+    part.replace(target)
+    sync_folder(target.parent)
 
 
 def sizes(results: Path) -> dict[str, int]:

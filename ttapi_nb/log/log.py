@@ -11,7 +11,6 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from .. import loop
 from ..asked import Prepared
 from ..errors import BudgetError, NotSentError, ResultError, SettingsError
 from ..folders import data_folder
@@ -24,17 +23,19 @@ from . import checks, fetching, memory, pruning, ratings, spending
 from .alive import hold, release
 from .budget import Budget, Spent
 from .checks import State
+from .claims import Claim, check_claim
+from .experiments import Experiments
 from .file import Journal, LogFile
 from .folder import ANSWERS, RESULTS, sizes
-from .keeping import keep_answer, keep_fetched
+from .keeping import keep_answer
 from .place import journal_of
 from .pruning import Pruned
-from .rows import RunRow, find, missing, read_row, restored, rows_like
+from .rows import RunRow, find, read_row, restored, rows_like
 from .spending import Totals
 from .writing import (
+    catch_up,
     give_up,
     insert,
-    is_under_way,
     new_row,
     put_back,
     take_back,
@@ -86,6 +87,11 @@ class RunLog:
         """How its file is kept whole; None as it already is."""
         return self._file.journal
 
+    @property
+    def experiments(self) -> Experiments:
+        """Its plans of many runs, and what is kept of them."""
+        return Experiments(self._file, self.recover)
+
     # The life of a run
 
     def begin(
@@ -96,16 +102,17 @@ class RunLog:
         offline: bool,
         address: str = "",
         budget: Budget | None = None,
+        claim: Claim | None = None,
     ) -> None:
         """Write the row of a run that is about to be sent; it is on the disk when this returns.
 
-        `address` is where it goes. With a `budget` the row is written only where that allows it: both are one
-        transaction, so that kernels that share a log can't overspend together. Raises `BudgetError`, and
-        `InvalidRequestError` for what can't be written down.
+        `address` is where it goes, `claim` the cell that it is of. With a `budget` the row is written only where that
+        allows it: both are one transaction, so that kernels that share a log can't overspend together. Raises
+        `BudgetError`, `ClaimedError`, and `InvalidRequestError` for what can't be written down.
         """
         run_id = checks.run_name(run_id)
         estimate = (budget or Budget()).estimate(prepared.sent)
-        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate)
+        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate, claim=claim)
         begun = False
         try:
             self._catch_up()
@@ -113,6 +120,8 @@ class RunLog:
                 give_up(db, self.folder)
                 # Now, not before: where others were waited for, it begins after theirs.
                 row["started"] = time.time()
+                if claim is not None:
+                    check_claim(db, claim, offline)
                 if budget is not None and not offline:
                     found = budget.problems(estimate, spending.spent(db, budget))
                     if found:
@@ -175,12 +184,7 @@ class RunLog:
         if not left:
             return
         with self._file.open() as db:
-            for run_id, known in left.items():
-                if known.end is not None:
-                    write_end(db, self.folder, known, run_id, known.end)
-                elif not take_back(db, run_id) and is_under_way(db, run_id):
-                    # It had left just then, and goes on.
-                    known.withdrawn = False
+            catch_up(db, self.folder, left)
         for run_id, known in left.items():
             if known.end is not None or known.withdrawn:
                 self._settled(run_id)
@@ -369,17 +373,7 @@ class RunLog:
         missing; what did come is kept.
         """
         run_id, trusted = checks.run_name(run_id), checks.origins(fetch_from)
-        with self._file.open(write=False) as db:
-            find(db, run_id)
-            urls = missing(db, run_id)
-        came, failures = loop.call(fetching.fetch(urls, trusted)) if urls else ({}, [])
-        for number, data in came.items():
-            keep_fetched(self._file, self._known(run_id), run_id, number, data)
-        if failures:
-            raise ResultError(
-                f"{failures[0]} A result's address is good for an hour; try again within that, or run the edit again. "
-                "One of your own gateway has to be named: fetch_again(id, fetch_from=['https://…'])."
-            )
+        fetching.fetch_again(self._file, self._known(run_id), run_id, trusted)
         return self.row(run_id)
 
     def reread(self, run_id: str) -> ImagesResponse:

@@ -107,8 +107,28 @@ def ratings(db: sqlite3.Connection) -> None:
     )
 
 
+def experiments(db: sqlite3.Connection) -> None:
+    """Plans of many cells, which run is of which cell, what is shown of their results, and votes on them."""
+    db.execute("ALTER TABLE runs ADD COLUMN experiment TEXT NOT NULL DEFAULT ''")
+    db.execute("ALTER TABLE runs ADD COLUMN cell TEXT NOT NULL DEFAULT ''")
+    db.execute("CREATE INDEX runs_cell ON runs (experiment, cell)")
+    db.execute("CREATE TABLE experiments (name TEXT PRIMARY KEY, plan TEXT NOT NULL, time REAL)")
+    db.execute(
+        """CREATE TABLE shown (
+        run TEXT NOT NULL REFERENCES runs (id), number INTEGER NOT NULL, thumb BLOB, width INTEGER, height INTEGER,
+        leak REAL, mean REAL, kept INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '', PRIMARY KEY (run, number)
+    )"""
+    )
+    db.execute(
+        """CREATE TABLE votes (
+        id TEXT PRIMARY KEY, experiment TEXT NOT NULL, one TEXT NOT NULL, other TEXT NOT NULL, choice TEXT NOT NULL,
+        voter TEXT NOT NULL DEFAULT '', time REAL
+    )"""
+    )
+
+
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files, ratings)
+MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files, ratings, experiments)
 """In order. `PRAGMA user_version` says how many have been done, and the table `migrations` which."""
 
 

@@ -41,6 +41,7 @@ class RunRow:
     * `billed`: what you said about a run of unknown outcome with `RunLog.found`, or None.
     * `pruned`: how many of its results were taken away to make room.
     * `ratings`: what was thought of its results, by their numbers from 1; only those that were rated are in it.
+    * `experiment`, `cell`: the name of the experiment that it is of, and its cell's key; empty where it is of none.
     """
 
     id: str
@@ -68,6 +69,8 @@ class RunRow:
     billed: bool | None = None
     pruned: int = 0
     ratings: Mapping[int, Rating] = field(default_factory=dict)
+    experiment: str = ""
+    cell: str = ""
 
 
 def rows_like(
@@ -140,6 +143,8 @@ def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
         billed=bool(row["billed"]) if row["billed"] in (0, 1) else None,
         pruned=gone,
         ratings=ratings_of(db, row["id"]),
+        experiment=words(row["experiment"], 200),
+        cell=words(row["cell"], 200),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -10,23 +11,27 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ..asked import Prepared
 from ..errors import InvalidRequestError, ResultError
 from ..lineage import drawing_of, mask_of
+from ..reply.meaning import may_be_billed
 from ..request import EditRequest
+from ..text import account_at, one_line
 from .alive import hold, is_alive, my_host
 from .budget import Estimate, sent_options
-from .checks import cut, json_object, moment
+from .checks import cut, json_object, moment, words
+from .claims import Claim
 from .memory import Known
 from .spending import whole
 
 __all__ = [
     "asked_fields",
+    "catch_up",
     "forget",
     "give_up",
     "insert",
-    "is_under_way",
     "new_row",
     "put_back",
     "shrink",
@@ -40,13 +45,11 @@ UNLOGGABLE = (
     "The prompt, model or another field can't be written into the run log: it holds half of a character, or something "
     "else than text, numbers, lists and dicts. Change it, or use log=False."
 )
+LONGEST_HOST = 100
 DOUBT = 3600.0
 """Seconds after which an unfinished run is given up whose process can't be seen from here."""
 ENDED_BEFORE = "The program ended before the request had left: nothing was sent or billed."
-ENDED_WHILE = (
-    "The program ended while the request was under way. It may have been carried out and billed: look at your usage in "
-    "the TTAPI Dashboard before you run it again."
-)
+ENDED_WHILE = "The program ended while the request was under way. {next}"
 WITHDRAWN = "Interrupted as it began: nothing was sent or billed."
 ENDED_AFTER = "The program ended as the answer came. What had arrived was kept."
 
@@ -58,6 +61,7 @@ def new_row(
     offline: bool,
     address: str,
     estimate: Estimate,
+    claim: Claim | None = None,
 ) -> dict[str, Any]:
     """The row of a run that is about to begin, but for when; see `RunLog.begin`. Raises `InvalidRequestError`."""
     asked, request = prepared.asked, prepared.sent
@@ -90,6 +94,8 @@ def new_row(
         "drawing": drawing_of(mask_of(asked.request.mask)),
         "fit": asked.fit,
         "strict": asked.strict,
+        "experiment": claim.experiment if claim is not None else "",
+        "cell": claim.cell if claim is not None else "",
     }
 
 
@@ -165,6 +171,16 @@ def take_back(db: sqlite3.Connection, run_id: str) -> int:
     ).rowcount
 
 
+def catch_up(db: sqlite3.Connection, folder: Path, left: Mapping[str, Known]) -> None:
+    """Write how these runs of this process ended, or that they won't be sent."""
+    for run_id, known in left.items():
+        if known.end is not None:
+            write_end(db, folder, known, run_id, known.end)
+        elif not take_back(db, run_id) and is_under_way(db, run_id):
+            # It had left just then, and goes on.
+            known.withdrawn = False
+
+
 def is_under_way(db: sqlite3.Connection, run_id: str) -> bool:
     """Whether a run is in the file and has not ended."""
     return db.execute("SELECT 1 FROM runs WHERE id = ? AND state = 'open'", (run_id,)).fetchone() is not None
@@ -198,11 +214,22 @@ def give_up(db: sqlite3.Connection, folder: Path) -> list[str]:
                 "now": time.time(),
                 "answered": db.execute("SELECT COUNT(*) FROM results WHERE run = ?", (name,)).fetchone()[0],
                 "after": ENDED_AFTER,
-                "while": ENDED_WHILE,
+                "while": ENDED_WHILE.format(next=_what_next(db, name)),
                 "before": ENDED_BEFORE,
             },
         )
     return found
+
+
+def _what_next(db: sqlite3.Connection, run_id: str) -> str:
+    row = db.execute("SELECT offline, address FROM runs WHERE id IS ?", (run_id,)).fetchone()
+    if row["offline"] == 1:
+        return "Run it again."
+    host = ""
+    # Only shown; a log from elsewhere may say anything.
+    with contextlib.suppress(ValueError):
+        host = one_line(urlsplit(words(row["address"])).hostname or "", LONGEST_HOST)
+    return may_be_billed(account_at(host))
 
 
 def asked_fields(request: EditRequest) -> dict[str, Any]:
@@ -223,6 +250,7 @@ def forget(db: sqlite3.Connection, run_id: object) -> None:
     )
     db.execute("DELETE FROM results WHERE run = ?", (run_id,))
     db.execute("DELETE FROM ratings WHERE run = ?", (run_id,))
+    db.execute("DELETE FROM shown WHERE run = ?", (run_id,))
 
 
 def shrink(db: sqlite3.Connection, limit: int, spare: Collection[str]) -> None:

@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import os
 import weakref
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from PIL import Image
 from ..errors import MaskError
 from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
 from .arrays import as_array, coverage_of
+from .bucket import alike_region
 from .files import png_of, read_from, write_to
 from .marks import (
     Bitmap,
@@ -37,26 +37,24 @@ from .marks import (
     corners,
     is_length,
     mark_from,
-    numbers,
     polygon_points,
     stroke_points,
 )
 from .meaning import Meaning, edited, meaning_of
 from .pictures import coverage_of_picture
-from .raster import Coverage, alike, connected
+from .raster import Coverage
 from .reading import Hints, Reading, placed, reading_of
+from .rendered import Rendered
 from .select import SECONDS, Call, Clicks, Engine, EngineName, Select, engine_of
 from .tint import OPACITY, TINT, laid_over
 
 __all__ = ["TOLERANCE", "Mask"]
 
+T = TypeVar("T")
+
 JSON_VERSION = 1
-# Rendered masks kept in memory: the current one, and its neighbours in an undo history.
-KEPT = 4
 TOLERANCE = 32
 """How far colours may differ, 0 to 255, where nobody chose."""
-
-_rendered: deque[weakref.ref[Mask]] = deque()
 
 
 @dataclass(frozen=True)
@@ -69,9 +67,8 @@ class Mask:
     size: tuple[int, int]
     marks: tuple[Mark, ...] = ()
     _before: weakref.ref[Mask] | None = field(default=None, init=False, repr=False, compare=False)
-    _kept: Coverage | None = field(default=None, init=False, repr=False, compare=False)
+    _rendered: Rendered = field(default_factory=Rendered, init=False, repr=False, compare=False)
     _picture: SourceImage | None = field(default=None, init=False, repr=False, compare=False)
-    _meaning: Meaning | None = field(default=None, init=False, repr=False, compare=False)
     _read_as: str = field(default="", init=False, repr=False, compare=False)
     # Whether it was given as pixels of which none is marked: a mistake, where a sheet nobody touched is none.
     _blank: bool = field(default=False, init=False, repr=False, compare=False)
@@ -291,20 +288,8 @@ class Mask:
         A colour is alike where none of its channels differs by more than `tolerance`, 0 to 255. The mask keeps the
         region that was found, and needs the picture no more. Raises what `open_image` raises.
         """
-        pixels = open_image(picture).pixels
-        if pixels.size != self.size:
-            raise MaskError(
-                f"The picture is {pixels.size} and the mask {self.size}. Both must be the same size."
-            )
-        if not 0 <= tolerance <= 255:
-            raise MaskError(f"The tolerance is a number from 0 to 255, and not {tolerance!r}. Give another.")
-        (place,) = numbers([seed])
-        if len(place) != 2 or not all(0 <= at < side for at, side in zip(place, self.size, strict=True)):
-            raise MaskError(
-                f"The seed {tuple(seed)!r} is not in the picture of {self.size}. Give the (x, y) of one of its pixels."
-            )
-        column, row = map(int, place)
-        return self.add(Bitmap.of(connected(alike(pixels, column, row, tolerance), column, row), erase))
+        region = alike_region(open_image(picture).pixels, self.size, seed, tolerance)
+        return self.add(Bitmap.of(region, erase))
 
     def invert(self) -> Mask:
         """Edit what was protected, and protect what was to be edited."""
@@ -339,9 +324,7 @@ class Mask:
             return self
         same = Mask(self.size, self.marks)._shown_on(picture)._marked_blank(blank=self._blank)
         object.__setattr__(same, "_before", self._before)
-        if self._kept is not None:
-            object.__setattr__(same, "_kept", self._kept)
-            _remember(same)
+        object.__setattr__(same, "_rendered", self._rendered)
         return same
 
     def _shown_on(self, picture: SourceImage | None) -> Mask:
@@ -362,27 +345,43 @@ class Mask:
     def coverage(self) -> Coverage:
         """How much of each pixel is masked: a read-only (height, width) array of uint8."""
         # Read once: another thread may drop it in between.
-        kept = self._kept
-        if kept is not None:
-            return kept
-        # Start from the nearest earlier mask that is still rendered: a new stroke costs only itself.
+        whole = self._rendered.whole
+        return whole if whole is not None else self._rendered.keep(self._drawn())
+
+    def _drawn(self) -> Coverage:
+        pixels = self._rendered.pixels()
+        if pixels is not None:
+            return pixels
+        # Start from the nearest earlier mask of which pixels are left: a new stroke costs only itself.
         before, pending = self, list[Mark]()
-        while before.marks:
+        while pixels is None and before.marks:
             pending.append(before.marks[-1])
             earlier = before._before() if before._before is not None else None
             if earlier is None:
                 pending = list(reversed(self.marks))
                 break
-            before, kept = earlier, earlier._kept
-            if kept is not None:
-                break
-        coverage = np.zeros(self.size[::-1], np.uint8) if kept is None else kept.copy()
-        for mark in reversed(pending):
-            mark.draw(coverage)
-        coverage.flags.writeable = False
-        object.__setattr__(self, "_kept", coverage)
-        _remember(self)
-        return coverage
+            before, pixels = earlier, earlier._rendered.pixels()
+        pending.reverse()
+        return self._rendered.draw(pending, self.size, None if pixels is None else before._rendered, pixels)
+
+    def part(self, box: tuple[int, int, int, int]) -> Coverage:
+        """The coverage in `(left, top, right, bottom)`, whole pixels within the mask; read-only where it is shared."""
+        found = self._rendered.part(box)
+        return found if found is not None else self.coverage()[box[1] : box[3], box[0] : box[2]]
+
+    def differing(self, other: Mask) -> tuple[int, int, int, int] | None:
+        """A box beyond which the two masks, of one size, have the same coverage, or None where they have it everywhere.
+
+        It is looked for where that costs little, as between neighbours of an undo history; otherwise it is all.
+        """
+        one, two = self._rendered.tiles, other._rendered.tiles
+        if one is None or two is None:
+            return None if self._rendered is other._rendered else (0, 0, *self.size)
+        return one.differing(two)
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` makes of this mask, which is made once: that of the last few keys is kept with the mask."""
+        return self._rendered.derived(key, make)
 
     def to_array(self) -> NDArray[np.bool_]:
         """Where the mask asks for an edit: a (height, width) array of bool."""
@@ -391,10 +390,10 @@ class Mask:
     @property
     def meaning(self) -> Meaning:
         """What the mask asks for: how many pixels are edited and protected, and what is wrong with it, if anything."""
-        found = self._meaning
-        if found is None:
+        found = self._rendered.meaning
+        if found is None or found.blank != self._blank:
             found = meaning_of(self.coverage(), painted=self._faded, blank=self._blank)
-            object.__setattr__(self, "_meaning", found)
+            self._rendered.meaning = found
         return found
 
     @property
@@ -442,7 +441,10 @@ class Mask:
         Where that would be over `max_bytes`, specks and notches are left out, the finest first, until it is not.
         Raises `MaskError` where nothing of the mask would be left.
         """
-        return png_of(self.to_image(), max_bytes)
+        if self._rendered.png is None:
+            self._rendered.png = png_of(self.to_image(), None)
+        png = self._rendered.png
+        return png if max_bytes is None or len(png) <= max_bytes else png_of(self.to_image(), max_bytes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write every mark to `path`, a .json file, for `load`. Returns where it is."""
@@ -461,12 +463,6 @@ class Mask:
     @property
     def bounds(self) -> tuple[int, int, int, int] | None:
         """The smallest box `(left, top, right, bottom)` around everything not protected, or None."""
-        return self.to_image().getbbox()
-
-
-def _remember(mask: Mask) -> None:
-    _rendered.append(weakref.ref(mask))
-    if len(_rendered) > KEPT:
-        oldest = _rendered.popleft()()
-        if oldest is not None:
-            object.__setattr__(oldest, "_kept", None)
+        if self._rendered.bounds is None:
+            self._rendered.bounds = (self.to_image().getbbox(),)
+        return self._rendered.bounds[0]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import codecs
 import contextlib
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -17,12 +19,14 @@ from ..errors import (
     RefusedError,
     UnknownOutcomeError,
 )
+from ..models import living
+from ..text import DASHBOARD
 from .addresses import Address
 from .base64s import is_picture_text
 from .envelopes import ADDRESSES, CONTAINERS, item_in, search
 from .reading import mended
 
-__all__ = ["MAY_BE_BILLED", "PARTIAL", "interpret", "parse", "refusal"]
+__all__ = ["PARTIAL", "Asked", "interpret", "may_be_billed", "parse", "refusal"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
@@ -59,21 +63,17 @@ NO_ERROR = (
 PARTIAL = "Only pictures that were not finished came."
 NO_PICTURES: Mapping[str, bytes | str] = MappingProxyType({})
 
-MAY_BE_BILLED = (
-    "It may have been carried out and billed: "
-    "look at your usage in the TTAPI Dashboard before you run it again."
-)
 
 NEXT_STEP = {
     400: "Change what it names and run again.",
-    401: "Check the key (TT_API_KEY), and that the account's email address is activated, in the TTAPI Dashboard.",
-    402: "The quota is used up: add some in the TTAPI Dashboard.",
-    403: "The account may not do this: see its state in the TTAPI Dashboard.",
+    401: "Use another key (TT_API_KEY), or see in {account} whether the account's email address is activated.",
+    402: "The quota is used up: add some in {account}.",
+    403: "The account may not do this: see its state in {account}.",
     404: "Check the base_url and the model's name.",
     408: "It arrived too slowly: run again, perhaps with a smaller picture.",
     413: "The request is too large for a gateway on the way: use a smaller picture.",
-    429: "Too many requests at once: wait a minute and run again.",
-    499: "The service's queue is full: wait a minute and run again.",
+    429: "Too many requests at once: wait {pause} and run again.",
+    499: "The service's queue is full: wait {pause} and run again.",
 }
 KINDS: dict[int, type[RefusedError]] = {
     401: AuthenticationError,
@@ -82,10 +82,40 @@ KINDS: dict[int, type[RefusedError]] = {
     429: RateLimitError,
     499: RateLimitError,
 }
+DAY = 86_400
+UNBILLED = "Nothing was billed."
+NO_MODEL = "model_not_found"
+# Where no code says it: "The model `x` does not exist", "model x has been deprecated", "invalid model: x".
+MODEL_GONE = re.compile(
+    r"\bmodel\b.{0,120}?\b(not exist|not found|unknown|unsupported|not supported|retired|deprecated|shut ?down"
+    r"|no longer|discontinued)|\b(unknown|invalid|unsupported|no such) model\b",
+    re.IGNORECASE | re.DOTALL,
+)
 MODERATED = "The service won't make this picture: reword the prompt, or use another picture."
 
 
-def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Asked:
+    """What a refusal's sentence has to know: where the `account` is, the `model` that was asked for, and for how many
+    seconds the service wants to be left alone, where it said.
+    """
+
+    account: str = DASHBOARD
+    model: str = ""
+    retry_after: float | None = None
+
+
+NOBODY = Asked()
+
+
+def may_be_billed(account: str = DASHBOARD) -> str:
+    """What is said where nobody knows what became of a request."""
+    return (
+        f"It may have been carried out and billed: look at your usage in {account} before you run it again."
+    )
+
+
+def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) -> dict[str, Any]:
     """The plain reply `{created, data, usage, note}` in a parsed body, whichever envelope it is in.
 
     Where there are pictures they are the answer, also beside an error or with another status; `note` says so then.
@@ -99,26 +129,29 @@ def interpret(status: int, reply: dict[str, Any] | None) -> dict[str, Any]:
         if found is not None:
             return found
     if error is not None and status < 500:
-        raise refusal(status, **error)
+        raise refusal(status, **error, asked=asked)
     if reply is not None and status == 200:
         if plain is not None:
             return _noteless(plain)
-        raise UnknownOutcomeError(f"The service answered without a picture. {MAY_BE_BILLED}", status=status)
+        raise UnknownOutcomeError(
+            f"The service answered without a picture. {may_be_billed(asked.account)}", status=status
+        )
     said = error["message"] if error else ""
     # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
     if 300 <= status < 400 and status != 303:
         raise RefusedError(
-            "The service answered with another address, which is not followed. Check the base_url.",
+            f"The service answered with another address, which is not followed. {UNBILLED} Check the base_url.",
             status=status,
         )
     if 400 <= status < 500:
-        raise refusal(status, said, None, None)
+        raise refusal(status, said, None, None, asked)
     what = (
         "with something that is not its JSON, a web page perhaps" if status == 200 else f"with HTTP {status}"
     )
     words = f" ({_short(said)})" if said else ""
     raise UnknownOutcomeError(
-        f"The service, or a gateway before it, answered {what}{words}. {MAY_BE_BILLED}", status=status
+        f"The service, or a gateway before it, answered {what}{words}. {may_be_billed(asked.account)}",
+        status=status,
     )
 
 
@@ -316,19 +349,48 @@ def _speaks(value: object) -> bool:
     return bool(value) and str(value)[:20].strip().rstrip(".!").lower() not in NO_ERROR
 
 
-def refusal(status: int, message: str, code: str | None, param: str | None) -> RefusedError:
-    """The error for what the service said, with what to do next."""
+def refusal(
+    status: int, message: str, code: str | None, param: str | None, asked: Asked = NOBODY
+) -> RefusedError:
+    """The error for what the service said: that nothing was billed, and what to do next."""
     message = message[:LONGEST_MESSAGE]
-    next_step = MODERATED if code == "moderation_blocked" else NEXT_STEP.get(status, NEXT_STEP[400])
+    models = _others(status, message, code, asked.model)
+    next_step = NEXT_STEP.get(status, NEXT_STEP[400])
+    if code == "moderation_blocked":
+        next_step = MODERATED
+    elif models:
+        next_step = f"Choose another model: TTAPI lists {' and '.join(models)}, which live."
     said = f": {_short(message)}" if message.strip() else "."
     said = said if said.endswith((".", "!", "?")) else said + "."
-    return KINDS.get(status, RefusedError)(
-        f"The service refused the request (HTTP {status}){said} {next_step}",
+    next_step = next_step.format(account=asked.account, pause=_pause(asked.retry_after))
+    error = KINDS.get(status, RefusedError)(
+        f"The service refused the request (HTTP {status}){said} {UNBILLED} {next_step}",
         status=status,
         code=code,
         param=param,
         service_message=message,
     )
+    error.models = models
+    if isinstance(error, RateLimitError):
+        error.retry_after = asked.retry_after
+    return error
+
+
+def _others(status: int, message: str, code: str | None, model: str) -> tuple[str, ...]:
+    """The models to ask where this one is unknown or gone; empty where a refusal is about something else."""
+    gone = code == NO_MODEL or (status in (400, 404, 410) and MODEL_GONE.search(message) is not None)
+    return tuple(name for name in living() if name != model) if gone else ()
+
+
+def _pause(seconds: float | None) -> str:
+    if seconds is None:
+        return "a minute"
+    if seconds > DAY:
+        return "more than a day, as it asks,"
+    whole = max(1, math.ceil(seconds))
+    if whole < 120:
+        return "1 second, as it asks," if whole == 1 else f"{whole} seconds, as it asks,"
+    return f"{math.ceil(whole / 60):,} minutes, as it asks,"
 
 
 def _name(value: object) -> str | None:

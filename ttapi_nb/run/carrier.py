@@ -36,14 +36,13 @@ from ..rawanswers import RawAnswer
 from ..reply import ImagesResponse
 from .debts import owe, pay_debts
 from .ending import (
-    BILLED,
     ENDED,
     HANGS,
     INTERRUPTED,
-    UNBILLED,
     UNTOLD,
     End,
     Ended,
+    cancelled,
     caught,
     either,
     end_of,
@@ -116,6 +115,7 @@ class Carrier(exiting.Unfinished):
                     offline=self.offline,
                     address=self._core.address,
                     budget=self.run.budget,
+                    claim=self.run.claim,
                 )
                 self._row = "written"
             # What was withdrawn meanwhile finds that out before it leaves.
@@ -292,13 +292,14 @@ class Carrier(exiting.Unfinished):
 
     def cancel(self) -> None:
         """Stop it, on any thread and at once: it does not leave any more, or its answer is nobody's wait."""
-        if self._stop("cancelled", RunCancelledError(UNBILLED), "cancelled"):
+        unsent = RunCancelledError(cancelled(has_left=False, offline=self.offline))
+        if self._stop("cancelled", unsent, "cancelled"):
             return
         with self.run._guard:
             if self.run.done:
                 return
-            self.run.note = BILLED
-            self.run._end("cancelled", RunCancelledError(BILLED))
+            self.run.note = cancelled(has_left=True, offline=self.offline)
+            self.run._end("cancelled", RunCancelledError(self.run.note))
         self._tell_the_end()
 
     def withdraw(self, why: str = ENDED) -> bool:
@@ -331,7 +332,12 @@ class Carrier(exiting.Unfinished):
         with self.run._guard:
             if self.withdrawn and self.run.done:
                 return None
-        return end_of(error, has_left=self.has_left, answered=self.run.response is not None)
+        return end_of(
+            error,
+            has_left=self.has_left,
+            answered=self.run.response is not None,
+            account="" if self.offline else self._core.account,
+        )
 
     async def _settled(self, end: End | None) -> None:
         """Have the end written into the log, behind all that is being written there."""

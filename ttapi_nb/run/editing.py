@@ -10,7 +10,7 @@ from typing import Literal, Unpack
 from ..asked import Asked, prepare
 from ..client import AsyncClient, Client, default_client
 from ..errors import InvalidRequestError, SettingsError
-from ..log import Budget, RunLog, default_log
+from ..log import Budget, Claim, RunLog, default_log
 from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
@@ -113,8 +113,11 @@ def start(
     budget: Budget | None = None,
     check: bool = True,
     watch: Callable[[Run], None] | None = None,
+    claim: Claim | None = None,
 ) -> Run:
-    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run."""
+    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run, and
+    `claim` is the cell of an experiment that it is of. Raises `ClaimedError` where that was sent before.
+    """
     if log is False and budget is not None:
         raise SettingsError(NO_LOG)
     core = (client or default_client()).core
@@ -122,7 +125,7 @@ def start(
     if prepared.problems:
         raise InvalidRequestError(prepared.problems)
     core.load()
-    run = Run(prepared, log=default_log() if log is None else log or None, budget=budget)
+    run = Run(prepared, log=default_log() if log is None else log or None, budget=budget, claim=claim)
     if watch is not None:
         watch(run)
     carrier = run._carrier = Carrier(run, core, results_of)

@@ -15,17 +15,17 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..log import State
+from ..reply.meaning import may_be_billed
 from .result import Result
 
 __all__ = [
-    "BILLED",
     "ENDED",
     "HANGS",
     "INTERRUPTED",
-    "UNBILLED",
     "UNTOLD",
     "End",
     "Ended",
+    "cancelled",
     "caught",
     "either",
     "end_of",
@@ -42,8 +42,6 @@ STATES: tuple[tuple[type[BaseException], State], ...] = (
     (UnknownOutcomeError, "unknown"),
 )
 UNTOLD = "What made the results could not be written down ({error}), so their files won't tell it."
-UNBILLED = "Cancelled before the request had left: nothing was billed."
-BILLED = "Cancelled after the request had left, so it may be billed. If the answer comes, it is kept."
 INTERRUPTED = "The run was interrupted as it began, so nothing was sent. Run again."
 ENDED = (
     "Python ended before the request had left, so nothing was sent or billed. Run again, and wait() for it."
@@ -60,6 +58,19 @@ class End:
     state: State
     problem: str
     results: tuple[Result, ...] = ()
+
+
+def cancelled(*, has_left: bool, offline: bool) -> str:
+    """What cancelling a run means; one that stays in this process has no bill to speak of."""
+    if not has_left:
+        return (
+            "Cancelled before it began."
+            if offline
+            else "Cancelled before the request had left: nothing was billed."
+        )
+    if offline:
+        return "Cancelled. If the result still comes, it is kept."
+    return "Cancelled after the request had left, so it may be billed. If the answer comes, it is kept."
 
 
 def caught(work: Callable[[], None]) -> BaseException | None:
@@ -92,8 +103,11 @@ def unsent(error: BaseException) -> TTAPIError:
     return kind(f"Nothing was sent or billed. {words}{'' if words.endswith('.') else '.'}")
 
 
-def end_of(error: BaseException, *, has_left: bool, answered: bool) -> End:
-    """How a run ends in which `error` was raised: before it left, after that, or when its answer was here."""
+def end_of(error: BaseException, *, has_left: bool, answered: bool, account: str) -> End:
+    """How a run ends in which `error` was raised: before it left, after that, or when its answer was here.
+
+    `account` is where somebody finds what was billed, empty where nothing can be.
+    """
     if not has_left and not isinstance(error, RefusedError):
         kept = error if isinstance(error, NotSentError | InvalidRequestError) else unsent(error)
         return End("failed", kept, "not sent", str(kept))
@@ -101,9 +115,9 @@ def end_of(error: BaseException, *, has_left: bool, answered: bool) -> End:
         state = next((state for kind, state in STATES if isinstance(error, kind)), FAILED)
         return End("failed", error, state, str(error))
     if not answered:
+        next_step = may_be_billed(account) if account else "Run it again."
         unknown = UnknownOutcomeError(
-            f"The request had left when something went wrong here ({said(error)}). It may have been carried out "
-            "and billed: check the TTAPI Dashboard before you run it again."
+            f"The request had left when something went wrong here ({said(error)}). {next_step}"
         )
         return End("failed", unknown, "unknown", str(unknown))
     unmade = ResultError(

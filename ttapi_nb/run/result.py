@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..fit import Leak, Shift
+from ..fit import Leak, Light
 from ..lineage import Lineage, lineage_of
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import ImageFile, SourceImage, thumbnail_html
@@ -26,8 +26,8 @@ class Result:
     `image` is the result as it is meant: what lies outside the mask is the source's, where `kept` is true.
     `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where
     nothing was protected).
-    `shift` is by how much its colours were off, as far as that was measured and evened out. `note` says what a reader
-    should know.
+    `light` tells how its light and colours were off, and what was done about it (None where there was too little to
+    compare). `note` says what a reader should know.
     """
 
     number: int
@@ -37,7 +37,7 @@ class Result:
     leak: Leak | None = None
     note: str = ""
     offline: bool = False
-    shift: Shift | None = None
+    light: Light | None = None
     replayed: bool = False
     _saved: list[str] = field(default_factory=list, repr=False, compare=False)
 
@@ -50,6 +50,11 @@ class Result:
     def raw(self) -> Image.Image:
         """The model's answer as it came, as a PIL image."""
         return self.data.image
+
+    @property
+    def shift(self) -> Light | None:
+        """`light`, by its earlier name."""
+        return self.light
 
     @property
     def lineage(self) -> Lineage | None:

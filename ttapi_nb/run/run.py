@@ -19,7 +19,7 @@ from .. import loop
 from ..asked import Asked, Prepared
 from ..errors import InvalidRequestError, ResultError, TTAPIError
 from ..fit import Fit
-from ..log import Budget, Estimate, RunLog
+from ..log import Budget, Claim, Estimate, RunLog
 from ..picture import SourceImage
 from ..reply import ImagesResponse
 from ..request import NO_PICTURE, EditRequest
@@ -60,7 +60,12 @@ class Run:
     """
 
     def __init__(
-        self, prepared: Prepared, *, log: RunLog | None = None, budget: Budget | None = None
+        self,
+        prepared: Prepared,
+        *,
+        log: RunLog | None = None,
+        budget: Budget | None = None,
+        claim: Claim | None = None,
     ) -> None:
         source, plan = prepared.asked.source, prepared.plan
         if prepared.sent.generates:
@@ -74,6 +79,7 @@ class Run:
         self.plan: Fit = plan
         self.log = log
         self.budget = budget
+        self.claim = claim
         self.status: Literal["sending", "waiting", "done", "failed", "cancelled"] = "sending"
         self.results: tuple[Result, ...] = ()
         self.response: ImagesResponse | None = None

@@ -29,17 +29,20 @@ LABELS = {"description_width": "64px"}
 
 
 class _ChoiceOrText(ipywidgets.VBox):
-    """A list of known values, with a field for any other behind its last entry."""
+    """A list of known values, with a field for any other behind its last entry: what it shows is the value, also
+    nothing.
+    """
 
     value = traitlets.Unicode()
 
     def __init__(
-        self, description: str, placeholder: str, choices: Sequence[tuple[str, str]], value: str
+        self, description: str, other: str, placeholder: str, choices: Sequence[tuple[str, str]], value: str
     ) -> None:
         self._choices = ipywidgets.Dropdown(
             description=description, options=choices, layout=WIDE, style=LABELS
         )
-        self._placeholder = placeholder
+        self._other, self._placeholder = other, placeholder
+        self._showing = self._typing = False
         # Made when there is another value than the known ones.
         self._text: Any = None
         self._note = LateWords(self._arrange)
@@ -56,32 +59,42 @@ class _ChoiceOrText(ipywidgets.VBox):
         return {value: label for label, value in self._choices.options if value != OTHER}
 
     def _chosen(self, change: Any) -> None:
+        if self._showing:
+            return
         if change.new == OTHER:
             self._show_text()
-            if self._text.value.strip():
-                self.value = self._text.value.strip()
+            self.value = self._text.value.strip()
         elif change.new is not None:
             self.value = change.new
 
     def _typed(self, change: Any) -> None:
-        if self._choices.value == OTHER and change.new.strip():
-            self.value = change.new.strip()
+        if self._choices.value != OTHER or self._showing:
+            return
+        # A longer name may begin with one that the list has: the field stays while somebody types in it.
+        self._typing = True
+        self.value = change.new.strip()
+        self._typing = False
 
     def _show(self, _: Any = None) -> None:
+        if self._typing:
+            return
         known = self.value in self._known()
-        if known:
-            self._choices.value = self.value
-        else:
-            self._choices.value = OTHER
+        self._showing = True
+        if not known:
             self._show_text()
             self._text.value = self.value
-        if known and self._text is not None:
+        elif self._text is not None:
             self._text.layout.display = "none"
+        self._choices.value = self.value if known else OTHER
+        self._showing = False
 
     def _show_text(self) -> None:
         if self._text is None:
             self._text = ipywidgets.Text(
-                description=" ", placeholder=self._placeholder, layout=WIDE, style=LABELS
+                description=self._other,
+                placeholder=self._placeholder,
+                layout=WIDE,
+                style={"description_width": "initial"},
             )
             self._text.observe(self._typed, "value")
             self._arrange()
@@ -92,33 +105,43 @@ class _ChoiceOrText(ipywidgets.VBox):
 
 
 class ModelPicker(_ChoiceOrText):
-    """Picks a model that edits, or takes the name of any other. `value` is the model's name."""
+    """Picks a model that edits, or takes the name of any other. `value` is the model's name, `""` while none is typed.
+
+    Those that were retired come last, under the date of that.
+    """
 
     def __init__(self, value: str = DEFAULT_MODEL) -> None:
-        names = [row.name for row in MODELS.values() if row.edits]
-        super().__init__(
-            "Model", "name of a model", [*((name, name) for name in names), (OTHER, OTHER)], value
-        )
+        names = [(_entry(row), row.name) for row in MODELS.values() if row.edits]
+        super().__init__("Model", "Model name", "name of a model", [*names, (OTHER, OTHER)], value)
         self._describe()
         self.observe(self._describe, "value")
 
     def _describe(self, _: Any = None) -> None:
         row = model_for(self.value)
-        if not row.known:
+        if not self.value:
+            self._note.say("")
+        elif not row.known:
             self._note.say("Not in our table: sent as typed, with only the checks that hold for every model.")
         elif not row.edits:
             self._note.say(f"{row.name} can't edit a picture.")
-        elif row.retired:
-            day = f"{row.retired.day} {row.retired:%B %Y}"
+        elif row.is_retired():
             self._note.say(
-                f"OpenAI retired {row.name} on {day}; whether it still answers is the service's to say."
+                f"OpenAI retired {row.name} on {_day(row)}; whether it still answers is the service's to say."
             )
         else:
             self._note.say("")
 
 
+def _day(row: Model) -> str:
+    return f"{row.retired.day} {row.retired:%B %Y}" if row.retired else ""
+
+
+def _entry(row: Model) -> str:
+    return f"{row.name} · retired {_day(row)}" if row.is_retired() else row.name
+
+
 class SizePicker(_ChoiceOrText):
-    """Picks a size that `model` makes. `value` is `"auto"` or `"WIDTHxHEIGHT"` in pixels.
+    """Picks a size that `model` makes. `value` is `"auto"` or `"WIDTHxHEIGHT"` in pixels, `""` while none is typed.
 
     Where the model takes any size by a rule, or is not known, another size can be typed. When `model` changes to one
     that doesn't make the chosen size, `value` goes back to `"auto"`.
@@ -127,7 +150,7 @@ class SizePicker(_ChoiceOrText):
     model = traitlets.Unicode(DEFAULT_MODEL)
 
     def __init__(self, value: str = "auto", model: str = DEFAULT_MODEL) -> None:
-        super().__init__("Size", "WIDTHxHEIGHT", _sizes(model_for(model)), "auto")
+        super().__init__("Size", "Other size", "WIDTHxHEIGHT", _sizes(model_for(model)), "auto")
         self.model = model
         self._say_rule()
         self.observe(self._offer, "model")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import ipycanvas
@@ -20,6 +21,7 @@ PREVIEW_EDGE = 1600
 
 
 Point: TypeAlias = tuple[float, float]
+Box: TypeAlias = tuple[int, int, int, int]
 
 
 class Sheet:
@@ -28,6 +30,7 @@ class Sheet:
     def __init__(self, photo: ipycanvas.Canvas, ink: ipycanvas.Canvas, opacity: float) -> None:
         self._photo, self._ink, self._opacity = photo, ink, opacity
         self._preview: ipywidgets.Image | None = None
+        self._mask: Mask | None = None
         self.scale = 1.0
         self.shown: Coverage = np.zeros((1, 1), np.uint8)
 
@@ -44,6 +47,7 @@ class Sheet:
         self._preview = ipywidgets.Image(value=encode(preview, format), format=format.lower())
         self.scale = preview.width / source.size[0]
         self.shown = np.zeros((preview.height, preview.width), np.uint8)
+        self._mask = Mask(source.size)
         return preview.size
 
     def forget_photo(self) -> None:
@@ -60,11 +64,21 @@ class Sheet:
             self._photo.draw_image(self._preview, 0, 0)
 
     def show_mask(self, mask: Mask) -> None:
-        """Show a mask: only what differs from the ink that is there is sent."""
-        before, self.shown = self.shown, self._at_preview_size(mask)
-        box = Image.fromarray(before ^ self.shown).getbbox()
+        """Show a mask: only what differs from the ink that is there is worked out, and sent."""
+        before, self._mask = self._mask, mask
+        near = (0, 0, *mask.size)
+        if before is not None and before.size == mask.size:
+            looked_at = mask.differing(before)
+            if looked_at is None:
+                return
+            near = looked_at
+        left, top, right, bottom = self._at_preview(near, mask.size)
+        part = self.shown[top:bottom, left:right]
+        new = self._ink_in((left, top, right, bottom), mask)
+        box = Image.fromarray(part ^ new).getbbox()
+        part[:] = new
         if box is not None:
-            self.draw_ink(*box)
+            self.draw_ink(left + box[0], top + box[1], left + box[2], top + box[3])
 
     def draw_all_ink(self) -> None:
         """Draw all ink again."""
@@ -83,11 +97,31 @@ class Sheet:
         self._ink.clear_rect(left, top, right - left, bottom - top)
         self._ink.put_image_data(pixels, left, top)
 
-    def _at_preview_size(self, mask: Mask) -> Coverage:
-        size = (self.shown.shape[1], self.shown.shape[0])
-        if mask.size == size:
-            return mask.coverage().copy()
-        return np.array(mask.to_image().resize(size, Image.Resampling.BOX))
+    def _at_preview(self, box: Box, size: tuple[int, int]) -> Box:
+        """The pixels of the preview that show any of `box` of a mask of `size`."""
+        high, wide = self.shown.shape
+        across, down = wide / size[0], high / size[1]
+        return (
+            math.floor(box[0] * across),
+            math.floor(box[1] * down),
+            min(wide, math.ceil(box[2] * across)),
+            min(high, math.ceil(box[3] * down)),
+        )
+
+    def _ink_in(self, box: Box, mask: Mask) -> Coverage:
+        """The mask in these pixels of the preview."""
+        high, wide = self.shown.shape
+        if mask.size == (wide, high):
+            return mask.part(box)
+        across, down = mask.size[0] / wide, mask.size[1] / high
+        exact = box[0] * across, box[1] * down, box[2] * across, box[3] * down
+        # A pixel or two more, so that the filter finds around it what it would find in the whole.
+        left, top = max(0, math.floor(exact[0]) - 2), max(0, math.floor(exact[1]) - 2)
+        right, bottom = min(mask.size[0], math.ceil(exact[2]) + 2), min(mask.size[1], math.ceil(exact[3]) + 2)
+        part = Image.fromarray(mask.part((left, top, right, bottom)))
+        inner = exact[0] - left, exact[1] - top, exact[2] - left, exact[3] - top
+        size = box[2] - box[0], box[3] - box[1]
+        return np.asarray(part.resize(size, Image.Resampling.BOX, inner))
 
 
 def name_again(canvas: ipycanvas.Canvas) -> None:

@@ -189,7 +189,7 @@ def test_a_selection_is_a_mark_like_any_other(picture: SourceImage) -> None:
 def test_code_with_a_selection_makes_the_same_mask(picture: SourceImage) -> None:
     """The script of an edit holds what was found, and needs no engine."""
     mask = Mask.select(picture, box=(20, 10, 70, 54), engine="grabcut")
-    script = to_code(Asked(EditRequest(image=[picture], prompt="a cup", mask=mask)))
+    script = to_code(Asked(EditRequest(image=(picture,), prompt="a cup", mask=mask)))
     made: dict[str, Any] = {}
     lines = script.splitlines()
     end = lines.index(")", lines.index("mask = tt.Mask.from_json("))
@@ -280,7 +280,7 @@ def test_without_the_extra_the_pip_line_is_said(
         monkeypatch.setitem(sys.modules, name, None)
     for engine in ("auto", "grabcut", "mobilesam"):
         with pytest.raises(MaskError, match=r'pip install "ttapi-nb\[select\]"'):
-            Mask.select(picture, points=[(4, 5)], engine=engine)  # type: ignore[arg-type]
+            Mask.select(picture, points=[(4, 5)], engine=engine)
 
 
 def test_auto_takes_the_best_that_is_here(environment: Path, picture: SourceImage) -> None:

@@ -33,6 +33,8 @@ class Body:
     data: bytes
     path: str = EditRequest.path
     """Where it goes, behind the base URL."""
+    model: str = ""
+    """Which model is asked, for what is said of a refusal."""
 
 
 @dataclass(frozen=True)

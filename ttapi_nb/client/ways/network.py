@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from ...text import account_at, is_own
 from ..forms import Form
 from ..gate import AT_ONCE, Gate
 from .line import Line
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_BASE_URL", "Network"]
 
 DEFAULT_BASE_URL = "https://api.ttapi.io/v1"
-# The service's own names. What stands at other addresses is a gateway.
-OWN_HOSTS = ("ttapi.io", "ttapi.org")
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +44,11 @@ class Network(Line):
 
     @property
     def own_host(self) -> bool:
-        host = self.host.rstrip(".").lower()
-        return any(host == own or host.endswith(f".{own}") for own in OWN_HOSTS)
+        return is_own(self.host)
+
+    @property
+    def account(self) -> str:
+        return account_at(self.shown_host)
 
     def shown(self, client: str, form: Form) -> str:
         reads = "" if self.shown_host == self.host else f" ({self.shown_host})"

@@ -10,6 +10,7 @@ from typing import Any
 from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
+from ...text import DASHBOARD
 from ..forms import Form
 from ..key import Secret
 from ..told import Told
@@ -59,6 +60,11 @@ class Way(ABC):
     def own_host(self) -> bool:
         """Whether it is TTAPI's own address, or answers as that would."""
         return True
+
+    @property
+    def account(self) -> str:
+        """Where somebody finds what it has billed, for a sentence."""
+        return DASHBOARD
 
     @abstractmethod
     def shown(self, client: str, form: Form) -> str:

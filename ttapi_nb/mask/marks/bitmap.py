@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -15,6 +16,7 @@ from ...picture import PIXEL_CAP
 from ..raster import Coverage, clipped, merge
 from .mark import Mark, Tool
 from .points import LARGEST, is_length, truth
+from .reach import box_of
 
 __all__ = ["Bitmap"]
 
@@ -82,6 +84,9 @@ class Bitmap(Mark):
         if left < right and top < bottom:
             part = self._pixels()[top - self.y : bottom - self.y, left - self.x : right - self.x]
             merge(coverage[top:bottom, left:right], part, self.erase)
+
+    def reach(self, size: tuple[int, int]) -> Sequence[tuple[int, int, int, int]]:
+        return box_of((self.x, self.x + self.size[0]), (self.y, self.y + self.size[1]), 0, size)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
         pixels = self.size[0] * self.size[1]

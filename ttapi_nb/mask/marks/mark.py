@@ -69,6 +69,10 @@ class Mark(ABC):
     def draw(self, coverage: Coverage) -> None:
         """Change `coverage`, (height, width) of uint8, in place."""
 
+    def reach(self, size: tuple[int, int]) -> Sequence[tuple[int, int, int, int]] | None:
+        """Boxes beyond which it changes nothing on a mask of `size`; None where it may change all of it."""
+        return None
+
     @abstractmethod
     def scaled(self, sx: float, sy: float) -> Self:
         """The same mark where a pixel across is `sx` pixels and one down `sy`. Radii and amounts scale by their

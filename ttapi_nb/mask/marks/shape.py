@@ -17,7 +17,7 @@ from .code import number
 from .code import points as written
 from .mark import Mark, Pointed, Tool
 from .points import Point, corners, polygon_points, truth
-from .reach import sides
+from .reach import box_of, sides
 
 __all__ = ["OUTLINES", "Outline", "Shape"]
 
@@ -91,6 +91,9 @@ class Shape(Mark):
             rows = range(start, min(start + step, bottom - top))
             drawn = OUTLINES[self.outline].fill(here, width, rows)
             merge(coverage[top + rows.start : top + rows.stop, left:right], drawn, self.erase)
+
+    def reach(self, size: tuple[int, int]) -> Sequence[tuple[int, int, int, int]]:
+        return box_of([x for x, _ in self.points], [y for _, y in self.points], 0, size)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
         across, down = sides([x for x, _ in self.points], [y for _, y in self.points], 0, size)

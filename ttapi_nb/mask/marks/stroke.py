@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -13,7 +14,7 @@ from ..raster import DENSE, TILE, Coverage, clipped, draw_segment, merge
 from .code import number, points
 from .mark import Mark, Pointed, Tool
 from .points import stroke_points, truth
-from .reach import sides
+from .reach import box_of, sides
 
 __all__ = ["Stroke"]
 
@@ -60,6 +61,10 @@ class Stroke(Mark):
         for start, end in zip(shifted, shifted[1:] or shifted, strict=False):
             draw_segment(stroke, start, end, full)
         merge(coverage[top:bottom, left:right], stroke, self.erase)
+
+    def reach(self, size: tuple[int, int]) -> Sequence[tuple[int, int, int, int]]:
+        reach = max(r for _, _, r in self.points) + 1
+        return box_of([x for x, _, _ in self.points], [y for _, y, _ in self.points], reach, size)
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
         def looked_at(one: tuple[float, float, float], two: tuple[float, float, float]) -> float:

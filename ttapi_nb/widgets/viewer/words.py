@@ -41,10 +41,8 @@ def leaked(result: Result) -> str:
 
 
 def _evened_out(result: Result) -> str:
-    shift = result.shift
-    if shift is None or max(map(abs, (shift.red, shift.green, shift.blue))) < 1:
-        return ""
-    return f" Inside, {shift}."
+    light = result.light
+    return "" if light is None or not light.visible else f" Inside, {light}."
 
 
 def said_of(result: Result) -> list[str]:

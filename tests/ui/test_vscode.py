@@ -1,0 +1,79 @@
+"""The editor in the widget bundle that VS Code's Jupyter extension hosts, on a page with a real kernel."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support import npm
+from tests.ui.lab import Lab
+from tests.ui.notebook import PATIENCE, Notebook
+
+HERE = Path(__file__).parent / "vscode"
+BUNDLE = (
+    "@vscode/jupyter-ipywidgets8",
+    "1.0.9",
+    "9c0680c126bae81427625a8dae4c9edfaa408c8c694a20641002b5d7d77d1ca8",
+)
+EDITOR = """
+import ttapi_nb as tt
+editor = tt.ImageEditor(tt.sample())
+display(editor)
+"""
+
+
+@pytest.fixture(scope="module")
+def hosted(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of the page; with it JupyterLab's server serves all that the page asks for."""
+    made, served = tmp_path_factory.mktemp("vscode"), lab.static / "vscode"
+    modules = npm.installed(HERE, made)
+    shutil.copy(HERE / "entry.js", made)
+    options = ("--bundle", "--format=esm", "--outfile=services.js", "--log-level=error")
+    npm.node("node_modules/esbuild/bin/esbuild", "entry.js", *options, folder=made)
+    shutil.copytree(Path(sys.prefix) / "share" / "jupyter" / "nbextensions", served / "nbextensions")
+    bundle = npm.package(*BUNDLE, made / "bundle") / "dist" / "ipywidgets.js"
+    for file in (HERE / "page.html", made / "services.js", modules / "requirejs" / "require.js", bundle):
+        shutil.copy(file, served)
+    return f"{lab.url}/static/vscode/page.html"
+
+
+@pytest.fixture
+def opened(page: Page, lab: Lab, hosted: str) -> Iterator[Callable[..., Notebook]]:
+    """Opens the page, with one front end's script withheld where it is named, and shows an editor."""
+
+    def open_page(query: str = "") -> Notebook:
+        # It gives the token without which the server starts no kernel.
+        page.request.get(f"{lab.url}/lab")
+        page.goto(hosted + query)
+        page.wait_for_function("window.ready", timeout=PATIENCE)
+        run(page, EDITOR)
+        return Notebook(page, lab)
+
+    yield open_page
+    page.evaluate("window.ended()")
+
+
+def run(page: Page, code: str) -> str:
+    """Run code in the page's kernel, and return what it printed."""
+    page.evaluate("code => { window.begin(code); }", code)
+    page.wait_for_function("window.done", timeout=PATIENCE)
+    done = page.evaluate("window.done")
+    assert "error" not in done, done["error"]
+    return str(done["said"]).strip()
+
+
+# With "?without=ipycanvas" the page withholds that script.
+@pytest.mark.parametrize("query", [""], ids=["whole"])
+def test_paint_run_and_compare(opened: Callable[..., Notebook], page: Page, query: str):
+    """A painted edit runs and is shown beside the photo."""
+    book = opened(query)
+    book.paint([(400, 400), (600, 600)])
+    book.prompt.fill("nothing there")
+    book.prompt.press("Control+Enter")
+    book.wait_for_results()
+    assert run(page, "print(editor.mask.to_array()[500, 500], len(editor.results))") == "True 1"

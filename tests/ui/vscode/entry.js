@@ -1,0 +1,1 @@
+export { KernelManager } from "@jupyterlab/services";

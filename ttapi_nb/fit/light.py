@@ -1,0 +1,327 @@
+"""How an answer's light and colours are off, told by the ring outside the mask and evened out inside it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .fields import boxed, spread
+from .geometry import Box
+from .lightfit import NOTHING, Cells, Kind, Model, basis, best_model, error_of, from_light, to_light
+from .seam import Coarse, Floats
+
+__all__ = ["Evening", "Light", "evening_of"]
+
+# Light is compared on a grid with at most so many cells a side, and clipped pixels looked for among so many.
+GRID, SAMPLES = 192, 768
+# A cell that is off by more than this after all is another thing; where so few are not, nothing is evened out.
+ALIKE, AGREEMENT = 12.0, 0.3
+# A change as large as this has to be seen in the shapes too: what is left may be so much of what the ring shows.
+LARGE, LEFT = 20.0, 0.5
+# On what is as flat as this nothing shows, and a change beyond this many levels is not taken for one of colours.
+FLAT, MOST = 4.0, 64.0
+# What is taken has to lower the ring's error by this share and by so many levels.
+BETTER, LEVELS = 0.98, 0.05
+# Levels from which a channel may have been clipped, and how far from them what is lost is mixed in.
+WHITE, BLACK, NEAR = 252, 3, 6
+# What the ring tells far from the mask counts for so much of what it tells right beside it.
+FAR = 0.1
+# Cells between which a field is smoothed.
+RADIUS = 3
+# How far a field may differ from what explains the ring as a whole.
+MOST_FIELD = 1.3
+
+
+@dataclass(frozen=True)
+class Light:
+    """How much redder, greener and bluer the answer was than the source, in levels of 255: the mean of what was
+    evened out inside the mask.
+
+    * `kind`: what explained it: `"added"` levels, a factor (`"times"`), more or less light (`"light"`, a factor in
+      linear light), `"both"` a factor and levels, or `"none"`: the answer's light was right.
+    * `factors`: the factor of red, green and blue in the mask's middle, where there is one.
+    * `varies`: whether it differs from place to place by more than a little.
+    """
+
+    red: float
+    green: float
+    blue: float
+    kind: Kind = "added"
+    factors: tuple[float, float, float] | None = None
+    varies: bool = False
+
+    @property
+    def visible(self) -> bool:
+        """Whether it was a level or more."""
+        return max(map(abs, (self.red, self.green, self.blue))) >= 1
+
+    def __str__(self) -> str:
+        mean = f"{self.red:+.1f} red, {self.green:+.1f} green and {self.blue:+.1f} blue of 255"
+        if self.kind == "none":
+            return f"colours agreed ({mean}), and were left as they came"
+        place = ", more in one place than in another" if self.varies else ""
+        if self.factors is None:
+            return f"colours had shifted by {mean}{place}, which was evened out"
+        low, high = min(self.factors), max(self.factors)
+        if high < 1.04 * low:
+            share = sum(self.factors) / 3 - 1
+            amount = f"{abs(share):.0%} {'lighter' if share > 0 else 'darker'}"
+        else:
+            amount = "red, green and blue times " + ", ".join(f"{factor:.2f}" for factor in self.factors)
+        light = " in linear light" if self.kind == "light" else ""
+        return f"the answer was {amount}{light}{place} ({mean}), which was evened out"
+
+
+@dataclass(frozen=True, eq=False)
+class Evening:
+    """What evens an answer's light out: a factor and a sum for each place, and what stands for what was clipped."""
+
+    linear: bool
+    factor: Coarse | None
+    added: Coarse | None
+    lost: tuple[tuple[int, Coarse | None, Coarse | None], ...] = ()
+
+    def applied(self, colours: NDArray[np.uint8], box: Box) -> Floats:
+        """Colours (height, width, 3) of the answer's part `box` as the source would have them, not rounded."""
+        if self.linear and self.factor is not None:
+            levels = np.arange(256, dtype=np.float32)
+            light = to_light(levels)[colours]
+            light /= self.factor.over(box)
+            made = _from_light_quickly(light)
+            if self.added is not None:
+                made -= self.added.over(box)
+        else:
+            made = colours.astype(np.float32)
+            if self.added is not None:
+                made -= self.added.over(box)
+            if self.factor is not None:
+                made /= self.factor.over(box)
+        for channel, white, black in self.lost:
+            plane, levels = made[..., channel], colours[..., channel].astype(np.float32)
+            if white is not None:
+                share = np.clip((levels - (WHITE - NEAR)) / NEAR, 0, 1)
+                plane += (np.maximum(white.over(box), plane) - plane) * share
+            if black is not None:
+                share = np.clip((BLACK + NEAR - levels) / NEAR, 0, 1)
+                plane += (np.minimum(black.over(box), plane) - plane) * share
+        return np.clip(made, 0, 255, out=made)
+
+
+_BACK = from_light(np.linspace(0, 1, 1 << 14, dtype=np.float32) ** 2)
+
+
+def _from_light_quickly(light: Floats) -> Floats:
+    # A table over the root, since the dark end is steep.
+    at = np.sqrt(np.clip(light, 0, 1)) * np.float32(len(_BACK) - 1)
+    return _BACK[np.rint(at).astype(np.int32)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Grid:
+    """Source and answer on the grid, (rows, columns, 3); which cells are outside the mask, and which are clipped."""
+
+    step: int
+    source: Floats
+    answer: Floats
+    ring: NDArray[np.bool_]
+    whole: NDArray[np.bool_]
+    terms: Floats
+    near: Floats
+
+    def cells(self, which: NDArray[np.bool_]) -> Cells:
+        source, answer, terms = self.source[which], self.answer[which], self.terms[which]
+        return Cells(source, answer, terms, self.whole[which], self.near[which])
+
+
+def evening_of(
+    source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]
+) -> tuple[Evening | None, Light | None]:
+    """What evens the answer's light out, and that in words; both None where the two have too little in common.
+
+    `source` and `answer` are of one size and mode `RGB` or `RGBA`, `covered` is the mask's coverage there.
+    """
+    grid = _grid_of(source, answer, covered)
+    if np.count_nonzero(grid.ring & grid.whole.any(axis=2)) < 8:
+        return None, None
+    cells = grid.cells(grid.ring)
+    rows, columns = np.nonzero(grid.ring)
+    model = best_model(cells, rows // 8 * 7 + columns // 8 * 3)
+    if not _agrees(model, cells):
+        return None, None
+    if model is NOTHING and error_of(NOTHING, cells) < 0.02:
+        return None, Light(0.0, 0.0, 0.0, "none")
+    factor, added = model.factor_and_sum(grid.terms)
+    made = model.undone(grid.answer, grid.terms)
+    made, factor, added, bent = _with_field(grid, model, made, factor, added)
+    before, after = (_ring_error(grid, levels) for levels in (grid.answer, made))
+    if not after < BETTER * before - LEVELS:
+        return None, Light(0.0, 0.0, 0.0, "none")
+    evening = Evening(model.kind == "light", _coarse(factor, grid.step), _coarse(added, grid.step))
+    evening = replace(evening, lost=_lost(grid, evening, source, answer, covered))
+    return evening, _told(grid, model, made, factor, bent, covered)
+
+
+def _grid_of(source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]) -> _Grid:
+    step = max(1, math.ceil(max(answer.size) / GRID))
+    ring = np.asarray(Image.fromarray((covered > 0).astype(np.uint8) * 255).reduce(step)) == 0
+    planes = []
+    for picture in (source, answer):
+        small = picture.reduce(step)
+        if small.mode == "RGBA":
+            ring = ring & (np.asarray(small.getchannel("A")) == 255)
+        planes.append(np.asarray(small, np.float32)[..., :3])
+    clipped = answer.convert("RGB").point(
+        [255 if level > WHITE or level < BLACK else 0 for level in range(256)] * 3
+    )
+    whole = np.asarray(clipped.reduce(step)) < 8
+    rows, columns = ring.shape
+    y, x = np.meshgrid(
+        np.linspace(-1, 1, rows, dtype=np.float32),
+        np.linspace(-1, 1, columns, dtype=np.float32),
+        indexing="ij",
+    )
+    masked = (~ring).astype(np.float32)[..., None]
+    reach = max(4, round(math.sqrt(np.count_nonzero(~ring)) / 4))
+    near = boxed(masked, reach)[..., 0]
+    near = FAR + near / max(float(near[ring].max(initial=0.0)), 1e-6)
+    return _Grid(step, planes[0], planes[1], ring, whole, basis(x, y), near)
+
+
+def _agrees(model: Model, cells: Cells) -> bool:
+    """Whether enough of the ring shows the same thing in both once the light is evened out."""
+    error = np.abs(model.undone(cells.answer, cells.terms) - cells.source)
+    alike = np.where(cells.whole, error, 0).max(axis=1) <= ALIKE
+    alike &= cells.whole.any(axis=1)
+    if np.count_nonzero(alike) < AGREEMENT * len(alike):
+        return False
+    source, answer = cells.source[alike], cells.answer[alike]
+    moved = np.abs(np.median(answer - source, axis=0)).max()
+    if moved < LARGE:
+        return True
+    # A wall and another wall are alike in being walls.
+    shapes = float(np.abs(source - np.median(source, axis=0)).mean())
+    if float(error[alike].mean()) < LEFT * shapes:
+        return True
+    if moved < MOST:
+        return shapes < FLAT
+    # Light that goes up or down does so in all three, near enough.
+    factors = (np.median(answer, axis=0) + 1) / (np.median(source, axis=0) + 1)
+    return bool(
+        shapes < FLAT and factors.max() < 1.4 * factors.min() and 0.33 < factors.min() < factors.max() < 3
+    )
+
+
+def _with_field(
+    grid: _Grid, model: Model, made: Floats, factor: Floats | None, added: Floats | None
+) -> tuple[Floats, Floats | None, Floats | None, bool]:
+    """With what neighbours in the ring have in common beyond the model, where that lowers the ring's error."""
+    error = np.abs(made - grid.source)
+    # What is clipped tells nothing of light, and what differs altogether is another thing.
+    usual = float(np.median(error[grid.ring].max(axis=1)))
+    like = grid.ring & (error.max(axis=2) <= max(ALIKE, 3 * usual))
+    weight = (like[..., None] & grid.whole).astype(np.float32)
+    near = boxed(weight, RADIUS)
+    known = (near > 0.02).astype(np.float32)
+    if model.kind in ("times", "light"):
+        one, other = (to_light(made), to_light(grid.source)) if model.kind == "light" else (made, grid.source)
+        # Dark cells tell little of a factor.
+        least = np.float32(0.02 if model.kind == "light" else 24.0) ** 2
+        more: Any = (boxed(one * other * weight, RADIUS) + least * near) / (
+            boxed(other * other * weight, RADIUS) + least * np.maximum(near, 1e-6)
+        )
+        more = np.clip(spread(more, known), 1 / MOST_FIELD, MOST_FIELD)
+        new: Floats = np.asarray(one / more, np.float32)
+        new = from_light(new) if model.kind == "light" else new
+        found: tuple[Floats | None, Floats | None] = (more if factor is None else factor * more, added)
+    else:
+        more = np.asarray(boxed((made - grid.source) * weight, RADIUS) / np.maximum(near, 1e-6), np.float32)
+        more = spread(more, known)
+        new = made - more
+        if model.kind == "both" and factor is not None:
+            more = more * factor
+        found = (factor, more if added is None else added + more)
+    if not _ring_error(grid, new) < BETTER * _ring_error(grid, made) - LEVELS:
+        return made, factor, added, False
+    return new, *found, True
+
+
+def _ring_error(grid: _Grid, levels: Floats) -> float:
+    error = np.minimum(np.abs(np.clip(levels, 0, 255) - grid.source), 2 * ALIKE)
+    told = (grid.ring[..., None] & grid.whole) * grid.near[..., None]
+    return float((error * told).sum() / max(float(told.sum()), 1e-6))
+
+
+def _coarse(field: Floats | None, step: int) -> Coarse | None:
+    return None if field is None else Coarse(np.ascontiguousarray(field, np.float32), step)
+
+
+def _lost(
+    grid: _Grid, evening: Evening, source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]
+) -> tuple[tuple[int, Coarse | None, Coarse | None], ...]:
+    """What stands for levels that the answer clipped: what the source has in the ring where the answer is clipped."""
+    stride = max(1, grid.step // 4)
+    before, after = (np.asarray(picture)[::stride, ::stride, :3] for picture in (source, answer))
+    outside = covered[::stride, ::stride] == 0
+    found = []
+    for channel in range(3):
+        ends: list[Coarse | None] = []
+        for level, clipped in ((255, after[..., channel] >= WHITE), (0, after[..., channel] <= BLACK)):
+            flat = np.full((1, 1, 3), level, np.uint8)
+            middle = grid.ring.shape[1] * grid.step // 2, grid.ring.shape[0] * grid.step // 2
+            there = float(evening.applied(flat, (*middle, middle[0] + 1, middle[1] + 1))[0, 0, channel])
+            known = outside & clipped
+            # Only what was moved off the end can have been lost there.
+            lost = (there < 253) if level else (there > 2)
+            ends.append(_mean_where(before[..., channel], known, grid, stride) if lost else None)
+        if any(end is not None for end in ends):
+            found.append((channel, ends[0], ends[1]))
+    return tuple(found)
+
+
+def _mean_where(
+    levels: NDArray[np.uint8], known: NDArray[np.bool_], grid: _Grid, stride: int
+) -> Coarse | None:
+    if np.count_nonzero(known) < 30:
+        return None
+    step = grid.step // stride * stride
+    times = step // stride
+    rows, columns = (-(-length // times) for length in known.shape)
+    room = ((0, rows * times - known.shape[0]), (0, columns * times - known.shape[1]))
+    weight, total = (
+        np.pad(plane.astype(np.float32), room)
+        .reshape(rows, times, columns, times)
+        .sum(axis=(1, 3))[..., None]
+        for plane in (known, known * levels.astype(np.float32))
+    )
+    near = boxed(weight, RADIUS)
+    mean = np.asarray(boxed(total, RADIUS) / np.maximum(near, 1e-6), np.float32)
+    return Coarse(np.ascontiguousarray(spread(mean, (near > 1e-3).astype(np.float32))[..., 0]), step)
+
+
+def _told(
+    grid: _Grid, model: Model, made: Floats, factor: Floats | None, bent: bool, covered: NDArray[np.uint8]
+) -> Light:
+    inside = np.asarray(Image.fromarray(covered).reduce(grid.step)) >= 128
+    if not inside.any():
+        inside = ~grid.ring
+    change = (grid.answer - made)[inside]
+    red, green, blue = (float(level) for level in change.mean(axis=0))
+    varies = bool((np.percentile(change, 95, axis=0) - np.percentile(change, 5, axis=0)).max() > 6)
+    if factor is None or model.kind == "added":
+        return Light(red, green, blue, "added", None, varies)
+    spots = factor[inside]
+    middle = np.median(spots, axis=0)
+    spread_ = (np.percentile(spots, 95, axis=0) / np.percentile(spots, 5, axis=0)).max()
+    return Light(
+        red,
+        green,
+        blue,
+        model.kind,
+        (float(middle[0]), float(middle[1]), float(middle[2])),
+        bool(spread_ > 1.05),
+    )

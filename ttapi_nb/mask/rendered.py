@@ -1,0 +1,100 @@
+"""`Rendered`: what was worked out of a mask's marks, each thing once; only the last few masks are kept whole."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .marks import Mark
+from .meaning import Meaning
+from .raster import Coverage
+from .tiles import Box, Tiles
+
+__all__ = ["Rendered"]
+
+T = TypeVar("T")
+
+# Masks whose pixels are kept whole: the current one, its neighbour in an undo history, and what is sent of it.
+KEPT = 3
+# So many marks at most are told apart in the tiles of a mask: more of them are everywhere.
+FEW = 16
+# What others work out of a mask is kept for so many keys.
+DERIVED = 2
+
+_whole: deque[weakref.ref[Rendered]] = deque()
+
+
+class Rendered:
+    """A mask's pixels, `whole` or in `tiles`, and what they say. Masks with the same marks may share one."""
+
+    __slots__ = ("__weakref__", "_derived", "bounds", "meaning", "png", "tiles", "whole")
+
+    def __init__(self) -> None:
+        self.whole: Coverage | None = None
+        self.tiles: Tiles | None = None
+        self.meaning: Meaning | None = None
+        self.bounds: tuple[Box | None] | None = None
+        self.png: bytes | None = None
+        self._derived: dict[Hashable, Any] = {}
+
+    def pixels(self) -> Coverage | None:
+        """The whole, to be read, where any pixels are here."""
+        # Read once: another thread may drop it in between.
+        whole, tiles = self.whole, self.tiles
+        return whole if whole is not None or tiles is None else tiles.whole()
+
+    def part(self, box: Box) -> Coverage | None:
+        """The pixels in a box that lies within, to be read, where they are here."""
+        whole, tiles = self.whole, self.tiles
+        if whole is not None:
+            return whole[box[1] : box[3], box[0] : box[2]]
+        return None if tiles is None else tiles.part(box)
+
+    def as_tiles(self) -> Tiles | None:
+        """The same in tiles, where any pixels are here."""
+        if self.tiles is None and self.whole is not None:
+            self.tiles = Tiles.of(self.whole)
+        return self.tiles
+
+    def draw(
+        self, marks: Sequence[Mark], size: tuple[int, int], start: Rendered | None, pixels: Coverage | None
+    ) -> Coverage:
+        """These marks, on a mask of `size` that is `start`, whose whole is `pixels`, or on an empty one."""
+        whole = np.zeros(size[::-1], np.uint8) if pixels is None else pixels.copy()
+        for mark in marks:
+            mark.draw(whole)
+        boxes = [mark.reach(size) for mark in marks[:FEW]]
+        if len(marks) <= FEW and all(box is not None for box in boxes):
+            tiles = Tiles.empty(whole.shape) if start is None else start.as_tiles()
+            if tiles is not None:
+                self.tiles = tiles.changed(whole, [one for box in boxes for one in box or ()])
+        return whole
+
+    def keep(self, whole: Coverage) -> Coverage:
+        """Keep it whole, and of the one that was kept so longest only what it shares with others."""
+        whole.flags.writeable = False
+        self.whole = whole
+        _whole.append(weakref.ref(self))
+        while len(_whole) > KEPT:
+            with contextlib.suppress(IndexError):
+                oldest = _whole.popleft()()
+                if oldest is not None and oldest is not self:
+                    oldest.as_tiles()
+                    oldest.whole = None
+        return whole
+
+    def derived(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns, made once for each of the last few keys."""
+        found: T
+        if key in self._derived:
+            found = self._derived[key]
+            return found
+        found = make()
+        derived = {**self._derived, key: found}
+        self._derived = dict(list(derived.items())[-DERIVED:])
+        return found
