@@ -45,6 +45,7 @@ ROOMS = (
     "service",
     "client",
     "run",
+    "experiment",
     "gateway",
     "widgets",
     "cli",
@@ -88,6 +89,7 @@ LIBRARIES = {
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
+    "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
@@ -193,6 +195,8 @@ LATE = {
     *(
         "certifi",
         "cv2",
+        "distributed",
+        "evalica",
         "httpx",
         "jpeglib",
         "jupyterlab",

@@ -58,6 +58,7 @@ MEANT = {
     "shutdown": "concurrent.futures' place for it",
     "readable": "io's place for it",
     "readinto": "io's place for it",
+    "startup": "uvicorn's place to say that it listens, and calls the base's",
     # httpx's transports and streams, and httpcore's lines
     **dict.fromkeys(
         ("connect_tcp", "sleep", "read", "write", "start_tls", "get_extra_info"), "httpcore's place for it"

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+from .gateway.arguments import add_class, add_gateway, is_extra
+
 __all__ = ["main"]
 
 
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="ttapi-nb", description="Image edits with TTAPI from a notebook.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_lab, _add_serve, _add_generate, _add_key, _add_select):
+    for add in (_add_lab, _add_serve, _add_generate, _add_key, _add_select, add_gateway, add_class):
         add(commands)
     given, rest = parser.parse_known_args(arguments)
     if given.command == "lab":
@@ -47,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
             2,
         )
-    return {"key": _key, "select": _select, "serve": _serve, "generate": _generate}[given.command](given)
+    own = {"generate": _generate, "key": _key, "select": _select, "serve": _serve}
+    return own.get(given.command, _of_gateway)(given)
 
 
 def _add_lab(commands: Any) -> None:
@@ -294,6 +297,16 @@ def _select(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _fail("Nothing was changed.")
     return 0
+
+
+def _of_gateway(given: argparse.Namespace) -> int:
+    try:
+        from .gateway import commands
+    except ModuleNotFoundError as error:
+        if not is_extra(error):
+            raise
+        return _fail('This needs a few more packages. Install them with: pip install "ttapi-nb[serve]"')
+    return commands.run_gateway(given) if given.command == "gateway" else commands.run_class(given)
 
 
 def _fail(problem: str, code: int = 1) -> int:

@@ -21,7 +21,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -29,7 +29,7 @@ from .. import exiting, loop
 from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
-from ..lineage import Step, next_lineage, step_of
+from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
@@ -51,6 +51,7 @@ from .ending import (
 )
 from .result import Result
 from .run import Run
+from .signing import signed
 
 __all__ = ["Carrier"]
 
@@ -138,7 +139,7 @@ class Carrier(exiting.Unfinished):
         try:
             response = await self._core.send(
                 self.run.request,
-                Told(self.left, self.busy, self.arrived, self.queued),
+                Told(self.left, self.busy, self.arrived, self.queued, partial(step_text, self.run.prepared)),
                 check=False,
                 raw=self._raw,
             )
@@ -280,13 +281,10 @@ class Carrier(exiting.Unfinished):
         if self._step is None:
             return result
         try:
-            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
-            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
-            text = next_lineage(self.run.asked.source, step).to_json()
+            return signed(self.run.asked.source, self._step, result)
         except Exception as error:  # noqa: BLE001 - as above
             self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
             return result
-        return replace(result, picture=result.picture.with_lineage(text))
 
     # Its end
 
