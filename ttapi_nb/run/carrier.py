@@ -138,7 +138,7 @@ class Carrier(exiting.Unfinished):
         try:
             response = await self._core.send(
                 self.run.request,
-                Told(self.left, self.busy, self.arrived, self.queued),
+                Told(self.left, self.busy, self.arrived, self.queued, self.waits, self.run.id),
                 check=False,
                 raw=self._raw,
             )
@@ -160,6 +160,14 @@ class Carrier(exiting.Unfinished):
         """It waits for its turn, with nothing sent."""
         with self.run._guard:
             self._may_leave()
+            self.run.note = words
+        self.run._tell()
+
+    async def waits(self, words: str) -> None:
+        """It has left, and waits at a class's gateway for this; empty for nothing."""
+        with self.run._guard:
+            if self.run.done or self.left_at is None or self.run.note == words:
+                return
             self.run.note = words
         self.run._tell()
 
