@@ -26,7 +26,7 @@ from .base64s import is_picture_text
 from .envelopes import ADDRESSES, CONTAINERS, item_in, search
 from .reading import mended
 
-__all__ = ["PARTIAL", "Asked", "interpret", "may_be_billed", "parse", "refusal"]
+__all__ = ["PARTIAL", "Asked", "interpret", "may_be_billed", "parse", "refusal", "says_busy"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
@@ -113,6 +113,13 @@ def may_be_billed(account: str = DASHBOARD) -> str:
     return (
         f"It may have been carried out and billed: look at your usage in {account} before you run it again."
     )
+
+
+def says_busy(problem: str) -> bool:
+    """Whether the words of a refusal are those for a service that was too busy."""
+    # Up to where a number of seconds stands.
+    said = (NEXT_STEP[status].partition("{")[0] for status, kind in KINDS.items() if kind is RateLimitError)
+    return any(words in problem for words in said)
 
 
 def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) -> dict[str, Any]:
