@@ -140,12 +140,7 @@ class Carrier(exiting.Unfinished):
     async def _carry_out(self) -> None:
         end: End | None = None
         try:
-            response = await self._core.send(
-                self.run.request,
-                Told(self.left, self.busy, self.arrived, self.queued, partial(step_text, self.run.prepared)),
-                check=False,
-                raw=self._raw,
-            )
+            response = await self._core.send(self.run.request, self._told(), check=False, raw=self._raw)
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
             end = End("done", None, "done", note, results)
@@ -160,10 +155,22 @@ class Carrier(exiting.Unfinished):
         finally:
             self._ended(end)
 
+    def _told(self) -> Told:
+        made_by = partial(step_text, self.run.prepared)
+        return Told(self.left, self.busy, self.arrived, self.queued, made_by, self.waits, self.run.id)
+
     async def queued(self, words: str) -> None:
         """It waits for its turn, with nothing sent."""
         with self.run._guard:
             self._may_leave()
+            self.run.note = words
+        self.run._tell()
+
+    async def waits(self, words: str) -> None:
+        """It has left, and waits at a class's gateway for this; empty for nothing."""
+        with self.run._guard:
+            if self.run.done or self.left_at is None or self.run.note == words:
+                return
             self.run.note = words
         self.run._tell()
 
