@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import atexit
 import html
+import random
 import threading
+import time
+import uuid
 import weakref
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -17,7 +20,7 @@ from ..asked import prepare
 from ..client import AsyncClient, Client, default_client
 from ..errors import ResultError, SettingsError
 from ..forking import cached
-from ..log import Budget, Claim, RunLog, Shown, default_log
+from ..log import Budget, Claim, RunLog, Shown, Vote, default_log
 from ..reply.meaning import says_busy
 from ..run import Result, Run, made_again
 from .board import Board, State, TrialCell, of_row
@@ -26,7 +29,9 @@ from .cells import Cell
 from .photos import keep
 from .plan import Plan
 from .progress import Progress
+from .ranking import Ranking, rank
 from .sender import STOPPED, Sender, room
+from .votes import Entry, Pair, choose, entries_of, read_votes
 
 __all__ = ["Trial"]
 
@@ -342,6 +347,50 @@ class Trial:
         self.log.rate(one.run_id, number, stars=stars, note=note)
         self.board.put(*self._read([one.key]))
         return self
+
+    # Judging
+
+    @property
+    def votes(self) -> tuple[Vote, ...]:
+        """All votes on its results, in the order in which they came in."""
+        return tuple(self.log.experiments.votes(self.name))
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """The results that can be judged, by what votes call them."""
+        return entries_of(self.cells)
+
+    def pair(self, by: str = "", *, chance: random.Random | None = None) -> Pair | None:
+        """Two results to judge blindly, so that the values of the axis `by` can be ranked (left out: the first that has
+        several): those compared least, sides by chance. None where there are no two.
+        """
+        return choose(self.entries.values(), self.votes, by or self.main_axis, chance)
+
+    def vote(self, pair: Pair, choice: str, voter: str = "") -> Vote:
+        """Write down which of a pair is better: `"left"`, `"right"`, `"tie"`, `"both bad"`. Raises `SettingsError`."""
+        vote = Vote(pair.left.id, pair.right.id, choice, voter, time.time(), uuid.uuid4().hex)
+        self.log.experiments.vote(self.name, [vote])
+        return vote
+
+    def add_votes(self, path: str | Path) -> int:
+        """Read the votes in, which somebody gave in a report; each counts once. Returns how many were new.
+
+        Raises `SettingsError` where the file is none, or of another experiment; nothing of it counts then.
+        """
+        return self.log.experiments.vote(self.name, read_votes(path, self.name, self.entries))
+
+    def ranking(self, by: str = "", *, without: Collection[str] = ()) -> Ranking:
+        """The values of an axis, `"prompt"` or `"model"` say, best first, by the votes, with intervals.
+
+        `without`: voters whose votes are left out. Raises `SettingsError` where there is no such axis, or the extra
+        `ttapi-nb[rank]` is not there.
+        """
+        return rank(self.entries, self.votes, by or self.main_axis, without)
+
+    @property
+    def main_axis(self) -> str:
+        """The axis that is judged by unless another is named."""
+        return next(iter(self.plan.axes), "prompt")
 
 
 def _check(parallel: object, per_minute: object, budget: object) -> None:

@@ -23,7 +23,6 @@ class Act(Part):
     _esm = module("act.js")
 
     description = traitlets.Unicode().tag(sync=True)
-    tooltip = traitlets.Unicode().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
     primary = traitlets.Bool(False).tag(sync=True)
 
@@ -35,6 +34,10 @@ class Act(Part):
     def on_click(self, callback: Callable[[str | None], None], remove: bool = False) -> None:
         """Call `callback(prompt)` when it is pressed."""
         self._callbacks.register_callback(callback, remove=remove)
+
+    def click(self) -> None:
+        """Press it from Python."""
+        self._callbacks(None)
 
     def _receive(self, _: object, message: object, __: object) -> None:
         if field_of(message, "event", str) == "click":

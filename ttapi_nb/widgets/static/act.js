@@ -12,7 +12,7 @@ function render({ model, el }) {
   el.append(button);
   const show = () => {
     button.textContent = model.get("description");
-    button.title = model.get("tooltip");
+    button.title = model.get("tooltip") ?? "";
     button.setAttribute("aria-disabled", String(model.get("disabled")));
     button.classList.toggle("ttapi-primary", model.get("primary"));
   };
