@@ -20,7 +20,7 @@ class Fold(ipywidgets.VBox):
     title = traitlets.Unicode()
 
     def __init__(self, title: str, inside: ipywidgets.Widget | None, *classes: str) -> None:
-        self.inside = inside
+        self.inside: Any = inside
         self._opener = ipywidgets.ToggleButton(description=title, icon="", _dom_classes=("ttapi-opener",))
         super().__init__([self._opener], _dom_classes=("ttapi-fold", *classes))
         self.title = title

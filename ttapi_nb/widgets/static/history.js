@@ -107,7 +107,7 @@ function createPager(model, look) {
 
 function render({ model, el }) {
   const look = (search, stars, page) => model.send({ type: "look", search, stars, page });
-  const [search, pager, thumbs] = [createSearch(model, look), createPager(model, look), createThumbs(model)];
+  const [finder, pager, thumbs] = [createSearch(model, look), createPager(model, look), createThumbs(model)];
   const grid = make("div", { className: "ttapi-grid" });
   const alert = make("div", { className: "ttapi-alert", role: "alert" });
   const totals = make("div", { className: "ttapi-totals" });
@@ -125,20 +125,20 @@ function render({ model, el }) {
       const buttons = [...(card?.querySelectorAll("button") ?? [])];
       (buttons.find((one) => one.textContent === pressed[1]) ?? buttons[0])?.focus();
     }
-    search.draw();
+    finder.draw();
     pager.draw();
     alert.textContent = model.get("alert");
     totals.textContent = model.get("totals");
   };
   el.classList.add("ttapi-runs");
-  el.append(search.row, alert, grid, pager.row, totals);
+  el.append(finder.row, alert, grid, pager.row, totals);
   const dropEvents = listen([
     [model, "change:cards change:page change:more change:empty change:totals change:alert", draw],
     [model, "msg:custom", thumbs.receive],
   ]);
   draw();
   return () => {
-    search.stop();
+    finder.stop();
     thumbs.forget();
     dropEvents();
   };
