@@ -87,7 +87,7 @@ LIBRARIES = {
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
-    "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
+    "experiment": PICTURES | {"distributed", "evalica", "pandas", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
@@ -197,6 +197,7 @@ LATE = {
         "httpx",
         "jpeglib",
         "jupyterlab",
+        "pandas",
         "patchmatch",
         "pillow_heif",
         "python_multipart",
