@@ -44,6 +44,7 @@ ROOMS = (
     "service",
     "client",
     "run",
+    "experiment",
     "gateway",
     "widgets",
     "cli",
@@ -86,6 +87,7 @@ LIBRARIES = {
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
+    "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
@@ -190,6 +192,8 @@ def test_the_toolkit_and_httpx_stay_where_they_are() -> None:
 LATE = {
     *(
         "certifi",
+        "distributed",
+        "evalica",
         "httpx",
         "jpeglib",
         "jupyterlab",
