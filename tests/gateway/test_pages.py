@@ -317,4 +317,4 @@ def test_text_goes_in_without_touching_pixels(format: str):
     with Image.open(io.BytesIO(written)) as after, Image.open(io.BytesIO(data)) as before:
         assert after.tobytes() == before.tobytes()
         if format == "PNG":
-            assert after.info["ttapi_nb"] == '{"a":1}'  # type: ignore[index]
+            assert after.info["ttapi_nb"] == '{"a":1}'
