@@ -88,7 +88,7 @@ LIBRARIES = {
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
-    "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
+    "gateway": {"PIL", "httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
     "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
