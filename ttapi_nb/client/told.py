@@ -27,6 +27,9 @@ class Told:
     * `queued(words)`: it waits for its turn, and why, in a sentence; nothing has been sent.
     * `sent()`: before its first byte leaves; `busy(seconds)`: the service was too busy for it, which bills nothing, and
       is asked again in so many seconds; `answer(response)`: there is an answer whose results are yet to be fetched.
+    * `waits(words)`: what it waits for at a class's gateway, once it has left; empty for nothing.
+
+    `key` is the request's name, by which a gateway knows it when it is asked again; left out, it gets one.
     """
 
     sent: Callable[[], Awaitable[None]] = _nothing
@@ -34,3 +37,5 @@ class Told:
     answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing
     queued: Callable[[str], Awaitable[None]] = _nothing
     asked: Callable[[], str] = _no_lineage
+    waits: Callable[[str], Awaitable[None]] = _nothing
+    key: str = ""

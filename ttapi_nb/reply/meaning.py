@@ -135,7 +135,7 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
         found = _found(status, reply, error, plain)
         if found is not None:
             return found
-    if error is not None and status < 500:
+    if error is not None and (status < 500 or _is_of_class(error["code"])):
         raise refusal(status, **error, asked=asked)
     if reply is not None and status == 200:
         if plain is not None:
@@ -367,6 +367,10 @@ def refusal(
         next_step = MODERATED
     elif models:
         next_step = f"Choose another model: TTAPI lists {' and '.join(models)}, which live."
+    if _is_of_class(code):
+        # Of a class's gateway, which knows what to do next.
+        words = _short(message)
+        return KINDS.get(status, RefusedError)(words, status=status, code=code, service_message=message)
     said = f": {_short(message)}" if message.strip() else "."
     said = said if said.endswith((".", "!", "?")) else said + "."
     next_step = next_step.format(account=asked.account, pause=_pause(asked.retry_after))
@@ -381,6 +385,11 @@ def refusal(
     if isinstance(error, RateLimitError):
         error.retry_after = asked.retry_after
     return error
+
+
+def _is_of_class(code: str | None) -> bool:
+    """Whether a class's gateway said no itself, so that nothing was sent to the service."""
+    return code is not None and code.startswith("class_") and code != "class_unknown"
 
 
 def _others(status: int, message: str, code: str | None, model: str) -> tuple[str, ...]:
