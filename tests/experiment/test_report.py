@@ -15,6 +15,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Server, json_reply
+from ttapi_nb.cli import main
 from ttapi_nb.experiment import Trial
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u2028\u202e"
@@ -131,3 +132,33 @@ def test_what_is_not_done_is_told_too(server: Server, tmp_path: Path) -> None:
     assert "doesn't make results of size '9x9'" in found["skipped"][0]["why"]
     assert found["counts"] == {"refused": 1}
     assert "key" not in [one["state"] for one in found["results"]]
+
+
+def test_a_plan_is_done_without_a_notebook(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command says what it takes, does it, goes on where it was stopped, and reports; what goes wrong is told."""
+    monkeypatch.setattr("ttapi_nb.client.default_client", lambda: tt.Client("key", base_url=server.url))
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("prompts: [a, b]\nmodels: gpt-image-1.5\n", encoding="utf-8")
+    assert main(["experiment", str(plan), "--estimate"]) == 0
+    assert not server.requests
+    assert "2 runs, 2 images, cost unknown" in capsys.readouterr().out
+    assert main(["experiment", str(plan), "--most-runs", "1"]) == 3
+    assert "budget is 1 run" in capsys.readouterr().out
+    files = [
+        "--report",
+        str(tmp_path / "r.html"),
+        "--csv",
+        str(tmp_path / "r.csv"),
+        "--save",
+        str(tmp_path / "out"),
+    ]
+    assert main(["experiment", str(plan), *files]) == 0
+    assert "2 done" in capsys.readouterr().out
+    assert len(server.posts) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert (tmp_path / "r.html").exists()
+    assert (tmp_path / "r.csv").exists()
+    assert main(["experiment", str(tmp_path / "none.yaml")]) == 1
+    assert "can't be read" in capsys.readouterr().err
