@@ -288,7 +288,7 @@ def under_kills(people: int, kills: int, folders: list[Path], database: list[str
 
 
 def fair(people: int, folder: Path) -> tuple[float, float]:
-    """The longest wait of all as a part of a fair share, and that of those who ask for one run at a time."""
+    """The longest wait as a part of a fair share, and the one in the middle, of those who ask for one run at a time."""
     service = Service()
     made = command(folder, "class", "new", "fair", "--people", str(people))["people"]
     gateways = Gateways([folder], service, [])
@@ -329,7 +329,7 @@ def fair(people: int, folder: Path) -> tuple[float, float]:
     gateways.end()
     # Everybody once, as many at a time as the service takes.
     share = people / AT_ONCE * SERVICE_SECONDS
-    return max(waits) / share, sum(waits) / len(waits) / share
+    return max(waits) / share, sorted(waits)[len(waits) // 2] / share
 
 
 def postgres() -> Any:
@@ -370,11 +370,11 @@ def main() -> int:
             good &= report("Postgres, two gateways", under_kills(people, kills, folders, ["--database", url]))
             server.cleanup()
         if what in ("fair", "all"):
-            longest, mean = fair(people, Path(place) / "fair")
+            longest, middle = fair(people, Path(place) / "fair")
             fits = longest <= LONGEST_WAIT
             good &= fits
             print(
-                f"\nFair: the longest wait is {longest:.2f} of a fair share, at most {LONGEST_WAIT}; the mean {mean:.2f}"
+                f"\nFair: the longest wait is {longest:.2f} of a fair share (at most {LONGEST_WAIT}), half under {middle:.2f}"
             )
     return 0 if good else 1
 
