@@ -374,7 +374,7 @@ def main() -> int:
             fits = longest <= LONGEST_WAIT
             good &= fits
             print(
-                f"\nFair: the longest wait is {longest:.2f} of a fair share (at most {LONGEST_WAIT}), half under {middle:.2f}"
+                f"\nFair: the longest wait was {longest:.2f} of a share (at most {LONGEST_WAIT}), half {middle:.2f}"
             )
     return 0 if good else 1
 

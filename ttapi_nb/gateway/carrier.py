@@ -82,6 +82,10 @@ class Carrier:
             self._places = await self.call(self.ledger.runs.places)
         return self._places.get(person_id)
 
+    def kick(self) -> None:
+        """Look at the queue: who may be served has changed."""
+        self._kick.set()
+
     # Begin and end
 
     async def start(self) -> None:
