@@ -16,6 +16,7 @@ from PIL import Image
 from ..mask import Mask, protected
 from .geometry import Box
 from .light import Light, evening_of
+from .look import Look
 from .register import Moved, moved_of, read_moved
 from .seam import Floats, borders, ramp, seam
 
@@ -80,11 +81,13 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
         answer = answer.convert("RGB")
     whole = source.copy() if answer.mode == "RGB" else source.convert("RGBA")
-    around = source.crop(region)
-    moved = moved_of(around, answer, covered)
-    lies = moved is not None and not moved.still
-    laid = read_moved(answer, (0, 0, *answer.size), moved) if moved is not None and lies else answer
-    evening, light = evening_of(around, laid, covered)
+    look = Look.of(source, region, answer, covered)
+    moved = moved_of(look)
+    back = moved if moved is not None and not moved.still else None
+    if back is not None:
+        laid = read_moved(look.answer, (0, 0, *look.answer.size), back.in_steps(look.step))
+        look = look.with_answer(laid)
+    evening, light = evening_of(look)
     depth = ramp(covered, seam(source.size), borders(region, source.size))
     left, top, right, bottom = bounds
     rows = max(1, STRIP // (right - left))
@@ -95,7 +98,7 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
         share = np.clip(depth.over(strip), 0, 1)
         weight = np.minimum(covered[here].astype(np.float32) / 255, share * share * (3 - 2 * share))
         place = (at[0] + left, at[1] + start, at[0] + right, at[1] + strip[3])
-        part = laid.crop(strip)
+        part = answer.crop(strip) if back is None else read_moved(answer, strip, back)
         even = None if evening is None else evening.applied(np.asarray(part)[..., :3], strip)
         blended = _blended(source.crop(place), part, covered[here], weight, even, whole.mode)
         whole.paste(blended, place[:2])

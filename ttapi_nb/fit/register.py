@@ -6,39 +6,26 @@ from place to place, and so scale, turn, and what is bent.
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from .geometry import Box
-from .seam import Floats
+from .look import Look
+from .pair import Found, Numbers, Pair
 
 __all__ = ["Moved", "moved_of", "read_moved"]
 
-# Pictures are compared with at most so many pixels a side.
-LOOK = 1024
-# No answer is taken to have moved by more than this share of the longer side.
-MOST = 0.06
-# Tiles of so many pixels, half of each new, and at most so many of them, those nearest to the mask.
-TILES, MOST_TILES = (64, 32), 140
-# How much of a tile has to lie outside the mask, and how plainly its peak has to stand out.
-OUTSIDE, PLAIN = 0.55, 5.0
-# Tiles that agree to this many pixels are of one mind.
-AGREE = 0.6
+
+# Pictures with a longer side than this are turned more simply.
+LARGE = 2600
 # What is less than this many pixels is left alone, and what agrees less than this is not believed.
 LEAST, SURE = 0.15, 0.5
-# How far around the mask is looked at closely, in pixels; and what is nearer to whole pixels than this is that.
-REACH, WHOLE = 48, 0.08
-# What is taken has to lower the ring's error by this much.
-BETTER = 0.96
-# Scale and turn have to move something in the picture by so many pixels, and to explain so much more.
-LEAST_BEND, EXPLAINS = 0.35, 0.8
-# Beside the mask tiles that are off by more than this, after all, are bent.
-BENT = 1.2
+# What is nearer to whole pixels than this is that.
+WHOLE = 0.08
 
 
 @dataclass(frozen=True)
@@ -71,13 +58,13 @@ class Moved:
         if not self.still:
             across = f"{abs(self.right):.1f} px to the {'right' if self.right > 0 else 'left'}"
             down = f"{abs(self.down):.1f} px {'down' if self.down > 0 else 'up'}"
-            ways = [
-                words for words, by in ((across, self.right), (down, self.down)) if abs(by) >= 0.05
-            ]
+            ways = [words for words, by in ((across, self.right), (down, self.down)) if abs(by) >= 0.05]
             if abs(self.scale - 1) >= 0.0005:
                 ways.append(f"{abs(self.scale - 1):.1%} too {'large' if self.scale > 1 else 'small'}")
             if abs(self.turn) >= 0.03:
-                ways.append(f"turned by {abs(self.turn):.1f}° {'clockwise' if self.turn > 0 else 'counter-clockwise'}")
+                ways.append(
+                    f"turned by {abs(self.turn):.1f}° {'clockwise' if self.turn > 0 else 'counter-clockwise'}"
+                )
             said.append(f"the answer lay {', '.join(ways)}, and was moved back")
         if self.bent:
             said.append(
@@ -89,6 +76,11 @@ class Moved:
         """Where the source's point of the region lies in the answer."""
         a, b = self._turned
         return x + self._origin[0] + a * x - b * y, y + self._origin[1] + b * x + a * y
+
+    def in_steps(self, step: int) -> Moved:
+        """The same for pictures that are smaller by `step`."""
+        origin = self._origin[0] / step, self._origin[1] / step
+        return replace(self, right=self.right / step, down=self.down / step, _origin=origin)
 
     @property
     def _turned(self) -> tuple[float, float]:
@@ -105,12 +97,17 @@ def read_moved(answer: Image.Image, box: Box, moved: Moved) -> Image.Image:
     part = _edged(answer, (left, top, right, bottom))
     size = box[2] - box[0], box[3] - box[1]
     (x0, y0), (x1, y1) = moved.there(box[0], box[1]), moved.there(box[2], box[3])
+    whole = round(x0), round(y0), round(x1), round(y1)
+    if not moved.turn and moved.scale == 1 and abs(x0 - whole[0]) + abs(y0 - whole[1]) < 1e-3:
+        return part.crop((whole[0] - left, whole[1] - top, whole[2] - left, whole[3] - top))
     if not moved.turn:
         rect = x0 - left, y0 - top, x1 - left, y1 - top
         return part.resize(size, Image.Resampling.BICUBIC, rect)
     a, b = moved._turned
     rows = (1 + a, -b, x0 - left, b, 1 + a, y0 - top)
-    return part.transform(size, Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC)
+    # Answers as large as that were scaled up: nothing is left to lose, and time is.
+    smooth = Image.Resampling.BILINEAR if max(answer.size) > LARGE else Image.Resampling.BICUBIC
+    return part.transform(size, Image.Transform.AFFINE, rows, smooth)
 
 
 def _edged(image: Image.Image, box: Box) -> Image.Image:
@@ -127,17 +124,15 @@ def _edged(image: Image.Image, box: Box) -> Image.Image:
     return Image.fromarray(np.pad(np.asarray(part), room, "edge"))
 
 
-def moved_of(source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]) -> Moved | None:
-    """How the answer lies on the source, both of one size; None where there is too little to tell.
+def moved_of(look: Look) -> Moved | None:
+    """How the answer lies on the source; None where there is too little to tell.
 
-    `covered` is the mask's coverage there. What is not surely so, and what does not lower the error of the ring around
-    the mask, is not taken.
+    What is not surely so, and what does not lower the error of the ring around the mask, is not taken.
     """
-    step = max(1, math.ceil(max(answer.size) / LOOK))
-    masked = np.asarray(Image.fromarray((covered > 0).astype(np.uint8) * 255).reduce(step)) > 0
+    masked = ~look.outside
     if min(masked.shape) < 32 or masked.mean() > 0.95:
         return None
-    pair = _Pair(_edges(source, step), _edges(answer, step), ~masked)
+    pair = Pair(look)
     if not pair.telling:
         return None
     if pair.same:
@@ -146,14 +141,13 @@ def moved_of(source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8
     found = pair.similar(np.array([first[0], first[1], 0.0, 0.0]))
     if found is None:
         return None
-    found = replace(found, model=_snapped(pair.refined(found.model), step))
-    still, bent = Moved(), found.bent * step
-    moved = _as_moved(found, step, masked)
-    middle = moved.there(*_middle(masked, step))
-    small = max(abs(middle[0] - _middle(masked, step)[0]), abs(middle[1] - _middle(masked, step)[1])) < LEAST
-    if (small and moved.scale == 1 and not moved.turn) or found.sure < SURE or not pair.better(found.model):
+    found = replace(found, model=_snapped(pair.refined(found.model), look.step))
+    bent = found.bent * look.step
+    moved = _as_moved(found, look.step, masked)
+    small = math.hypot(moved.right, moved.down) < LEAST and moved.scale == 1 and not moved.turn
+    if small or found.sure < SURE or not pair.better(found.model):
         return Moved(confidence=found.sure, bent=bent) if found.sure >= SURE or bent else None
-    return moved if moved != still else still
+    return moved
 
 
 def _middle(masked: NDArray[np.bool_], step: int) -> tuple[float, float]:
@@ -163,7 +157,7 @@ def _middle(masked: NDArray[np.bool_], step: int) -> tuple[float, float]:
     return float(columns[0] + columns[-1] + 1) * step / 2, float(rows[0] + rows[-1] + 1) * step / 2
 
 
-def _snapped(model: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+def _snapped(model: Numbers, step: int) -> Numbers:
     """Whole pixels where it is all but that: they cost no sharpness."""
     if model[2] or model[3]:
         return model
@@ -172,333 +166,10 @@ def _snapped(model: NDArray[np.float64], step: int) -> NDArray[np.float64]:
     return np.concatenate((np.where(near, whole / step, model[:2]), model[2:]))
 
 
-@dataclass(frozen=True)
-class _Found:
-    """tx, ty, a, b: a point (x, y) of the source lies at (x + tx + a x - b y, y + ty + b x + a y) in the answer."""
-
-    model: NDArray[np.float64]
-    sure: float
-    bent: float
-
-
-def _as_moved(found: _Found, step: int, masked: NDArray[np.bool_]) -> Moved:
+def _as_moved(found: Found, step: int, masked: NDArray[np.bool_]) -> Moved:
     tx, ty, a, b = (float(value) for value in found.model)
     scale, turn = math.hypot(1 + a, b), math.degrees(math.atan2(b, 1 + a))
     origin = tx * step, ty * step
     x, y = _middle(masked, step)
     right, down = origin[0] + a * x - b * y, origin[1] + b * x + a * y
     return Moved(right, down, scale, turn, found.sure, found.bent * step, origin)
-
-
-def _edges(picture: Image.Image, step: int) -> Floats:
-    """The Laplacian of the picture's light, which knows nothing of how light it is."""
-    grey = np.asarray(picture.reduce(step).convert("L"), np.float32)
-    grey = np.pad(grey, 1, "edge")
-    # Smoothed by a pixel: grain is no edge.
-    soft = grey[:-2] + 2 * grey[1:-1] + grey[2:]
-    soft = (soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / np.float32(16)
-    ringed = np.pad(soft, 1, "edge")
-    around = ringed[:-2, 1:-1] + ringed[2:, 1:-1] + ringed[1:-1, :-2] + ringed[1:-1, 2:]
-    return np.asarray(soft - around / 4, np.float32)
-
-
-def _near(cells: NDArray[np.bool_], reach: int) -> Floats:
-    """How much of a square of `reach` pixels each way is of these cells."""
-    blurred = Image.fromarray(cells.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(reach))
-    return np.asarray(blurred, np.float32) / np.float32(255)
-
-
-class _Pair:
-    """The edges of both pictures, and where both show the same thing."""
-
-    def __init__(self, source: Floats, answer: Floats, outside: NDArray[np.bool_]) -> None:
-        self.source, self.answer, self.outside = source, answer, outside
-        # Softened, so that the mask's own edge is no edge that lies where it lay.
-        self.weight: Floats = np.clip(2 * _near(outside, 6) - 1, 0, 1) * outside
-
-    @property
-    def telling(self) -> bool:
-        """Whether there is anything to go by."""
-        return bool(
-            np.abs(self.source[self.outside]).mean() > 0.05 and np.abs(self.answer[self.outside]).mean() > 0.05
-        )
-
-    def shift(self) -> tuple[float, float]:
-        """By how much the answer as a whole lies further to the right and down."""
-        # To the pixel is enough here, and half the size a quarter of the work.
-        times = 2 if max(self.source.shape) > 512 else 1
-        one, other, weight = (
-            np.asarray(Image.fromarray(plane).reduce(times)) for plane in (self.source, self.answer, self.weight)
-        )
-        rows, columns = one.shape
-        taper = weight * np.hanning(rows + 2)[1:-1, None] ** 0.5 * np.hanning(columns + 2)[None, 1:-1] ** 0.5
-        size = _quick(rows), _quick(columns)
-        first, second = (np.fft.rfft2((edges * taper).astype(np.float32), size) for edges in (one, other))
-        peaks = np.fft.irfft2(_whitened(first, second), size)
-        most = max(3, round(MOST * max(rows, columns)))
-        down, right, _ = _peak(peaks[None], min(most, rows // 3), min(most, columns // 3))
-        return float(right[0]) * times, float(down[0]) * times
-
-    def similar(self, model: NDArray[np.float64]) -> _Found | None:
-        """What the tiles agree on, starting from a model."""
-        for side in TILES:
-            found = self._tiles(model, side)
-            if found is not None:
-                return found
-        return None
-
-    def _tiles(self, model: NDArray[np.float64], side: int) -> _Found | None:
-        corners, near = self._corners(side)
-        if len(corners) < 6:
-            return None
-        taper = np.hanning(side + 2)[1:-1]
-        window = (taper[:, None] * taper[None]).astype(np.float32)
-        one = _cut(self.source, corners, side) * window * _cut(self.weight, corners, side)
-        first = np.fft.rfft2(one)
-        middles = corners[:, ::-1] + side / 2
-        by: NDArray[np.float64] = np.zeros_like(middles)
-        plain: NDArray[np.float64] = np.zeros(len(middles))
-        for number in range(3):
-            # Each tile is read where the model says it lies, to the pixel, and compared there.
-            places = np.rint(_displaced(model, middles)).astype(np.int64)
-            there = corners + places[:, ::-1]
-            inside = (there >= 0).all(axis=1) & (there + side <= self.source.shape).all(axis=1)
-            other = np.zeros_like(one)
-            other[inside] = _cut(self.answer, there[inside], side) * window * _cut(
-                self.weight, corners[inside], side
-            )
-            peaks = np.fft.irfft2(_whitened(first, np.fft.rfft2(other)), (side, side))
-            down, right, plain = _peak(peaks, side // 3, side // 3)
-            by = places + np.stack((right, down), axis=1)
-            good = inside & (plain > PLAIN)
-            if np.count_nonzero(good) < 5:
-                return None
-            model, sure = _fit(middles[good], by[good], near[good] * np.minimum(plain[good], 4 * PLAIN), number > 0)
-        beside = good & (near > 0.25)
-        return _Found(model, sure, _bent(middles[beside], (by - _displaced(model, middles))[beside], side))
-
-    def _corners(self, side: int) -> tuple[NDArray[np.int64], Floats]:
-        """The top left corners, (tiles, 2) as row and column, of the tiles that tell something, and how near the mask
-        they are.
-        """
-        rows, columns = self.source.shape
-        if min(rows, columns) < side:
-            return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-        grid = np.stack(
-            np.meshgrid(
-                np.unique(np.linspace(0, rows - side, max(1, 2 * rows // side)).astype(np.int64)),
-                np.unique(np.linspace(0, columns - side, max(1, 2 * columns // side)).astype(np.int64)),
-                indexing="ij",
-            ),
-            axis=-1,
-        ).reshape(-1, 2)
-        shares = _cut(self.weight, grid, side).mean(axis=(1, 2))
-        energy = np.abs(_cut(self.source, grid, side) * _cut(self.weight, grid, side)).mean(axis=(1, 2))
-        told = (shares > OUTSIDE) & (energy > 0.1)
-        grid = grid[told]
-        masked = np.argwhere(~self.outside)
-        if not len(grid) or not len(masked):
-            return grid, np.ones(len(grid), np.float32)
-        some = masked[:: max(1, len(masked) // 400)]
-        away = np.sqrt(((grid[:, None] + side / 2 - some[None]) ** 2).sum(axis=2)).min(axis=1)
-        nearest = np.argsort(away)[:MOST_TILES]
-        near = 1 / (1 + (np.maximum(away[nearest] - side / 2, 0) / side) ** 2)
-        return grid[nearest], near.astype(np.float32)
-
-    @property
-    def same(self) -> bool:
-        """Whether there is next to no difference."""
-        return float((np.abs(self.source - self.answer) * self.weight).sum()) < 0.02 * float(self.weight.sum())
-
-    @functools.cached_property
-    def _ring(self) -> tuple[Box, Floats]:
-        """The part of the picture around the mask that is looked at closely, and what of it counts."""
-        rows, columns = self.source.shape
-        there = np.flatnonzero((~self.outside).any(axis=1)), np.flatnonzero((~self.outside).any(axis=0))
-        box = (0, 0, columns, rows)
-        if len(there[0]):
-            box = (
-                max(0, int(there[1][0]) - REACH),
-                max(0, int(there[0][0]) - REACH),
-                min(columns, int(there[1][-1]) + 1 + REACH),
-                min(rows, int(there[0][-1]) + 1 + REACH),
-            )
-        weight = self.weight[box[1] : box[3], box[0] : box[2]]
-        masked = ~self.outside[box[1] : box[3], box[0] : box[2]]
-        return box, weight * (_near(masked, REACH) > 0)
-
-    def _read(self, model: NDArray[np.float64]) -> Floats:
-        """The answer's edges around the mask as they lie once moved back."""
-        tx, ty, a, b = (float(value) for value in model)
-        left, top, right, bottom = self._ring[0]
-        rows = (1 + a, -b, tx + left + a * left - b * top, b, 1 + a, ty + top + b * left + a * top)
-        size = right - left, bottom - top
-        picture = Image.fromarray(self.answer)
-        return np.asarray(picture.transform(size, Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC))
-
-    def refined(self, model: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The model to a few hundredths of a pixel, by the slopes of the edges around the mask."""
-        (left, top, right, bottom), ring = self._ring
-        source = self.source[top:bottom, left:right]
-        y, x = np.mgrid[top:bottom, left:right]
-        told = ring > 0.5
-        x, y, source, ring = x[told], y[told], source[told], ring[told]
-        if len(x) < 200:
-            return model
-        for _ in range(2):
-            back = self._read(model)
-            down, across = (slope[told] for slope in np.gradient(back))
-            back = back[told]
-            strength = float((source * back * ring).sum() / max(float((back * back * ring).sum()), 1e-6))
-            error = source - strength * back
-            scale = 2 * float(np.median(np.abs(error))) + 0.1
-            weight = ring / (1 + (error / scale) ** 2) ** 2
-            terms = [across, down]
-            if model[2] or model[3]:
-                terms += [across * x + down * y, down * x - across * y]
-            design = strength * np.stack(terms, axis=1)
-            square = (design * weight[:, None]).T @ design
-            more = np.linalg.lstsq(square, (design * weight[:, None]).T @ error, rcond=None)[0]
-            if not np.isfinite(more).all() or np.abs(more[:2]).max() > 1 + 0.01 * max(self.source.shape) * len(more[2:]):
-                break
-            model = model + np.concatenate((more, np.zeros(4 - len(more))))
-        return model
-
-    def better(self, model: NDArray[np.float64]) -> bool:
-        """Whether the ring's edges agree better once moved back."""
-        (left, top, right, bottom), ring = self._ring
-        source, as_it_is = (edges[top:bottom, left:right] for edges in (self.source, self.answer))
-        # As soft as the one that was moved, so that what is softer does not win by that.
-        as_it_is = _softened(as_it_is, float(model[0]), float(model[1]))
-        return _apart(source, self._read(model), ring) < BETTER * _apart(source, as_it_is, ring)
-
-
-def _bent(middles: NDArray[np.float64], left: NDArray[np.float64], side: int) -> float:
-    """By how much tiles are off where their neighbours are off the same way; what is off by itself is noise."""
-    if len(left) < 4:
-        return 0.0
-    away = np.abs(middles[:, None] - middles[None]).max(axis=2)
-    beside = (away <= side * 0.6) & (away > 0)
-    together = (left @ left.T)[beside]
-    bent = float(np.percentile(np.hypot(*left.T), 70))
-    alike = float(together.mean() / max(float((left**2).sum(axis=1).mean()), 1e-9)) if len(together) else 0.0
-    return bent if BENT < bent < side / 4 and alike > 0.3 else 0.0
-
-
-def _softened(edges: Floats, right: float, down: float) -> Floats:
-    """Read between pixels, as what is moved by so much is, and back where it was."""
-    picture = Image.fromarray(edges)
-    for sign in (0.5, -0.5):
-        rows = (1, 0, sign * (right % 1), 0, 1, sign * (down % 1))
-        picture = picture.transform(picture.size, Image.Transform.AFFINE, rows, Image.Resampling.BICUBIC)
-    return np.asarray(picture)
-
-
-def _apart(one: Floats, other: Floats, weight: Floats) -> float:
-    """How far edges differ once they are as strong as the others."""
-    strength = float((one * other * weight).sum() / max(float((other * other * weight).sum()), 1e-6))
-    strength = min(max(strength, 0.3), 3.0)
-    return float((np.minimum(np.abs(one - strength * other), 24) * weight).sum())
-
-
-def _quick(length: int) -> int:
-    """A length that is transformed quickly, and has room for what moves over the end."""
-    length = length + 16
-    return min(
-        two * three * five
-        for three in (1, 3, 9)
-        for five in (1, 5)
-        for two in (1 << math.ceil(math.log2(max(1, length / (three * five)))),)
-        if two * three * five >= length
-    )
-
-
-def _whitened(one: NDArray[np.complexfloating], other: NDArray[np.complexfloating]) -> NDArray[np.complexfloating]:
-    cross = other * np.conj(one)
-    strength = np.abs(cross)
-    return np.asarray(cross / (strength + 1e-3 * strength.mean(axis=(-2, -1), keepdims=True) + 1e-9))
-
-
-def _peak(
-    peaks: NDArray[np.floating], most_down: int, most_right: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Where each plane is highest, down and right of its origin, between pixels; and how plainly that stands out."""
-    count, rows, columns = peaks.shape
-    around = np.roll(peaks, (most_down, most_right), axis=(1, 2))[:, : 2 * most_down + 1, : 2 * most_right + 1]
-    flat = around.reshape(count, -1)
-    at = flat.argmax(axis=1)
-    row, column = np.divmod(at, around.shape[2])
-    each = np.arange(count)
-    height = flat[each, at]
-    plain = height / (flat.std(axis=1) + 1e-9)
-
-    def between(low: NDArray[np.floating], high: NDArray[np.floating]) -> NDArray[np.float64]:
-        # A peak of a whitened correlation between pixels falls to its neighbours by their distance.
-        low, high = np.maximum(low, 0), np.maximum(high, 0)
-        side = np.where(high > low, high, -low)
-        return np.asarray(np.where(np.abs(side) > 0, side / (height + np.abs(side) + 1e-9), 0.0), np.float64)
-
-    last_row, last_column = around.shape[1] - 1, around.shape[2] - 1
-    down = between(around[each, np.maximum(row - 1, 0), column], around[each, np.minimum(row + 1, last_row), column])
-    right = between(
-        around[each, row, np.maximum(column - 1, 0)], around[each, row, np.minimum(column + 1, last_column)]
-    )
-    return row - most_down + down, column - most_right + right, plain
-
-
-def _cut(picture: NDArray[np.floating], corners: NDArray[np.int64], side: int) -> Floats:
-    views = np.lib.stride_tricks.sliding_window_view(picture, (side, side))
-    return np.asarray(views[corners[:, 0], corners[:, 1]], np.float32)
-
-
-def _displaced(model: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    tx, ty, a, b = model
-    x, y = points[:, 0], points[:, 1]
-    return np.stack((tx + a * x - b * y, ty + b * x + a * y), axis=1)
-
-
-def _fit(
-    points: NDArray[np.float64], by: NDArray[np.float64], weight: NDArray[np.floating], turning: bool
-) -> tuple[NDArray[np.float64], float]:
-    """The move that most tiles agree on, and the share of their weight that does."""
-    middle = np.median(by, axis=0)
-    shift = np.array([middle[0], middle[1], 0.0, 0.0])
-    shift = _robust(points, by, weight, shift, turning=False)
-    models = [shift]
-    if turning and len(points) >= 8:
-        models.append(_robust(points, by, weight, shift, turning=True))
-    told = []
-    for model in models:
-        left = np.hypot(*(by - _displaced(model, points)).T)
-        told.append((float((weight * (left < AGREE)).sum() / weight.sum()), float((np.minimum(left, 3) * weight).sum())))
-    if len(models) == 1:
-        return shift, told[0][0]
-    span = np.ptp(points, axis=0).max()
-    bends = math.hypot(models[1][2], models[1][3]) * span / 2
-    if bends > LEAST_BEND and told[1][1] < EXPLAINS * told[0][1] and told[1][0] >= told[0][0]:
-        return models[1], told[1][0]
-    return shift, told[0][0]
-
-
-def _robust(
-    points: NDArray[np.float64],
-    by: NDArray[np.float64],
-    weight: NDArray[np.floating],
-    model: NDArray[np.float64],
-    turning: bool,
-) -> NDArray[np.float64]:
-    x, y = points[:, 0], points[:, 1]
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    across = np.stack((one, zero, x, -y), axis=1)
-    down = np.stack((zero, one, y, x), axis=1)
-    design = np.concatenate((across, down))[:, : 4 if turning else 2]
-    target = np.concatenate((by[:, 0], by[:, 1]))
-    for number in range(10):
-        left = np.hypot(*(by - _displaced(model, points)).T)
-        # Wide at first, so that those far out are heard too.
-        scale = max(AGREE / 2, 4.0 / 2**number)
-        share = weight / (1 + (left / scale) ** 2) ** 2
-        root = np.sqrt(np.concatenate((share, share)))
-        solved = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
-        model = np.concatenate((solved, np.zeros(4 - len(solved))))
-    return model

@@ -66,7 +66,7 @@ def _result(run: Run, response: ImagesResponse, mask: Mask | None, item: ImageDa
     # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
     sent = open_image(run.request.image_files[0].data).pixels
     leak = measure_leak(sent, landed.raw, plan.there_mask(mask), landed.counted)
-    light, note = None, landed.note
+    light, moved, note = None, None, landed.note
     protects = mask.meaning.protected > 0
     if not protects:
         note = f"{note} Nothing was protected: the mask covers every pixel, some of them in part.".strip()
@@ -80,7 +80,7 @@ def _result(run: Run, response: ImagesResponse, mask: Mask | None, item: ImageDa
     else:
         pasted = paste(source.pixels, landed.part, mask, landed.region[:2])
         picture = edited_picture(source, pasted.image, name, pasted.box, pasted.weight)
-        light = pasted.light
+        light, moved = pasted.light, pasted.moved
     return Result(
         number,
         picture,
@@ -90,6 +90,7 @@ def _result(run: Run, response: ImagesResponse, mask: Mask | None, item: ImageDa
         _said(note, source, picture),
         response.offline,
         light,
+        moved,
     )
 
 
