@@ -147,6 +147,8 @@ class Server:
         """Hang up after half of a request's body."""
         self.greeting: Literal["listen", "reset", "stall"] = "listen"
         """What to do with who connects: hear the request, hang up at its first byte, or do nothing at all."""
+        self.stream: tuple[bytes, threading.Event, bytes] | None = None
+        """Bytes to send at once, and bytes to send when the event is set."""
         self.requests: list[Request] = []
         self.connections = 0
         self._changed = threading.Condition()
@@ -248,6 +250,12 @@ class Server:
             self._changed.notify_all()
         if self.drop_halfway:
             _reset(connection)
+            return
+        if self.stream is not None:
+            first, event, last = self.stream
+            connection.sendall(first)
+            assert event.wait(PATIENCE), "nobody let the rest of the stream go"
+            connection.sendall(last)
             return
         answer = self.routes.get(path, self.answer)
         self._send(connection, answer if isinstance(answer, Reply) else answer(request))

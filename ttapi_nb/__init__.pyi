@@ -23,6 +23,7 @@ from .errors import (
     TTAPIError,
     UnknownOutcomeError,
 )
+from .experiment import Experiment
 from .fit import Fit, extend
 from .lineage import Lineage, OpenedResult, open_result
 from .log import Budget, PriceTable, RunLog
@@ -46,6 +47,7 @@ __all__ = [
     "ClaimedError",
     "Client",
     "EditRequest",
+    "Experiment",
     "Fit",
     "FitError",
     "ImageEditor",

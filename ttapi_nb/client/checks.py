@@ -248,6 +248,12 @@ def _service(name: str, value: object) -> str:
     return f"{name} is a {type(value).__name__}, not a Service. Leave it out for a new one."
 
 
+def _match(name: str, value: object) -> str:
+    if isinstance(value, str) and value in ("exact", "prompt"):
+        return ""
+    return f'{name}={_shown(value)} is not known. Use "exact" or "prompt".'
+
+
 def _shown(value: object) -> str:
     """A wrong value for a sentence, short: bytes and text of odd places may be a key."""
     if isinstance(value, bool | int | float) or value is None:
@@ -262,6 +268,8 @@ CHECKS = {
     "per_minute": _per_minute,
     "allow_http": switch,
     "leaky": switch,
+    "masks": switch,
+    "match": _match,
     "auth_header": _header,
     "auth_scheme": _scheme,
     "seed": _seed,

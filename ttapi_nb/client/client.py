@@ -14,7 +14,7 @@ from ..errors import SettingsError
 from ..request import EditFields, EditRequest, GenerateFields, GenerateRequest
 from . import checks
 from .asking import Asking
-from .cassette import Player, Recorded, Recorder
+from .cassette import Match, Player, Recorded, Recorder
 from .core import Core
 from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
@@ -146,16 +146,23 @@ class _Base:
         return made
 
     @classmethod
-    def record(cls, path: str | os.PathLike[str], **options: Unpack[ClientOptions]) -> Self:
+    def record(
+        cls, path: str | os.PathLike[str], *, masks: bool = False, **options: Unpack[ClientOptions]
+    ) -> Self:
         """A client that keeps each exchange in the zip file at `path`, for `replay`; `options` are those of the client.
 
         The file is made where there is none, and added to where there is. It holds models, prompts, options, digests
         of the pictures and the results: no key, no address, no picture that was sent. It can be shared.
 
+        `masks=True` keeps each mask too, and the name and digest of the photo: then an editor that replays the file
+        fills in what was asked, and `replay(match="prompt")` knows which recording's mask is nearest to another.
+
         Raises `SettingsError` where the file can't be written, besides what making a client raises.
         """
         # A traceback shows this frame: it must not hold the key.
-        problem = checks.path(path) or checks.api_key(options.get("api_key"))
+        problem = (
+            checks.path(path) or checks.plain({"masks": masks}, {}) or checks.api_key(options.get("api_key"))
+        )
         options["api_key"] = held(options.get("api_key"))
         try:
             _refuse(problem)
@@ -163,20 +170,26 @@ class _Base:
         finally:
             options = ClientOptions()
         way = made._core.way
-        made._core = replace(made._core, way=Recording(way, Recorder(path, way.secret)))
+        made._core = replace(made._core, way=Recording(way, Recorder(path, way.secret, masks=masks)))
         return made
 
     @classmethod
-    def replay(cls, path: str | os.PathLike[str], *, wire: Wire = "json") -> Self:
+    def replay(cls, path: str | os.PathLike[str], *, match: Match = "exact", wire: Wire = "json") -> Self:
         """A client that answers from the zip file at `path`, which `record` made: no key, no network, nothing billed.
 
         The same request (model, prompt, options, pixels of pictures and mask) gets the same answer, a refusal too;
         asked again, the next one that was recorded for it. Anything else is a `NotRecordedError` that names what there
-        is; `recorded` lists it. Raises `SettingsError` where the file is none that `record` made.
+        is; `recorded` lists it.
+
+        `match="prompt"` answers a request that is not there by the nearest recording of the same prompt on the same
+        photo: with the same settings before others, then with the mask most like the request's, where masks were kept.
+        The answer's note says what was different; what lies outside the request's own mask is kept as ever.
+
+        Raises `SettingsError` where the file is none that `record` made.
         """
-        _refuse(checks.path(path) or checks.plain({"wire": wire}, FORM_CHECKS))
+        _refuse(checks.path(path) or checks.plain({"wire": wire, "match": match}, FORM_CHECKS))
         made = cls.__new__(cls)
-        made._core = Core(Replay(Player(path)), FORMS[wire].made({}))
+        made._core = Core(Replay(Player(path, match)), FORMS[wire].made({}))
         return made
 
     _core: Core

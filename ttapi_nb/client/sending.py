@@ -6,7 +6,9 @@ What needs httpx is here and in the transports, so that a client can be made, an
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
@@ -33,6 +35,7 @@ from ..rawanswers import RawAnswer
 from ..reply.meaning import PARTIAL, Asked, interpret, may_be_billed, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
+from .again import KEY_HEADER, BrokenLineError, posted
 from .forms import Body, Form
 from .gate import LONGEST_PAUSE, Gate, Turn, apart
 from .intake import Intake
@@ -53,6 +56,7 @@ MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 NO_LIMIT = httpx.Timeout(None)
 # In seconds: how long a busy service is left alone the first time it does not say; it is doubled each time.
 FIRST_PAUSE = 1.0
+PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
 CUT_OFF = "The line broke before all of it was here."
 
 
@@ -152,10 +156,13 @@ async def _in_turn(
         turn.goes()
 
     tell: Callable[[str], Awaitable[None]] | None = told.queued
-    while True:
+    key = told.key or uuid.uuid4().hex
+    for count in itertools.count(1):
         await turn.come(tell)
         try:
-            answer = await _ask(line, body, cap, goes, raw)
+            # A refusal was the answer to its key: what is sent anew has another one.
+            named = replace(told, sent=goes, key=key if count == 1 else f"{key}-{count}")
+            answer = await _ask(line, body, cap, named, raw)
             turn.accepted()
             return answer
         except RateLimitError as error:
@@ -169,6 +176,7 @@ async def _in_turn(
         await told.busy(seconds)
         await asyncio.sleep(apart(seconds))
         pause, tell = min(2 * pause, LONGEST_PAUSE), None
+    raise AssertionError("it counts for ever")
 
 
 def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:
@@ -194,11 +202,11 @@ async def _ask(
     line: Line,
     body: Body,
     cap: int,
-    on_sent: Callable[[], Awaitable[None]],
+    told: Told,
     raw: RawAnswer | None,
 ) -> tuple[dict[str, Any], bool, bool]:
     """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
-    reply = await _post(line, body, cap, on_sent, raw)
+    reply = await posted(line, lambda stages, left: _post(line, body, cap, stages, raw, left), told)
     if reply.status == 407 and not line.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.
         unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(line.base_url))
@@ -265,11 +273,7 @@ async def fetch(line: Line, url: str) -> bytes:
 
 
 async def _post(
-    line: Line,
-    body: Body,
-    cap: int,
-    on_sent: Callable[[], Awaitable[None]],
-    raw: RawAnswer | None,
+    line: Line, body: Body, cap: int, stages: Told, raw: RawAnswer | None, seconds: float
 ) -> _Reply:
     # It reads certificates, and tells what is wrong with the network's set-up.
     transport = await asyncio.to_thread(line.transport)
@@ -277,7 +281,7 @@ async def _post(
     sent = False
     stopped: Exception | None = None
     # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
-    told = [on_sent]
+    told = [stages.sent]
 
     async def trace(event: str, info: Mapping[str, Any]) -> None:
         nonlocal sent, stopped
@@ -290,15 +294,15 @@ async def _post(
                 # To wait until it may leave, for the log say, is no fault of the service.
                 limit.reschedule(None)
                 await told[0]()
-                limit.reschedule(asyncio.get_running_loop().time() + line.timeout)
+                limit.reschedule(asyncio.get_running_loop().time() + seconds)
             except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
                 stopped = error
                 raise _StoppedError from None
             sent = True
 
-    headers = {"Content-Type": body.content_type, "Accept": "application/json", "Accept-Encoding": "identity"}
+    headers = PLAIN | {"Content-Type": body.content_type, KEY_HEADER: stages.key}
     url = f"{line.base_url.rstrip('/')}/{body.path}"
-    limit = asyncio.timeout(line.timeout)
+    limit = asyncio.timeout(seconds)
     reply: _Reply | None = None
     try:
         async with (
@@ -321,13 +325,21 @@ async def _post(
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
         failure = _broken(line, error, sent)
-        if reply is not None and isinstance(failure, UnknownOutcomeError):
-            # Its status came, and perhaps all that it has to say.
-            return replace(reply, failure=failure)
+        # Nothing is wrong with the line where only the time is over.
+        broke = isinstance(error, httpx.HTTPError | OSError | EOFError) and not _is_late(error)
+        if isinstance(failure, UnknownOutcomeError):
+            if reply is not None:
+                # Its status came, and perhaps all that it has to say.
+                return replace(reply, failure=failure, broke=broke)
+            failure = BrokenLineError(failure) if broke else failure
     finally:
         told.clear()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
+
+
+def _is_late(error: Exception) -> bool:
+    return isinstance(error, TimeoutError | httpx.TimeoutException)
 
 
 def _not_let_go(error: Exception | None) -> NotSentError:
@@ -335,7 +347,7 @@ def _not_let_go(error: Exception | None) -> NotSentError:
 
 
 def _broken(line: Line, error: Exception, sent: bool) -> TTAPIError:
-    late = isinstance(error, TimeoutError | httpx.TimeoutException)
+    late = _is_late(error)
     if not sent:
         what = (
             f"did not take the connection within {line.timeout:g} seconds"
@@ -371,6 +383,8 @@ class _Reply:
     body: Intake
     failure: UnknownOutcomeError | None = None
     """What is to be said where the rest of it did not come, or can't be unpacked."""
+    broke: bool = False
+    """Whether its line broke."""
 
 
 class _StoppedError(Exception):

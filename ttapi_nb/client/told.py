@@ -10,20 +10,32 @@ from ..reply.responses import ImagesResponse
 __all__ = ["Told"]
 
 
+def _no_lineage() -> str:
+    """What is asked by a bare client, which fits nothing."""
+    return ""
+
+
 async def _nothing(*given: object) -> None:
     """What nobody wants to be told."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is awaited at the stages of a request.
+    """What is awaited at the stages of a request; and `asked()`, what was asked for before it was fitted, as the JSON
+    of a lineage, or "" where nothing was. It hashes pictures, and is called in a thread.
 
     * `queued(words)`: it waits for its turn, and why, in a sentence; nothing has been sent.
     * `sent()`: before its first byte leaves; `busy(seconds)`: the service was too busy for it, which bills nothing, and
       is asked again in so many seconds; `answer(response)`: there is an answer whose results are yet to be fetched.
+    * `waits(words)`: what it waits for at a class's gateway, once it has left; empty for nothing.
+
+    `key` is the request's name, by which a gateway knows it when it is asked again; left out, it gets one.
     """
 
     sent: Callable[[], Awaitable[None]] = _nothing
     busy: Callable[[float], Awaitable[None]] = _nothing
     answer: Callable[[ImagesResponse], Awaitable[None]] = _nothing
     queued: Callable[[str], Awaitable[None]] = _nothing
+    asked: Callable[[], str] = _no_lineage
+    waits: Callable[[str], Awaitable[None]] = _nothing
+    key: str = ""

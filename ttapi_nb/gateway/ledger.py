@@ -11,6 +11,7 @@ from sqlalchemy import select
 from ..log.budget import Spent
 from .classes import Class, Classes, Person
 from .database import Database
+from .pieces import Pieces
 from .runs import Runs, may_not, spent_by, word_of
 from .tables import runs
 from .terms import Limits
@@ -25,6 +26,7 @@ class Ledger:
         self.database = Database(url, folder)
         self.classes = Classes(self.database)
         self.runs = Runs(self.database)
+        self.pieces = Pieces(self.database)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -20,7 +20,7 @@ from ..log.counting import BILLABLE, DOUBTFUL, cost, images
 from ..log.counting import tokens as counted_tokens
 from .classes import Person, class_of, lock_class, person_of
 from .database import Database
-from .tables import answers, classes, gateways, people, runs, upstream
+from .tables import classes, gateways, people, runs, upstream
 from .terms import Limits
 
 __all__ = ["Asked", "End", "Refused", "Run", "Runs", "word_of"]
@@ -343,25 +343,27 @@ class Runs:
                 left += [run_of(row) for row in rows]
         return left
 
+    def states(self) -> dict[str, int]:
+        """How many runs there are in each state."""
+        with self._database.begin(write=False) as db:
+            found: dict[str, int] = {}
+            for state, sent, count in db.execute(
+                select(runs.c.state, runs.c.sent, func.count()).group_by(runs.c.state, runs.c.sent)
+            ):
+                word = word_of(state, sent)
+                found[word] = found.get(word, 0) + count
+            return found
+
+    def is_alone(self) -> bool:
+        """Whether no other gateway uses the ledger."""
+        with self._database.begin(write=False) as db:
+            return not [name for name in db.scalars(select(gateways.c.id)) if name != self.me]
+
     def live(self) -> None:
         """This gateway is there from now on."""
         self.me = self._database.live()
         with self._database.begin() as db:
             db.execute(gateways.insert().values(id=self.me, started=time.time()))
-
-    # Answers, where they are in the database
-
-    def keep_pieces(self, number: int, pieces: Sequence[bytes]) -> None:
-        """Keep an answer's bytes beside its row."""
-        with self._database.begin() as db:
-            db.execute(delete(answers).where(answers.c.run == number))
-            for piece, data in enumerate(pieces):
-                db.execute(answers.insert().values(run=number, piece=piece, data=data))
-
-    def piece(self, number: int, piece: int) -> bytes | None:
-        """A piece of an answer."""
-        with self._database.begin(write=False) as db:
-            return db.scalar(select(answers.c.data).where(answers.c.run == number, answers.c.piece == piece))
 
 
 def may_not(person: Person, now: float) -> Refused | None:

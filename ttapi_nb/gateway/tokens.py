@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 
+from ..client.again import TOKEN_PREFIX
+
 __all__ = ["PREFIX", "hashed", "looks_like_token", "new_code", "new_token"]
 
-PREFIX = "ttclass-"
+PREFIX = TOKEN_PREFIX
 """What a person's or a teacher's token begins with, so that a client knows that it speaks to a gateway."""
 
 # In bytes. Such a token can't be guessed, so its hash needs no salt and no slowness.

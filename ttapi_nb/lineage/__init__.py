@@ -8,7 +8,7 @@ A lineage is a note and no proof: whoever can write the file can write the note.
 from __future__ import annotations
 
 from .drawing import MASK_CAP, drawing_of, drawn, is_drawable, mask_of
-from .lineage import FORMAT, Lineage, lineage_of, next_lineage, step_of
+from .lineage import FORMAT, Lineage, lineage_of, next_lineage, step_of, step_text
 from .opening import OpenedResult, find_source, open_result
 from .step import Origin, Step, bare_name
 from .written import STEPS_CAP
@@ -31,4 +31,5 @@ __all__ = [
     "next_lineage",
     "open_result",
     "step_of",
+    "step_text",
 ]

@@ -18,7 +18,7 @@ from .drawing import drawing_of, mask_of
 from .step import Origin, Step, bare_name
 from .written import OPTIONS, STEPS_CAP, WORD_CAP, dump, fits, must_be, no_constant, step_in, step_out, whole
 
-__all__ = ["FORMAT", "Lineage", "lineage_of", "next_lineage", "step_of"]
+__all__ = ["FORMAT", "Lineage", "lineage_of", "next_lineage", "step_of", "step_text"]
 
 FORMAT = 1
 """The version of what is written here; a later one may mean something else by the same words."""
@@ -112,6 +112,11 @@ def step_of(prepared: Prepared, *, offline: bool = False) -> Step:
         version=__version__,
         offline=offline,
     )
+
+
+def step_text(prepared: Prepared) -> str:
+    """The edit's own step alone, as the JSON of a lineage."""
+    return Lineage((step_of(prepared),)).to_json()
 
 
 def next_lineage(source: SourceImage | None, step: Step) -> Lineage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import time
 import uuid
@@ -137,14 +138,11 @@ class Experiments:
         self._recover()
         with self._file.open(write=False) as db:
             found = db.execute(
-                "SELECT * FROM runs WHERE experiment = ? AND typeof(id) = 'text' ORDER BY counted, rowid",
-                (_name(name),),
+                "SELECT * FROM runs WHERE experiment = ? AND typeof(id) = 'text'"
+                " AND (? OR cell IN (SELECT value FROM json_each(?))) ORDER BY counted, rowid",
+                (_name(name), cells is None, json.dumps(list(cells or ()))),
             ).fetchall()
-            return [
-                read_row(db, row, self._file.folder / RESULTS)
-                for row in found
-                if cells is None or row["cell"] in cells
-            ]
+            return [read_row(db, row, self._file.folder / RESULTS) for row in found]
 
     def show(self, run_id: str, number: int, shown: Shown) -> None:
         """Keep what is shown of a run's result."""
@@ -156,12 +154,13 @@ class Experiments:
                 (run_id, number, shown.thumb, *shown.size, *leak, shown.kept, cut(shown.note)),
             )
 
-    def shown(self, name: str) -> dict[tuple[str, int], Shown]:
-        """What is shown of the results of an experiment, by run and number."""
+    def shown(self, name: str, runs: Collection[str] | None = None) -> dict[tuple[str, int], Shown]:
+        """What is shown of the results of an experiment, or of some of its runs, by run and number."""
         with self._file.open(write=False) as db:
             found = db.execute(
-                "SELECT shown.* FROM shown JOIN runs ON shown.run = runs.id WHERE runs.experiment = ?",
-                (_name(name),),
+                "SELECT shown.* FROM shown JOIN runs ON shown.run = runs.id WHERE runs.experiment = ?"
+                " AND (? OR runs.id IN (SELECT value FROM json_each(?)))",
+                (_name(name), runs is None, json.dumps(list(runs or ()))),
             ).fetchall()
         return {(words(row["run"]), count(row["number"]) or 0): _shown(row) for row in found}
 

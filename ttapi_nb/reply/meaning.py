@@ -26,7 +26,7 @@ from .base64s import is_picture_text
 from .envelopes import ADDRESSES, CONTAINERS, item_in, search
 from .reading import mended
 
-__all__ = ["PARTIAL", "Asked", "interpret", "may_be_billed", "parse", "refusal"]
+__all__ = ["PARTIAL", "Asked", "interpret", "may_be_billed", "parse", "refusal", "says_busy"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
@@ -115,6 +115,13 @@ def may_be_billed(account: str = DASHBOARD) -> str:
     )
 
 
+def says_busy(problem: str) -> bool:
+    """Whether the words of a refusal are those for a service that was too busy."""
+    # Up to where a number of seconds stands.
+    said = (NEXT_STEP[status].partition("{")[0] for status, kind in KINDS.items() if kind is RateLimitError)
+    return any(words in problem for words in said)
+
+
 def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) -> dict[str, Any]:
     """The plain reply `{created, data, usage, note}` in a parsed body, whichever envelope it is in.
 
@@ -128,7 +135,7 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
         found = _found(status, reply, error, plain)
         if found is not None:
             return found
-    if error is not None and status < 500:
+    if error is not None and (status < 500 or _is_of_class(error["code"])):
         raise refusal(status, **error, asked=asked)
     if reply is not None and status == 200:
         if plain is not None:
@@ -360,6 +367,10 @@ def refusal(
         next_step = MODERATED
     elif models:
         next_step = f"Choose another model: TTAPI lists {' and '.join(models)}, which live."
+    if _is_of_class(code):
+        # Of a class's gateway, which knows what to do next.
+        words = _short(message)
+        return KINDS.get(status, RefusedError)(words, status=status, code=code, service_message=message)
     said = f": {_short(message)}" if message.strip() else "."
     said = said if said.endswith((".", "!", "?")) else said + "."
     next_step = next_step.format(account=asked.account, pause=_pause(asked.retry_after))
@@ -374,6 +385,11 @@ def refusal(
     if isinstance(error, RateLimitError):
         error.retry_after = asked.retry_after
     return error
+
+
+def _is_of_class(code: str | None) -> bool:
+    """Whether a class's gateway said no itself, so that nothing was sent to the service."""
+    return code is not None and code.startswith("class_") and code != "class_unknown"
 
 
 def _others(status: int, message: str, code: str | None, model: str) -> tuple[str, ...]:

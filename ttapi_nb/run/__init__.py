@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .again import made_again
 from .editing import edit, generate, start, start_edit
 from .result import Result
 from .run import Run
 from .script import to_code
 
-__all__ = ["Result", "Run", "edit", "generate", "start", "start_edit", "to_code"]
+__all__ = ["Result", "Run", "edit", "generate", "made_again", "start", "start_edit", "to_code"]

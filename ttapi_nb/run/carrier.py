@@ -21,7 +21,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -29,7 +29,8 @@ from .. import exiting, loop
 from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
-from ..lineage import Step, next_lineage, step_of
+from ..freeing import give_back
+from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
@@ -51,6 +52,7 @@ from .ending import (
 )
 from .result import Result
 from .run import Run
+from .signing import signed
 
 __all__ = ["Carrier"]
 
@@ -62,6 +64,8 @@ PRICE_PATIENCE = 5.0
 """Seconds for a price function to say what a run cost."""
 WATCHER_PATIENCE = 5.0
 """Seconds for which the end of a run is held back until those who watch it have seen it."""
+HELD = 16
+"""About how many bytes a pixel of the photo takes, at least, while its results are made."""
 STOPPED_PATIENCE = 2.0
 """Seconds for which the end of a run that did not leave is held back until the log has it."""
 
@@ -136,12 +140,7 @@ class Carrier(exiting.Unfinished):
     async def _carry_out(self) -> None:
         end: End | None = None
         try:
-            response = await self._core.send(
-                self.run.request,
-                Told(self.left, self.busy, self.arrived, self.queued),
-                check=False,
-                raw=self._raw,
-            )
+            response = await self._core.send(self.run.request, self._told(), check=False, raw=self._raw)
             await self.answered(response)
             results, note = await loop.heavy(partial(self._results, response))
             end = End("done", None, "done", note, results)
@@ -156,10 +155,22 @@ class Carrier(exiting.Unfinished):
         finally:
             self._ended(end)
 
+    def _told(self) -> Told:
+        made_by = partial(step_text, self.run.prepared)
+        return Told(self.left, self.busy, self.arrived, self.queued, made_by, self.waits, self.run.id)
+
     async def queued(self, words: str) -> None:
         """It waits for its turn, with nothing sent."""
         with self.run._guard:
             self._may_leave()
+            self.run.note = words
+        self.run._tell()
+
+    async def waits(self, words: str) -> None:
+        """It has left, and waits at a class's gateway for this; empty for nothing."""
+        with self.run._guard:
+            if self.run.done or self.left_at is None or self.run.note == words:
+                return
             self.run.note = words
         self.run._tell()
 
@@ -273,6 +284,8 @@ class Carrier(exiting.Unfinished):
 
     def _results(self, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
         results, note = self._make(self.run, response)
+        source = self.run.source.size
+        give_back(HELD * source[0] * source[1])
         return tuple(map(self._signed, results)), note
 
     def _signed(self, result: Result) -> Result:
@@ -280,13 +293,10 @@ class Carrier(exiting.Unfinished):
         if self._step is None:
             return result
         try:
-            leak = None if result.leak is None else (float(result.leak.share), float(result.leak.mean))
-            step = replace(self._step, kept=result.kept, leak=leak, number=result.number)
-            text = next_lineage(self.run.asked.source, step).to_json()
+            return signed(self.run.asked.source, self._step, result)
         except Exception as error:  # noqa: BLE001 - as above
             self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
             return result
-        return replace(result, picture=result.picture.with_lineage(text))
 
     # Its end
 

@@ -12,7 +12,7 @@ pixels, since files of the same pixels differ between versions of what writes th
 from __future__ import annotations
 
 from .asks import Recorded
-from .player import Player
+from .player import Match, Player
 from .recorder import Recorder
 
-__all__ = ["Player", "Recorded", "Recorder"]
+__all__ = ["Match", "Player", "Recorded", "Recorder"]

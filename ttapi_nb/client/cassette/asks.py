@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ...asked import Asked, Prepared
+from ...lineage import Step, step_text
 from ...mask import Mask
 from ...models import DEFAULT_MODEL
 from ...picture import SourceImage
 from ...request import EditRequest
 from ...text import one_line
 
-__all__ = ["Ask", "Recorded", "ask_of", "plain"]
+__all__ = ["Ask", "Recorded", "ask_of", "edited_in", "plain", "text_of"]
 
 LONGEST_WORD = 80
 
@@ -27,7 +30,8 @@ class Recorded:
     """One request that a cassette can answer: what was asked, as far as the cassette holds it.
 
     `options` are the fields besides prompt and model; `images` the (width, height) of the pictures as they were sent;
-    `masked` whether there was a mask; `refused` whether the service refused it.
+    `masked` whether there was a mask; `refused` whether the service refused it. `step` is the edit as it was asked for,
+    mask and all, where that was recorded with `masks=True`.
     """
 
     prompt: str
@@ -36,6 +40,7 @@ class Recorded:
     images: tuple[tuple[int, int], ...]
     masked: bool
     refused: bool
+    step: Step | None = None
 
     @property
     def size(self) -> str:
@@ -67,9 +72,9 @@ class Ask:
         written = json.dumps([plain(self.prompt), *rest], sort_keys=True)
         return hashlib.sha256(written.encode()).hexdigest()
 
-    def listed(self, refused: bool) -> Recorded:
+    def listed(self, refused: bool, step: Step | None) -> Recorded:
         sizes = tuple((width, height) for _, width, height in self.images)
-        return Recorded(self.prompt, self.model, self.options, sizes, self.mask is not None, refused)
+        return Recorded(self.prompt, self.model, self.options, sizes, self.mask is not None, refused, step)
 
 
 def ask_of(request: EditRequest) -> Ask:
@@ -99,13 +104,24 @@ def _pixels_digest(source: SourceImage) -> str:
 
 
 def _mask_digest(mask: Mask | SourceImage) -> str:
-    if isinstance(mask, Mask):
-        edited = mask.to_array()
-    elif mask.pixels.mode == "RGBA":
-        edited = np.asarray(mask.pixels.getchannel("A")) < 128
-    else:
+    edited = edited_in(mask)
+    if edited is None and isinstance(mask, SourceImage):
         return _pixels_digest(mask)
-    return hashlib.sha256(np.packbits(edited).tobytes()).hexdigest()
+    return hashlib.sha256(np.packbits(np.asarray(edited)).tobytes()).hexdigest()
+
+
+def edited_in(mask: Mask | SourceImage | None) -> NDArray[np.bool_] | None:
+    """Which pixels a mask lets be edited, (height, width); None where it is a picture that says nothing of that."""
+    if isinstance(mask, Mask):
+        return mask.to_array()
+    if mask is None or mask.pixels.mode != "RGBA":
+        return None
+    return np.asarray(mask.pixels.getchannel("A")) < 128
+
+
+def text_of(request: EditRequest) -> str:
+    """A request that nothing was fitted for, as the JSON of a lineage."""
+    return step_text(Prepared(Asked(request, "none"), request))
 
 
 def plain(prompt: str) -> str:

@@ -5,27 +5,37 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Literal, TypeAlias
 
-from ...errors import NotRecordedError, ResultError, SettingsError
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ImageError, NotRecordedError, ResultError, SettingsError
 from ...reply.meaning import refusal
 from ...reply.responses import ImagesResponse, Usage
 from ...request import EditRequest
-from .asks import Ask, Recorded, ask_of, plain
+from .asks import Ask, Recorded, ask_of, edited_in, plain
 from .file import DamagedError, checked_path, opened
-from .reading import Entry, read_entries, read_results
+from .near import nearest
+from .reading import Entry, read_entries, read_mask, read_results, step_in
 
-__all__ = ["Player"]
+__all__ = ["Match", "Player"]
 
 LISTED = 8
+Match: TypeAlias = Literal["exact", "prompt"]
+"""How a recording is looked for: just what is asked, or the nearest of the same prompt."""
 
 
 class Player:
     """Answers the requests that the zip file at `path` holds; the same request asked again gets its next recording, and
-    from the last one on always that. Raises `SettingsError` where the file is none that `Client.record` wrote.
+    from the last one on always that. With `match="prompt"` another request gets the nearest recording of its prompt:
+    see `nearest`. Raises `SettingsError` where the file is none that `Client.record` wrote.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], match: Match = "exact") -> None:
         self.path = checked_path(path)
+        self.match: Match = match
         self._lock = threading.Lock()
         self._asked: dict[str, int] = {}
         problem = ""
@@ -55,21 +65,45 @@ class Player:
         """What can be asked, each request once, in the order of recording."""
         return tuple(entries[0].recorded for entries in self._by_key.values())
 
-    def answer(self, request: EditRequest) -> Callable[[], ImagesResponse]:
-        """How `request` was answered: call what is returned for the response, or for the service's refusal.
+    def answer(
+        self, request: EditRequest, asked: Callable[[], str] = lambda: ""
+    ) -> Callable[[], ImagesResponse]:
+        """How `request` was answered: call what is returned for the response, or for the service's refusal. `asked` is
+        `Told.asked`.
 
         Raises `NotRecordedError` where it was not recorded. What is returned raises `RefusedError` as the service did,
         or `ResultError` where the file has been damaged since it was opened.
         """
         ask = ask_of(request)
+        key, note = ask.key, ""
+        if key not in self._by_key and self.match == "prompt":
+            key, note = self._nearest(ask, request, asked)
         with self._lock:
-            entries = self._by_key.get(ask.key)
+            entries = self._by_key.get(key)
             if entries:
-                turn = min(self._asked.get(ask.key, 0), len(entries) - 1)
-                self._asked[ask.key] = turn + 1
+                turn = min(self._asked.get(key, 0), len(entries) - 1)
+                self._asked[key] = turn + 1
                 entry = entries[turn]
-                return lambda: self._played(entry)
+                return lambda: replace(self._played(entry), note=note)
         raise NotRecordedError(self._not_here(ask))
+
+    def _nearest(self, ask: Ask, request: EditRequest, asked: Callable[[], str]) -> tuple[str, str]:
+        """The key of the recording that is nearest to what is asked, and what is different about it; or nothing."""
+        alike = [entry for entry in self._entries if plain(entry.ask.prompt) == plain(ask.prompt)]
+        text = asked() if alike else ""
+        found = nearest(ask, edited_in(request.mask), step_in(text), alike, self._mask_of)
+        return ("", "") if found is None else (found.entry.ask.key, found.words)
+
+    def _mask_of(self, entry: Entry) -> NDArray[np.bool_] | None:
+        """The mask that was recorded, or None where none was kept, or it can't be read."""
+        if entry.drawn is None or entry.ask.mask is None:
+            return None
+        _, width, height = entry.ask.mask
+        try:
+            with opened(self.path) as archive:
+                return read_mask(archive, entry.drawn, (width, height))
+        except (OSError, DamagedError, ImageError):
+            return None
 
     def _played(self, entry: Entry) -> ImagesResponse:
         reply = entry.reply
@@ -101,4 +135,8 @@ class Player:
         lines = [f"- {line}" for line in listed[:LISTED]]
         more = len(listed) - len(lines)
         lines += [f"… and {more} more: see client.recorded."] if more > 0 else []
+        if same and self.match == "exact":
+            lines.append(
+                'A mask painted by hand is another each time: Client.replay(…, match="prompt") takes that.'
+            )
         return "\n".join([f"{said} Ask for one of these:", *lines])

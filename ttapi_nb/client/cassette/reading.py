@@ -10,11 +10,26 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import ResultError
+from ...lineage import Lineage, Step
+from ...picture import open_image
 from ...reply.responses import ImageData, Usage
 from .asks import Ask, Recorded
 from .file import ENTRY_NAME, DamagedError, check_members, json_in, member
 
-__all__ = ["INDEX_CAP", "RESULTS_CAP", "Entry", "read_entries", "read_results"]
+__all__ = [
+    "INDEX_CAP",
+    "MASK_CAP",
+    "RESULTS_CAP",
+    "Entry",
+    "read_entries",
+    "read_mask",
+    "read_results",
+    "step_in",
+]
 
 RESULTS_CAP = 128_000_000
 """The most bytes of the results of one exchange."""
@@ -22,18 +37,30 @@ INDEX_CAP = 32_000_000
 # What one exchange may have of each: far more than any service takes.
 PROMPT_CAP = 200_000
 WORD_CAP = 2_000
+STEP_CAP = 1_000_000
+MASK_CAP = 8_000_000
 ITEMS_CAP = 100
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
 class Entry:
+    """`drawn`: the name of the file that the mask is in, where there is one; `step`: what was asked for before it was
+    fitted.
+    """
+
     ask: Ask
     reply: dict[str, Any]
+    drawn: str | None = None
+    step: Step | None = None
 
     @property
     def recorded(self) -> Recorded:
-        return self.ask.listed("refusal" in self.reply)
+        return self.ask.listed(self.refused, self.step)
+
+    @property
+    def refused(self) -> bool:
+        return "refusal" in self.reply
 
 
 def read_entries(archive: zipfile.ZipFile) -> list[Entry]:
@@ -61,10 +88,25 @@ def _entry(found: dict[str, Any], name: str) -> Entry:
             tuple(map(_picture, _list(found["images"]))),
             None if found["mask"] is None else _picture(found["mask"]),
         )
-        return Entry(ask, _reply(_dict(found["reply"])))
+        drawn = found.get("mask_file")
+        return Entry(
+            ask,
+            _reply(_dict(found["reply"])),
+            None if drawn is None else _digest(drawn),
+            step_in(_text(found.get("asked", ""), STEP_CAP)),
+        )
     except (KeyError, TypeError, ValueError):
         pass
     raise DamagedError(f"{name} in it is not what a recording holds.")
+
+
+def step_in(text: str) -> Step | None:
+    """The step that is written in a lineage of one; None where there is none that can be read."""
+    try:
+        return Lineage.from_json(text).steps[-1] if text else None
+    except ResultError:
+        # A newer version's, perhaps: the exchange can be played all the same.
+        return None
 
 
 def _reply(found: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +177,17 @@ def _dict(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError
     return value
+
+
+def read_mask(archive: zipfile.ZipFile, name: str, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which pixels a kept mask lets be edited, (height, width) for `size`, (width, height)."""
+    data = member(archive, f"masks/{name}", MASK_CAP)
+    if hashlib.sha256(data).hexdigest() != name:
+        raise DamagedError(f"a mask in {Path(str(archive.filename)).name} has been changed.")
+    picture = open_image(data).pixels
+    if picture.size != size or picture.mode != "RGB":
+        raise DamagedError(f"masks/{name} in it is not what a recording holds.")
+    return np.asarray(picture)[..., 0] >= 128
 
 
 def read_results(

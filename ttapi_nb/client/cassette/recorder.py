@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ...errors import (
     AuthenticationError,
@@ -24,7 +26,7 @@ from ...reply.responses import ImagesResponse
 from ...request import EditRequest
 from ...text import one_line
 from ..key import Secret
-from .asks import ask_of
+from .asks import ask_of, edited_in, text_of
 from .file import (
     ENTRY_CAP,
     ENTRY_NAME,
@@ -38,7 +40,7 @@ from .file import (
     opened,
     replace_file,
 )
-from .reading import INDEX_CAP, RESULTS_CAP
+from .reading import INDEX_CAP, MASK_CAP, RESULTS_CAP
 
 __all__ = ["Recorder"]
 
@@ -54,10 +56,14 @@ class Recorder:
 
     A new file is its owner's alone; one that is there keeps its mode, so that it can be shared. Each addition replaces
     the file as a whole, so that a crash leaves the one before; threads, and on other systems
-    than Windows processes too, wait for each other. Raises `SettingsError`.
+    than Windows processes too, wait for each other. With `masks` it keeps masks too, and what was asked for before
+    anything was fitted. Raises `SettingsError`.
     """
 
-    def __init__(self, path: str | os.PathLike[str], secret: Secret | None = None) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], secret: Secret | None = None, *, masks: bool = False
+    ) -> None:
+        self.masks = masks
         self.path = checked_path(path)
         self._secret = secret if secret is not None and len(secret.reveal()) >= SHORTEST_KEY else None
         problem = ""
@@ -78,13 +84,25 @@ class Recorder:
     def __repr__(self) -> str:
         return f"Recorder({str(self.path)!r})"
 
-    def keep(self, request: EditRequest, answer: ImagesResponse | RefusedError) -> str:
-        """Write an exchange down; returns why it could not be, or nothing. Raises nothing: the answer is paid for."""
+    def keep(
+        self,
+        request: EditRequest,
+        answer: ImagesResponse | RefusedError,
+        asked: Callable[[], str] = lambda: "",
+    ) -> str:
+        """Write an exchange down; `asked` is `Told.asked`. Returns why it could not be, or nothing. Raises nothing: the
+        answer is paid for.
+        """
         try:
             written = _described(request, answer, self._clean)
             if written is None:
                 return ""
             entry, results = written
+            if self.masks:
+                entry["asked"] = self._clean(asked() or text_of(request))
+                masks = _mask_file(request)
+                entry["mask_file"] = next(iter(masks), None)
+                results |= {f"masks/{name}": data for name, data in masks.items()}
             with alone(self.path):
                 self._add(json.dumps(entry).encode(), results)
         except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to whatever goes wrong here
@@ -107,8 +125,7 @@ class Recorder:
         members = [] if there else [(HEAD, json.dumps({"format": FORMAT}).encode())]
         numbers = [int(name[10:16]) for name in there if ENTRY_NAME.fullmatch(name)]
         number = max(numbers, default=0) + 1
-        named = [(f"results/{name}", data) for name, data in results.items()]
-        members += [(name, data) for name, data in named if name not in there]
+        members += [(name, data) for name, data in results.items() if name not in there]
         described = len(entry) + sum(size for name, size in there.items() if ENTRY_NAME.fullmatch(name))
         if len(there) + len(members) >= MEMBERS_CAP or described > INDEX_CAP or number > 999_999:
             raise ValueError("it is full: begin another")
@@ -118,7 +135,7 @@ class Recorder:
 def _described(
     request: EditRequest, answer: ImagesResponse | RefusedError, clean: Callable[[str], str]
 ) -> tuple[dict[str, Any], dict[str, bytes]] | None:
-    """An exchange as it is written: its description, and the results by the digest of their bytes."""
+    """An exchange as it is written: its description, and its results as members, named by the digest of their bytes."""
     ask = asdict(ask_of(request))
     files: dict[str, bytes] = {}
     if isinstance(answer, RefusedError):
@@ -136,7 +153,7 @@ def _described(
         data = item.data if item.data is None else _without(item.data, clean)
         name = None if data is None else hashlib.sha256(data).hexdigest()
         if data is not None and name is not None:
-            files[name] = data
+            files[f"results/{name}"] = data
         results.append({"sha256": name, "revised_prompt": item.revised_prompt})
     if not files:
         return None
@@ -147,6 +164,17 @@ def _described(
         "results": results,
     }
     return _cleaned(ask | {"reply": reply}, clean), files
+
+
+def _mask_file(request: EditRequest) -> dict[str, bytes]:
+    """The mask as it was sent, white where it is edited, as a PNG by the digest of its bytes; nothing for no mask."""
+    edited = edited_in(request.mask)
+    if edited is None:
+        return {}
+    file = io.BytesIO()
+    Image.fromarray(edited).save(file, "PNG")
+    data = file.getvalue()
+    return {hashlib.sha256(data).hexdigest(): data} if len(data) <= MASK_CAP else {}
 
 
 def _cleaned(value: Any, clean: Callable[[str], str]) -> Any:

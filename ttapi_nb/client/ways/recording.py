@@ -54,7 +54,8 @@ class Recording(Way):
 
     @property
     def words(self) -> str:
-        return f"{self.inner.words} Each exchange is recorded in {self.recorder.path.name}."
+        masks = ", with its mask" if self.recorder.masks else ""
+        return f"{self.inner.words} Each exchange is recorded in {self.recorder.path.name}{masks}."
 
     @property
     def stays_here(self) -> str:
@@ -62,7 +63,8 @@ class Recording(Way):
 
     def shown(self, client: str, form: Form) -> str:
         inner = "offline=True" if self.offline else self.inner.shown("", form)[1:-1]
-        return f"{client}.record({self.recorder.path.name!r}, {inner})"
+        masks = ", masks=True" if self.recorder.masks else ""
+        return f"{client}.record({self.recorder.path.name!r}{masks}, {inner})"
 
     def call(self, form: Form) -> Call:
         return self.inner.call(form)
@@ -80,9 +82,9 @@ class Recording(Way):
             refused = error
         else:
             # An answer that was paid for comes back even where it could not be kept.
-            note = await asyncio.to_thread(self.recorder.keep, request, response)
+            note = await asyncio.to_thread(self.recorder.keep, request, response, told.asked)
             return replace(response, note=f"{response.note} {note}".strip())
-        await asyncio.to_thread(self.recorder.keep, request, refused)
+        await asyncio.to_thread(self.recorder.keep, request, refused, told.asked)
         raise refused
 
     async def fetch(self, url: str) -> bytes:

@@ -42,17 +42,26 @@ class Replay(Way):
     @property
     def words(self) -> str:
         name = self.player.path.name
-        return f"Replays {name}: no key, nothing is sent or billed. It answers only what it holds."
+        held = "It answers only what it holds."
+        if self.player.match == "prompt":
+            held = "It answers the prompts that it holds, also where your mask is another."
+        return f"Replays {name}: no key, nothing is sent or billed. {held}"
 
     def shown(self, client: str, form: Form) -> str:
-        return f"{client}.replay({self.player.path.name!r})"
+        match = ', match="prompt"' if self.player.match == "prompt" else ""
+        return f"{client}.replay({self.player.path.name!r}{match})"
 
     def call(self, form: Form) -> Call:
         said = "A recording: nothing is sent or billed."
-        return Call((said,), "replay", (str(self.player.path),), {})
+        return Call((said,), "replay", (str(self.player.path),), self._named)
 
     def again(self, client: Any, form: Form) -> Callable[[], Any]:
-        return partial(client.replay, self.player.path, **form.arguments)
+        return partial(client.replay, self.player.path, **self._named, **form.arguments)
+
+    @property
+    def _named(self) -> dict[str, Any]:
+        """What its settings are called where a client is made."""
+        return {"match": self.player.match} if self.player.match != "exact" else {}
 
     def load(self) -> None:
         """Nothing more than is here."""
@@ -60,7 +69,7 @@ class Replay(Way):
     async def answer(
         self, request: EditRequest, form: Form, told: Told, raw: RawAnswer | None
     ) -> ImagesResponse:
-        played = await asyncio.to_thread(self.player.answer, request)
+        played = await asyncio.to_thread(self.player.answer, request, told.asked)
         await told.sent()
         return await asyncio.to_thread(played)
 

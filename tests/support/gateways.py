@@ -1,0 +1,95 @@
+"""A gateway that answers on a port of this machine while a `with` block lasts, in this process or in its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ttapi_nb.client.key import Secret
+from ttapi_nb.gateway.app import make_app
+from ttapi_nb.gateway.ledger import Ledger
+from ttapi_nb.gateway.serving import listen, server_for
+from ttapi_nb.gateway.upstream import NetworkUpstream, Upstream
+
+ROOT = Path(__file__).parents[2]
+KEY = "the-one-key-0123456789"
+PATIENCE = 30
+
+
+@dataclass(frozen=True)
+class Running:
+    """A gateway that answers; `url` is what a client is given."""
+
+    port: int
+    ledger: Ledger
+
+    @property
+    def origin(self) -> str:
+        """Without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """As `base_url`."""
+        return f"{self.origin}/v1"
+
+
+@contextlib.contextmanager
+def running(ledger: Ledger, upstream: Upstream | str, port: int = 0, **settings: Any) -> Iterator[Running]:
+    """A gateway in this process, before `upstream`, which may be a base URL."""
+    if isinstance(upstream, str):
+        upstream = NetworkUpstream(upstream, Secret(KEY))
+    ready = threading.Event()
+    socket = listen("127.0.0.1", port)
+    server = server_for(make_app(ledger, upstream, **settings), ready.set)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+    thread.start()
+    try:
+        assert ready.wait(PATIENCE), "the gateway does not start"
+        yield Running(socket.getsockname()[1], ledger)
+    finally:
+        server.should_exit = True
+        thread.join(PATIENCE)
+        socket.close()
+    assert not thread.is_alive()
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """The environment of a process of its own, with the key in it, as a teacher has it."""
+    kept = {name: value for name, value in os.environ.items() if name != "TTAPI_OFFLINE"}
+    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    return kept | {"TTAPI_DATA": str(folder), "TT_API_KEY": KEY, "PYTHONPATH": path} | more
+
+
+def command(folder: Path, *arguments: str) -> Any:
+    """What a command of `ttapi-nb` prints as JSON."""
+    given = [sys.executable, "-m", "ttapi_nb.cli", *arguments, "--json"]
+    done = subprocess.run(
+        given, env=environment(folder), cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def process(folder: Path, *arguments: str, **more: str) -> tuple[subprocess.Popen[str], int]:
+    """`ttapi-nb gateway` with these arguments as a process of its own, once it answers, and its port."""
+    given = [sys.executable, "-m", "ttapi_nb.cli", "gateway", *arguments]
+    started = subprocess.Popen(
+        given, env=environment(folder, **more), cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert started.stdout is not None
+    line = started.stdout.readline()
+    assert " answers at http://" in line, line
+    return started, int(line.split("127.0.0.1:")[1].split("/")[0])
+
+
+def headers(token: str, **more: str) -> Mapping[str, str]:
+    """Those of a request with a token."""
+    return {"TT-API-KEY": token} | {name.replace("_", "-"): value for name, value in more.items()}

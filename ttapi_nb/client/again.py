@@ -1,0 +1,216 @@
+"""Asking again under the same key, where a class's gateway honours it: it sends a run to the service at most once.
+
+A broken line is no unknown outcome there. Nobody else is asked again: only an address that has said on an answer, to
+this process, that it honours `Idempotency-Key`. A class's token is known by how it begins, so that with one the address
+may be asked who it is (`GET …/me`), which sends no run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import httpx
+
+from ..download import origin
+from ..errors import NotSentError, UnknownOutcomeError
+from .key import Secret
+from .told import Told
+
+__all__ = ["KEY_HEADER", "TOKEN_PREFIX", "BrokenLineError", "posted"]
+
+KEY_HEADER = "Idempotency-Key"
+GATEWAY_HEADER, HONOURED = "TTAPI-NB-Gateway", "idempotency-key"
+TOKEN_PREFIX = "ttclass-"  # noqa: S105 - what all of them begin with
+# In seconds: pauses between two askings, how long a question about oneself may take, and how often the place is asked.
+FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, LOOK = 0.25, 5.0, 10.0, 2.0
+LARGEST = 65_536
+BROKE = "The line broke. The gateway is asked again; it sends nothing twice."
+PAUSED = "Your teacher has paused the class, and this run waits."
+NEXT = "You are next."
+
+# Of this process; a gateway says it again on every answer.
+_honouring: set[tuple[str, str, int]] = set()
+
+
+class Line(Protocol):
+    """The part of `ways.Line` that is needed here."""
+
+    @property
+    def secret(self) -> Secret | None:
+        """The key that goes along."""
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, up to the path."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether they stay in this process."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for the whole of a request."""
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """What carries their bytes."""
+
+
+class Reply(Protocol):
+    """What came back for one POST, as far as it matters here."""
+
+    @property
+    def status(self) -> int:
+        """Its HTTP status."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers."""
+
+    @property
+    def broke(self) -> bool:
+        """Whether its line broke before it was whole."""
+
+
+R = TypeVar("R", bound=Reply)
+Post: TypeAlias = Callable[[Told, float], Awaitable[R]]
+"""One POST, with whom to tell of its stages, and for how many seconds. Raises `BrokenLineError`, among others."""
+
+
+class BrokenLineError(Exception):
+    """The line broke before an answer had begun; `failure` is what that means."""
+
+    def __init__(self, failure: UnknownOutcomeError) -> None:
+        super().__init__()
+        self.failure = failure
+
+
+async def posted(line: Line, post: Post[R], told: Told) -> R:
+    """The reply to one POST; where its line breaks, and a gateway honours its key, the one to another POST under it."""
+    end = 0.0
+
+    async def sent() -> None:
+        nonlocal end
+        await told.sent()
+        end = time.monotonic() + line.timeout
+
+    reply: R | None = None
+    failure: UnknownOutcomeError | None = None
+    async with _place_told(line, told.waits):
+        try:
+            reply = await post(replace(told, sent=sent), line.timeout)
+            # What stands before a gateway speaks for it while it is away.
+            stranger = not _heard(line, reply.headers) and reply.status >= 500 and _honours(line)
+            if not reply.broke and not stranger:
+                return reply
+        except BrokenLineError as error:
+            failure = error.failure
+        if _may_honour(line):
+            await told.waits(BROKE)
+            again = await _ask_again(line, post, replace(told, sent=Told().sent), end)
+            if again is not None:
+                return again
+    if failure is not None:
+        raise failure
+    if reply is None:
+        raise AssertionError("there is a reply or a failure")
+    return reply
+
+
+async def _ask_again(line: Line, post: Post[R], told: Told, end: float) -> R | None:
+    """The gateway's reply, asked for until `end`; None where none came, or this is no gateway.
+
+    Nothing is posted before the address has said that it honours the key.
+    """
+    pause = FIRST_PAUSE
+    while (left := end - time.monotonic()) > 0:
+        await asyncio.sleep(min(pause, left))
+        pause = min(2 * pause, LONGEST_PAUSE)
+        if not _honours(line):
+            answered, _ = await _me(line)
+            if answered and not _honours(line):
+                return None
+        left = end - time.monotonic()
+        if _honours(line) and left > 0:
+            with contextlib.suppress(NotSentError, UnknownOutcomeError, BrokenLineError):
+                found = await post(told, left)
+                if _heard(line, found.headers) and not found.broke:
+                    return found
+    return None
+
+
+def _heard(line: Line, headers: Mapping[str, str]) -> bool:
+    """Whether an answer with these headers is of a gateway that honours the key; it is remembered."""
+    said = headers.get(GATEWAY_HEADER) == HONOURED
+    if said and not line.offline:
+        _honouring.add(origin(httpx.URL(line.base_url)))
+    return said
+
+
+def _honours(line: Line) -> bool:
+    """Whether this address has said that it honours the key."""
+    return not line.offline and origin(httpx.URL(line.base_url)) in _honouring
+
+
+def _may_honour(line: Line) -> bool:
+    """Whether it has, or may be asked: the key is a class's token."""
+    return _honours(line) or (
+        not line.offline and line.secret is not None and line.secret.reveal().startswith(TOKEN_PREFIX)
+    )
+
+
+@contextlib.asynccontextmanager
+async def _place_told(line: Line, tell: Callable[[str], Awaitable[None]]) -> AsyncIterator[None]:
+    """Tell, as long as the block lasts, how many people are before this one in a gateway's queue."""
+    if not _may_honour(line):
+        yield
+        return
+    task = asyncio.ensure_future(_tell_places(line, tell))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    await tell("")
+
+
+async def _tell_places(line: Line, tell: Callable[[str], Awaitable[None]]) -> None:
+    told = ""
+    while True:
+        await asyncio.sleep(LOOK)
+        answered, me = await _me(line)
+        if answered and not _honours(line):
+            return
+        ahead = me.get("ahead")
+        words = ""
+        if isinstance(ahead, int):
+            words = PAUSED if me.get("paused") is True else f"{ahead} ahead of you." if ahead else NEXT
+        if words != told:
+            told = words
+            await tell(words)
+
+
+async def _me(line: Line) -> tuple[bool, dict[str, Any]]:
+    """Whether anything answered, and what a gateway says of whoever asks."""
+    with contextlib.suppress(Exception):
+        transport = await asyncio.to_thread(line.transport)
+        async with (
+            asyncio.timeout(PATIENCE),
+            httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as client,  # noqa: S113 - above
+            client.stream("GET", f"{line.base_url.rstrip('/')}/me") as reply,
+        ):
+            is_gateway = _heard(line, reply.headers)
+            body = bytearray()
+            async for part in reply.aiter_raw():
+                body += part
+                if len(body) > LARGEST:
+                    return True, {}
+            found = json.loads(body) if is_gateway and reply.status_code == 200 else {}
+            # What stands before a gateway answers for it while it is away.
+            return is_gateway or reply.status_code < 500, found if isinstance(found, dict) else {}
+    return False, {}

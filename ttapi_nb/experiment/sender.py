@@ -1,0 +1,258 @@
+"""`Sender`: sends what waits, so many at once and so many a minute, until nothing is left to send or it is stopped.
+
+Each of its threads takes one cell after another and waits for it. What may go, and when, is decided under the board's
+condition, which is held for a few assignments only.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
+from typing import TypeAlias
+
+from .. import loop
+from ..errors import TTAPIError
+from ..log import RunLog
+from .board import Board, TrialCell
+from .carrying import Outcome
+from .cells import Cell
+
+__all__ = ["Does", "Sender"]
+
+Does: TypeAlias = Callable[[Cell, bool], Outcome]
+"""What carries a cell out, or sends it again though it was sent."""
+
+MINUTE = 60.0
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+"""Seconds for which a busy service is left alone that does not say for how long; doubled each time."""
+LOOK = 1.0
+"""Seconds between two looks at what another notebook sends."""
+TRIES = 3
+"""How often in a row the service may be out of reach before it is given up."""
+UNREACHED = "The service could not be reached {tries} times in a row. {why}"
+STOPPED = "Stopped."
+
+
+class Sender:
+    """Sends the cells of a `board` with `do`, `parallel` at once and `per_minute` within any minute.
+
+    `read(keys)` tells what the log says of cells by now.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        log: RunLog,
+        do: Does,
+        read: Callable[[Collection[str]], list[TrialCell]],
+        *,
+        parallel: int,
+        per_minute: int | None,
+        again: Collection[str] = (),
+    ) -> None:
+        self.note = ""
+        """Why it stopped before all was sent, in a sentence."""
+        self.parallel = parallel
+        self.began = time.monotonic()
+        self.ended: float | None = None
+        self.sent = 0
+        """How many cells it has been through."""
+        self._board, self._log, self._do, self._read = board, log, do, read
+        self._changed = board.changed
+        self._per_minute = per_minute
+        self._again = set(again)
+        self._queue: deque[str] = deque()
+        self._flying: set[str] = set()
+        self._elsewhere: set[str] = set()
+        self._gone: deque[float] = deque()
+        self._opens, self._pause, self._failed = 0.0, FIRST_PAUSE, 0
+        self._holds = False
+        self._stopped = False
+        self._threads = 0
+        self._over = threading.Event()
+
+    def begin(self, waiting: Iterable[str], elsewhere: Iterable[str]) -> None:
+        """Set out with these cells, and watch those."""
+        with self._changed:
+            self._queue.extend(waiting)
+            self._elsewhere.update(elsewhere)
+            self._staff()
+            if not self._threads and not self._elsewhere:
+                self._end()
+        if self._elsewhere:
+            loop.start(self._watch)
+
+    def add(self, keys: Iterable[str], *, again: bool = False) -> bool:
+        """Send these too; False where it has ended already."""
+        with self._changed:
+            if self._over.is_set() or self._stopped:
+                return False
+            new = [key for key in keys if key not in self._queue and key not in self._flying]
+            self._queue.extend(new)
+            if again:
+                self._again.update(new)
+            self._staff()
+            self._changed.notify_all()
+            return True
+
+    def stop(self, why: str = STOPPED) -> None:
+        """Send nothing more; what has left goes on."""
+        with self._changed:
+            if not self._stopped and not self._over.is_set():
+                self.note, self._stopped = why, True
+            if not self._threads:
+                self._end()
+            self._changed.notify_all()
+
+    @property
+    def over(self) -> bool:
+        """Whether all is done that it will do."""
+        return self._over.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait for that; whether it came to be in so many seconds."""
+        return self._over.wait(timeout)
+
+    @property
+    def left(self) -> int:
+        """How many cells are yet to be sent or answered."""
+        with self._changed:
+            return len(self._queue) + len(self._flying)
+
+    # On its threads
+
+    def _staff(self) -> None:
+        """Have as many threads as there is work for."""
+        while self._threads < min(self.parallel, len(self._queue) + len(self._flying)):
+            self._threads += 1
+            loop.start(self._serve)
+
+    def _serve(self) -> None:
+        try:
+            while (key := self._next()) is not None:
+                cell = self._board[key].cell
+                self._board.put(TrialCell(cell, "sending", offline=self._board[key].offline))
+                self._land(key, self._do(cell, key in self._again))
+        finally:
+            with self._changed:
+                self._threads -= 1
+                if not self._threads and (self._stopped or not self._queue) and not self._waits_elsewhere():
+                    self._end()
+                self._changed.notify_all()
+
+    def _waits_elsewhere(self) -> bool:
+        return bool(self._elsewhere) and not self._stopped
+
+    def _end(self) -> None:
+        self.ended = self.ended or time.monotonic()
+        self._over.set()
+
+    def _next(self) -> str | None:
+        """The next cell that may go, as soon as it may; None where there is none any more."""
+        with self._changed:
+            while True:
+                if self._stopped or not (self._queue or self._flying):
+                    return None
+                seconds = self._until()
+                if self._queue and seconds <= 0 and not self._holds:
+                    key = self._queue.popleft()
+                    self._flying.add(key)
+                    self._gone.append(time.monotonic())
+                    return key
+                self._changed.wait(seconds if self._queue and seconds > 0 else None)
+
+    def _until(self) -> float:
+        """Seconds until the next may go, as far as time has to do with it."""
+        now = time.monotonic()
+        opens = self._opens
+        if self._per_minute is not None:
+            while self._gone and self._gone[0] <= now - MINUTE:
+                self._gone.popleft()
+            if len(self._gone) >= self._per_minute:
+                opens = max(opens, self._gone[-self._per_minute] + MINUTE)
+        return opens - now
+
+    def _land(self, key: str, went: Outcome) -> None:
+        if went.kind == "over":
+            self._board.put(*self._found(key, went))
+        with self._changed:
+            self._flying.discard(key)
+            self._holds = False
+            if went.kind == "over":
+                self.sent += 1
+                self._pause, self._failed = FIRST_PAUSE, 0
+                self._again.discard(key)
+                if self._board[key].state == "elsewhere":
+                    self._elsewhere.add(key)
+                    if len(self._elsewhere) == 1:
+                        loop.start(self._watch)
+            elif went.kind == "impossible":
+                self._board.put(replace(self._board[key], state="not sent", problem=went.problem))
+            else:
+                self._later(key, went)
+            self._changed.notify_all()
+
+    def _later(self, key: str, went: Outcome) -> None:
+        """A cell that did not leave, or was refused for being too much, is the next once more."""
+        self._queue.appendleft(key)
+        self._board.put(replace(self._board[key], state="waiting", problem=went.problem))
+        if went.kind == "budget":
+            # An answer may cost less than was reckoned, so the others are waited for.
+            self._holds = bool(self._flying)
+        elif went.kind == "unreachable":
+            self._failed += 1
+        if went.kind in ("busy", "unreachable"):
+            # All of them wait, as the service asked of one.
+            self._opens = max(self._opens, time.monotonic() + (went.seconds or self._pause))
+            self._pause = min(2 * self._pause, LONGEST_PAUSE)
+        out_of_reach = self._failed >= TRIES
+        if went.kind == "halt" or out_of_reach or (went.kind == "budget" and not self._holds):
+            why = UNREACHED.format(tries=TRIES, why=went.problem) if out_of_reach else went.problem
+            self.note, self._stopped = self.note or why, True
+
+    def _found(self, key: str, went: Outcome) -> list[TrialCell]:
+        """What the log says of a cell that was carried out."""
+        try:
+            found = self._read([key])
+        except TTAPIError as error:
+            problem = str(error)
+        else:
+            if found and found[0].run_id:
+                more = went.problem if found[0].state == "done" else ""
+                return [replace(found[0], problem=more) if more else found[0]]
+            problem = went.problem
+        return [replace(self._board[key], state="failed", problem=problem, run_id=went.run_id)]
+
+    def _watch(self) -> None:
+        """Look at what another notebook sends, until it has its answer, or is gone."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._stopped, LOOK)
+                keys = set(self._elsewhere)
+                if self._stopped or not keys:
+                    break
+            try:
+                found = self._read(keys)
+            except TTAPIError:
+                continue
+            self._board.put(*found)
+            with self._changed:
+                self._elsewhere -= {one.key for one in found if one.state != "elsewhere"}
+                freed = [one.key for one in found if one.state == "waiting"]
+                self._queue.extend(freed)
+                self._staff()
+                if not self._elsewhere:
+                    break
+        with self._changed:
+            if not self._threads and not self._waits_elsewhere():
+                self._end()
+            self._changed.notify_all()
+
+
+def room() -> threading.BoundedSemaphore:
+    """Room for fitting photos: a large one takes much memory for a moment."""
+    return threading.BoundedSemaphore(max(2, os.cpu_count() or 1))

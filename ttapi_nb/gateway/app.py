@@ -1,0 +1,104 @@
+"""The gateway as an ASGI application."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .answering import GATEWAY_HEADER, HONOURED, refusal
+from .carrier import Carrier
+from .gate import Gate
+from .ledger import Ledger
+from .reading import Wire
+from .routes import images, joining, people, teaching, watching
+from .runs import Refused
+from .storing import Store
+from .upstream import EmbeddedUpstream, Upstream
+
+__all__ = ["make_app"]
+
+FAULT = Refused("The gateway failed. Tell your teacher.", 500, "class_unknown")
+
+
+class _Signed:
+    """Says on every answer that this is a gateway."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def signed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[GATEWAY_HEADER] = HONOURED
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        await self._app(scope, receive, signed)
+
+
+def make_app(
+    ledger: Ledger,
+    upstream: Upstream,
+    *,
+    at_once: int = 16,
+    per_minute: int | None = None,
+    wire: Wire | None = None,
+) -> ASGIApp:
+    """The application. Its lifespan begins and ends what carries runs out."""
+    store = Store(ledger.database.folder)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        carrier = Carrier(ledger, store, upstream, at_once=at_once, per_minute=per_minute)
+        app.state.gate = Gate(carrier, store, wire)
+        await carrier.start()
+        try:
+            yield
+        finally:
+            await carrier.stop()
+
+    routes = [*images.ROUTES, *people.ROUTES, *watching.ROUTES, *joining.ROUTES, *teaching.ROUTES]
+    if isinstance(upstream, EmbeddedUpstream):
+        routes.append(Route("/v1/files/{name}", _file(upstream)))
+    app = Starlette(
+        routes=routes, lifespan=lifespan, exception_handlers={404: _no_such, 405: _not_so, Exception: _failed}
+    )
+    return _Signed(app)
+
+
+async def _no_such(request: Request, _: Exception) -> Response:
+    return refusal(
+        Refused("There is nothing here. Edit pictures with POST /v1/images/edits.", 404, "class_no_page")
+    )
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    # Its kind alone: its words may hold what is the user's own.
+    logging.getLogger("ttapi_nb.gateway").warning("A request failed: %s", type(error).__name__)
+    return refusal(FAULT)
+
+
+async def _not_so(request: Request, _: Exception) -> Response:
+    return refusal(Refused("This address takes another method.", 405, "class_method"))
+
+
+def _file(upstream: EmbeddedUpstream) -> Callable[[Request], Response]:
+    def get(request: Request) -> Response:
+        # On a thread, as the service's work is.
+        answer = upstream.service.handle("GET", f"http://{upstream.here}{request.url.path}", {}, b"")
+        return Response(answer.body, answer.status, dict(answer.headers))
+
+    return get

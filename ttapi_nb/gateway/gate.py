@@ -1,0 +1,99 @@
+"""`Gate`: what the routes of a gateway share, and who may pass."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from starlette.requests import Request
+
+from .answering import token_of
+from .carrier import Carrier
+from .classes import Person
+from .database import LedgerError
+from .pages import Tries
+from .reading import Wire
+from .results import Results
+from .runs import Refused
+from .storing import Store
+
+__all__ = ["Gate", "Uploads", "gate_of", "person_of"]
+
+MOST_BODY = 300_000_000
+"""In bytes: what a request's body may have, as at the embedded service."""
+BODY_SECONDS = 300.0
+MOST_UPLOADS, MOST_EACH = 128, 8
+NOBODY = Refused("This token is not known. Copy it again from your teacher's sheet.", 401, "class_token")
+NO_LEDGER = Refused(
+    "The gateway can't read its ledger, so nothing was sent. Tell your teacher.", 503, "class_ledger"
+)
+
+
+class Uploads:
+    """Bodies that are coming in: so many from each person, and so many in all."""
+
+    def __init__(self, most: int = MOST_UPLOADS, most_each: int = MOST_EACH) -> None:
+        self._most, self._most_each = most, most_each
+        self._inside: Counter[str] = Counter()
+
+    def enter(self, person_id: str) -> bool:
+        """Take a place; False where there is none."""
+        if self._inside.total() >= self._most or self._inside[person_id] >= self._most_each:
+            return False
+        self._inside[person_id] += 1
+        return True
+
+    def leave(self, person_id: str) -> None:
+        """Give a place back."""
+        self._inside[person_id] -= 1
+        if not self._inside[person_id]:
+            del self._inside[person_id]
+
+
+Identify = Callable[[Request], Awaitable[Person | Refused | None]]
+"""Who asks, told by something else than a token of the ledger; None where that says nothing."""
+
+
+@dataclass
+class Gate:
+    """A gateway's parts and settings. `wire`: the only form of body that is let through, or None for all; `public`: the
+    address, up to the path, that people are told, where it is not the one they came by.
+    """
+
+    carrier: Carrier
+    store: Store
+    wire: Wire | None = None
+    most_body: int = MOST_BODY
+    body_seconds: float = BODY_SECONDS
+    uploads: Uploads = field(default_factory=Uploads)
+    identify: list[Identify] = field(default_factory=list)
+    public: str = ""
+    tries: Tries = field(default_factory=Tries)
+
+    @cached_property
+    def results(self) -> Results:
+        """The pictures in answers that are kept."""
+        return Results(self.carrier.ledger, self.store)
+
+
+def gate_of(request: Request) -> Gate:
+    """The gateway that was asked."""
+    found: Gate = request.app.state.gate
+    return found
+
+
+async def person_of(request: Request) -> Person | Refused:
+    """Who asks; a revoked token is let through here, and refused where it matters."""
+    gate = gate_of(request)
+    try:
+        for identify in gate.identify:
+            found = await identify(request)
+            if found is not None:
+                return found
+        token = token_of(request)
+        person = await gate.carrier.call(gate.carrier.ledger.classes.holder, token) if token else None
+    except LedgerError:
+        return NO_LEDGER
+    return NOBODY if person is None else person

@@ -1,0 +1,1 @@
+"""What a gateway answers, a module for each part."""

@@ -1,0 +1,62 @@
+"""The server under the gateway: uvicorn, on a socket of ours, that says where it listens."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from starlette.types import ASGIApp
+
+__all__ = ["listen", "server_for"]
+
+BACKLOG = 1024
+HEAD_CAP = 64 * 1024
+IDLE_SECONDS = 75
+LEAVING_SECONDS = 25
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound. Raises `OSError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        found.bind((host, port))
+    except BaseException:
+        found.close()
+        raise
+    return found
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._ready()
+
+
+def server_for(app: ASGIApp, ready: Callable[[], None]) -> uvicorn.Server:
+    """A server for an application, which calls `ready` once it answers: `server.run(sockets=[listen(…)])`."""
+    # It repeats what was sent in what it logs.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEAD_CAP,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=LEAVING_SECONDS,
+    )
+    return _Server(config, ready)

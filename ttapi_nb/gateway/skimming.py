@@ -1,0 +1,71 @@
+"""`Skimmer`: what a JSON text says but for its long strings, read piece by piece, so that pictures are never held."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["Skimmer"]
+
+# What ends a run of plain letters within a string.
+SPECIAL = re.compile(rb'["\\]')
+# Of a string that is too long, only its beginning is kept, as far as any reader takes it for the same.
+PLAIN_HEAD = re.compile(rb"(?:[A-Za-z0-9+/=:;,._-]|\\/)*")
+HEAD = 300
+
+
+class Skimmer:
+    """Takes a text's bytes. `text` is the same text, in which each string of over `longest` bytes is cut to its head.
+
+    What is not within strings is kept up to `most` bytes in all; `too_much` says whether there was more.
+    """
+
+    def __init__(self, longest: int, most: int) -> None:
+        self.text = bytearray()
+        self.too_much = False
+        self._longest, self._most = longest, most
+        self._inside = self._escaped = self._cut = False
+        self._start = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        at, end = 0, len(data)
+        while at < end:
+            if not self._inside:
+                quote = data.find(b'"', at)
+                stop = end if quote < 0 else quote + 1
+                self._keep(data[at:stop])
+                at = stop
+                if quote >= 0:
+                    self._inside, self._cut, self._start = True, False, len(self.text)
+            elif self._escaped:
+                self._keep(data[at : at + 1])
+                self._escaped = False
+                at += 1
+            else:
+                found = SPECIAL.search(data, at)
+                stop = end if found is None else found.start()
+                self._keep(data[at:stop])
+                at = stop
+                if found is not None:
+                    at += 1
+                    if found[0] == b'"':
+                        self._inside = False
+                    else:
+                        self._escaped = True
+                    self._keep(found[0], always=found[0] == b'"')
+
+    def _keep(self, data: bytes, *, always: bool = False) -> None:
+        if self._inside and not always:
+            if self._cut:
+                return
+            if len(self.text) + len(data) - self._start > self._longest:
+                self._cut = True
+                whole = bytes(self.text[self._start : self._start + HEAD]) + data[:HEAD]
+                head = PLAIN_HEAD.match(whole[:HEAD])
+                del self.text[self._start :]
+                self.text += head[0] if head else b""
+                return
+        if len(self.text) + len(data) > self._most:
+            self.too_much = True
+            return
+        self.text += data
