@@ -90,8 +90,8 @@ LIBRARIES = {
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
-    "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
-    "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
+    "experiment": PICTURES | {"distributed", "evalica", "pandas", "tqdm", "yaml"},
+    "gateway": {"PIL", "httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
@@ -202,6 +202,7 @@ LATE = {
         "httpx",
         "jpeglib",
         "jupyterlab",
+        "pandas",
         "onnxruntime",
         "patchmatch",
         "pillow_heif",

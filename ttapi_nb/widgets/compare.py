@@ -25,7 +25,7 @@ class Compare(Part):
     """
 
     _esm = module("compare.js")
-    _css = traitlets.Unicode(static("compare.css")).tag(sync=True)
+    _css = traitlets.Unicode(static("style.css") + static("compare.css")).tag(sync=True)
 
     shown: traitlets.Dict[str, Any] = traitlets.Dict(
         {"size": (1, 1), "before": {}, "item": None, "thumbs": []}
