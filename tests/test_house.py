@@ -90,8 +90,8 @@ LIBRARIES = {
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
+    "experiment": PICTURES | {"distributed", "evalica", "pandas", "tqdm", "yaml"},
     "gateway": {"PIL", "httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
-    "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
@@ -202,6 +202,7 @@ LATE = {
         "httpx",
         "jpeglib",
         "jupyterlab",
+        "pandas",
         "onnxruntime",
         "patchmatch",
         "pillow_heif",

@@ -7,6 +7,8 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from .looks import sharing
+
 __all__ = ["Fold"]
 
 
@@ -18,8 +20,11 @@ class Fold(ipywidgets.VBox):
 
     def __init__(self, title: str, inside: ipywidgets.Widget, *classes: str) -> None:
         self.inside = inside
-        self._opener = ipywidgets.ToggleButton(description=title, icon="", _dom_classes=("ttapi-opener",))
-        super().__init__([self._opener], _dom_classes=("ttapi-fold", *classes))
+        with sharing() as shared:
+            self._opener = ipywidgets.ToggleButton(
+                description=title, layout=shared.shown, _dom_classes=("ttapi-opener",)
+            )
+            super().__init__([self._opener], layout=shared.shown, _dom_classes=("ttapi-fold", *classes))
         self.title = title
         traitlets.link((self, "unfolded"), (self._opener, "value"))
         traitlets.dlink((self, "title"), (self._opener, "description"))
