@@ -6,8 +6,8 @@ Simulated people, each with a client of this package, run edits until their rand
 break at random, while the gateway is killed (SIGKILL) again and again and started anew: on SQLite one gateway, on
 Postgres two with one killed at a time. The service behind takes a second for each run and counts what it gets. Then it
 is shown that nobody and no room spent more than its limit, that the service got each run at most once, and that every
-answer which the service gave was fetched by its owner. Without kills, it is shown how long people wait, of whom some ask
-for ten runs at once. Exits with 1 where a claim fails.
+answer which the service gave was fetched by its owner. Without kills, it is shown how long people wait, some of whom
+ask for ten runs at once. Exits with 1 where a claim fails.
 """
 
 from __future__ import annotations
