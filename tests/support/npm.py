@@ -47,7 +47,7 @@ def package(name: str, release: str, sha256: str, folder: Path) -> Path:
 
 
 def installed(locked: Path, folder: Path) -> Path:
-    """Install what `package-lock.json` in `locked` lists, each by its hash, and return its `node_modules`, in `folder`."""
+    """Install what `package-lock.json` in `locked` lists, each by its hash, in `folder`; return its `node_modules`."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(locked / name, folder)
