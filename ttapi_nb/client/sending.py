@@ -40,8 +40,9 @@ from .forms import Body, Form
 from .gate import LONGEST_PAUSE, Gate, Turn, apart
 from .intake import Intake
 from .key import Secret
+from .lines import Lines
 from .told import Told
-from .transport import SENT_EVENT, WAITS_EVENT
+from .transport import CONNECT_EVENT, SENT_EVENT, WAITS_EVENT
 
 __all__ = ["fetch", "send"]
 
@@ -80,6 +81,10 @@ class Line(Protocol):
         """How many go at once."""
 
     @property
+    def lines(self) -> Lines:
+        """What was made to carry them."""
+
+    @property
     def fetch_from(self) -> tuple[str, ...]:
         """Further places that results may be fetched from."""
 
@@ -99,6 +104,9 @@ class Line(Protocol):
     def account(self) -> str:
         """Where somebody finds what was billed, for a sentence."""
 
+    def set_up(self) -> object:
+        """What the transport depends on."""
+
     def transport(self) -> httpx.AsyncBaseTransport:
         """What carries their bytes."""
 
@@ -111,14 +119,17 @@ async def send(
     Where that is so, and `line.wait_when_busy` allows, it is sent again after a while.
     """
     turn = line.gate.turn(line.wait_when_busy)
+    written: asyncio.Task[Body] | None = None
     try:
         await turn.near(told.queued)
-        # Pillow loads what it writes a picture with when that is first wanted.
-        with loading():
-            body = replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
+        # While it waits, and not before it has its place among those that wait: a large one must not come later.
+        written = asyncio.ensure_future(_written(form, request))
+        written.add_done_callback(lambda one: one.cancelled() or one.exception())
         cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
-        plain, embedded, cut = await _in_turn(line, body, cap, told, raw, turn)
+        plain, embedded, cut = await _in_turn(line, written, cap, told, raw, turn)
     finally:
+        if written is not None:
+            written.cancel()
         turn.end()
     most = max(MOST_RESULTS, asked_images(request.body()))
     try:
@@ -145,8 +156,14 @@ async def send(
     raise failure
 
 
+async def _written(form: Form, request: EditRequest) -> Body:
+    # Pillow loads what it writes a picture with when that is first wanted.
+    with loading():
+        return replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
+
+
 async def _in_turn(
-    line: Line, body: Body, cap: int, told: Told, raw: RawAnswer | None, turn: Turn
+    line: Line, written: asyncio.Task[Body], cap: int, told: Told, raw: RawAnswer | None, turn: Turn
 ) -> tuple[dict[str, Any], bool, bool]:
     """As `_ask`, when it is its turn, and again after a while where the service was too busy."""
     left, pause = line.wait_when_busy, FIRST_PAUSE
@@ -162,7 +179,7 @@ async def _in_turn(
         try:
             # A refusal was the answer to its key: what is sent anew has another one.
             named = replace(told, sent=goes, key=key if count == 1 else f"{key}-{count}")
-            answer = await _ask(line, body, cap, named, raw)
+            answer = await _ask(line, await written, cap, named, raw)
             turn.accepted()
             return answer
         except RateLimitError as error:
@@ -206,7 +223,10 @@ async def _ask(
     raw: RawAnswer | None,
 ) -> tuple[dict[str, Any], bool, bool]:
     """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
-    reply = await posted(line, lambda stages, left: _post(line, body, cap, stages, raw, left), told)
+    # It reads certificates, and tells what is wrong with the network's set-up.
+    async with line.lines.opened(line) as transport:
+        send_it = partial(_post, transport, line, body, cap, raw)
+        reply = await posted(line, send_it, told)
     if reply.status == 407 and not line.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.
         unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(line.base_url))
@@ -273,43 +293,27 @@ async def fetch(line: Line, url: str) -> bytes:
 
 
 async def _post(
-    line: Line, body: Body, cap: int, stages: Told, raw: RawAnswer | None, seconds: float
+    transport: httpx.AsyncBaseTransport,
+    line: Line,
+    body: Body,
+    cap: int,
+    raw: RawAnswer | None,
+    stages: Told,
+    seconds: float,
 ) -> _Reply:
-    # It reads certificates, and tells what is wrong with the network's set-up.
-    transport = await asyncio.to_thread(line.transport)
     failure: Exception
-    sent = False
-    stopped: Exception | None = None
-    # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
-    told = [stages.sent]
-
-    async def trace(event: str, info: Mapping[str, Any]) -> None:
-        nonlocal sent, stopped
-        # A proxy is asked for a line to the service first, and has seen nothing of the request then.
-        tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
-        if event.endswith(WAITS_EVENT):
-            limit.reschedule(None)
-        if event.endswith(SENT_EVENT) and not sent and not tunnel:
-            try:
-                # To wait until it may leave, for the log say, is no fault of the service.
-                limit.reschedule(None)
-                await told[0]()
-                limit.reschedule(asyncio.get_running_loop().time() + seconds)
-            except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
-                stopped = error
-                raise _StoppedError from None
-            sent = True
-
+    limit = asyncio.timeout(seconds)
+    leaving = _Leaving(limit, seconds, stages.sent)
     headers = PLAIN | {"Content-Type": body.content_type, KEY_HEADER: stages.key}
     url = f"{line.base_url.rstrip('/')}/{body.path}"
-    limit = asyncio.timeout(seconds)
     reply: _Reply | None = None
     try:
         async with (
             limit,
+            # Of its own, and of no consequence for another: a service's cookies go nowhere.
             httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
             client.stream(
-                "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
+                "POST", url, content=body.data, headers=headers, extensions={"trace": leaving.trace}
             ) as stream,
         ):
             status, said = stream.status_code, stream.headers
@@ -317,14 +321,14 @@ async def _post(
             await _read(stream, reply.body)
             return reply
     except _StoppedError:
-        failure = stopped if isinstance(stopped, TTAPIError) else _not_let_go(stopped)
+        failure = _not_let_go(leaving.stopped)
     except httpx.ConnectError as error:
         failure = ways.told(error, httpx.URL(url)) or NotSentError(
             f"{line.host} can't be reached, so nothing was sent or billed. "
             "Check the network (and base_url), then run again; without a network use Client.offline()."
         )
     except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
-        failure = _broken(line, error, sent)
+        failure = _broken(line, error, leaving.sent)
         # Nothing is wrong with the line where only the time is over.
         broke = isinstance(error, httpx.HTTPError | OSError | EOFError) and not _is_late(error)
         if isinstance(failure, UnknownOutcomeError):
@@ -333,7 +337,7 @@ async def _post(
                 return replace(reply, failure=failure, broke=broke)
             failure = BrokenLineError(failure) if broke else failure
     finally:
-        told.clear()
+        leaving.forget()
     # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
     raise failure
 
@@ -342,7 +346,48 @@ def _is_late(error: Exception) -> bool:
     return isinstance(error, TimeoutError | httpx.TimeoutException)
 
 
-def _not_let_go(error: Exception | None) -> NotSentError:
+class _Leaving:
+    """Sees a request leave: `sent` is whether a byte of it has, and `stopped` why none may."""
+
+    def __init__(
+        self, limit: asyncio.Timeout, timeout: float, on_sent: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.sent = False
+        self.stopped: Exception | None = None
+        self._limit, self._timeout = limit, timeout
+        self._on_sent: Callable[[], Awaitable[None]] | None = on_sent
+
+    def forget(self) -> None:
+        # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
+        self._on_sent = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """What httpx tells of a request's way."""
+        if event.endswith(WAITS_EVENT):
+            self._limit.reschedule(None)
+        if event.endswith(CONNECT_EVENT):
+            # Where it was to go by a line that was kept, and that was gone before a byte was written.
+            self.sent = False
+        # A proxy is asked for a line to the service first, and has seen nothing of the request then.
+        tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if not event.endswith(SENT_EVENT) or self.sent or tunnel:
+            return
+        on_sent, self._on_sent = self._on_sent, None
+        try:
+            # To wait until it may leave, for the log say, is no fault of the service.
+            self._limit.reschedule(None)
+            if on_sent is not None:
+                await on_sent()
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+        except Exception as error:  # noqa: BLE001 - raised again where httpx's frames, which hold the key, are left
+            self.stopped = error
+            raise _StoppedError from None
+        self.sent = True
+
+
+def _not_let_go(error: Exception | None) -> TTAPIError:
+    if isinstance(error, TTAPIError):
+        return error
     return NotSentError(f"Nothing was sent or billed. {type(error).__name__}: {error}")
 
 
