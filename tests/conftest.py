@@ -20,6 +20,7 @@ from PIL import Image
 from tests.guard import Guard
 from tests.server import Server
 from tests.support import properties
+from tests.support.mobilesam import LEFT_OUT
 from ttapi_nb.service import paint
 
 # They log an exception that nobody waits for, and go on.
@@ -48,6 +49,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left = {id(test) for test in items} - {id(test) for test in kept}
         config.hook.pytest_deselected(items=[test for test in items if id(test) in left])
         items[:] = kept
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say in the closing lines what was left out for want of the model: a pass that tried half is none."""
+    reasons = {str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())}
+    left_out = sorted(reason[reason.index(LEFT_OUT) :] for reason in reasons if LEFT_OUT in reason)
+    if left_out:
+        terminalreporter.section("not everything was tried", yellow=True)
+        terminalreporter.line(left_out[0].rstrip(")'"))
 
 
 @pytest.fixture(autouse=True)

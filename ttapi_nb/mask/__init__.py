@@ -1,6 +1,6 @@
 """Masks: what should change in a picture, what that means, and how masks of other tools are read."""
 
-from .marks import TOOLS, Bitmap, Change, Mark, Pointed, Shape, Stroke, Tool
+from .marks import TOOLS, Bitmap, Change, Mark, Pointed, Selection, Shape, Stroke, Tool
 from .mask import TOLERANCE, Mask
 from .meaning import HALF, MARKS_NOTHING, Meaning, asked_for, edited, protected, share
 from .pictures import picture_reading
@@ -22,6 +22,7 @@ __all__ = [
     "Mask",
     "Meaning",
     "Pointed",
+    "Selection",
     "Shape",
     "Stroke",
     "Tool",

@@ -4,6 +4,8 @@ Coordinates are in image pixels, x to the right and y down; pixel (0, 0) covers 
 *Coverage* is how much of a pixel is masked, 0 to 255; what it asks for is decided in `meaning`.
 """
 
+# Long, because a mask has one face: what each method does is in the files beside this one.
+
 from __future__ import annotations
 
 import json
@@ -28,6 +30,7 @@ from .marks import (
     Box,
     Change,
     Mark,
+    Selection,
     Shape,
     Stroke,
     amount,
@@ -42,6 +45,7 @@ from .pictures import coverage_of_picture
 from .raster import Coverage
 from .reading import Hints, Reading, placed, reading_of
 from .rendered import Rendered
+from .select import SECONDS, Call, Clicks, Engine, EngineName, Select, engine_of
 from .tint import OPACITY, TINT, laid_over
 
 __all__ = ["TOLERANCE", "Mask"]
@@ -188,6 +192,40 @@ class Mask:
         else:
             mask = cls.of_coverage(coverage)
         object.__setattr__(mask, "_read_as", found.words)
+        return mask
+
+    @classmethod
+    def select(
+        cls,
+        photo: ImageSource,
+        *,
+        points: Iterable[Sequence[float]] = (),
+        labels: Iterable[int] | None = None,
+        box: Box | None = None,
+        engine: EngineName | Select | Engine = "auto",
+        timeout: float = SECONDS,
+    ) -> Mask:
+        """The mask of a thing in a photo, found by pointing at it. It is worked out on this machine; nothing is sent.
+
+        * `points`: `(x, y)` of one or more places on the thing, in image pixels.
+        * `labels`: for each point 1 where it is on the thing, or 0 where it is on what does not belong to it; left out,
+          all are on the thing.
+        * `box`: `(x0, y0, x1, y1)` around the thing, instead of points or with them.
+        * `engine`: `"grabcut"`, `"mobilesam"`, the better of those that are installed (`"auto"`), or any function
+          `select(picture, points, labels, box)` that returns an array of the photo's (height, width), floats from 0 to
+          1; see `docs/select.md`.
+        * `timeout`: how many seconds an answer is waited for.
+
+        `read_as` says which engine found it. Raises `MaskError` for points outside of the photo, an empty box, an
+        engine that is not installed, fails, finds nothing or is not in time, and what `open_image` raises.
+        """
+        picture, chosen = open_image(photo), engine_of(engine)
+        clicks = Clicks.of(picture.size, points, labels, box)
+        coverage = Call(chosen.engine, picture, clicks).coverage(timeout)
+        name = chosen.engine.name
+        mark = Selection.found(coverage, False, clicks.points, clicks.labels, clicks.box, name)
+        mask = cls(picture.size, (mark,))._shown_on(picture)
+        object.__setattr__(mask, "_read_as", " ".join((f"selected with {name}", chosen.note)).strip())
         return mask
 
     @classmethod

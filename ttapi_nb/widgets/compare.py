@@ -24,7 +24,7 @@ class Compare(Part):
     """
 
     _esm = module("compare.js")
-    _css = traitlets.Unicode(static("compare.css")).tag(sync=True)
+    _css = traitlets.Unicode(static("style.css") + static("compare.css")).tag(sync=True)
 
     shown = traitlets.Dict({"run": "", "size": (1, 1), "items": [], "thumbs": []}).tag(sync=True)
     starred: traitlets.List[int] = traitlets.List().tag(sync=True)

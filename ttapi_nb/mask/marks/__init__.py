@@ -11,6 +11,7 @@ from .bitmap import Bitmap
 from .change import Change
 from .mark import KINDS, Mark, Pointed, Tool
 from .points import Box, amount, corners, is_length, numbers, polygon_points, stroke_points
+from .selection import Selection
 from .shape import Shape
 from .stroke import Stroke
 
@@ -21,6 +22,7 @@ __all__ = [
     "Change",
     "Mark",
     "Pointed",
+    "Selection",
     "Shape",
     "Stroke",
     "Tool",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from PIL import Image
@@ -33,7 +33,7 @@ class Bitmap(Mark):
     erase: bool = False
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Bitmap:
+    def read(cls, given: dict[str, Any]) -> Self:
         x, y, (width, height) = given["x"], given["y"], given["size"]
         whole = all(isinstance(number, int) and abs(number) < LARGEST for number in (x, y))
         if not whole or not is_length(width) or not is_length(height) or width * height > PIXEL_CAP:
@@ -48,7 +48,7 @@ class Bitmap(Mark):
         return super().written() | {"packed": base64.b64encode(self.packed).decode()}
 
     @classmethod
-    def of(cls, coverage: Coverage, erase: bool = False) -> Bitmap:
+    def of(cls, coverage: Coverage, erase: bool = False) -> Self:
         """The mark that paints `coverage`, a (height, width) array, keeping only the box that has any."""
         box = Image.fromarray(coverage).getbbox() or (0, 0, 1, 1)
         kept = np.ascontiguousarray(coverage[box[1] : box[3], box[0] : box[2]])
@@ -68,13 +68,14 @@ class Bitmap(Mark):
             raise MaskError("This mask's pixels are damaged. Save it again from where it was made.")
         return np.frombuffer(raw, np.uint8).reshape(height, width)
 
-    def scaled(self, sx: float, sy: float) -> Bitmap:
+    def scaled(self, sx: float, sy: float) -> Self:
         box = (round(self.x * sx), round(self.y * sy))
         size = (max(1, round(self.size[0] * sx)), max(1, round(self.size[1] * sy)))
         pixels = np.asarray(
             Image.fromarray(self._pixels()).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0)
         )
-        return Bitmap(*box, size, zlib.compress(np.ascontiguousarray(pixels).tobytes(), 6), self.erase)
+        packed = zlib.compress(np.ascontiguousarray(pixels).tobytes(), 6)
+        return replace(self, x=box[0], y=box[1], size=size, packed=packed)
 
     def draw(self, coverage: Coverage) -> None:
         """Paint the pixels into `coverage`, in place."""

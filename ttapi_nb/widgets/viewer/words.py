@@ -41,8 +41,11 @@ def leaked(result: Result) -> str:
 
 
 def _evened_out(result: Result) -> str:
-    light = result.light
-    return "" if light is None or not light.visible else f" Inside, {light}."
+    light, moved = result.light, result.moved
+    said = [str(light)] if light is not None and light.visible else []
+    if moved is not None and (not moved.still or moved.bent):
+        said.append(str(moved))
+    return f" Inside, {'; '.join(said)}." if said else ""
 
 
 def said_of(result: Result) -> list[str]:

@@ -1,0 +1,160 @@
+"""`MobileSam`: a small Segment Anything on ONNX Runtime. A photo is encoded once; then a click costs little."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ... import loop
+from ...errors import MaskError
+from ...forking import anew
+from ...picture import SourceImage
+from .clicks import Clicks
+from .engine import Engine, Floats, Stop, StoppedError
+from .extra import load_onnxruntime
+from .models import DECODER, ENCODER, ModelFile, read
+from .scaling import at_size, sharp
+
+__all__ = ["MobileSam"]
+
+SIDE = 1024
+"""What the model sees: the photo's longer side at so many pixels, the rest is empty."""
+# What it was taught with: means and deviations of red, green and blue.
+MEAN, DEVIATION = np.array([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]], np.float32)
+# Its labels beside 1 and 0: the two corners of a box, and a point that is none.
+CORNERS, NO_POINT = (2, 3), -1
+# How much its scores change from a pixel to the next at an edge, measured on the photos of the benchmark.
+SLOPE = 2.0
+# More threads than these make an encoding no quicker that one could tell.
+THREADS = min(4, os.cpu_count() or 1)
+# How often somebody who waits for an encoding looks whether it still matters, in seconds.
+LOOK = 0.05
+
+_lock = threading.Lock()
+anew(globals(), "_lock")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What the model sees in a photo, and the size, (width, height), at which it saw it."""
+
+    embedding: Floats
+    size: tuple[int, int]
+
+
+class MobileSam(Engine):
+    """MobileSAM, of the two files that `ttapi-nb select --install` keeps."""
+
+    name = "MobileSAM"
+    quick = True
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, Any] = {}
+        self._encoded: weakref.WeakKeyDictionary[SourceImage, Future[Encoded]] = weakref.WeakKeyDictionary()
+        if hasattr(os, "register_at_fork"):
+            # A session's threads are not in a forked child.
+            forget = weakref.WeakMethod(self._forget)
+            os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
+
+    def _forget(self) -> None:
+        self._sessions = {}
+        self._encoded = weakref.WeakKeyDictionary()
+
+    def prepare(self, picture: SourceImage, stop: Stop) -> None:
+        self._seen(picture, stop)
+
+    def run(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> Floats:
+        seen = self._seen(picture, stop)
+        stop.check()
+        width, height = seen.size
+        here = clicks.scaled(width / picture.size[0], height / picture.size[1])
+        points, labels = [*here.points], [*here.labels]
+        if here.box is None:
+            points, labels = [*points, (0.0, 0.0)], [*labels, NO_POINT]
+        else:
+            points, labels = [*points, here.box[:2], here.box[2:]], [*labels, *CORNERS]
+        given = {
+            "image_embeddings": seen.embedding,
+            "point_coords": np.asarray([points], np.float32),
+            "point_labels": np.asarray([labels], np.float32),
+            "mask_input": np.zeros((1, 1, 256, 256), np.float32),
+            "has_mask_input": np.zeros(1, np.float32),
+            "orig_im_size": np.asarray((height, width), np.float32),
+        }
+        scores = self._ask(DECODER, given, stop)[0][0, 0]
+        return sharp(scores, picture.size, SLOPE)
+
+    def _ask(self, file: ModelFile, given: dict[str, Any], stop: Stop) -> Any:
+        session, options = self._session(file), load_onnxruntime().RunOptions()
+
+        def end() -> None:
+            options.terminate = True
+
+        with stop.telling(end):
+            try:
+                return session.run(None, given, options)
+            except Exception:
+                # It is how a run that was told to end does.
+                stop.check()
+                raise
+
+    def _session(self, file: ModelFile) -> Any:
+        with _lock:
+            session = self._sessions.get(file.name)
+            if session is None:
+                runtime = load_onnxruntime()
+                options = runtime.SessionOptions()
+                options.intra_op_num_threads, options.inter_op_num_threads = THREADS, 1
+                # Its threads would turn round and round while they wait, and what it took it would keep.
+                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+                options.enable_cpu_mem_arena = False
+                options.log_severity_level = 4
+                session = runtime.InferenceSession(read(file), options, providers=["CPUExecutionProvider"])
+                self._sessions[file.name] = session
+        return session
+
+    def _seen(self, picture: SourceImage, stop: Stop) -> Encoded:
+        """The photo encoded: by the first who asks, and whoever else asks meanwhile waits for that."""
+        with _lock:
+            going = self._encoded.get(picture)
+            mine = going is None or (going.done() and going.exception() is not None)
+            if mine:
+                going = self._encoded[picture] = Future()
+        assert going is not None  # noqa: S101 - for the type checker
+        if mine:
+            ended = Stop()
+            # A new click on the same photo needs it all the same; only when the photo goes, nobody does.
+            weakref.finalize(picture, ended.ask)
+            scale = SIDE / max(picture.size)
+            size = (max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale)))
+            try:
+                pixels = at_size(picture, size)
+                loop.start(partial(self._encode, pixels, ended, going))
+            except BaseException as error:
+                going.set_exception(error)
+                raise
+        while True:
+            stop.check()
+            try:
+                return going.result(LOOK)
+            except TimeoutError:
+                continue
+
+    def _encode(self, pixels: Any, ended: Stop, told: Future[Encoded]) -> None:
+        try:
+            height, width = pixels.shape[:2]
+            given = np.zeros((1, 3, SIDE, SIDE), np.float32)
+            given[0, :, :height, :width] = ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)
+            (embedding,) = self._ask(ENCODER, {"input": given}, ended)
+            told.set_result(Encoded(embedding, (width, height)))
+        except StoppedError:
+            told.set_exception(MaskError("The photo was closed before it was looked at. Click again."))
+        except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
+            told.set_exception(error)
