@@ -31,11 +31,13 @@ from ..history import HistoryPanel
 from ..looks import sharing
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
 from ..prompt import PromptBox
+from ..references import ReferenceTray
 from ..text import LateWords, made
-from ..tray import ReferenceTray
+from ..tray import SessionTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
+from .earlier_runs import EarlierRuns
 from .filling import at_hand, words_of_result, words_of_run
 from .key_corner import KeyCorner
 from .one_run import OneRun
@@ -96,6 +98,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._one = OneRun()
         self._checks = itertools.count()
         self._latest = -1
+        self._session: SessionTray | None = None
         # With a key or without, whoever brings a client has chosen.
         takes_key = client is None and self.client.is_offline and not is_offline_forced()
         with sharing() as alike:
@@ -130,17 +133,32 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.status = self._controls.status
         self._plan = LateWords(self._arrange)
         self._restored = LateWords(self._arrange)
-        self.viewer = ResultViewer(place=self.drawer.show_results)
+        self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
+        earlier = EarlierRuns(self)
         self.history = HistoryPanel(
-            self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
+            self._log,
+            earlier.fill,
+            lambda: (self.client.core.address, *self.client.core.fetch_from),
+            earlier.show,
+            earlier.compare,
         )
         self._key = KeyCorner(
             lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
         )
         self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
-        body = ipywidgets.Box([self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",))
-        history = [] if self.run_log is False else [self.history]
-        return [self._input, body, self.viewer, *history]
+        self._body = ipywidgets.Box(
+            [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
+        )
+        return self._whole()
+
+    def _whole(self) -> list[ipywidgets.Widget]:
+        history = None if self.run_log is False else self.history
+        return list(made(self._input, self._body, self._session, self.viewer, history))
+
+    def _place_tray(self, tray: SessionTray) -> None:
+        # Made with the first result.
+        self._session = tray
+        self.children = self._whole()
 
     def _arrange(self) -> None:
         self._panel.children = self._panel_parts()
@@ -401,11 +419,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _run_changed(self, run: Run) -> None:
         # On the controls' lane.
-        if run is not self.current:
-            return
+        late = run is not self.current or run.status == "cancelled"
         if run.results:
-            self.viewer.run = run
-            self.drawer.stage.side = "result"
+            # Every answer joins; a late one never takes the place of what is looked at.
+            self.viewer.join(run, choose=not late, late=late)
+            if not late:
+                self.drawer.stage.side = "result"
         if run.done:
             self.history.show()
-        self._controls.show(run)
+        if run is self.current:
+            self._controls.show(run)
