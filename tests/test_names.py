@@ -59,6 +59,10 @@ MEANT = {
     "readable": "io's place for it",
     "readinto": "io's place for it",
     "startup": "uvicorn's place to say that it listens, and calls the base's",
+    "connection_made": "asyncio's place for it, and calls the base's",
+    "connection_lost": "the same",
+    "data_received": "the same",
+    "on_response_complete": "uvicorn's place for it, and calls the base's",
     # httpx's transports and streams, and httpcore's lines
     **dict.fromkeys(
         ("connect_tcp", "sleep", "read", "write", "start_tls", "get_extra_info"), "httpcore's place for it"
@@ -108,6 +112,7 @@ LIBRARYS_OWN = {
     "_trait_validators",
     "_cross_validation_lock",
     "_model_id",
+    "_holding_sync",
 }
 
 
@@ -147,9 +152,7 @@ def made() -> list[Any]:
     fill = lambda image, *_: image  # noqa: E731 - a line says it
     run = edit(Image.new("RGB", (64, 64)), "x", client=Client.offline(fill=fill), log=False, size="1024x1024")
     editor, viewer = ttapi_nb.ImageEditor(Image.new("RGB", (8, 8)), log=False), ResultViewer(run)
-    for extra in editor.drawer._extras:
-        extra.opener.value = True
-    editor._options.selected_index = 0
+    editor._options.unfolded = True
     return [editor, viewer, *within(editor), *within(viewer)]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypedDict
 
 from starlette.requests import Request
 
@@ -12,11 +14,13 @@ from .answering import token_of
 from .carrier import Carrier
 from .classes import Person
 from .database import LedgerError
+from .pages import Tries
 from .reading import Wire
+from .results import Results
 from .runs import Refused
 from .storing import Store
 
-__all__ = ["Gate", "Uploads", "gate_of", "person_of"]
+__all__ = ["BodyLimits", "Gate", "Uploads", "gate_of", "person_of"]
 
 MOST_BODY = 300_000_000
 """In bytes: what a request's body may have, as at the embedded service."""
@@ -53,9 +57,18 @@ Identify = Callable[[Request], Awaitable[Person | Refused | None]]
 """Who asks, told by something else than a token of the ledger; None where that says nothing."""
 
 
+class BodyLimits(TypedDict, total=False):
+    """How large a body may be, in bytes, and for how many seconds it may come."""
+
+    most_body: int
+    body_seconds: float
+
+
 @dataclass
 class Gate:
-    """A gateway's parts and settings. `wire`: the only form of body that is let through, or None for all."""
+    """A gateway's parts and settings. `wire`: the only form of body that is let through, or None for all; `public`: the
+    address, up to the path, that people are told, where it is not the one they came by.
+    """
 
     carrier: Carrier
     store: Store
@@ -64,6 +77,13 @@ class Gate:
     body_seconds: float = BODY_SECONDS
     uploads: Uploads = field(default_factory=Uploads)
     identify: list[Identify] = field(default_factory=list)
+    public: str = ""
+    tries: Tries = field(default_factory=Tries)
+
+    @cached_property
+    def results(self) -> Results:
+        """The pictures in answers that are kept."""
+        return Results(self.carrier.ledger, self.store)
 
 
 def gate_of(request: Request) -> Gate:

@@ -36,8 +36,7 @@ class ReferenceTray(ipywidgets.VBox):
         self._cards: Any = None
         self._note = LateWords(self._arrange)
         self._problem = LateWords(self._arrange)
-        super().__init__([self._input])
-        self.add_class("ttapi-tray")
+        super().__init__([self._input], _dom_classes=("ttapi-tray",))
         self._input.on_photo(self._add)
         self._input.on_refused(lambda problem: self._problem.say(problem, "alert"))
         self._show()
@@ -74,7 +73,7 @@ class ReferenceTray(ipywidgets.VBox):
     @traitlets.observe("value", "model")
     def _show(self, change: Any = None) -> None:
         most = model_for(self.model).images_max
-        self.layout.display = None if most > 1 or self.value else "none"
+        self.layout.display = "" if most > 1 or self.value else "none"
         if change is not None and change.name == "value":
             self._show_cards()
         if self.value and most == 1:
