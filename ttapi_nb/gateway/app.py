@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answering import GATEWAY_HEADER, HONOURED, refusal
 from .carrier import Carrier
-from .gate import Gate
+from .gate import BodyLimits, Gate
 from .keeping import Keeper
 from .ledger import Ledger
 from .reading import Wire
@@ -61,10 +61,11 @@ def make_app(
     per_minute: int | None = None,
     wire: Wire | None = None,
     keeper: bool = False,
+    **limits: Unpack[BodyLimits],
 ) -> ASGIApp:
     """The application. Its lifespan begins and ends what carries runs out.
 
-    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one.
+    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `limits`: of bodies.
     """
     store = Store(ledger.database.folder)
 
@@ -76,7 +77,7 @@ def make_app(
         carrier = Carrier(
             Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside
         )
-        app.state.gate = Gate(carrier, store, wire)
+        app.state.gate = Gate(carrier, store, wire, **limits)
         await carrier.start()
         try:
             yield
