@@ -29,7 +29,8 @@ KEPT = """
 end = time.monotonic() + 30
 while Drafts(log.folder).find(editor.image.digest, editor.image.size) is None and time.monotonic() < end:
     time.sleep(0.1)
-print([(row.prompt, row.ratings[1].stars, row.ratings[1].note) for row in log.rows() if row.ratings], editor.mask.area > 0)
+rated = [(row.prompt, row.ratings[1].stars, row.ratings[1].note) for row in log.rows() if row.ratings]
+print(rated, editor.mask.area > 0)
 """
 
 
@@ -45,9 +46,7 @@ def numbers(tray: Locator) -> list[str]:
 
 
 def test_a_session_and_a_mask_outlive_their_kernel(notebook: Opened) -> None:
-    """Two runs and a cancelled third: three thumbnails, the chosen one unchanged; after a restart stars and notes are in
-    Earlier runs, and the painted mask is offered back.
-    """
+    """Two runs and a cancelled third: three thumbnails, the chosen one unchanged; stars, notes and mask after a restart."""
     book = notebook(EDITOR, "go.set()", KEPT, "print(editor.mask.area > 0, editor.viewer.notes)")
     book.run(0)
     book.paint([(400, 420), (520, 560), (640, 690)])
