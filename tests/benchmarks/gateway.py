@@ -2,7 +2,7 @@
 
     python tests/benchmarks/gateway.py [runs of each] [people]
 
-The same bodies, of 1 MiB and 20 MiB in every form, go to a service that takes a second for each, and to the same service
+The same bodies, of 1 MiB and 20 MiB in every form, go to a service that takes a second for each, and to the same one
 through a gateway; medians and 95th percentiles are held against each other. Then so many people, each with a body of
 1 MiB, wait at a service that takes one at a time, and the memory of the gateway's processes is read. Exits with 1 where
 the gateway takes more than 1.3 times as long, or memory grows by more than a tenth of what waits.
