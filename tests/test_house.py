@@ -60,7 +60,7 @@ ONLY = {
     "loop": {"threads"},
     "exiting": {"loop"},
     "models": set[str](),
-    "network": {"coding", "errors"},
+    "network": {"coding", "errors", "forking"},
     "download": {"coding", "errors", "network"},
     "metadata": set[str](),
     "files": set[str](),

@@ -6,8 +6,8 @@ Simulated people, each with a client of this package, run edits until their rand
 break at random, while the gateway is killed (SIGKILL) again and again and started anew: on SQLite one gateway, on
 Postgres two with one killed at a time. The service behind takes a second for each run and counts what it gets. Then it
 is shown that nobody and no room spent more than its limit, that the service got each run at most once, and that every
-answer which the gateway had was fetched by its owner. Without kills, it is shown how long people wait, some of whom ask
-for ten runs at once. Exits with 1 where a claim fails.
+answer which the service gave was fetched by its owner. Without kills, it is shown how long people wait, some of whom
+ask for ten runs at once. Exits with 1 where a claim fails.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ class Found:
     outcomes: Counter[str] = field(default_factory=Counter)
     fetched: set[str] = field(default_factory=set)
     settled: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     waits: list[float] = field(default_factory=list)
     most_at_once: int = 0
     broken_lines: int = 0
@@ -125,7 +126,7 @@ class Found:
             if count > self.limits[name]
         }
         most = max(self.posts.values(), default=0)
-        missed = self.settled - self.fetched
+        missed, lost = self.settled - self.fetched, self.answered - self.fetched
         return {
             "runs that reached the service": (self.posts.total(), self.posts.total() > 0),
             "spent over somebody's limit": (sum(over.values()), not over),
@@ -133,6 +134,7 @@ class Found:
                 max(0, self.posts.total() - self.room_limit), self.posts.total() <= self.room_limit),
             "most POSTs of one run": (most, most <= 1),
             "answers in the ledger that their owner did not get": (len(missed), not missed),
+            "answers that the service gave and their owner did not get": (len(lost), not lost),
             "ended otherwise than with a result, a refusal or in doubt": (
                 self.outcomes["other"], not self.outcomes["other"]),
         }  # fmt: skip
@@ -282,7 +284,7 @@ def under_kills(people: int, kills: int, folders: list[Path], database: list[str
     rows = command(folders[0], "class", "export", "trust", *database)
     found.settled = {row["prompt"] for row in rows if row["state"] == "settled"}
     found.unknown = sum(row["state"] == "unknown" for row in rows)
-    found.posts, found.most_at_once = service.posts, service.most_at_once
+    found.posts, found.answered, found.most_at_once = service.posts, service.answered, service.most_at_once
     gateways.end()
     return found
 
@@ -343,7 +345,12 @@ def postgres() -> Any:
 
 def report(name: str, found: Found) -> bool:
     """Print what was found; whether all of it holds."""
+    waits = sorted(found.waits) or [0.0]
     print(f"\n{name}: {len(found.limits)} people, {found.kills} kills, {found.broken_lines} lines broken")
+    print(
+        f"  it took {found.seconds:.0f} s; half of the results came within {waits[len(waits) // 2]:.1f} s;"
+        f" {found.most_at_once} at once at the service"
+    )
     print(
         f"  outcomes: {dict(found.outcomes)}; {found.unknown} runs in doubt in the ledger, all of them counted"
     )

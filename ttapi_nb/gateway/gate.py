@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypedDict
 
 from starlette.requests import Request
 
@@ -19,7 +20,7 @@ from .results import Results
 from .runs import Refused
 from .storing import Store
 
-__all__ = ["Gate", "Uploads", "gate_of", "person_of"]
+__all__ = ["BodyLimits", "Gate", "Uploads", "gate_of", "person_of"]
 
 MOST_BODY = 300_000_000
 """In bytes: what a request's body may have, as at the embedded service."""
@@ -54,6 +55,13 @@ class Uploads:
 
 Identify = Callable[[Request], Awaitable[Person | Refused | None]]
 """Who asks, told by something else than a token of the ledger; None where that says nothing."""
+
+
+class BodyLimits(TypedDict, total=False):
+    """How large a body may be, in bytes, and for how many seconds it may come."""
+
+    most_body: int
+    body_seconds: float
 
 
 @dataclass
