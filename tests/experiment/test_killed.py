@@ -78,4 +78,4 @@ def test_nothing_secret_goes_to_the_scheduler(server: Server, tmp_path: Path) ->
     offline = Elsewhere(plan(2), log, tt.Client.offline(seed=3), None, None, Cluster())
     assert pickle.loads(pickle.dumps(offline._what))["recipe"].client().is_offline
     with pytest.raises(tt.SettingsError, match="without functions of your own"):
-        Elsewhere(plan(2), log, tt.Client.offline(fill=lambda *_: None), None, None, Cluster())  # type: ignore[arg-type,return-value]
+        Elsewhere(plan(2), log, tt.Client.offline(fill=lambda *_: None), None, None, Cluster())  # type: ignore[arg-type]
