@@ -46,7 +46,7 @@ def numbers(tray: Locator) -> list[str]:
 
 
 def test_a_session_and_a_mask_outlive_their_kernel(notebook: Opened) -> None:
-    """Two runs and a cancelled third: three thumbnails, the chosen one unchanged; stars, notes and mask after a restart."""
+    """Two runs and a cancelled third: three thumbnails, the chosen one stays; stars, notes and mask after a restart."""
     book = notebook(EDITOR, "go.set()", KEPT, "print(editor.mask.area > 0, editor.viewer.notes)")
     book.run(0)
     book.paint([(400, 420), (520, 560), (640, 690)])
