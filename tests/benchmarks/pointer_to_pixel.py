@@ -361,6 +361,10 @@ def measure(
             assert not lost, f"{lost} moves of {moves * rounds} are not in the mask."
 
 
+def _git(*words: str) -> None:
+    subprocess.run(["git", "worktree", *words], cwd=ROOT, check=True)
+
+
 @contextlib.contextmanager
 def lab_at(commit: str | None) -> Iterator[Lab]:
     """JupyterLab whose kernels have the package of a commit, or of now."""
@@ -368,10 +372,8 @@ def lab_at(commit: str | None) -> Iterator[Lab]:
         where = ROOT
         if commit is not None:
             where = Path(folder) / "before"
-            subprocess.run(["git", "worktree", "add", "--detach", where, commit], cwd=ROOT, check=True)
-            stack.callback(
-                subprocess.run, ["git", "worktree", "remove", "--force", where], cwd=ROOT, check=True
-            )
+            _git("add", "--detach", str(where), commit)
+            stack.callback(_git, "remove", "--force", str(where))
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = str(where)
         try:
