@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answering import GATEWAY_HEADER, HONOURED, refusal
 from .carrier import Carrier
-from .gate import Gate
+from .gate import Gate, Identify
 from .ledger import Ledger
 from .reading import Wire
 from .routes import images, joining, people, teaching, watching
@@ -56,14 +56,16 @@ def make_app(
     at_once: int = 16,
     per_minute: int | None = None,
     wire: Wire | None = None,
+    identify: Sequence[Identify] = (),
+    public: str = "",
 ) -> ASGIApp:
-    """The application. Its lifespan begins and ends what carries runs out."""
+    """The application. Its lifespan begins and ends what carries runs out. The rest is as in `Gate`."""
     store = Store(ledger.database.folder)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         carrier = Carrier(ledger, store, upstream, at_once=at_once, per_minute=per_minute)
-        app.state.gate = Gate(carrier, store, wire)
+        app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public)
         await carrier.start()
         try:
             yield
