@@ -78,7 +78,7 @@ def ask_to_run(book: Notebook) -> None:
 def test_nothing_to_type_a_limit_and_the_teachers_page(
     browser: Browser, hub: RunningHub, token: str, page: Page
 ):
-    """Two people run an edit each with no token typed and are stopped at their limit in words; the teacher sees both."""
+    """Two people run an edit each, nothing typed, and are stopped at their limit in words; the teacher sees both."""
     for user in ("ada", "grace"):
         with at_home(browser, hub, user, EDITOR, RESULTS) as book:
             book.run(0)
