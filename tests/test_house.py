@@ -60,7 +60,7 @@ ONLY = {
     "loop": {"threads"},
     "exiting": {"loop"},
     "models": set[str](),
-    "network": {"coding", "errors"},
+    "network": {"coding", "errors", "forking"},
     "download": {"coding", "errors", "network"},
     "metadata": set[str](),
     "files": set[str](),
@@ -90,6 +90,7 @@ LIBRARIES = {
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
+    "experiment": PICTURES | {"distributed", "evalica", "pandas", "tqdm", "yaml"},
     "gateway": {
         "PIL",
         "httpx",
@@ -101,7 +102,6 @@ LIBRARIES = {
         "starlette",
         "uvicorn",
     },
-    "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},
 }
@@ -213,6 +213,7 @@ LATE = {
         "jpeglib",
         "jupyterhub",
         "jupyterlab",
+        "pandas",
         "onnxruntime",
         "patchmatch",
         "pillow_heif",

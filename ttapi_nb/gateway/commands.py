@@ -235,7 +235,7 @@ def run_gateway(given: argparse.Namespace) -> int:
     wire = given.upstream_wire
     app = make_app(
         ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire,
-        identify=[hub] if hub else [], public=public,
+        identify=[hub] if hub else [], public=public, keeper=True,
     )  # fmt: skip
 
     def ready() -> None:

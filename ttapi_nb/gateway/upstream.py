@@ -76,6 +76,16 @@ class NetworkUpstream:
         network_transport(url)
         self._header, self._scheme = auth_header, auth_scheme
 
+    def settings(self) -> dict[str, Any]:
+        """What makes it once more in another process. The key is in it."""
+        return {
+            "base_url": self._base,
+            "secret": self._secret.reveal(),
+            "auth_header": self._header,
+            "auth_scheme": self._scheme,
+            "timeout": self._timeout,
+        }
+
     @asynccontextmanager
     async def post(
         self, path: str, kind: str, accept: str, body: Path, size: int

@@ -15,6 +15,7 @@ import traitlets
 
 from ..picture import FILE_CAP
 from ..picture.opening import tidy
+from .looks import looks
 
 __all__ = ["Part", "PhotoInput", "module"]
 
@@ -92,6 +93,10 @@ class Part(anywidget.AnyWidget):
 
     _css = traitlets.Unicode().tag(sync=True)
     _anywidget_id = traitlets.Unicode().tag(sync=True)
+
+    @traitlets.default("layout")
+    def _layout(self) -> ipywidgets.Layout:
+        return looks().shown
 
     @traitlets.default("_anywidget_id")
     def _name(self) -> str:

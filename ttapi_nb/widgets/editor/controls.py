@@ -44,8 +44,9 @@ class Controls:
 
     def show_problems(self, found: tuple[str, ...]) -> None:
         """Say why no run can start, or that one can."""
-        self.run.disabled = bool(found)
-        self.run.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
+        with self.run.hold_sync():
+            self.run.disabled = bool(found)
+            self.run.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
         self.status.say(found or ("Ready.",), "notice" if found else "quiet")
 
     def show(self, run: Run) -> None:

@@ -28,13 +28,16 @@ from ..browser import PhotoInput
 from ..closing import Closing
 from ..drawer import MaskDrawer, Masks
 from ..history import HistoryPanel
+from ..looks import sharing
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
 from ..prompt import PromptBox
+from ..references import ReferenceTray
 from ..text import LateWords, made
-from ..tray import ReferenceTray
+from ..tray import SessionTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
+from .earlier_runs import EarlierRuns
 from .filling import at_hand, words_of_result, words_of_run
 from .key_corner import KeyCorner
 from .one_run import OneRun
@@ -95,32 +98,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._one = OneRun()
         self._checks = itertools.count()
         self._latest = -1
-        self._input = PhotoInput()
-        self.drawer = MaskDrawer()
-        self.lock = self.drawer.lock
-        self._model = ModelPicker()
-        self._size = SizePicker()
-        self._prompt = PromptBox()
-        self._options = OptionsPanel()
-        self._fit = FitPicker()
-        self._tray = ReferenceTray()
-        # A layout is a widget too: what has nothing special in its own shares one.
-        self._plain = ipywidgets.Layout()
-        self._controls = Controls(self._plain, lambda: self.current, self.drawer.show_progress)
-        self.status = self._controls.status
-        self._plan = LateWords(self._arrange)
-        self._restored = LateWords(self._arrange)
-        self.viewer = ResultViewer(place=self.drawer.show_results)
-        self.history = HistoryPanel(
-            self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
-        )
+        self._session: SessionTray | None = None
         # With a key or without, whoever brings a client has chosen.
         takes_key = client is None and self.client.is_offline and not is_offline_forced()
-        self._key = KeyCorner(
-            lambda: self.client, self.use_key, self._arrange, self._plain, takes_key=takes_key
-        )
-        super().__init__(self._arranged())
-        self.add_class("ttapi-editor")
+        with sharing() as alike:
+            self._looks, self._made = alike, alike.made
+            children = self._parts(takes_key=takes_key)
+        super().__init__(children, _dom_classes=("ttapi-editor",))
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
         self.fit, self.strict, self.references = fit, strict, tuple(references)
@@ -133,16 +117,54 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
-    def _arranged(self) -> list[ipywidgets.Widget]:
-        self._panel = ipywidgets.VBox(layout=self._plain, _dom_classes=("ttapi-panel",))
-        self._arrange()
-        self.drawer.add_class("ttapi-stage")
-        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain, _dom_classes=("ttapi-body",))
-        history = [] if self.run_log is False else [self.history]
-        return [self._input, body, self.viewer, *history]
+    def _parts(self, *, takes_key: bool) -> list[ipywidgets.Widget]:
+        """Make what the editor is made of."""
+        alike = self._looks
+        self._input = PhotoInput()
+        self.drawer = MaskDrawer()
+        self.lock = self.drawer.lock
+        self._model = ModelPicker()
+        self._size = SizePicker()
+        self._prompt = PromptBox()
+        self._options = OptionsPanel()
+        self._fit = FitPicker()
+        self._tray = ReferenceTray()
+        self._controls = Controls(alike.shown, lambda: self.current, self.drawer.show_progress)
+        self.status = self._controls.status
+        self._plan = LateWords(self._arrange)
+        self._restored = LateWords(self._arrange)
+        self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
+        earlier = EarlierRuns(self)
+        self.history = HistoryPanel(
+            self._log,
+            earlier.fill,
+            lambda: (self.client.core.address, *self.client.core.fetch_from),
+            earlier.show,
+            earlier.compare,
+        )
+        self._key = KeyCorner(
+            lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
+        )
+        self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
+        self._body = ipywidgets.Box(
+            [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
+        )
+        return self._whole()
+
+    def _whole(self) -> list[ipywidgets.Widget]:
+        history = None if self.run_log is False else self.history
+        return list(made(self._input, self._body, self._session, self.viewer, history))
+
+    def _place_tray(self, tray: SessionTray) -> None:
+        # Made with the first result.
+        self._session = tray
+        self.children = self._whole()
 
     def _arrange(self) -> None:
-        self._panel.children = made(
+        self._panel.children = self._panel_parts()
+
+    def _panel_parts(self) -> tuple[ipywidgets.Widget, ...]:
+        return made(
             self._prompt,
             self._controls.buttons,
             self.status,
@@ -397,11 +419,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _run_changed(self, run: Run) -> None:
         # On the controls' lane.
-        if run is not self.current:
-            return
+        late = run is not self.current or run.status == "cancelled"
         if run.results:
-            self.viewer.run = run
-            self.drawer.stage.side = "result"
+            # Every answer joins; a late one never takes the place of what is looked at.
+            self.viewer.join(run, choose=not late, late=late)
+            if not late:
+                self.drawer.stage.side = "result"
         if run.done:
             self.history.show()
-        self._controls.show(run)
+        if run is self.current:
+            self._controls.show(run)
