@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .answering import GATEWAY_HEADER, HONOURED, refusal
+from .answering import GATEWAY_HEADER, HONOURED, path_of, refusal
 from .carrier import Carrier
 from .gate import Gate, Identify
 from .keeping import Keeper
@@ -120,7 +120,7 @@ async def _not_so(request: Request, _: Exception) -> Response:
 def _file(upstream: EmbeddedUpstream) -> Callable[[Request], Response]:
     def get(request: Request) -> Response:
         # On a thread, as the service's work is.
-        answer = upstream.service.handle("GET", f"http://{upstream.here}{request.url.path}", {}, b"")
+        answer = upstream.service.handle("GET", f"http://{upstream.here}{path_of(request)}", {}, b"")
         return Response(answer.body, answer.status, dict(answer.headers))
 
     return get
