@@ -6,7 +6,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Unpack
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answering import GATEWAY_HEADER, HONOURED, path_of, refusal
 from .carrier import Carrier
-from .gate import Gate, Identify
+from .gate import BodyLimits, Gate, Identify
 from .keeping import Keeper
 from .ledger import Ledger
 from .reading import Wire
@@ -63,11 +63,12 @@ def make_app(
     identify: Sequence[Identify] = (),
     public: str = "",
     keeper: bool = False,
+    **limits: Unpack[BodyLimits],
 ) -> ASGIApp:
     """The application. Its lifespan begins and ends what carries runs out.
 
-    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. The rest is as in
-    `Gate`.
+    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `limits`: of bodies.
+    The rest is as in `Gate`.
     """
     store = Store(ledger.database.folder)
 
@@ -79,7 +80,7 @@ def make_app(
         carrier = Carrier(
             Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside
         )
-        app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public)
+        app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public, **limits)
         await carrier.start()
         try:
             yield
