@@ -88,8 +88,16 @@ class Carrier:
         """Be there for runs."""
         await self.call(self.ledger.runs.live)
         await self._bury()
+        if self.keeper is not None:
+            self._begin(self._have_keeper())
         self._begin(self._take_turns())
         self._begin(self._look_around())
+
+    async def _have_keeper(self) -> None:
+        # Before somebody waits for it.
+        with contextlib.suppress(OSError):
+            if self.keeper is not None:
+                await self.keeper.ready()
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
