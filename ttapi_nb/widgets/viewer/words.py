@@ -16,14 +16,17 @@ HEAT_LEGEND = (
 )
 
 
-def figures_of(run: Run, at: int, shown: Image.Image, name: str = "Result") -> str:
-    """Size, model, time and tokens of a result, and what became of its colours, in a line."""
+def figures_of(run: Run, place: int, at: int, shown: Image.Image, name: str = "Result") -> str:
+    """Size, model, time and tokens of a result, and what became of its colours, in a line.
+
+    `place` is where it stands among all that are shown, `at` where among its run's, both from 0.
+    """
     usage = run.response.usage if run.response is not None else None
     total = usage.total_tokens if usage is not None else None
     several = f" for all {len(run.results)} results" if len(run.results) > 1 else ""
     tokens = "tokens unknown" if total is None else f"{total:,} tokens{several}"
     figures = f"{by_size(shown)} · {run.request.model} · {run.seconds:.1f} s · {tokens}"
-    return f"{name} {at + 1}: {figures}.{_evened_out(run.results[at])}"
+    return f"{name} {place + 1}: {figures}.{_evened_out(run.results[at])}"
 
 
 def no_heat(result: Result) -> str:
