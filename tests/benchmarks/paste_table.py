@@ -3,8 +3,8 @@
 The figure is the mean difference, in levels of 255, of what lies inside the mask from the edit as it was meant: before
 the answer was cast, lit, moved or compressed. Beside ours stand OpenCV's `seamlessClone` (normal and mixed), a
 multi-band blend of six bands, the bare answer in the mask, and the paste of an earlier commit, where git has it, or
-of a folder that holds one. Exits with 1 where ours is over the lowest by more than 5 % in a row, or where a pixel outside a
-mask is not the photo's.
+of a folder that holds one. Exits with 1 where ours is over the lowest by more than 5 % in a row, or where a
+pixel outside a mask is not the photo's.
 
     paste_table.py [--before COMMIT | --before none] [--only NAME] [--sheets FOLDER]
 
