@@ -225,9 +225,14 @@ class _Spans:
         height, width = full.shape
         real = self.inner < self.outer
         line, count = self.row[real] * (width + 1), height * (width + 1)
-        turns = np.bincount(line + self.inner[real], minlength=count)
-        turns -= np.bincount(line + self.outer[real], minlength=count)
-        turns = np.cumsum(turns, out=turns).reshape(height, width + 1)
+        if len(line) < min(count // 64, 30_000):
+            turns = np.zeros(count, np.int16)
+            np.add.at(turns, line + self.inner[real], 1)
+            np.add.at(turns, line + self.outer[real], -1)
+        else:
+            turns = np.bincount(line + self.inner[real], minlength=count)
+            turns -= np.bincount(line + self.outer[real], minlength=count)
+        turns = np.cumsum(turns, dtype=turns.dtype, out=turns).reshape(height, width + 1)
         full |= turns[:, :width] > 0
 
     def soften(self, band: Coverage, full: NDArray[np.bool_]) -> None:
