@@ -255,10 +255,10 @@ class _Spans:
         down, across = np.divmod(place, width)
         distance = self._distance(across + 0.5, down + 0.5, piece)
         painted = np.rint(np.clip(0.5 - distance, 0, 1) * 255).astype(np.uint8)
-        pixels = np.ascontiguousarray(band)
-        np.maximum.at(pixels.reshape(-1), place, painted)
-        if pixels is not band:
-            band[:] = pixels
+        painted = np.maximum(painted, band[down, across])
+        # Of several values for a pixel the last one stays, which is to be the greatest.
+        order = np.argsort(painted, kind="stable")
+        band[down[order], across[order]] = painted[order]
 
     def _distance(self, across: Floats, down: Floats, piece: Whole) -> Floats:
         """How far each of these places lies outside of its piece."""
