@@ -374,6 +374,7 @@ def lab_at(commit: str | None) -> Iterator[Lab]:
             where = Path(folder) / "before"
             _git("add", "--detach", str(where), commit)
             stack.callback(_git, "remove", "--force", str(where))
+        (Path(folder) / "lab").mkdir()
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = str(where)
         try:
