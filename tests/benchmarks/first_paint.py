@@ -43,9 +43,11 @@ SHOWN = """(number) => new Promise((done) => {
 PRESSED = """addEventListener("keydown", (event) => {
   if (event.key === "Enter" && event.shiftKey) window.pressed = performance.now();
 }, true)"""
-EMPTIED = (
-    "(number) => !document.querySelectorAll('.jp-Notebook .jp-CodeCell')[number].querySelector('canvas')"
-)
+# What an earlier run left there does not count.
+FORGET = """(number) => {
+  const cell = document.querySelectorAll(".jp-Notebook .jp-CodeCell")[number];
+  for (const one of cell.querySelectorAll("canvas")) one.width = 1;
+}"""
 
 
 def seconds(book: Notebook, number: int) -> float:
