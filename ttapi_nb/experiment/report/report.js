@@ -334,10 +334,13 @@ class Report {
     const tabs = Object.keys(VIEWS).map((name) => make("button", { type: "button", "aria-pressed": String(this.state.view === name), onclick: turn(name) }, name));
     const old = this.page.querySelector(".scroll");
     const at = old && [old.scrollLeft, old.scrollTop];
+    const inside = this.page.contains(document.activeElement);
     this.page.replaceChildren(say(this.told.name, "h1"), say([counts, this.told.cost, this.told.made].filter(Boolean).join(" · "), "p", { className: "soft" }),
       ...this.told.notices.map((notice) => say(notice, "p", { className: "notice" })), this.told.note ? say(this.told.note, "p", { className: "notice" }) : "",
       make("nav", { className: "row" }, ...tabs), this[VIEWS[this.state.view]]());
     this.bar();
+    // What had the focus is gone, and the next key would be the notebook's.
+    if (inside) this.page.focus({ preventScroll: true });
     const scroll = this.page.querySelector(".scroll");
     if (scroll && at) [scroll.scrollLeft, scroll.scrollTop] = at;
   }
