@@ -46,7 +46,7 @@ MOST_EACH, BROKEN_LINES = 3, 0.15
 LONGEST_WAIT = 1.5
 # How many runs at once those ask for who ask for more than one.
 GREEDY = 20
-PATIENCE = 120.0
+PATIENCE = 900.0
 
 
 class Service:
@@ -139,7 +139,7 @@ class Found:
             "answers in the ledger that their owner did not get": (len(missed), not missed),
             "answers that the service gave and their owner did not get": (len(lost), not lost),
             "ended otherwise than with a result, a refusal or in doubt": (
-                self.outcomes["other"], not self.outcomes["other"]),
+                others := sum(count for name, count in self.outcomes.items() if name.startswith("other")), not others),
         }  # fmt: skip
 
 
@@ -200,10 +200,12 @@ async def person(found: Found, name: str, client: tt.AsyncClient, photo: Image.I
             found.outcomes["not sent, tried anew"] += 1
             await asyncio.sleep(0.3)
         except tt.RefusedError as error:
-            found.outcomes["not sent, said the gateway" if error.status >= 500 else "other"] += 1
+            found.outcomes[
+                "not sent, said the gateway" if error.status >= 500 else f"other: {error}"[:90]
+            ] += 1
             await asyncio.sleep(0.3)
-        except tt.UnknownOutcomeError:
-            found.outcomes["in doubt"] += 1
+        except tt.UnknownOutcomeError as error:
+            found.outcomes[f"in doubt: {error}"[:90]] += 1
         else:
             found.outcomes["done"] += 1
             found.fetched.add(prompt)
