@@ -27,6 +27,7 @@ class Recordings:
     def __init__(self, editor: ImageEditor, client: Client, layout: ipywidgets.Layout) -> None:
         self._editor = editor
         self._steps = tuple(one.step for one in client.recorded if one.step is not None)
+        self._at = 0
         self.shown: ipywidgets.Widget | None = None
         if not self._steps:
             return
@@ -34,7 +35,6 @@ class Recordings:
             description="Recorded", tooltip="Fill in what was recorded: photo, prompt, options and mask"
         )
         button.on_click(lambda _: self._fill(self._steps[self._at]))
-        self._at = 0
         parts: list[ipywidgets.Widget] = [button]
         if len(self._steps) > 1:
             names = [(f"{at + 1} · {one_line(step.prompt, 50)}", at) for at, step in enumerate(self._steps)]
