@@ -179,7 +179,7 @@ def test_the_page_names_every_column(tmp_path: Path) -> None:
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         names = {table: [row[1] for row in db.execute(f"PRAGMA table_info({table})")] for table in tables}
-    other = {"experiments", "shown", "votes", "files", "folders", "migrations"}
+    other = {"experiments", "shown", "votes", "sums", "files", "folders", "migrations"}
     assert {"runs", "results", "ratings", *other} == set(names)
     for table, columns in names.items():
         (section,) = re.findall(rf"^## `{table}`\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)

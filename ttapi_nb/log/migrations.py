@@ -127,8 +127,34 @@ def experiments(db: sqlite3.Connection) -> None:
     )
 
 
+def sums(db: sqlite3.Connection) -> None:
+    """What runs come to, added up, and indexes for what is shown of them."""
+    db.execute(
+        """CREATE TABLE sums (
+        level INTEGER NOT NULL, number INTEGER NOT NULL, least REAL, most REAL, earliest REAL, tally TEXT NOT NULL,
+        PRIMARY KEY (level, number)
+    )"""
+    )
+    # In the file, so that no sum outlives what it was made of, whoever changes that.
+    for change, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
+        stale = " OR ".join(
+            f"(level = {level} AND number = {row}.rowid / {128 * 32**level})" for level in range(3)
+        )
+        name, gone = f"sums_{change.lower()}_{row.lower()}", f"DELETE FROM sums WHERE {stale}"  # noqa: S608 - our own words
+        db.execute(f"CREATE TRIGGER {name} AFTER {change} ON runs BEGIN {gone}; END")
+    db.execute("CREATE INDEX runs_history ON runs (counted) WHERE NOT pruned")
+    db.execute("CREATE INDEX runs_history_by_state ON runs (state, counted) WHERE NOT pruned")
+
+
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files, ratings, experiments)
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables,
+    money_and_history,
+    order_and_files,
+    ratings,
+    experiments,
+    sums,
+)
 """In order. `PRAGMA user_version` says how many have been done, and the table `migrations` which."""
 
 
