@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from ..lineage import Step
 from ..reply import ImagesResponse
 from ..reply.again import read_again
 from ..request import EditRequest
-from . import checks, fetching, memory, pruning, ratings, spending
+from . import checks, fetching, memory, pruning, ratings, searching, spending
 from .budget import Budget, Spent
 from .checks import State
 from .experiments import Experiments
@@ -204,8 +206,23 @@ class RunLog(Life):
         least = checks.whole_number("stars", stars, "for any")
         page = None if before is None else checks.run_name(before)
         self.recover()
+        if search.strip():
+            self._kept(searching.is_behind, searching.add_to_index)
         with self._file.open(write=False) as db:
             return [self._row(db, row) for row in rows_like(db, search, wanted, start, most, least, page)]
+
+    def _kept(
+        self, is_behind: Callable[[sqlite3.Connection], bool], keep: Callable[[sqlite3.Connection], object]
+    ) -> None:
+        """Bring what the file keeps beside its rows up to date, where much was written since."""
+        # Where it can't be written it can still be read.
+        with contextlib.suppress(ResultError):
+            while True:
+                with self._file.open(write=False) as db:
+                    if not is_behind(db):
+                        return
+                with self._file.open() as db:
+                    keep(db)
 
     def row(self, run_id: str) -> RunRow:
         """One run. Raises `ResultError` where there is none of this id."""
@@ -217,6 +234,7 @@ class RunLog(Life):
         """What was spent, since a `datetime` or seconds since 1970 where one is given. Pruned runs count too."""
         start = checks.start_of(since)
         self.recover()
+        self._kept(spending.is_behind, spending.keep_sums)
         with self._file.open(write=False) as db:
             size = sum(sizes(self.folder / RESULTS).values())
             return spending.totals(db, start, size, self._unsent())
@@ -226,6 +244,7 @@ class RunLog(Life):
         if not isinstance(budget, Budget):
             raise SettingsError(f"{budget!r} is no budget. Use one like Budget(runs=5).")
         self.recover()
+        self._kept(spending.is_behind, spending.keep_sums)
         quotes = None if budget.prices is None else Quotes(budget.prices)
         while True:
             with self._file.open(write=False) as db:

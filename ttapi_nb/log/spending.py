@@ -19,10 +19,12 @@ from .checks import tokens, words
 from .counting import DOUBTFUL, SPENT, UNDER_WAY, cost, images
 from .tally import Group, Quotes, Tally, spent_of
 
-__all__ = ["SIZES", "Totals", "keep_sums", "spent", "totals", "whole"]
+__all__ = ["SIZES", "Totals", "is_behind", "keep_sums", "spent", "totals", "whole"]
 
 SIZES = (128, 128 * 32, 128 * 32 * 32)
 """Over how many rows the sums of each level go."""
+MISSING = 4
+"""So many sums are added up from their rows before somebody who only reads has them written."""
 
 
 def whole(column: str) -> str:
@@ -129,32 +131,38 @@ class _Tree:
         else:
             found.add(self._rows(first, last))
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many sums are missing that they are better written than added up each time."""
+        (kept,) = self._db.execute("SELECT COUNT(*) FROM sums WHERE level = 0").fetchone()
+        return bool(self._top // SIZES[0] > kept + MISSING)
+
     def _keep(self, level: int, number: int) -> _Sum | None:
-        """The sum, written where it was not; None where it can't be kept."""
-        known = self._read(level, number)
-        if known is not None:
-            return known
+        """The sum, written where it was not; None where it can't be kept, which is noted by an empty one."""
+        row = self._db.execute(
+            "SELECT tally FROM sums WHERE level = ? AND number = ?", (level, number)
+        ).fetchone()
+        if row is not None:
+            return self._read(level, number)
         first, last = number * SIZES[level], (number + 1) * SIZES[level] - 1
+        made: _Sum | None = None
         if level:
             parts = [self._keep(level - 1, child) for child in self._children(level, number)]
-            if last > self._top or None in parts:
-                return None
-            made = _joined([part for part in parts if part is not None])
-        elif last > self._top:
-            return None
-        else:
+            known = [part for part in parts if part is not None]
+            made = _joined(known) if len(known) == len(parts) and last <= self._top else None
+        elif last <= self._top:
             limits = self._db.execute(LIMITS, {"first": first, "last": last}).fetchone()
-            if not limits["plain"]:
-                return None
-            made = _Sum(self._rows(first, last), limits["least"], limits["most"], limits["earliest"])
-        text = made.tally.to_json()
-        if not text:
+            if limits["plain"]:
+                made = _Sum(self._rows(first, last), limits["least"], limits["most"], limits["earliest"])
+        if last > self._top:
             return None
+        text = made.tally.to_json() if made is not None else ""
+        times = (0.0, 0.0, 0.0) if made is None else (made.least, made.most, made.earliest)
         self._db.execute(
             "INSERT OR REPLACE INTO sums (level, number, least, most, earliest, tally) VALUES (?, ?, ?, ?, ?, ?)",
-            (level, number, made.least, made.most, made.earliest, text),
+            (level, number, *times, text),
         )
-        return made
+        return made if text else None
 
     def _read(self, level: int, number: int) -> _Sum | None:
         row = self._db.execute(
@@ -198,6 +206,11 @@ def _joined(parts: list[_Sum]) -> _Sum:
 def keep_sums(db: sqlite3.Connection) -> None:
     """Write the sums that are missing; within a transaction that writes."""
     _Tree(db).keep()
+
+
+def is_behind(db: sqlite3.Connection) -> bool:
+    """Whether `keep_sums` is worth its while for whoever only reads."""
+    return _Tree(db).is_behind
 
 
 def spent(
