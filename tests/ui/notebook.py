@@ -47,9 +47,12 @@ def _page_token(page: Page) -> dict[str, str]:
 
 
 def _choose(dialog: Locator) -> None:
-    # JupyterLab takes the question back when it has found the kernel meanwhile.
-    with contextlib.suppress(Error):
-        dialog.get_by_role("button", name="Select", exact=True).click(timeout=3_000)
+    # JupyterLab takes the question back when it has found the kernel meanwhile, and on a busy machine asks again.
+    for _ in range(START_TRIES):
+        with contextlib.suppress(Error):
+            dialog.get_by_role("button", name="Select", exact=True).click(timeout=3_000)
+            dialog.wait_for(state="hidden", timeout=3_000)
+            return
 
 
 class Notebook:
@@ -123,6 +126,9 @@ class Notebook:
 
     def button(self, name: str) -> Locator:
         """A button of the editor by the name that a screen reader speaks."""
+        if name == "Run":
+            # Behind it stands what it will cost.
+            return self.editor.get_by_role("button", name=re.compile(r"^Run\b.* · "))
         # Before the name stands the icon, a letter of its own font.
         return self.editor.get_by_role("button", name=re.compile(rf"\b{name}$"))
 

@@ -152,7 +152,7 @@ def test_no_script_is_run(
         # A file is refused, and one is opened, by what the browser says of it.
         upload = book.editor.locator("input[type=file]").first
         upload.set_input_files({"name": f"{payload}.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"})
-        expect(book.status).to_contain_text("can't")
+        expect(book.editor.locator(".ttapi-photo-problem").first).to_contain_text("can't")
         picture = encoded(Image.new("RGB", (32, 32)))
         upload.set_input_files({"name": f"{payload}.png", "mimeType": "image/png", "buffer": picture})
         expect(book.editor.locator(".ttapi-file").first).to_contain_text("32 × 32")

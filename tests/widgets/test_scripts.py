@@ -12,6 +12,7 @@ from tests.support.javascript import long_functions, names_at_the_top, unclear_n
 from ttapi_nb.widgets.act import Act
 from ttapi_nb.widgets.browser import STATIC, Part, PhotoInput, module, scripts_of
 from ttapi_nb.widgets.compare import Compare, Download
+from ttapi_nb.widgets.copier import Copier
 from ttapi_nb.widgets.drawer import Stage
 from ttapi_nb.widgets.history.grid import RunGrid
 from ttapi_nb.widgets.key import KeyInput
@@ -22,6 +23,7 @@ SCRIPTS = sorted(STATIC.rglob("*.js"))
 WIDGETS: dict[str, type[Part]] = {
     "act.js": Act,
     "compare.js": Compare,
+    "copier.js": Copier,
     "download.js": Download,
     "history.js": RunGrid,
     "key_input.js": KeyInput,

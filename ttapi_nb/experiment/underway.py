@@ -23,6 +23,7 @@ from ..run import Result, Run, made_again
 from .board import Board, State, TrialCell, of_row
 from .carrying import Outcome, carry, keep_shown
 from .cells import Cell
+from .cluster import Elsewhere
 from .photos import keep
 from .plan import Plan
 from .progress import Progress
@@ -207,6 +208,8 @@ class UnderWay:
     def _doing(
         self, client: Client | AsyncClient, budget: Budget | None, save_to: Path | None, on: Any
     ) -> Callable[[Cell, bool], Outcome]:
+        if on is not None:
+            return Elsewhere(self.plan, self.log, client, budget, save_to, on)
         return partial(self._carry, client, budget, save_to, room())
 
     def _carry(

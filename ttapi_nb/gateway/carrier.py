@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import ParamSpec, TypeVar
 
+from ..freeing import LARGE, give_back
 from .classes import Person
 from .database import DiskFullError, LedgerError
 from .flights import Flight
@@ -88,8 +89,16 @@ class Carrier:
         """Be there for runs."""
         await self.call(self.ledger.runs.live)
         await self._bury()
+        if self.keeper is not None:
+            self._begin(self._have_keeper())
         self._begin(self._take_turns())
         self._begin(self._look_around())
+
+    async def _have_keeper(self) -> None:
+        # Before somebody waits for it.
+        with contextlib.suppress(OSError):
+            if self.keeper is not None:
+                await self.keeper.ready()
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -197,6 +206,8 @@ class Carrier:
     async def _look_around(self) -> None:
         while not self._closing:
             await asyncio.sleep(LOOK)
+            # What many bodies have passed through would stay with this process.
+            await asyncio.to_thread(give_back, 2 * LARGE)
             try:
                 await self._bury()
             except LedgerError as error:

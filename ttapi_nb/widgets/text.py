@@ -74,6 +74,11 @@ class LateWords:
         """What is said."""
         return self.widget.words if self.widget is not None else ()
 
+    @property
+    def shown(self) -> ipywidgets.Widget | None:
+        """What is to stand in its place now."""
+        return self.widget
+
     def say(self, words: str | Sequence[str], tone: Tone = "quiet") -> None:
         """Show `words` in place of what was there; nothing hides the line."""
         if self.widget is not None:
@@ -85,7 +90,7 @@ class LateWords:
 
 def made(*parts: ipywidgets.Widget | LateWords | None) -> tuple[ipywidgets.Widget, ...]:
     """Those of the parts that are there by now, for a box's `children`."""
-    found = [part.widget if isinstance(part, LateWords) else part for part in parts]
+    found = [part.shown if isinstance(part, LateWords) else part for part in parts]
     return tuple(part for part in found if part is not None)
 
 

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..answering import RUN_HEADER, refusal
+from ..answering import RUN_HEADER, path_of, refusal
 from ..carrier import is_full
 from ..classes import Person
 from ..database import LedgerError
@@ -28,7 +28,7 @@ from ..runs import Asked, End, Refused, Run, may_not
 __all__ = ["ROUTES"]
 
 # In bytes: how much of a body is written at a time.
-PIECE = 2**20
+PIECE = 2**18
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 # In seconds: how often a run that another gateway has is looked at.
 LOOK = 0.2
@@ -54,17 +54,8 @@ async def post(request: Request) -> Response:
         return refusal(refused)
     given = request.headers.get("idempotency-key", "")
     run_id = given or uuid.uuid4().hex
-    if not gate.uploads.enter(person.id):
-        return refusal(
-            Refused(
-                "You have many requests under way. Send this one again in a moment.", 429, "class_uploads"
-            ),
-            {"Retry-After": "2"},
-        )
-    try:
+    async with gate.uploads.place(person.id):
         found = await _body_of(request, gate)
-    finally:
-        gate.uploads.leave(person.id)
     if not isinstance(found, tuple):
         return found
     asked, body = found
@@ -123,7 +114,7 @@ async def _body_of(request: Request, gate: Gate) -> tuple[Asked, Path] | Respons
         return refusal(FULL if is_full(error) else BROKEN)
     kept = False
     try:
-        reader = BodyReader(request.url.path, request.headers["content-type"])
+        reader = BodyReader(path_of(request), request.headers["content-type"])
         async with asyncio.timeout(gate.body_seconds):
             await _spool(request, gate, reader, file)
         asked, wire = await asyncio.to_thread(reader.asked)
