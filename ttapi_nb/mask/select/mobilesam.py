@@ -16,7 +16,7 @@ from ... import loop
 from ...errors import MaskError
 from ...forking import anew
 from ...picture import SourceImage
-from .clicks import Clicks
+from .clicks import ADD, TAKE_AWAY, Clicks
 from .engine import Engine, Floats, Stop, StoppedError
 from .extra import load_onnxruntime
 from .models import DECODER, ENCODER, ModelFile, read
@@ -32,6 +32,8 @@ MEAN, DEVIATION = np.array([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]],
 CORNERS, NO_POINT = (2, 3), -1
 # How much its scores change from a pixel to the next at an edge, measured on the photos of the benchmark.
 SLOPE = 2.0
+# Of a photo's side: how far from its corners the ground is looked for.
+EDGE = 0.03
 # More threads than these make an encoding no quicker that one could tell.
 THREADS = min(4, os.cpu_count() or 1)
 # How often somebody who waits for an encoding looks whether it still matters, in seconds.
@@ -71,10 +73,16 @@ class MobileSam(Engine):
         self._seen(picture, stop)
 
     def run(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> Floats:
+        return sharp(self._scores(picture, clicks, stop), picture.size, SLOPE)
+
+    def glimpse(self, picture: SourceImage, clicks: Clicks, size: tuple[int, int], stop: Stop) -> Floats:
+        return sharp(self._scores(picture, clicks, stop), size, SLOPE)
+
+    def _scores(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> Floats:
         seen = self._seen(picture, stop)
         stop.check()
         width, height = seen.size
-        here = clicks.scaled(width / picture.size[0], height / picture.size[1])
+        here = _told(clicks, picture.size).scaled(width / picture.size[0], height / picture.size[1])
         points, labels = [*here.points], [*here.labels]
         if here.box is None:
             points, labels = [*points, (0.0, 0.0)], [*labels, NO_POINT]
@@ -88,8 +96,8 @@ class MobileSam(Engine):
             "has_mask_input": np.zeros(1, np.float32),
             "orig_im_size": np.asarray((height, width), np.float32),
         }
-        scores = self._ask(DECODER, given, stop)[0][0, 0]
-        return sharp(scores, picture.size, SLOPE)
+        scores: Floats = self._ask(DECODER, given, stop)[0][0, 0]
+        return scores
 
     def _ask(self, file: ModelFile, given: dict[str, Any], stop: Stop) -> Any:
         session, options = self._session(file), load_onnxruntime().RunOptions()
@@ -158,3 +166,13 @@ class MobileSam(Engine):
             told.set_exception(MaskError("The photo was closed before it was looked at. Click again."))
         except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
             told.set_exception(error)
+
+
+def _told(clicks: Clicks, size: tuple[int, int]) -> Clicks:
+    """What the model is told. In a box of the whole photo it would find the ground; so it is told of the middle."""
+    if clicks.points or not clicks.is_all_of(size):
+        return clicks
+    width, height = size
+    near, far = EDGE, 1 - EDGE
+    corners = [(width * x, height * y) for x in (near, far) for y in (near, far)]
+    return Clicks(((width / 2, height / 2), *corners), (ADD, *[TAKE_AWAY] * len(corners)))
