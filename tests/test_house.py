@@ -27,6 +27,7 @@ ROOMS = (
     "coding",
     "rawanswers",
     "forking",
+    "freeing",
     "threads",
     "loop",
     "exiting",
@@ -54,6 +55,7 @@ ROOMS = (
 # Rooms that keep to fewer than all that are above them.
 ONLY = {
     "forking": set[str](),
+    "freeing": set[str](),
     "threads": set[str](),
     "loop": {"threads"},
     "exiting": {"loop"},
@@ -69,7 +71,7 @@ ONLY = {
     "mask": {"errors", "files", "folders", "forking", "loop", "picture"},
     "fit": {"errors", "forking", "picture", "mask", "models"},
     "reply": {"text", "coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
-    "service": {"errors", "forking", "picture", "models"},
+    "service": {"errors", "forking", "freeing", "picture", "models"},
 }
 PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
@@ -88,7 +90,7 @@ LIBRARIES = {
     "run": PICTURES,
     "service": PICTURES | {"patchmatch", "python_multipart"},
     "client": PICTURES | {"httpx", "platformdirs"},
-    "gateway": {"httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
+    "gateway": {"PIL", "httpx", "jinja2", "python_multipart", "segno", "sqlalchemy", "starlette", "uvicorn"},
     "experiment": PICTURES | {"distributed", "evalica", "tqdm", "yaml"},
     "widgets": PICTURES | TOOLKIT,
     "cli": {"jupyterlab"},

@@ -108,6 +108,7 @@ LIBRARYS_OWN = {
     "_trait_validators",
     "_cross_validation_lock",
     "_model_id",
+    "_holding_sync",
 }
 
 
@@ -147,9 +148,7 @@ def made() -> list[Any]:
     fill = lambda image, *_: image  # noqa: E731 - a line says it
     run = edit(Image.new("RGB", (64, 64)), "x", client=Client.offline(fill=fill), log=False, size="1024x1024")
     editor, viewer = ttapi_nb.ImageEditor(Image.new("RGB", (8, 8)), log=False), ResultViewer(run)
-    for extra in editor.drawer._extras:
-        extra.opener.value = True
-    editor._options.selected_index = 0
+    editor._options.unfolded = True
     return [editor, viewer, *within(editor), *within(viewer)]
 
 

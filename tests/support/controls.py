@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 from ipywidgets.widgets.widget import _instances
 
+from ttapi_nb.widgets.drawer import Stage
 from ttapi_nb.widgets.text import Words
 
 # Where a widget can have words of its own. A list's `label` is what is chosen in it.
@@ -78,8 +79,13 @@ def of_kind(root: ipywidgets.Widget, kind: type) -> Any:
 
 def sentences(root: ipywidgets.Widget, tone: str | None = None) -> tuple[str, ...]:
     """What is said within `root` where a person sees it, in this tone or in any."""
-    lines = [one for one in shown(root) if isinstance(one, Words) and tone in (None, one.tone)]
-    return tuple(words for line in lines for words in line.words)
+    found: list[tuple[str, str]] = []
+    for one in shown(root):
+        if isinstance(one, Words):
+            found += [(one.tone, words) for words in one.words]
+        elif isinstance(one, Stage):
+            found += [(kind, words) for kind, words in (("alert", one.problem), ("quiet", one.hint)) if words]
+    return tuple(words for kind, words in found if tone in (None, kind))
 
 
 def said(root: ipywidgets.Widget, tone: str | None = None) -> str:

@@ -11,8 +11,7 @@ import pytest
 from ipywidgets import Widget
 
 from tests.support.controls import message, of_kind
-from ttapi_nb.widgets.plain import PlainCanvas
-from ttapi_nb.widgets.surface import Stage
+from ttapi_nb.widgets.drawer import Stage
 
 _views = itertools.count()
 
@@ -46,12 +45,37 @@ def stroke(root: Widget, *points: tuple[float, float]) -> None:
     )
 
 
-def fall_back(root: Widget) -> PlainCanvas:
-    """Let the browser say that it can't make the stage, and find what is shown in its place."""
-    message(stage_of(root), {"type": "no_ink", "reason": "no canvas"})
-    plain = of_kind(root, PlainCanvas)
-    assert isinstance(plain, PlainCanvas)
-    return plain
+def act(root: Widget, action: str) -> None:
+    """Press one of the rail's buttons that act at once: "Undo", "Redo", "Invert" or "Clear"; it must be enabled."""
+    assert can(root, action), f"{action!r} is disabled"
+    message(stage_of(root), {"type": "key", "action": action.lower()})
+
+
+def can(root: Widget, action: str) -> bool:
+    """Whether a button of the rail is enabled."""
+    return action.lower() in stage_of(root).can
+
+
+def add_shape(root: Widget, outline: str, box: tuple[int, int, int, int], *, erase: bool = False) -> None:
+    """Add a shape by its left, top, width and height in pixels of the photo, or take it away."""
+    left, top, width, height = box
+    sent = {"outline": outline, "left": left, "top": top, "width": width, "height": height, "erase": erase}
+    message(stage_of(root), {"type": "shape"} | sent)
+
+
+def move_edge(root: Widget, what: str, pixels: int) -> None:
+    """Grow, shrink or feather the mask."""
+    message(stage_of(root), {"type": "edge", "what": what, "pixels": pixels})
+
+
+def extend_photo(root: Widget, *margins: int, aspect: str = "") -> None:
+    """Press "Extend photo" with these margins in the fields: left, top, right, bottom."""
+    message(stage_of(root), {"type": "extend", "margins": list(margins or (0, 0, 0, 0)), "aspect": aspect})
+
+
+def own_surface(root: Widget) -> None:
+    """Let the browser say that it has no ipycanvas."""
+    message(stage_of(root), {"type": "own"})
 
 
 def answers(root: Widget) -> list[Any]:

@@ -165,7 +165,7 @@ def test_full_screen_and_back(notebook: Opened) -> None:
     page = book.page
     page.get_by_role("button", name="full screen").click()
     page.wait_for_function("document.fullscreenElement?.classList.contains('ttapi-drawer')")
-    page.wait_for_function("document.querySelector('.ttapi-sheet').clientWidth > 1300")
+    page.wait_for_function("document.querySelector('.ttapi-sheet').clientWidth > 1200")
     drag(page, (200, 200), (400, 200))
     wait_for_ink(page, 300, 200)
     expect(page.get_by_role("button", name="Undo").first).to_be_in_viewport()
@@ -189,7 +189,9 @@ def test_without_a_mouse(notebook: Opened) -> None:
     page.get_by_role("button", name="Edge", exact=True).press("Enter")
     page.get_by_role("button", name="Grow", exact=True).press("Enter")
     wait_for_ink(page, 95, 240)
-    for name in ("Brush size", "Tolerance"):
+    page.keyboard.press("Escape")
+    for tool, name in (("Brush", "Brush size"), ("Bucket", "Tolerance")):
+        page.get_by_role("button", name=tool, exact=True).press("Enter")
         expect(page.get_by_role("slider", name=name, exact=True)).to_be_visible()
     for name in (
         "Brush",

@@ -39,8 +39,8 @@ def test_first_edit_from_photo_to_result_and_on(notebook: Opened, tmp_path: Path
     after = pixels(book.downloaded(tmp_path))
     changed = np.abs(after - before).max(axis=2) > 0
     inside = np.zeros(changed.shape, bool)
-    # The strokes run from 400,420 to 640,696 with a brush of 60 pixels; a pixel of slack for the pointer.
-    inside[388:729, 368:672] = True
+    # The strokes run from 400,420 to 640,696 with a brush of 41 pixels; a pixel of slack for the pointer.
+    inside[398:719, 378:662] = True
     assert not changed[~inside].any()
     assert changed[440:680, 420:620].mean() > 0.95
     # A blue word makes blue.

@@ -37,4 +37,4 @@ def test_edit_in_voila(page: Page, lab: Lab):
     book = Notebook(page, lab)
     book.editor.wait_for(timeout=PATIENCE)
     edit(book)
-    assert book.editor.locator(".ttapi-results img").count() == 2
+    assert book.editor.locator(".ttapi-view img").count() == 2

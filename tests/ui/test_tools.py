@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.support.scripts import ask
-from ttapi_nb.widgets.surface import Stage
+from ttapi_nb.widgets.drawer import Stage
 
 
 def tools(scripts: Page) -> dict[str, dict[str, Any]]:

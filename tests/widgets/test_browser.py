@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.controls import message
 from tests.support.uploading import send_piece, watched
 from ttapi_nb.picture import FILE_CAP, ImageFile
-from ttapi_nb.widgets.browser import Page, PhotoInput
+from ttapi_nb.widgets.browser import PhotoInput
 from ttapi_nb.widgets.compare import Download
 
 
@@ -61,15 +61,6 @@ def test_callbacks_can_be_removed():
     widget.on_sample(callback, remove=True)
     message(widget, {"type": "sample"})
     assert seen == []
-
-
-def test_run_key_calls_back():
-    """Only the message of the run key counts."""
-    keys, seen = Page(), []
-    keys.on_run(lambda: seen.append("run"))
-    message(keys, {"type": "run"})
-    message(keys, {"type": "other"})
-    assert seen == ["run"]
 
 
 def test_download_sends_the_file_as_a_buffer(monkeypatch):

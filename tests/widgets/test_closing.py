@@ -10,18 +10,16 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.support.controls import labelled, living, message, of_kind, said
-from tests.support.painting import drawn, fall_back, stroke
+from tests.support.painting import drawn, own_surface, stroke
 from ttapi_nb.widgets.key import KeyInput
 
 
 def used(editor: tt.ImageEditor) -> None:
     """Do a little of everything in an editor."""
     editor.mask = editor.mask.rectangle((4, 4, 20, 20))
-    for row in ("Numbers", "Edge", "Extend", "View"):
-        labelled(editor, row).value = True
     editor.references = (Image.new("RGB", (8, 8)), Image.new("RGB", (9, 9)))
     editor.references = editor.references[1:]
-    labelled(editor, "More options").selected_index = 0
+    labelled(editor, "More options").value = True
     editor.image = Image.new("RGB", (70, 50), "red")
     stroke(editor, (10, 10))
 
@@ -47,11 +45,11 @@ def test_fifty_editors_leave_nothing():
     assert [ref() for ref in gone if ref() is not None] == []
 
 
-def test_the_fall_back_is_closed_too():
-    """A drawer that paints through the kernel closes its other canvases as well."""
+def test_a_drawer_without_ipycanvas_is_closed_too():
+    """A drawer whose stage has canvases of its own closes all that it has."""
     before = set(living())
     drawer = tt.MaskDrawer(Image.new("RGB", (64, 48)))
-    fall_back(drawer)
+    own_surface(drawer)
     drawer.close()
     left = {type(one).__name__ for key, one in living().items() if key not in before}
     assert left <= {"_CanvasManager", "Layout"}

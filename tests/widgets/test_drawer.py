@@ -10,8 +10,8 @@ import traitlets
 from ipycanvas.canvas import COMMANDS
 from PIL import Image
 
-from tests.support.controls import labelled, message, press, said, sees, sentences
-from tests.support.painting import Screen, drawn, stage_of, stroke
+from tests.support.controls import message, said, sentences
+from tests.support.painting import Screen, act, can, drawn, extend_photo, stage_of, stroke
 from ttapi_nb import Mask, MaskDrawer
 
 
@@ -109,12 +109,23 @@ def test_new_change_forgets_what_was_undone(drawer):
 
 def test_buttons_tell_whether_they_do_something(drawer):
     """Undo, redo and clear are enabled only where they would change something."""
-    buttons = [labelled(drawer, name) for name in ("Undo", "Redo", "Clear")]
-    assert [button.disabled for button in buttons] == [True, True, True]
+    names = ("Undo", "Redo", "Clear")
+    assert [can(drawer, name) for name in names] == [False, False, False]
     stroke(drawer, (100, 100))
-    assert [button.disabled for button in buttons] == [False, True, False]
-    press(drawer, "Undo")
-    assert [button.disabled for button in buttons] == [True, False, True]
+    assert [can(drawer, name) for name in names] == [True, False, True]
+    act(drawer, "Undo")
+    assert [can(drawer, name) for name in names] == [False, True, False]
+
+
+def test_the_brush_suits_the_photo():
+    """It begins at about 4 % of the longer side, for each photo, until somebody has chosen."""
+    drawer = MaskDrawer(Image.new("RGB", (400, 300)))
+    assert drawer.brush_size == 16
+    drawer.image = Image.new("RGB", (1000, 3000))
+    assert (drawer.brush_size, stage_of(drawer).largest) == (120, 750)
+    drawer.brush_size = 33
+    drawer.image = Image.new("RGB", (400, 300))
+    assert drawer.brush_size == 33
 
 
 def test_photo_of_the_same_size_keeps_the_mask(drawer):
@@ -139,8 +150,8 @@ def test_undo_keeps_a_few_photos_in_memory(drawer):
     for number in range(10):
         drawer.image = Image.new("RGB", (40 + number, 30))
     sizes = []
-    while not labelled(drawer, "Undo").disabled:
-        press(drawer, "Undo")
+    while can(drawer, "Undo"):
+        act(drawer, "Undo")
         sizes.append(drawer.image.size[0])
     assert sizes == [48, 47, 46, 45]
 
@@ -160,31 +171,25 @@ def test_extend_masks_the_new_room_and_keeps_the_old_mask(drawer):
     assert (drawer.image, drawer.mask) == (photo, before)
 
 
-def test_extend_row_says_what_is_wrong(drawer):
-    """Margins of nothing are told where the user looks; an aspect extends the photo and closes the row."""
-    labelled(drawer, "Extend").value = True
-    press(drawer, "Extend photo")
+def test_extending_says_what_is_wrong(drawer):
+    """Margins of nothing are told where the user looks; an aspect extends the photo and closes the pop-over."""
+    stage = stage_of(drawer)
+    stage.set_state({"extending": True})
+    extend_photo(drawer)
     assert "at least one margin" in said(drawer, "alert")
-    labelled(drawer, "Aspect").label = "1:1"
-    press(drawer, "Extend photo")
+    assert stage.extending
+    extend_photo(drawer, aspect="1:1")
     assert drawer.image.size == (400, 400)
     assert not said(drawer, "alert")
-    assert not labelled(drawer, "Extend").value
-    assert not sees(drawer, "Extend photo")
+    assert not stage.extending
 
 
-def test_margins_that_were_dragged_are_the_fields(drawer):
-    """What the browser drags is in the fields, and what is typed goes to the browser."""
-    stage = stage_of(drawer)
-    labelled(drawer, "Extend").value = True
-    fields = [labelled(drawer, f"{side} margin") for side in ("Left", "Top", "Right", "Bottom")]
-    stage.set_state({"margins": [10, 0, 20, 5]})
-    assert [field.value for field in fields] == [10, 0, 20, 5]
-    fields[0].value = 44
-    assert stage.margins == (44, 0, 20, 5)
-    press(drawer, "Extend photo")
+def test_a_photo_is_extended_by_what_is_in_the_fields(drawer):
+    """Margins in pixels of the photo put so much room around it, and are 0 again for the next."""
+    stage_of(drawer).set_state({"margins": [10, 0, 20, 5]})
+    extend_photo(drawer, 44, 0, 20, 5)
     assert drawer.image.size == (400 + 64, 305)
-    assert stage.margins == (0, 0, 0, 0)
+    assert stage_of(drawer).margins == (0, 0, 0, 0)
 
 
 def test_mask_shows_itself_over_the_photo(drawer):

@@ -12,7 +12,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.support.controls import click, labelled, message, press, said
-from tests.support.painting import stage_of
+from tests.support.painting import act, stage_of
 from tests.support.uploading import upload
 
 
@@ -51,7 +51,7 @@ def test_state_can_be_read_and_assigned(editor):
     model, size, prompt = (labelled(editor, name) for name in ("Model", "Size", "Prompt"))
     assert (model.value, size.label, prompt.value) == ("dall-e-2", "512 × 512", "blue")
     prompt.value = "green"
-    labelled(editor, "More options").selected_index = 0
+    labelled(editor, "More options").value = True
     labelled(editor, "Results").value = 3
     assert editor.prompt == "green"
     assert editor.request.n == 3
@@ -108,7 +108,7 @@ def test_second_click_starts_nothing(photo, gate):
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline(fill=gate))
     first = editor.run()
     click(labelled(editor, "Run"))
-    message(editor.drawer.page, {"type": "run"})
+    message(editor.drawer.stage, {"type": "run"})
     assert editor.run() is first
     assert labelled(editor, "Run").disabled
     gate.open.set()
@@ -151,7 +151,7 @@ def test_run_with_problems_raises_and_logs_nothing(editor):
     editor.prompt = ""
     with pytest.raises(tt.InvalidRequestError, match="The prompt is empty"):
         editor.run()
-    message(editor.drawer.page, {"type": "run"})
+    message(editor.drawer.stage, {"type": "run"})
     assert editor.status.tone == "alert"
     assert tt.RunLog().rows() == []
 
@@ -306,7 +306,7 @@ def test_a_saved_result_brings_back_what_made_it(editor, tmp_path, monkeypatch):
     assert other.image.digest == photo.digest
     assert other.mask == mask
     assert "Undo opens the result itself" in said(other, "notice")
-    press(other, "Undo")
+    act(other, "Undo")
     assert other.image.pixels.tobytes() == run.results[1].image.tobytes()
 
 

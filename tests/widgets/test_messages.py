@@ -14,10 +14,10 @@ from tests.support.painting import Screen, answers, mark, stage_of
 from tests.support.uploading import send_piece, watched
 from ttapi_nb import MaskDrawer
 from ttapi_nb.picture import FILE_CAP
-from ttapi_nb.widgets.browser import PIECE_CAP, Page, PhotoInput
+from ttapi_nb.widgets.browser import PIECE_CAP, PhotoInput
 from ttapi_nb.widgets.compare import Compare
+from ttapi_nb.widgets.drawer.surface import POINTS_CAP
 from ttapi_nb.widgets.key import KEY_CAP, KeyInput
-from ttapi_nb.widgets.surface import POINTS_CAP
 
 ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 2**80, 1.5, float("nan"), float("inf"), "", "x" * 100_000, "\ud800", [], [1], {}, {"a": 1}
@@ -31,24 +31,40 @@ GOOD: dict[str, tuple[dict[str, Any], bytes]] = {
         np.array([[10, 10, 5], [30, 10, 5]], np.float32).tobytes(),
     ),
     "key of the drawer": ({"type": "key", "action": "undo"}, b""),
-    "no ink": ({"type": "no_ink", "reason": "no canvas"}, b""),
+    "own": ({"type": "own"}, b""),
+    "shape": (
+        {
+            "type": "shape",
+            "outline": "ellipse",
+            "left": 1,
+            "top": 2,
+            "width": 30,
+            "height": 40,
+            "erase": False,
+        },
+        b"",
+    ),
+    "edge": ({"type": "edge", "what": "grow", "pixels": 4}, b""),
+    "extend": ({"type": "extend", "aspect": "", "margins": [1, 0, 0, 0]}, b""),
+    "cancel": ({"type": "cancel"}, b""),
     "piece": ({"type": "piece", "id": "a", "name": "x.png", "size": 3, "start": 0, "last": True}, b"abc"),
     "sample": ({"type": "sample"}, b""),
-    "run": ({"type": "run"}, b""),
+    "run": ({"type": "run", "prompt": "red"}, b""),
     "want": ({"type": "want", "run": "r", "name": "result 0"}, b""),
     "key": ({"type": "key", "remember": False}, b"sk-1234567890"),
 }
 
 
+STAGE = ("mark", "key of the drawer", "own", "shape", "edge", "extend", "run", "cancel")
+
+
 def target(kind: str) -> Any:
     """The part that gets messages of a kind."""
-    if kind in ("mark", "key of the drawer", "no ink"):
+    if kind in STAGE:
         drawer = MaskDrawer(Image.new("RGB", (400, 300), "grey"))
         return stage_of(drawer)
-    widget: Any = {"piece": PhotoInput, "sample": PhotoInput, "run": Page, "want": Compare, "key": KeyInput}[
-        kind
-    ]()
-    for register in ("on_photo", "on_sample", "on_run", "on_want", "on_key"):
+    widget: Any = {"piece": PhotoInput, "sample": PhotoInput, "want": Compare, "key": KeyInput}[kind]()
+    for register in ("on_photo", "on_sample", "on_want", "on_key"):
         if hasattr(widget, register):
             getattr(widget, register)(lambda *_: None)
     return widget

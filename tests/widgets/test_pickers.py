@@ -129,7 +129,7 @@ def test_size_picker_shows_a_wrong_size_that_was_assigned():
 def test_options_panel_has_the_fields_of_the_model():
     """Only fields that the model takes are shown, and their values leave with them."""
     panel = OptionsPanel("gpt-image-1")
-    panel.selected_index = 0
+    panel.unfolded = True
     panel.value = {"quality": "low", "input_fidelity": "high", "n": 3}
     assert labelled(panel, "Quality").label == "low"
     assert labelled(panel, "Results").value == 3
@@ -139,7 +139,7 @@ def test_options_panel_has_the_fields_of_the_model():
     assert not has(panel, "Input fidelity")
     assert (labelled(panel, "Quality").label, labelled(panel, "Results").value) == ("low", 3)
     taken = [name.replace("_", " ").capitalize() for name in MODELS["gpt-image-2"].choices]
-    fields = [one.description for one in panel.children[0].children]
+    fields = [one.description for one in panel.inside.children]
     assert fields == ["Results", *taken, "Compression"]
     panel.model = "dall-e-2"
     assert labelled(panel, "Quality").label == "default"
@@ -150,7 +150,7 @@ def test_options_panel_reports_what_is_picked():
     """A picked value stands in `value`, one set back to its default leaves it, and assigned values wait unfolded."""
     panel = OptionsPanel("gpt-image-1")
     panel.value = {"n": 2}
-    panel.selected_index = 0
+    panel.unfolded = True
     results, background = labelled(panel, "Results"), labelled(panel, "Background")
     assert results.value == 2
     background.label = "opaque"
@@ -162,19 +162,19 @@ def test_options_panel_reports_what_is_picked():
 def test_options_panel_keeps_its_controls_when_folded():
     """Folding and unfolding shows the same controls."""
     panel = OptionsPanel("gpt-image-1")
-    panel.selected_index = 0
+    panel.unfolded = True
     before = list(controls(panel))
     assert sees(panel, "Results")
-    panel.selected_index = None
+    panel.unfolded = False
     assert not sees(panel, "Results")
-    panel.selected_index = 0
+    panel.unfolded = True
     assert list(controls(panel)) == before
 
 
 def test_options_panel_offers_compression_only_where_it_counts():
     """Compression is for webp and jpeg results, and only sent when it is not the default."""
     panel = OptionsPanel("gpt-image-1")
-    panel.selected_index = 0
+    panel.unfolded = True
     output = labelled(panel, "Output format")
     assert not sees(panel, "Compression")
     output.label = "webp"
@@ -192,7 +192,6 @@ def test_prompt_box_counts_what_the_model_leaves():
     assert box.remaining == 10
     box.value = "y" * 1001
     assert box.remaining == -1
-    assert "1 characters too many" in said(box, "alert")
     box.model = "gpt-image-1"
     assert box.remaining == 32_000 - 1001
 
@@ -221,7 +220,7 @@ def test_misspelt_keywords_are_refused(kind):
 def test_default_can_be_chosen_again_in_the_browser() -> None:
     """Back at its first choice, a list of the panel still says what is chosen, and nothing is asked for."""
     panel = OptionsPanel("gpt-image-1.5")
-    panel.selected_index = 0
+    panel.unfolded = True
     quality = labelled(panel, "Quality")
     quality.set_state({"index": 1})
     assert panel.value == {"quality": "high"}

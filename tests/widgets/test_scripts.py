@@ -9,18 +9,21 @@ from pathlib import Path
 import pytest
 
 from tests.support.javascript import long_functions, names_at_the_top, unclear_names
-from ttapi_nb.widgets.browser import STATIC, Page, Part, PhotoInput, module, scripts_of
+from ttapi_nb.widgets.act import Act
+from ttapi_nb.widgets.browser import STATIC, Part, PhotoInput, module, scripts_of
 from ttapi_nb.widgets.compare import Compare, Download
+from ttapi_nb.widgets.drawer import Stage
 from ttapi_nb.widgets.key import KeyInput
-from ttapi_nb.widgets.surface import Stage
+from ttapi_nb.widgets.prompt import PromptBox
 
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 WIDGETS: dict[str, type[Part]] = {
+    "act.js": Act,
     "compare.js": Compare,
     "download.js": Download,
     "key_input.js": KeyInput,
-    "page.js": Page,
     "photo_input.js": PhotoInput,
+    "prompt.js": PromptBox,
     "stage.js": Stage,
 }
 MOST_LINES = 400

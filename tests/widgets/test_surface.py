@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ipywidgets
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.controls import controls, of_kind, said
-from tests.support.painting import Screen, fall_back, mark, stage_of
+from tests.support.painting import Screen, mark, own_surface, stage_of
 from ttapi_nb import MaskDrawer
-from ttapi_nb.widgets.surface import Stage
 
 
 def test_only_what_changed_is_sent(drawer):
@@ -120,14 +119,23 @@ def test_without_a_photo_the_stage_is_not_ready():
     assert stage_of(drawer).ready
 
 
-def test_fall_back_says_so_and_shows_what_was_there(drawer):
-    """Without the stage, ipycanvas shows photo and mask, and the drawer says what is slower and what is missing."""
-    drawer.mask = drawer.mask.rectangle((10, 10, 50, 50))
-    drawer.tool = "lasso"
-    plain = fall_back(drawer)
-    assert (plain.sheet.shown == drawer.mask.coverage()).all()
-    assert not any(isinstance(one, Stage) for one in controls(drawer))
-    assert "through the kernel" in said(drawer)
-    assert "only brush and eraser" in said(drawer)
-    assert of_kind(drawer, ipywidgets.ToggleButtons).options == (("Brush", "brush"), ("Eraser", "eraser"))
-    assert drawer.tool == "brush"
+def test_a_browser_without_ipycanvas_is_sent_photo_and_ink(drawer, monkeypatch):
+    """Asked for by the stage, the photo comes as a file and the ink as a byte a pixel, and later only what changed."""
+    drawer.mask = drawer.mask.rectangle((10, 20, 50, 60))
+    told: list[tuple[dict[str, object], bytes]] = []
+    monkeypatch.setattr(
+        stage_of(drawer), "send", lambda content, buffers=None: told.append((content, (buffers or [b""])[0]))
+    )
+    own_surface(drawer)
+    (photo, file), (ink, alpha) = told
+    assert (photo["type"], photo["width"], photo["height"]) == ("photo", 400, 300)
+    with Image.open(io.BytesIO(file)) as sent:
+        assert sent.size == (400, 300)
+        assert sent.get_format_mimetype() == photo["mime"]
+    assert (ink["type"], ink["left"], ink["top"], ink["width"], ink["height"]) == ("ink", 0, 0, 400, 300)
+    assert (np.frombuffer(alpha, np.uint8).reshape(300, 400) == drawer.mask.coverage()).all()
+    told.clear()
+    mark(drawer, 1, [(100, 100, 10)])
+    kinds = [head["type"] for head, _ in told]
+    assert kinds == ["ink", "taken"]
+    assert (told[0][0]["left"], told[0][0]["width"]) == (90, 20)

@@ -18,7 +18,7 @@ from .carrier import Carrier
 from .gate import Gate
 from .ledger import Ledger
 from .reading import Wire
-from .routes import images, people, watching
+from .routes import images, joining, people, teaching, watching
 from .runs import Refused
 from .storing import Store
 from .upstream import EmbeddedUpstream, Upstream
@@ -70,7 +70,7 @@ def make_app(
         finally:
             await carrier.stop()
 
-    routes = [*images.ROUTES, *people.ROUTES, *watching.ROUTES]
+    routes = [*images.ROUTES, *people.ROUTES, *watching.ROUTES, *joining.ROUTES, *teaching.ROUTES]
     if isinstance(upstream, EmbeddedUpstream):
         routes.append(Route("/v1/files/{name}", _file(upstream)))
     app = Starlette(

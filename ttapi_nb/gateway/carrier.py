@@ -70,6 +70,10 @@ class Carrier:
         """Have the ledger do something on a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **named))
 
+    def kick(self) -> None:
+        """Look at the queue: who may be served has changed."""
+        self._kick.set()
+
     # Begin and end
 
     async def start(self) -> None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import os
+import tempfile
+import zipfile
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-__all__ = ["as_csv"]
+from .. import __version__
+from ..lineage import Lineage, Step
+from ..lineage.written import fits
+from .results import Results, options_in, with_text
+
+__all__ = ["as_csv", "as_zip"]
 
 # What a spreadsheet would run as a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -25,3 +35,30 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _plain(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+
+
+def as_zip(rows: Sequence[Mapping[str, Any]], results: Results, folder: Path) -> Path:
+    """A zip file in `folder` with `runs.csv`, and each result that is here with what made it written into it."""
+    handle, name = tempfile.mkstemp(suffix=".zip", dir=folder)
+    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("runs.csv", as_csv(rows).encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
+        for row in rows:
+            if row["state"] != "settled" or not row["came"]:
+                continue
+            for at, data in enumerate(results.files(row["number"]), 1):
+                written, kind = with_text(data, Lineage((_step(row, at),)).to_json())
+                archive.writestr(f"results/{row['number']:05d}-{at}.{kind}", written)
+    return Path(name)
+
+
+def _step(row: Mapping[str, Any], at: int) -> Step:
+    """What a run did, as far as the gateway knows: neither photo nor mask are in its ledger."""
+    return Step(
+        prompt=row["prompt"],
+        model=row["model"],
+        options={name: value for name, value in options_in(row["options"]).items() if fits(value)},
+        sources=(),
+        number=at,
+        time=datetime.fromtimestamp(row["finished"] or row["started"], UTC).replace(microsecond=0),
+        version=__version__,
+    )

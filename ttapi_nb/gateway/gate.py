@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from starlette.requests import Request
 
@@ -12,7 +13,9 @@ from .answering import token_of
 from .carrier import Carrier
 from .classes import Person
 from .database import LedgerError
+from .pages import Tries
 from .reading import Wire
+from .results import Results
 from .runs import Refused
 from .storing import Store
 
@@ -55,7 +58,9 @@ Identify = Callable[[Request], Awaitable[Person | Refused | None]]
 
 @dataclass
 class Gate:
-    """A gateway's parts and settings. `wire`: the only form of body that is let through, or None for all."""
+    """A gateway's parts and settings. `wire`: the only form of body that is let through, or None for all; `public`: the
+    address, up to the path, that people are told, where it is not the one they came by.
+    """
 
     carrier: Carrier
     store: Store
@@ -64,6 +69,13 @@ class Gate:
     body_seconds: float = BODY_SECONDS
     uploads: Uploads = field(default_factory=Uploads)
     identify: list[Identify] = field(default_factory=list)
+    public: str = ""
+    tries: Tries = field(default_factory=Tries)
+
+    @cached_property
+    def results(self) -> Results:
+        """The pictures in answers that are kept."""
+        return Results(self.carrier.ledger, self.store)
 
 
 def gate_of(request: Request) -> Gate:

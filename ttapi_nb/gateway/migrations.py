@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, inspect, select, text
 
 from ..errors import SettingsError
-from .tables import METADATA, migrations
+from .tables import METADATA, migrations, wall
 
 __all__ = ["MIGRATIONS", "migrate"]
 
@@ -29,7 +29,12 @@ def first_tables(db: Connection) -> None:
     db.execute(text("INSERT INTO upstream (id) VALUES (1)"))
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables,)
+def the_wall(db: Connection) -> None:
+    """Which results a teacher shows to all, and which were taken down."""
+    wall.create(db, checkfirst=True)
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, the_wall)
 
 
 def migrate(db: Connection) -> None:

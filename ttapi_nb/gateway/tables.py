@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-__all__ = ["METADATA", "answers", "classes", "gateways", "migrations", "people", "runs", "upstream"]
+__all__ = ["METADATA", "answers", "classes", "gateways", "migrations", "people", "runs", "upstream", "wall"]
 
 METADATA = MetaData()
 # SQLite counts rows in its own kind of integer only.
@@ -130,6 +130,15 @@ upstream = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("until", REAL, nullable=False, server_default="0"),
     Column("turns", BigInteger, nullable=False, server_default="0"),
+)
+
+wall = Table(
+    "wall",
+    METADATA,
+    Column("run", NUMBER, ForeignKey("runs.number"), primary_key=True, autoincrement=False),
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("verdict", Text, nullable=False),
+    Column("time", REAL, nullable=False),
 )
 
 migrations = Table(

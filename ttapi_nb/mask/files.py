@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import os
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from PIL import Image, ImageFilter
 
 from ..errors import ImageError, MaskError
@@ -18,6 +20,8 @@ from .meaning import EDITED
 __all__ = ["png_of", "read_from", "write_to"]
 
 T = TypeVar("T")
+# Rows that are written at a time.
+BAND = 256
 # Over how many pixels a mask is smoothed to make its file smaller.
 SMOOTHINGS = (1, 2, 4, 8, 16, 32)
 
@@ -39,11 +43,32 @@ def png_of(coverage: Image.Image, max_bytes: int | None) -> bytes:
 
 
 def _alpha_png(coverage: Image.Image) -> bytes:
-    alpha = coverage.point([255 - value for value in EDITED])
-    black = Image.new("L", coverage.size)
-    out = io.BytesIO()
-    Image.merge("RGBA", (black, black, black, alpha)).save(out, "PNG")
-    return out.getvalue()
+    """Black, and clear where the edit is.
+
+    Less the row above, which is filter 2, a mask is nothing but at its edges, and of runs of nothing zlib's way for
+    runs makes a smaller file than its others, in a tenth of the time that Pillow takes to try all filters.
+    """
+    edit = np.asarray(coverage.point(EDITED))
+    height, width = edit.shape
+    packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+    packed = []
+    rows = np.zeros((min(BAND, height), 1 + 4 * width), np.uint8)
+    rows[:, 0] = 2
+    for top in range(0, height, BAND):
+        opaque = ~edit[max(0, top - 1) : top + BAND]
+        if top == 0:
+            opaque = np.concatenate((np.zeros_like(opaque[:1]), opaque))
+        count = len(opaque) - 1
+        np.subtract(opaque[1:], opaque[:-1], out=rows[:count, 4::4])
+        packed.append(packer.compress(rows[:count].data))
+    packed.append(packer.flush())
+    head = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", b"".join(packed)), (b"IEND", b""))
+    written = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))
+        for kind, data in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(written)
 
 
 def read_from(path: str | os.PathLike[str], read: Callable[[str], T]) -> T:

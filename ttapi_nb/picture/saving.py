@@ -33,13 +33,15 @@ NO_BLOCKS = (
     "The JPEG was made anew, all of it. To keep the photo's own blocks where nothing changed: "
     "pip install 'ttapi-nb[jpeg]'"
 )
+# Of PNG. Photos become a tenth to a fifth larger than by Pillow's own 6, in a fifth of its time.
+QUICK, SMALL = 1, 6
 OTHER_KIND = "The picture is of another size or kind than the photo's JPEG, so all of it was made anew."
 OTHER_JPEG = "This JPEG is coded in a way that can't be kept, so all of it was made anew."
 
 
-def encode(pixels: Image.Image, format: str, lineage: str = "") -> bytes:
+def encode(pixels: Image.Image, format: str, lineage: str = "", *, small: bool = False) -> bytes:
     """`pixels` as a file with no metadata but `lineage`. JPEG drops transparency; PNG and WEBP keep every pixel as it
-    is.
+    is. A `small` PNG takes its time.
     """
     out = io.BytesIO()
     more = options_for(format, lineage) if lineage else {}
@@ -50,7 +52,7 @@ def encode(pixels: Image.Image, format: str, lineage: str = "") -> bytes:
     elif format == "TIFF":
         out.write(tiff(np.asarray(pixels), pixels.mode, {}))
     else:
-        pixels.save(out, "PNG", **more)
+        pixels.save(out, "PNG", compress_level=SMALL if small else QUICK, **more)
     return out.getvalue()
 
 
@@ -292,7 +294,7 @@ def _png(kept: _Kept, notes: Notes, lineage: str) -> bytes:
         plain = _deep_png(kept.numbers, kept.mode)
     else:
         out = io.BytesIO()
-        _image(kept).save(out, "PNG")
+        _image(kept).save(out, "PNG", compress_level=QUICK)
         plain = out.getvalue()
     # Right behind IHDR for what must come before a palette, and before the pixels for the rest.
     head = 8 + 12 + 13
@@ -314,7 +316,7 @@ def _deep_png(numbers: Numbers, mode: str) -> bytes:
     """A PNG of 16-bit colours, which Pillow does not write."""
     high, wide = numbers.shape[:2]
     size = numbers.shape[2] * 2
-    packer, packed = zlib.compressobj(6), []
+    packer, packed = zlib.compressobj(QUICK), []
     above = np.zeros((1, wide * size), np.uint8)
     for top in range(0, high, ROWS):
         rows = np.ascontiguousarray(numbers[top : top + ROWS]).astype(">u2").view(np.uint8)

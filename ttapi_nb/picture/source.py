@@ -84,6 +84,12 @@ class SourceImage:
         format = format or self.format
         return self._named(format, self._encoded(format))
 
+    def smaller(self) -> ImageFile:
+        """As `file("PNG")`, which is this from then on: smaller, and slow to write."""
+        if "small" not in self._files:
+            self._files["PNG"] = self._files["small"] = encode(self.pixels, "PNG", small=True)
+        return self._named("PNG", self._files["PNG"])
+
     def saved_file(self, format: str | None = None, *, keep_metadata: bool = False) -> ImageFile:
         """The file that `save` writes: the photo's own numbers in its own colours, depth and density, as far as the
         `format` (`TIFF` too) can hold them, and its lineage; `changes` of it tells what it can't hold.

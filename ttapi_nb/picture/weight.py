@@ -13,4 +13,7 @@ def under_limit(picture: SourceImage, limit: int) -> bool:
     raw = width * height * len(picture.pixels.mode)
     # PNG adds a byte a row and a little a block to what it can't compress; the others may add more.
     most = raw + raw // 500 + height + 10_000
-    return (most if picture.format == "PNG" else 2 * most) < limit or len(picture.file().data) < limit
+    if (most if picture.format == "PNG" else 2 * most) < limit or len(picture.file().data) < limit:
+        return True
+    # Written quickly it is larger than it need be.
+    return picture.format == "PNG" and len(picture.smaller().data) < limit

@@ -29,6 +29,7 @@ from .. import exiting, loop
 from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
+from ..freeing import give_back
 from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
@@ -63,6 +64,8 @@ PRICE_PATIENCE = 5.0
 """Seconds for a price function to say what a run cost."""
 WATCHER_PATIENCE = 5.0
 """Seconds for which the end of a run is held back until those who watch it have seen it."""
+HELD = 16
+"""About how many bytes a pixel of the photo takes, at least, while its results are made."""
 STOPPED_PATIENCE = 2.0
 """Seconds for which the end of a run that did not leave is held back until the log has it."""
 
@@ -281,6 +284,8 @@ class Carrier(exiting.Unfinished):
 
     def _results(self, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
         results, note = self._make(self.run, response)
+        source = self.run.source.size
+        give_back(HELD * source[0] * source[1])
         return tuple(map(self._signed, results)), note
 
     def _signed(self, result: Result) -> Result:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+
+from PIL import Image
 
 from ..errors import ResultError
 from ..fit import mask_for, measure_leak, paste, surroundings
 from ..mask import Mask
 from ..picture import SourceImage, edited_picture, open_image
 from ..reply import ImageData, ImagesResponse
+from ..request import EditRequest
 from .blank import blank, plan_of
 from .result import Result
 from .run import Run
@@ -27,7 +30,9 @@ def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], 
     if mask is None and isinstance(given, Mask):
         # An unchecked request may send a mask of another size. Its answer is paid for all the same.
         mask = given.resize(run.source.size)
-    return _made(response, partial(_result, run, response, mask))
+    # Decoded once, and only where it is looked at.
+    sent = lru_cache(partial(_sent, run.request))
+    return _made(response, partial(_result, run, response, mask, sent))
 
 
 def _made(
@@ -53,7 +58,20 @@ def _generated(run: Run, response: ImagesResponse, item: ImageData, number: int)
     return Result(number, picture, item, kept=False, offline=response.offline)
 
 
-def _result(run: Run, response: ImagesResponse, mask: Mask | None, item: ImageData, number: int) -> Result:
+def _sent(request: EditRequest) -> Image.Image:
+    """The first picture as it arrives: a JPEG as other pixels than it was made from, which is not the model's doing."""
+    picture = request.image[0]
+    return open_image(request.image_files[0].data).pixels if picture.format == "JPEG" else picture.pixels
+
+
+def _result(
+    run: Run,
+    response: ImagesResponse,
+    mask: Mask | None,
+    sent: Callable[[], Image.Image],
+    item: ImageData,
+    number: int,
+) -> Result:
     answer, source, plan = item.image, run.source, run.plan
     name = f"{source.name.rsplit('.', 1)[0]}-edit-{number}"
     if mask is None:
@@ -63,9 +81,7 @@ def _result(run: Run, response: ImagesResponse, mask: Mask | None, item: ImageDa
         return Result(number, picture, item, False, None, note, response.offline)
     wanted = surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
     landed = plan.land(answer, source, mask, wanted)
-    # A JPEG arrives as other pixels than it was made from, and that is not the model's doing.
-    sent = open_image(run.request.image_files[0].data).pixels
-    leak = measure_leak(sent, landed.raw, plan.there_mask(mask), landed.counted)
+    leak = measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted)
     light, note = None, landed.note
     protects = mask.meaning.protected > 0
     if not protects:

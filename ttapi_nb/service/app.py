@@ -24,10 +24,11 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
+from ..freeing import give_back
 from ..picture import SourceImage
 from .body import Body, read_body
 from .invent import invent
-from .memory import PAINTING, decoding_of, give_back, work
+from .memory import PAINTING, decoding_of, work
 from .paint import leak, over_white, paint
 from .refusal import Refusal
 from .rules import Edit, Hole, check, check_generation
@@ -298,7 +299,7 @@ def _encoded(result: Image.Image, edit: Edit) -> bytes:
     out = io.BytesIO()
     pixels = result if _keeps_alpha(result, edit) else over_white(result)
     if edit.output_format == "png":
-        pixels.save(out, "PNG", compress_level=4)
+        pixels.save(out, "PNG", compress_level=1)
     else:
         pixels.save(out, edit.output_format.upper(), quality=edit.compression)
     return out.getvalue()

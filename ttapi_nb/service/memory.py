@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import io
 import os
-import sys
 import threading
 import warnings
 from collections import deque
@@ -16,7 +14,7 @@ from PIL import Image
 
 from .body import Body, Upload
 
-__all__ = ["DECODING", "PAINTING", "WORK_MEMORY", "Gate", "decoding_of", "give_back", "work"]
+__all__ = ["DECODING", "PAINTING", "WORK_MEMORY", "Gate", "decoding_of", "work"]
 
 WORK_MEMORY = 800_000_000
 """The bytes that reading, decoding and painting may take at once, over all services of a process."""
@@ -73,21 +71,6 @@ class Gate:
 
 work = Gate(WORK_MEMORY)
 """The one for this process: memory is shared, however many services there are."""
-
-
-# Less than this is used again soon.
-LARGE = 100_000_000
-
-
-def give_back(weight: int) -> None:
-    """Give memory that is free again back to the system, after work that weighed much.
-
-    Left alone, GNU's C library keeps what each thread once had: four threads, one after another, would hold four times
-    as much.
-    """
-    if weight > LARGE and sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 def decoding_of(body: Body) -> int:

@@ -16,7 +16,7 @@ import traitlets
 from ..picture import FILE_CAP
 from ..picture.opening import tidy
 
-__all__ = ["Page", "Part", "PhotoInput", "module"]
+__all__ = ["Part", "PhotoInput", "module"]
 
 
 PIECE_CAP = 8 * 1024 * 1024
@@ -84,13 +84,13 @@ def module(name: str) -> traitlets.Unicode[str, str | bytes]:
 
 
 class Part(anywidget.AnyWidget):
-    """A widget whose inside is a module in `static/`, with the style sheet that all of them have.
+    """A widget whose inside is a module in `static/`. The stage brings the style sheet for all of them.
 
     Its traits belong to its class. Left to anywidget, each widget would get a class of its own for them, which takes as
     long as all the rest of making it.
     """
 
-    _css = traitlets.Unicode(static("style.css")).tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
     _anywidget_id = traitlets.Unicode().tag(sync=True)
 
     @traitlets.default("_anywidget_id")
@@ -185,23 +185,3 @@ class PhotoInput(Part):
 
     def _forget(self) -> None:
         self._pieces, self._upload, self._size = bytearray(), "", 0
-
-
-class Page(Part):
-    """What has to do with the page around a drawer, and an editor that it is in (see `static/page.js`).
-
-    It brings the style sheet, names for what ipywidgets leaves without one, and the run key: `on_run(callback)`.
-    """
-
-    _esm = module("page.js")
-
-    def __init__(self) -> None:
-        super().__init__(layout={"display": "none"})
-        self._callbacks = ipywidgets.CallbackDispatcher()
-        self.on_msg(
-            lambda _, message, __: self._callbacks() if field_of(message, "type", str) == "run" else None
-        )
-
-    def on_run(self, callback: Callable[[], None], remove: bool = False) -> None:
-        """Call `callback()` when Ctrl+Enter or Cmd+Enter is pressed inside the editor."""
-        self._callbacks.register_callback(callback, remove=remove)

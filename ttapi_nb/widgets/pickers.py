@@ -10,7 +10,9 @@ import traitlets
 
 from ..fit import HOWS
 from ..models import DEFAULT_MODEL, MODELS, Model, model_for
-from .text import LateWords, Words, made
+from .fold import Fold
+from .prompt import PromptBox
+from .text import LateWords, made
 
 __all__ = ["FitPicker", "ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
 
@@ -98,7 +100,7 @@ class _ChoiceOrText(ipywidgets.VBox):
             )
             self._text.observe(self._typed, "value")
             self._arrange()
-        self._text.layout.display = None
+        self._text.layout.display = ""
 
     def _arrange(self) -> None:
         self.children = made(self._choices, self._text, self._note)
@@ -209,7 +211,7 @@ class FitPicker(ipywidgets.VBox):
         return f"FitPicker({self.value!r}, strict={self.strict})"
 
 
-class OptionsPanel(ipywidgets.Accordion):
+class OptionsPanel(Fold):
     """The other options that `model` takes, folded. `value` is a dict of those that are not the default.
 
     When `model` changes, what the new one doesn't take leaves `value`.
@@ -222,9 +224,9 @@ class OptionsPanel(ipywidgets.Accordion):
         self._controls: dict[str, Any] = {}
         self._showing = False
         self._box = ipywidgets.VBox()
-        super().__init__(children=[self._box], titles=("More options",), selected_index=None)
+        super().__init__("More options", self._box)
         self.model = model
-        self.observe(self._offer, ["model", "selected_index"])
+        self.observe(self._offer, ["model", "unfolded"])
         self.observe(self._show, "value")
 
     def __repr__(self) -> str:
@@ -242,7 +244,7 @@ class OptionsPanel(ipywidgets.Accordion):
             }
         elif self._controls:
             return
-        if self.selected_index is not None:
+        if self.unfolded:
             self._build(row)
 
     def _build(self, row: Model) -> None:
@@ -283,37 +285,4 @@ class OptionsPanel(ipywidgets.Accordion):
         self._showing = False
         if "output_compression" in self._controls:
             compresses = self.value.get("output_format") in ("webp", "jpeg")
-            self._controls["output_compression"].layout.display = None if compresses else "none"
-
-
-class PromptBox(ipywidgets.VBox):
-    """Where the prompt is written, with how many characters `model` leaves for it. `value` is the text."""
-
-    value = traitlets.Unicode()
-    model = traitlets.Unicode(DEFAULT_MODEL)
-
-    def __init__(self, value: str = "", model: str = DEFAULT_MODEL) -> None:
-        self._area = ipywidgets.Textarea(
-            description="Prompt", placeholder="What the result should show", layout=WIDE, style=LABELS
-        )
-        self._left = Words()
-        super().__init__([self._area, self._left])
-        traitlets.link((self, "value"), (self._area, "value"))
-        self.observe(self._count, ["value", "model"])
-        self.value, self.model = value, model
-        self._count()
-
-    def __repr__(self) -> str:
-        return f"PromptBox({self.value[:37] + '...' if len(self.value) > 40 else self.value!r})"
-
-    @property
-    def remaining(self) -> int:
-        """How many characters are left; below 0 the prompt is too long."""
-        return model_for(self.model).prompt_limit - len(self.value)
-
-    def _count(self, _: Any = None) -> None:
-        left = self.remaining
-        if left < 0:
-            self._left.say(f"{-left:,} characters too many for {self.model}", "alert")
-        else:
-            self._left.say(f"{left:,} characters left · Ctrl+Enter runs")
+            self._controls["output_compression"].layout.display = "" if compresses else "none"

@@ -40,7 +40,7 @@ class Words(ipywidgets.HTML):
             "".join(lines) if len(lines) < 2 else f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
         )
         self.value = f'<div class="ttapi-{tone}" role="{ROLES[tone]}">{inner}</div>' if lines else ""
-        self.layout.display = None if lines else "none"
+        self.layout.display = "" if lines else "none"
 
 
 class LateWords:

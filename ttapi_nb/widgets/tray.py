@@ -74,7 +74,7 @@ class ReferenceTray(ipywidgets.VBox):
     @traitlets.observe("value", "model")
     def _show(self, change: Any = None) -> None:
         most = model_for(self.model).images_max
-        self.layout.display = None if most > 1 or self.value else "none"
+        self.layout.display = "" if most > 1 or self.value else "none"
         if change is not None and change.name == "value":
             self._show_cards()
         if self.value and most == 1:

@@ -10,6 +10,7 @@ import ipywidgets
 
 from ... import loop
 from ...run import Run
+from ..act import Act
 from ..text import StatusLine
 
 __all__ = ["Controls"]
@@ -18,17 +19,28 @@ __all__ = ["Controls"]
 class Controls:
     """The two buttons in `buttons`, and `status`; `current` tells which run they are about.
 
-    What is shown of a run is shown from `lane`, and from threads that begin or stop one.
+    What is shown of a run is shown from `lane`, and from threads that begin or stop one. `show_progress(doing,
+    seconds)` is called with what it does and for how long it has, and with nothing at its end.
     """
 
-    def __init__(self, layout: ipywidgets.Layout, current: Callable[[], Run | None]) -> None:
-        self.run = ipywidgets.Button(description="Run", icon="play", button_style="primary", layout=layout)
-        self.cancel = ipywidgets.Button(description="Cancel", icon="stop", disabled=True, layout=layout)
-        self.buttons = ipywidgets.HBox([self.run, self.cancel], layout=layout)
+    def __init__(
+        self,
+        layout: ipywidgets.Layout,
+        current: Callable[[], Run | None],
+        show_progress: Callable[[str, float], None],
+    ) -> None:
+        self.run = Act("Run", primary=True, layout=layout)
+        self.cancel = Act("Cancel", disabled=True, layout=layout)
+        self.buttons = ipywidgets.HBox(
+            [self.run, self.cancel], layout=layout, _dom_classes=("ttapi-run-row",)
+        )
         self.status = StatusLine()
         # What a run changes here, in order, on threads that are neither the loop's nor a front end's.
         self.lane = loop.lane()
         self._current = current
+        self._show_progress = show_progress
+        # What the photo shows of a run: it counts the seconds itself.
+        self._doing = ""
 
     def show_problems(self, found: tuple[str, ...]) -> None:
         """Say why no run can start, or that one can."""
@@ -53,6 +65,7 @@ class Controls:
     def _say(self, run: Run) -> None:
         self.run.disabled = not run.done
         self.cancel.disabled = run.done
+        self._show_on_photo(run)
         if not run.done:
             self._say_time(run)
         elif run.status == "done":
@@ -62,13 +75,18 @@ class Controls:
         elif run.error is not None:
             self.status.error(run.error)
 
+    def _show_on_photo(self, run: Run) -> None:
+        doing = "" if run.done else _doing(run)
+        if doing != self._doing:
+            self._doing = doing
+            self._show_progress(doing, run.seconds)
+
     def _say_time(self, run: Run) -> None:
         if run.status == "sending" and run.note:
             # The service is busy, and waited for.
             self.status.say(run.note, "busy")
             return
-        doing = "Sending" if run.status == "sending" else "Waiting for the result"
-        self.status.say(f"{doing} … {run.seconds:.0f} s", "busy")
+        self.status.say(f"{_doing(run)} … {run.seconds:.0f} s", "busy")
 
     async def _count(self, run: Run) -> None:
         # On the loop, which only counts the seconds; said on the lane, and not again while that takes.
@@ -77,3 +95,7 @@ class Controls:
             if said is None or said.done():
                 said = self.lane.submit(partial(self.show, run))
             await loop.wait([run._outcome], 1)
+
+
+def _doing(run: Run) -> str:
+    return "Sending" if run.status == "sending" else "Waiting for the result"

@@ -28,7 +28,8 @@ from ..browser import PhotoInput
 from ..closing import Closing
 from ..drawer import MaskDrawer, Masks
 from ..history import HistoryPanel
-from ..pickers import FitPicker, ModelPicker, OptionsPanel, PromptBox, SizePicker
+from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
+from ..prompt import PromptBox
 from ..text import LateWords, made
 from ..tray import ReferenceTray
 from ..turns import Patient
@@ -105,11 +106,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._tray = ReferenceTray()
         # A layout is a widget too: what has nothing special in its own shares one.
         self._plain = ipywidgets.Layout()
-        self._controls = Controls(self._plain, lambda: self.current)
+        self._controls = Controls(self._plain, lambda: self.current, self.drawer.show_progress)
         self.status = self._controls.status
         self._plan = LateWords(self._arrange)
         self._restored = LateWords(self._arrange)
-        self.viewer = ResultViewer()
+        self.viewer = ResultViewer(place=self.drawer.show_results)
         self.history = HistoryPanel(
             self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
         )
@@ -133,30 +134,28 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
     def _arranged(self) -> list[ipywidgets.Widget]:
-        self._panel = ipywidgets.VBox(layout=self._plain)
+        self._panel = ipywidgets.VBox(layout=self._plain, _dom_classes=("ttapi-panel",))
         self._arrange()
-        self._panel.add_class("ttapi-panel")
         self.drawer.add_class("ttapi-stage")
-        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain)
-        body.add_class("ttapi-body")
+        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain, _dom_classes=("ttapi-body",))
         history = [] if self.run_log is False else [self.history]
         return [self._input, body, self.viewer, *history]
 
     def _arrange(self) -> None:
         self._panel.children = made(
+            self._prompt,
+            self._controls.buttons,
+            self.status,
+            self._restored,
             self._model,
             self._size,
-            self._prompt,
             self._fit,
             self._options,
             self._tray,
+            self._plan,
             self._key.words,
             self._key.opener,
             self._key.form,
-            self._restored,
-            self._plan,
-            self._controls.buttons,
-            self.status,
         )
 
     def _log(self) -> RunLog:
@@ -184,9 +183,10 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._input.on_photo(self._open_upload)
         self._input.on_sample(self._open_sample)
         self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
-        self._controls.run.on_click(lambda _: self._try_run())
+        self._controls.run.on_click(self._run_asked)
         self._controls.cancel.on_click(lambda _: self.cancel())
-        self.drawer.page.on_run(self._try_run)
+        self.drawer.on_run(self._run_asked)
+        self.drawer.on_cancel(self.cancel)
         self.viewer.on_use(self.use_as_input)
         self.viewer.on_use_prompt(self._use_prompt)
 
@@ -359,6 +359,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def _open_sample(self) -> None:
         self.image = sample()
 
+    def _run_asked(self, prompt: str | None) -> None:
+        if prompt is not None:
+            self.prompt = prompt
+        self._try_run()
+
     def _try_run(self) -> None:
         try:
             self.run()
@@ -396,6 +401,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             return
         if run.results:
             self.viewer.run = run
+            self.drawer.stage.side = "result"
         if run.done:
             self.history.show()
         self._controls.show(run)

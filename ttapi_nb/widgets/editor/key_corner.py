@@ -46,7 +46,7 @@ class KeyCorner:
             # With the first click, if at all.
             self.form = KeyForm(self._use, self._taken)
             self._rearrange()
-        self.form.layout.display = None if change.new else "none"
+        self.form.layout.display = "" if change.new else "none"
 
     def _taken(self, words: str, tone: Tone) -> None:
         self.words.say(f"{self._client().words} {words}", tone)

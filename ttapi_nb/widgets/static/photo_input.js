@@ -7,7 +7,7 @@ function render({ model, el }) {
   const input = Object.assign(document.createElement("input"), { type: "file", accept: "image/*", hidden: true, multiple: several });
   const choose = Object.assign(document.createElement("button"), { type: "button", textContent: model.get("label") });
   const sample = Object.assign(document.createElement("button"), { type: "button", textContent: "Use the sample" });
-  const hint = Object.assign(document.createElement("span"), { textContent: several ? "or drop some here" : "or drop or paste one here" });
+  const hint = Object.assign(document.createElement("span"), { className: "ttapi-drop-hint", textContent: several ? "or drop some here" : "or drop or paste one here" });
   const file = Object.assign(document.createElement("span"), { className: "ttapi-file" });
   el.append(choose, ...(several ? [] : [sample]), hint, input, file);
 

@@ -1,23 +1,36 @@
-// Shows two ipycanvas canvases, the photo and the ink over it, and paints a mark at once, without a round trip to the
-// kernel. Both canvases are copied, not embedded: of ipycanvas's inside only `canvas` and `new-frame` are leaned on.
-// Coordinates are pixels of the copies. This file only puts the parts together, each of which has one job.
+// The stage: a photo with ink over it, the rail of tools beside it, and on its other side the results. A mark is painted
+// at once, without a round trip to the kernel. Photo and ink are copied from two ipycanvas canvases, not embedded: of
+// ipycanvas's inside only `canvas` and `new-frame` are leaned on, and where its script can't be had the stage has
+// canvases of its own. Coordinates are pixels of the copies. This file only puts the parts together, each of which has
+// one job.
 
-import { fillBar } from "./stage/bar.js";
 import { listen, make } from "./basics.js";
+import { createFoot } from "./stage/foot.js";
+import { createCorners } from "./stage/corners.js";
 import { createEdges } from "./stage/edges.js";
+import { makeForms } from "./stage/forms.js";
 import { createInk } from "./stage/ink.js";
 import { createMargins } from "./stage/margins.js";
+import { createOptions } from "./stage/options.js";
 import { createOutbox } from "./stage/outbox.js";
+import { ownCanvases } from "./stage/own.js";
 import { createPointer } from "./stage/pointer.js";
+import { createPopovers } from "./stage/popovers.js";
+import { createProgress } from "./stage/progress.js";
+import { createRail } from "./stage/rail.js";
+import { createResultSide } from "./stage/result.js";
 import { createRing } from "./stage/ring.js";
 import { HELP, listenToShortcuts } from "./stage/shortcuts.js";
 import { createSketch } from "./stage/sketch.js";
+import { watchSurroundings } from "./stage/surroundings.js";
 import { createView } from "./stage/view.js";
 
 const GONE = "The kernel is gone. Run this cell again to go on painting.";
+const PATIENCE = 3_000; // milliseconds to wait for ipycanvas, where the page may not have it
 
 async function canvasModel(model, name) {
-  const found = await model.widget_manager.get_model(model.get(name).slice("IPY_MODEL_".length));
+  const late = new Promise((_, fail) => { setTimeout(fail, PATIENCE, new Error("ipycanvas does not come")); });
+  const found = await Promise.race([model.widget_manager.get_model(model.get(name).slice("IPY_MODEL_".length)), late]);
   if (typeof found?.canvas?.getContext !== "function") throw new Error(`ipycanvas shows no canvas for ${name}`);
   return found;
 }
@@ -35,40 +48,90 @@ function makeParts() {
     frame: box("ttapi-frame", { hidden: true, title: "This part is sent to the model" }),
     room: box("ttapi-room", { hidden: true }),
     gone: box("ttapi-gone", { hidden: true, textContent: GONE, role: "alert" }),
-    bar: box("ttapi-view-bar"),
+    problem: box("ttapi-problem", { role: "alert" }),
     help: box("ttapi-keys", { hidden: true, textContent: HELP }),
   };
   parts.paper.append(parts.under, parts.over);
-  parts.sheet.append(parts.room, parts.paper, parts.frame, parts.edges, parts.ring, parts.gone);
+  parts.sheet.append(parts.room, parts.paper, parts.frame, parts.edges, parts.ring);
   return parts;
 }
 
-function build(model, el, { photo, ink: kernelInk }) {
+// Where the parts stand: the rail, and beside it a head, the photo or the results, and a foot.
+function putTogether(el, { sheet, gone, problem, help }, { rail, options, result, popovers, progress, bar }) {
+  const head = make("div", { className: "ttapi-head" }, result.sides, options.row, result.ways);
+  const middle = make("div", { className: "ttapi-middle" },
+    sheet, result.place, progress.line, ...popovers.boxes, problem, help, gone);
+  el.append(rail.rail, head, middle, bar.row);
+}
+
+// What follows the model: which parts show which of its values.
+function follow(model, el, { sheet, over, problem }, { rail, options, result, bar, progress, ink, edges, popovers }) {
+  const restyle = () => {
+    sheet.classList.toggle("ttapi-outlined", model.get("show") === "edges");
+    over.style.opacity = model.get("opacity");
+    ink.show();
+    edges.start();
+  };
+  const turn = () => {
+    result.show();
+    bar.show();
+    options.row.hidden = result.shown();
+    el.classList.toggle("ttapi-turned", result.shown());
+    if (result.shown()) popovers.close();
+  };
+  const complain = () => { problem.textContent = model.get("problem"); };
+  const extending = () => {
+    if (!model.get("extending") && popovers.shown() === "extend") popovers.close();
+  };
+  for (const show of [restyle, turn, complain, rail.show, options.show, progress.show]) show();
+  return listen([
+    [model, "change:opacity change:tint change:show", restyle], [model, "change:side", turn],
+    [model, "change:problem", complain], [model, "change:extending", extending],
+    [model, "change:tool change:can", rail.show], [model, "change:can change:share change:hint", bar.show],
+    [model, "change:tool change:brush_size change:largest change:tolerance change:pressure", options.show],
+    [model, "change:progress", progress.show], [model, "change:results", result.build],
+  ]);
+}
+
+function build(model, el, canvases) {
   const parts = makeParts();
   const { sheet, over, gone } = parts;
   const view = createView(parts);
   const edges = createEdges(parts, model, view);
-  const ink = createInk(parts, { photo, ink: kernelInk }, model, view, edges);
+  const ink = createInk(parts, canvases, model, edges);
   const margins = createMargins(parts, model, view);
   const outbox = createOutbox(model);
-  const sketch = createSketch(model, view, ink, outbox);
+  const corners = createCorners(sheet, view);
+  const sketch = createSketch(model, view, ink, outbox, corners);
   const ring = createRing(parts, model, view, sketch);
+  const result = createResultSide(model);
+  const forms = makeForms(model);
+  const popovers = createPopovers(forms);
+  const openers = forms.map(({ name, label, hint }) => ({ name, label, hint, open: () => popovers.toggle(name) }));
+  const rail = createRail(model, openers, result.turnToEdit);
+  popovers.openBy(rail.opened);
+  popovers.whenOpened(result.turnToEdit);
+  const options = createOptions(model);
+  const progress = createProgress(parts, model);
+  // The stage's own layout tells whether there is a kernel, whatever draws photo and ink.
+  const layout = model.get("layout");
   const alive = () => {
-    gone.hidden = photo.comm_live !== false;
+    gone.hidden = layout?.comm_live !== false;
     return gone.hidden;
   };
   const mayPaint = () => model.get("ready") && !margins.extending() && alive();
   const pointer = createPointer(parts, view, sketch, ring, mayPaint);
   const hide = (hidden) => sheet.classList.toggle("ttapi-hidden-mask", hidden);
-  const dropKeys = listenToShortcuts(parts, model, view, sketch, { hide, holdSpace: pointer.holdSpace });
-  fillBar(el, parts, view, hide);
-  el.append(sheet, parts.bar, parts.help);
+  const bar = createFoot(el, parts, model, view, hide, result.looks);
+  const dropKeys = listenToShortcuts(
+    el, { sheet, rail, popovers, result }, model, view, sketch, { hide, holdSpace: pointer.holdSpace });
+  const shownParts = { rail, options, result, popovers, progress, bar, ink, edges };
+  putTogether(el, parts, shownParts);
+  const dropSurroundings = watchSurroundings(model, el);
 
   const resize = () => {
-    ink.resize(photo.get("width"), photo.get("height"));
-    // As wide as its cell, but never so high that the tools are out of sight.
-    sheet.style.aspectRatio = `${over.width} / ${over.height}`;
-    sheet.style.width = `min(100%, ${(70 * over.width) / over.height}vh)`;
+    ink.resize(canvases.photo.get("width"), canvases.photo.get("height"));
+    sheet.style.setProperty("--ttapi-aspect", over.width / over.height);
     outbox.forget();
     sketch.forget();
     view.reset();
@@ -76,30 +139,26 @@ function build(model, el, { photo, ink: kernelInk }) {
     ink.showPhoto();
     ink.show();
   };
-  const restyle = () => {
-    sheet.classList.toggle("ttapi-outlined", model.get("show") === "edges");
-    over.style.opacity = model.get("opacity");
-    ink.show();
-    edges.start();
-  };
   const dropEvents = listen([
-    [photo, "new-frame", ink.showPhoto], [kernelInk, "new-frame", ink.kernelDrew],
-    [photo, "change:width change:height", resize], [photo, "comm_live_update", alive],
-    [model, "change:opacity change:tint change:show", restyle], [model, "change:tool", sketch.letGo],
+    [canvases.photo, "new-frame", ink.showPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
+    [canvases.photo, "change:width change:height", resize],
+    [model, "change:tool", sketch.letGo], [model, "change:brush_size change:scale change:pressure", sketch.renew],
     [model, "change:extending", margins.makeRoom], [model, "change:frame", margins.show],
     [model, "change:margins", margins.changed],
     [model, "change:brush_size change:ready change:scale change:tool", ring.show],
     [model, "msg:custom", outbox.receive],
   ]);
+  layout?.on?.("comm_live_update", alive);
   const watch = new ResizeObserver(view.layout);
   watch.observe(sheet);
   resize();
-  restyle();
+  const dropFollowers = follow(model, el, parts, shownParts);
   return () => {
     watch.disconnect();
-    dropKeys();
-    dropEvents();
-    for (const part of [outbox, edges, ring]) part.stop();
+    layout?.off?.("comm_live_update", alive);
+    for (const drop of [dropKeys, dropEvents, dropFollowers, dropSurroundings]) drop();
+    for (const part of [outbox, edges, ring, progress, result, ...forms]) part.stop?.();
+    canvases.stop?.();
   };
 }
 
@@ -108,8 +167,8 @@ async function render({ model, el }) {
   try {
     canvases = { photo: await canvasModel(model, "photo"), ink: await canvasModel(model, "ink") };
   } catch (error) {
-    model.send({ type: "no_ink", reason: String(error) });
-    return undefined;
+    console.warn(`The stage paints on canvases of its own: ${error}`);
+    canvases = ownCanvases(model);
   }
   el.classList.add("ttapi-stage-view");
   return build(model, el, canvases);

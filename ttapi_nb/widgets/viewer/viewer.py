@@ -51,7 +51,9 @@ class ResultViewer(Closing, ipywidgets.VBox):
     starred = traitlets.Tuple()
     notes: traitlets.Dict[int, str] = traitlets.Dict()
 
-    def __init__(self, run: Run | None = None) -> None:
+    def __init__(self, run: Run | None = None, *, place: Callable[[Compare], None] | None = None) -> None:
+        # Where the comparison is shown, if not here.
+        self._place = place
         self._use_callbacks = ipywidgets.CallbackDispatcher()
         self._prompt_callbacks = ipywidgets.CallbackDispatcher()
         self._thumbnails: list[bytes] = []
@@ -97,9 +99,11 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self._status = StatusLine()
         self._browser = Download()
         self._prompt_wanted()
+        if self._place is not None:
+            self._place(self._panes)
         self.children = (
             *(
-                self._panes,
+                *(() if self._place is not None else (self._panes,)),
                 self._caption,
                 self._leak,
                 self._notice,
@@ -294,7 +298,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         pictures = [self.run.source.pixels, *(result.image for result in results)] if results else []
         self._thumbnails = [thumbnail(picture) for picture in pictures]
         self.starred, self.notes = (), {}
-        self.layout.display = None if results else "none"
+        self.layout.display = "" if results else "none"
         if self.run is None or not results:
             self._refresh_kept()
             return
@@ -308,7 +312,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
             "items": [self._item(at, result) for at, result in enumerate(results)],
             "thumbs": self._thumbnails,
         }
-        self._save_all_button.layout.display = None if len(results) > 1 else "none"
+        self._save_all_button.layout.display = "" if len(results) > 1 else "none"
         self.starred, self.notes = self._remembered.get(self.run.id, ((), {}))
         self._show()
         self._refresh_kept()
@@ -357,7 +361,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self.notes = {**self.notes, self.index: text}
 
     def _prompt_wanted(self) -> None:
-        self._use_prompt.layout.display = None if self._prompt_callbacks.callbacks else "none"
+        self._use_prompt.layout.display = "" if self._prompt_callbacks.callbacks else "none"
 
     def _refresh_kept(self) -> None:
         if self._kept_id:

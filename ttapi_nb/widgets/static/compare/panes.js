@@ -16,12 +16,22 @@ function setImage(image, url, alt) {
   image.alt = alt;
 }
 
+// What the heat map's colours mean: how far a channel of a protected pixel moved, of 255 levels.
+function makeLegend() {
+  const scale = make("div", { className: "ttapi-scale" }, ...["0", "16", "32", "48", "64 and more"].map((text) => make("span", { textContent: text })));
+  return make("div", { className: "ttapi-legend", hidden: true },
+    make("span", { textContent: "How much the model changed what you protected, in levels of 255" }),
+    make("div", { className: "ttapi-glow" }), scale);
+}
+
 export function createPanes() {
   const [before, after] = [makePane("ttapi-before", "Before"), makePane("ttapi-after")];
   const handle = make("div", {
     className: "ttapi-handle", tabIndex: 0, role: "slider",
     "aria-label": "Before and after", "aria-valuemin": 0, "aria-valuemax": 100,
   }, make("span"));
+  const legend = makeLegend();
+  after.box.append(legend);
   const view = make("div", { className: "ttapi-view", role: "group" }, before.box, after.box, handle);
   return {
     view,
@@ -29,6 +39,7 @@ export function createPanes() {
     boxOf: (event) => (event.target.closest?.(".ttapi-pane") ?? before.box).getBoundingClientRect(),
     setMode(mode) {
       view.dataset.mode = mode;
+      legend.hidden = mode !== "heat";
       view.tabIndex = mode === "slider" ? -1 : 0;
       view.setAttribute("aria-label", `${mode === "blink" ? "Hold Space to see the photo before. " : ""}${KEYS}`);
     },

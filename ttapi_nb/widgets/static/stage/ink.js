@@ -4,13 +4,12 @@
 import { drawMark } from "./tools.js";
 
 const INK = "#00beff"; // what the kernel's ink is drawn in; another tint is laid over it here
-const HAIR = 2; // pixels of the screen
 
-export function createInk({ under, over }, canvases, model, view, edges) {
+export function createInk({ under, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
   let pending = [];
 
-  const draw = (mark, from) => drawMark(context, mark, model.get("tint"), HAIR / view.lens().scale, from);
+  const draw = (mark, from) => drawMark(context, mark, model.get("tint"), from);
   const show = () => {
     const tint = model.get("tint");
     context.clearRect(0, 0, over.width, over.height);

@@ -8,7 +8,7 @@ const STEP = 0.15; // of its size, which a brush gains with ]
 
 const TOOL_KEYS = Object.fromEntries(Object.entries(TOOLS).map(([name, { key }]) => [key, name]));
 const TOOL_HELP = Object.values(TOOLS).map(({ key, label, aside }) =>
-  `${key.toUpperCase()} ${label}${aside ? ` · ${aside}` : ""}`);
+  `${key.toUpperCase()} ${label.toLowerCase()}${aside ? ` · ${aside}` : ""}`);
 
 export const HELP = [
   ...TOOL_HELP, "Shift straight", "Alt or right button erases", "Ctrl+Z, Ctrl+Shift+Z", "Ctrl+wheel, + and − zoom",
@@ -28,28 +28,44 @@ function nextSize(model, sign) {
   return Math.min(model.get("largest"), Math.max(1, size + sign * step));
 }
 
-export function listenToShortcuts({ sheet }, model, view, sketch, { hide, holdSpace }) {
+// Where letters are typed, or keys choose.
+function typesIn({ tagName, type }) {
+  return tagName === "SELECT" || tagName === "TEXTAREA"
+    || (tagName === "INPUT" && !["checkbox", "range", "radio", "color", "button"].includes(type));
+}
+
+// `parts` are the sheet, the rail, the pop-overs and the side of the results, which all have keys of their own.
+export function listenToShortcuts(el, { sheet, rail, popovers, result }, model, view, sketch, { hide, holdSpace }) {
   const zoom = (factor) => () => view.zoomMiddle(factor);
   const resize = (sign) => () => choose(model, "brush_size", nextSize(model, sign));
-  const chosen = (name) => () => choose(model, "tool", name);
-  const plain = {
+  const choosing = (name) => () => {
+    choose(model, "tool", name);
+    if (result.shown() || !sheet.contains(document.activeElement)) sheet.focus({ preventScroll: true });
+    result.turnToEdit();
+  };
+  const swap = () => choosing(model.get("tool") === "eraser" ? "brush" : "eraser")();
+  const anywhere = { x: swap, ...Object.fromEntries(Object.entries(TOOL_KEYS).map(([key, name]) => [key, choosing(name)])) };
+  const onSheet = {
     "[": resize(-1), "]": resize(1), "0": zoom(0), "+": zoom(1.25), "=": zoom(1.25), "-": zoom(0.8),
     h: () => hide(true), " ": () => holdSpace(true), enter: sketch.close, backspace: sketch.takeCornerBack,
-    x: () => choose(model, "tool", model.get("tool") === "eraser" ? "brush" : "eraser"),
-    ...Object.fromEntries(Object.entries(TOOL_KEYS).map(([key, name]) => [key, chosen(name)])),
   };
   const letGo = () => {
-    if (sketch.open()) sketch.letGo();
-    else sheet.blur();
+    if (popovers.shown()) popovers.close();
+    else if (sketch.open()) sketch.letGo();
+    else document.activeElement.blur();
   };
   const actionOf = (event) => {
     const name = event.key.toLowerCase();
     if (event.ctrlKey || event.metaKey) {
-      const action = commandOf(event);
-      return action && (() => model.send({ type: "key", action }));
+      const action = !typesIn(event.target) && commandOf(event);
+      return action ? () => model.send({ type: "key", action }) : undefined;
     }
     if (name === "escape") return letGo;
-    return (!event.altKey && plain[name]) || (() => {});
+    if (event.altKey || typesIn(event.target)) return null;
+    if (rail.moves(event)) return () => rail.move(event.key);
+    if (anywhere[name]) return anywhere[name];
+    if (result.place.contains(event.target)) return undefined;
+    return sheet.contains(event.target) ? onSheet[name] ?? (() => {}) : null;
   };
   const released = (event) => {
     if (event.key?.toLowerCase() === "h") hide(false);
@@ -59,6 +75,6 @@ export function listenToShortcuts({ sheet }, model, view, sketch, { hide, holdSp
     hide(false);
     holdSpace(false);
   });
-  const inside = (event) => sheet.contains(document.activeElement) && sheet.contains(event.target);
+  const inside = (event) => el.contains(document.activeElement) && el.contains(event.target);
   return takeKeys({ inside, actionOf, released });
 }

@@ -12,11 +12,21 @@ export function brushRadius(model) {
   return Math.max(0.5, (model.get("brush_size") / 2) * model.get("scale"));
 }
 
-// Where an event is on the photo, and how wide the brush is there.
+// Where an event is on the photo, and how wide the brush is there. The brush is looked at once and when it changes: a
+// scribble makes a thousand points a second.
 function pointMaker(model, view) {
-  return (event) => {
-    const pressed = model.get("pressure") && event.pointerType === "pen" ? Math.max(LEAST_PRESSURE, event.pressure) : 1;
-    return [...view.place(event), brushRadius(model) * pressed];
+  let radius = 1;
+  let presses = false;
+  return {
+    renew() {
+      radius = brushRadius(model);
+      presses = model.get("pressure");
+    },
+    pointOf(event) {
+      const [x, y] = view.place(event);
+      const pressed = presses && event.pointerType === "pen" ? Math.max(LEAST_PRESSURE, event.pressure) : 1;
+      return [x, y, radius * pressed];
+    },
   };
 }
 
@@ -30,19 +40,22 @@ function stepOf(event, pointOf) {
   };
 }
 
-export function createSketch(model, view, ink, outbox) {
-  const pointOf = pointMaker(model, view);
+// Long, because one mark goes through all of it.
+export function createSketch(model, view, ink, outbox, corners) {
+  const { pointOf, renew } = pointMaker(model, view);
   let mark = null;
 
   const hand = () => {
     const done = mark;
     mark = null;
     done.hover = null;
+    corners.hide();
     outbox.hand(done);
   };
   const abandon = () => {
     ink.drop(mark);
     mark = null;
+    corners.hide();
     ink.show();
   };
   const closeCorners = () => {
@@ -54,24 +67,43 @@ export function createSketch(model, view, ink, outbox) {
   const addCorner = (event) => {
     const [x, y] = view.place(event);
     const near = Math.hypot(x - mark.points[0], y - mark.points[1]) * view.lens().scale < CLOSE;
-    if (near && mark.points.length >= 9) closeCorners();
-    else mark.points.push(...pointOf(event));
+    if (near && mark.points.length >= 9) return closeCorners();
+    mark.points.push(...pointOf(event));
+    return corners.show(mark.points, mark.hover);
   };
   const begin = (event) => {
     const name = model.get("tool");
     const tool = TOOLS[name];
     const erase = Boolean(tool.erases) || event.button !== 0 || event.altKey;
+    renew();
     mark = { tool: tool.mark ?? name, points: pointOf(event), erase, hover: tool.corners ? [] : null };
     ink.add(mark);
-    if (!tool.atOnce) ink.paint(mark);
+    if (tool.corners) corners.show(mark.points, []);
+    else if (!tool.atOnce) ink.paint(mark);
   };
   const follow = (event) => {
     const from = TOOLS[mark.tool].follow(mark.points, stepOf(event, pointOf));
     if (from === undefined) ink.show();
     else ink.paint(mark, from);
   };
+  const cornerKeys = {
+    close() {
+      if (mark?.hover) closeCorners();
+    },
+    letGo() {
+      if (mark?.hover) abandon();
+    },
+    takeCornerBack() {
+      if (!mark?.hover) return;
+      mark.points.splice(-3);
+      if (mark.points.length) corners.show(mark.points, mark.hover);
+      else abandon();
+    },
+  };
   return {
+    ...cornerKeys,
     abandon,
+    renew,
     drawing: () => mark !== null,
     // Whether it is made corner by corner, and goes on after the button is released.
     open: () => Boolean(mark?.hover),
@@ -83,7 +115,7 @@ export function createSketch(model, view, ink, outbox) {
     move(event) {
       if (mark?.hover) {
         mark.hover = pointOf(event);
-        ink.show();
+        corners.show(mark.points, mark.hover);
       } else if (mark && event.isPrimary) follow(event);
     },
     // The button is released; whether that made a mark.
@@ -92,20 +124,9 @@ export function createSketch(model, view, ink, outbox) {
       hand();
       return true;
     },
-    close() {
-      if (mark?.hover) closeCorners();
-    },
-    letGo() {
-      if (mark?.hover) abandon();
-    },
-    takeCornerBack() {
-      if (!mark?.hover) return;
-      mark.points.splice(-3);
-      if (mark.points.length) ink.show();
-      else abandon();
-    },
     forget() {
       mark = null;
+      corners.hide();
     },
   };
 }

@@ -1,7 +1,8 @@
 // The tools, one entry each; a new one is an entry here and a mark of its name in Python. Its points are x, y, radius,
 // x, y, radius … in pixels of the preview.
-//   label, key       what its key is said to choose, and that key; `aside` is said after it
-//   sized            it is as wide as the brush, and the ring shows how wide
+//   label, key, hint what it is called, the key that chooses it, and what it does; `aside` is said after its key
+//   sized            it is as wide as the brush, and the ring shows how wide; `pressed`: a pen's pressure counts, and
+//                    `tolerates`: how far a colour may differ does
 //   mark, erases     what it makes where that has another name; whether it takes paint away whatever the button
 //   corners, atOnce  it is made corner by corner until it is closed; a press alone makes it
 //   follow(points, step)  takes a move into the points: `step.end()` is its end, `step.way()` all the points up to it,
@@ -82,27 +83,29 @@ function strokeOn(points, step) {
 }
 
 export const TOOLS = {
-  brush: { label: "brush", key: "b", sized: true, follow: strokeOn, draw: drawStroke },
-  eraser: { label: "eraser", key: "e", aside: "X swaps them · [ ] size", sized: true, mark: "brush", erases: true },
-  line: { label: "line", key: "l", sized: true, follow: toItsEnd, draw: drawStroke },
-  rectangle: { label: "rectangle", key: "r", follow: toItsEnd, draw: filled(traceRectangle) },
-  ellipse: { label: "ellipse", key: "o", follow: toItsEnd, draw: filled(traceEllipse) },
-  polygon: { label: "polygon", key: "p", corners: true, draw: filled(traceCorners) },
-  lasso: { label: "lasso", key: "f", follow: allTheWay, draw: filled(traceCorners) },
+  brush: { label: "Brush", key: "b", hint: "Paint what should change", sized: true, pressed: true, follow: strokeOn, draw: drawStroke },
+  eraser: {
+    label: "Eraser", key: "e", hint: "Take paint away", aside: "X swaps them · [ ] size", sized: true, pressed: true,
+    mark: "brush", erases: true,
+  },
+  line: { label: "Line", key: "l", hint: "Paint a straight line", sized: true, follow: toItsEnd, draw: drawStroke },
+  rectangle: { label: "Rectangle", key: "r", hint: "Fill a rectangle", follow: toItsEnd, draw: filled(traceRectangle) },
+  ellipse: { label: "Ellipse", key: "o", hint: "Fill an ellipse", follow: toItsEnd, draw: filled(traceEllipse) },
+  polygon: {
+    label: "Polygon", key: "p", hint: "Click the corners; Enter, a double click or the first corner closes",
+    corners: true, draw: filled(traceCorners),
+  },
+  lasso: { label: "Lasso", key: "f", hint: "Fill what you draw around", follow: allTheWay, draw: filled(traceCorners) },
   // What it fills only the kernel knows.
-  bucket: { label: "bucket", key: "g", atOnce: true, draw: () => {} },
+  bucket: { label: "Bucket", key: "g", hint: "Click to fill similar colours", tolerates: true, atOnce: true, draw: () => {} },
 };
 
-// `mark` is {tool, points, erase}. While it is made corner by corner it has `hover`, the point under the pointer, or an
-// empty list; `hair` is the width of a line around it then, since two corners of a polygon cover nothing.
-export function drawMark(context, { tool, points, erase, hover }, tint, hair, from = 0) {
+// `mark` is {tool, points, erase}. While it is made corner by corner it has `hover`, and covers nothing yet.
+export function drawMark(context, { tool, points, erase, hover }, tint, from = 0) {
+  if (hover) return;
   context.globalCompositeOperation = erase ? "destination-out" : "source-over";
   context.strokeStyle = context.fillStyle = tint;
   context.beginPath();
-  TOOLS[tool].draw(context, hover ? [...points, ...hover] : points, from);
-  if (hover) {
-    context.lineWidth = hair;
-    context.stroke();
-  }
+  TOOLS[tool].draw(context, points, from);
   context.globalCompositeOperation = "source-over";
 }

@@ -10,16 +10,18 @@ import ipywidgets
 import numpy as np
 import traitlets
 
-from ..errors import TTAPIError
-from ..fit import extend
-from ..mask import OPACITY, TOLERANCE, TOOLS, Bitmap, Mark, Mask
-from ..picture import ImageSource, SourceImage, open_image
-from .browser import Page
-from .closing import Closing
-from .surface import BRUSH_SIZE, LARGEST_BRUSH, PLAIN_TOOLS, TINT_COLOUR, Surface
-from .text import LateWords, Words, made
-from .toolbar import AppearanceRow, EdgeRow, ExtendRow, NumbersRow, ToolRow, button, row
-from .turns import Patient, Turns
+from ...errors import TTAPIError
+from ...fit.extend import extend
+from ...mask import OPACITY, TOLERANCE, TOOLS, Bitmap, Mark, Mask
+from ...picture import ImageSource, SourceImage, open_image
+from ..act import PROMPT_CAP
+from ..browser import field_of
+from ..closing import Closing
+from ..compare import Compare
+from ..turns import Patient, Turns
+from .acts import ACTIONS, edge_in, extension_in, shape_in
+from .stage import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
+from .surface import Surface
 
 __all__ = ["MaskDrawer", "Masks"]
 
@@ -27,6 +29,8 @@ State: TypeAlias = tuple[SourceImage | None, Mask | None]
 
 # Photos that undo can go back to: each stays in memory.
 PHOTOS_KEPT = 4
+# Of the photo's longer side: how wide the brush is at first, and at most on its slider.
+BRUSH_SHARE, LARGEST_SHARE = 0.04, 0.25
 NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
 
 
@@ -52,7 +56,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     * `mask`: a `Mask` of the photo's size, None without a photo; read it, assign it, observe it.
     * `tool`: `"brush"`, `"eraser"`, `"line"`, `"rectangle"`, `"ellipse"`, `"polygon"`, `"lasso"` or `"bucket"`. The
       right button or Alt erases with any of them, and Shift draws straight.
-    * `brush_size`: the brush's diameter in image pixels, 1 to 1000.
+    * `brush_size`: the brush's diameter in image pixels, 1 to 1000; until somebody chooses, what suits the photo.
     * `pressure`: whether a pen that is pressed less paints a finer line.
     * `tolerance`: how far a colour may differ, 0 to 255 in each channel, for the bucket to fill it too.
     * `tint`, `opacity`: how the mask is laid over the photo, a colour of HTML (`"#00beff"`, `"red"`) and 0 to 1.
@@ -75,42 +79,17 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         self._past: list[State] = []
         self._future: list[State] = []
         self._recording = True
+        # The brush's size that nobody chose.
+        self._suits = BRUSH_SIZE
         # One lock for a drawer and all around it: two could wait for each other.
         self.lock = Turns()
-        self._surface = Surface(self._marked, self._filled, self._key, self._refused, self.lock)
-        self._tools = ToolRow()
-        # Each layout and style is a widget too: what looks alike shares them.
-        layout = ipywidgets.Layout()
-        self._numbers = NumbersRow(self._marked, layout)
-        self._edge = EdgeRow(self._changed_edge, layout)
-        self._appearance = AppearanceRow(layout)
-        self._extend = ExtendRow(self._extended, layout)
-        looks = {"layout": layout, "style": ipywidgets.ButtonStyle()}
-        self._undo = button("Undo", "undo", self.undo, **looks)
-        self._redo = button("Redo", "repeat", self.redo, **looks)
-        self._invert = button("Invert", "adjust", self.invert, **looks)
-        self._clear = button("Clear", "trash", self.clear, **looks)
-        self._extras = [self._numbers, self._edge, self._extend, self._appearance]
-        openers = [extra.opener for extra in self._extras]
-        changing = row([self._undo, self._redo, self._invert, self._clear, *openers], layout=layout)
-        self._rows = row([self._tools, changing], layout=layout)
-        self._words = Words("Open a photo to paint on it.")
-        self._problem = LateWords(self._arrange)
-        self.page = Page()
-        super().__init__([self._rows, self._surface, self._words, self.page])
-        self.add_class("ttapi-drawer")
-        for extra in self._extras:
-            extra.observe(self._arrange_rows, "box")
-        stage = self._surface.stage
-        for name in ("tool", "brush_size", "pressure", "tint", "opacity", "show"):
-            traitlets.link((self, name), (stage, name))
-        for name in ("tool", "brush_size", "pressure", "tolerance"):
-            traitlets.link((self, name), (self._tools, name))
-        for name in ("tint", "opacity", "show"):
-            traitlets.link((self, name), (self._appearance, name))
-        traitlets.link((self._extend, "margins"), (stage, "margins"))
-        traitlets.dlink((self._extend.opener, "value"), (stage, "extending"))
-        self._surface.observe(self._enable, "problem")
+        self._surface = Surface(self._marked, self._filled, self._asked, self._refused, self.lock)
+        self.stage = self._surface.stage
+        self._run_callbacks = ipywidgets.CallbackDispatcher()
+        self._cancel_callbacks = ipywidgets.CallbackDispatcher()
+        super().__init__([self.stage], _dom_classes=("ttapi-drawer",), layout=self.stage.layout)
+        for name in ("tool", "brush_size", "pressure", "tolerance", "tint", "opacity", "show"):
+            traitlets.link((self, name), (self.stage, name))
         self._enable()
         self.image = image
         if mask is not None:
@@ -120,11 +99,28 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"MaskDrawer({self.image!r}, {self.mask!r})"
 
-    def _arrange(self) -> None:
-        self.children = made(self._rows, self._surface, self._words, self._problem, self.page)
+    def let_go(self) -> None:
+        """Close what is no child."""
+        self._surface.let_go()
 
-    def _arrange_rows(self, _: Any) -> None:
-        self._rows.children = made(*self._rows.children[:2], *(extra.box for extra in self._extras))
+    def on_run(self, callback: Callable[[str | None], None], remove: bool = False) -> None:
+        """Call `callback(prompt)` when Run or Ctrl+Enter is pressed in the editor around; with the prompt as it stands
+        in its field, or None where there is none.
+        """
+        self._run_callbacks.register_callback(callback, remove=remove)
+
+    def on_cancel(self, callback: Callable[[], None], remove: bool = False) -> None:
+        """Call `callback()` when the run is to be cancelled that is shown on the photo."""
+        self._cancel_callbacks.register_callback(callback, remove=remove)
+
+    def show_results(self, results: Compare) -> None:
+        """Have these on the stage's other side."""
+        self.stage.results = results
+
+    def show_progress(self, doing: str = "", seconds: float = 0.0) -> None:
+        """Show on the photo what a run is doing, and for how long it has; nothing hides that."""
+        masked = self.mask is not None and self._marks
+        self.stage.progress = {"doing": doing, "seconds": seconds, "masked": masked} if doing else {}
 
     def undo(self) -> None:
         """Go back to the mask before the last change; nothing happens where there is none."""
@@ -220,20 +216,24 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self.mask = None
             return
         self._surface.show_photo(image)
-        self._numbers.picture_size = image.size
-        self._extend.margins = (0, 0, 0, 0)
+        self.stage.margins = (0, 0, 0, 0)
         if self.mask is not None and self.mask.size == image.size:
             # The same mask to whoever compares it, and now over this photo.
             self.mask = self.mask.on(image)
             self._surface.show_mask(self.mask)
             return
         self.mask = Mask(image.size)
-        largest = min(LARGEST_BRUSH, max(100, max(image.size) // 4))
-        self._tools.largest = self._surface.stage.largest = largest
+        longest = max(image.size)
+        with self.stage.hold_sync():
+            self.stage.largest = min(LARGEST_BRUSH, max(100, round(longest * LARGEST_SHARE)))
+            if self.brush_size == self._suits:
+                self._suits = self.brush_size = min(LARGEST_BRUSH, max(4, round(longest * BRUSH_SHARE)))
 
     @traitlets.observe("mask")
     def _mask_changed(self, change: Any) -> None:
         with self.lock:
+            # What is changed is looked at.
+            self.stage.side = "edit"
             if change.new is not None:
                 self._surface.show_mask(change.new)
             self._remember((self.image, change.old))
@@ -261,17 +261,24 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     def _filled(self, seed: tuple[float, float], erase: bool) -> None:
         self._change(lambda mask: mask.fill_similar(self.image, seed, tolerance=self.tolerance, erase=erase))
 
-    def _changed_edge(self, what: str, pixels: float) -> None:
-        self._change(lambda mask: getattr(mask, what)(pixels))
-
     def _refused(self, sentence: str) -> None:
-        self._problem.say(sentence, "alert")
+        self.stage.problem = sentence
 
-    def _key(self, action: str) -> None:
-        if action == "undo":
-            self.undo()
-        elif action == "redo":
-            self.redo()
+    def _asked(self, kind: str, message: object) -> None:
+        """Do what somebody asked for in the browser; what is no such thing is left alone."""
+        if kind == "key" and field_of(message, "action", str) in ACTIONS:
+            getattr(self, str(field_of(message, "action", str)))()
+        elif kind == "shape" and (shape := shape_in(message)) is not None:
+            self._marked(shape)
+        elif kind == "edge" and (edge := edge_in(message)) is not None:
+            self._change(lambda mask: getattr(mask, edge[0])(edge[1]))
+        elif kind == "extend" and (extension := extension_in(message)) is not None:
+            self._extended(*extension)
+        elif kind == "run":
+            prompt = field_of(message, "prompt", str)
+            self._run_callbacks(None if prompt is None or len(prompt) > PROMPT_CAP else prompt)
+        elif kind == "cancel":
+            self._cancel_callbacks()
 
     def _change(self, changed: Callable[[Mask], Mask]) -> None:
         with self.lock:
@@ -284,9 +291,9 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
                 self.mask = mask
             except (TTAPIError, MemoryError) as error:
                 said = str(error) if isinstance(error, TTAPIError) else NO_MEMORY
-                self._problem.say(said, "alert")
+                self.stage.problem = said
             else:
-                self._problem.say("")
+                self.stage.problem = ""
 
     def _extended(self, margins: tuple[int, int, int, int], aspect: str | None) -> None:
         left, top, right, bottom = margins
@@ -296,10 +303,10 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             else:
                 self.extend(aspect=aspect)
         except TTAPIError as error:
-            self._problem.say(str(error), "alert")
+            self.stage.problem = str(error)
         else:
-            self._problem.say("")
-            self._extend.opener.value = False
+            self.stage.problem = ""
+            self.stage.extending = False
 
     def _travel(self, here: list[State], there: list[State]) -> None:
         with self.lock:
@@ -313,26 +320,31 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
                 self.mask = mask
             self._enable()
 
-    def _enable(self, _: Any = None) -> None:
-        marked = self.mask is not None and (bool(self.mask.marks) or self.mask.blank)
-        self._undo.disabled, self._redo.disabled = not self._past, not self._future
-        self._clear.disabled, self._invert.disabled = not marked, self.mask is None
-        self._numbers.disabled = self._extend.disabled = self.mask is None
-        self._edge.disabled = not marked
-        if self._surface.problem:
-            self._tools.tools = PLAIN_TOOLS
+    @property
+    def _marks(self) -> bool:
+        return self.mask is not None and (bool(self.mask.marks) or self.mask.blank)
+
+    def _enable(self) -> None:
+        marked, open_ = self._marks, self.mask is not None
+        able = {
+            "undo": bool(self._past),
+            "redo": bool(self._future),
+            "invert": open_,
+            "clear": marked,
+            "numbers": open_,
+            "extend": open_,
+            "edge": marked,
+        }
+        with self.stage.hold_sync():
+            self.stage.can = [name for name, can in able.items() if can]
+            self.stage.share = self._surface.share if marked else 0.0
+            self.stage.hint = self._hint(marked)
+
+    def _hint(self, marked: bool) -> str:
         if self.mask is None:
-            return
-        said = (
-            [] if marked else ["Paint over what should change. Without paint the whole picture may change."]
-        )
+            return "Open a photo to paint on it."
         if self.mask.blank and self.mask.meaning.problem:
-            said.append(
+            return (
                 "The mask that was given marks nothing. Paint, or clear it to let the whole picture change."
             )
-        if self._surface.problem:
-            said.append(
-                "Painting goes through the kernel here, which is slower: draw slowly. There are only brush and eraser; "
-                "add shapes by their numbers."
-            )
-        self._words.say(said)
+        return "" if marked else "Paint over what should change. Without paint the whole picture may change."

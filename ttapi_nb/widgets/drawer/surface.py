@@ -1,7 +1,7 @@
 """`Surface`: a photo with ink over it that people paint on. It knows strokes and pixels, and nothing of undo or tools.
 
-The photo and the ink are two ipycanvas canvases. Where the browser can copy them, a small stage shows them and paints a
-stroke while it is drawn, without asking the kernel; where it can't, ipycanvas shows them and sends every move here.
+The photo and the ink are two ipycanvas canvases, which a stage in the browser copies. Where the browser can't have
+ipycanvas's script the stage has canvases of its own, and gets photo and ink from here as well.
 """
 
 from __future__ import annotations
@@ -12,81 +12,44 @@ from typing import Any, TypeAlias
 import ipycanvas
 import ipywidgets
 import numpy as np
-import traitlets
 
-from ..errors import MaskError
-from ..mask import OPACITY, TINT, TOOLS, Mark, Mask, Pointed
-from ..picture import SourceImage
-from .browser import Part, buffer_of, field_of, module
-from .closing import Closing
-from .plain import PlainCanvas
+from ...errors import MaskError
+from ...mask import TOOLS, Mark, Mask, Pointed
+from ...picture import SourceImage
+from ..browser import buffer_of, field_of
+from ..turns import Turns
 from .sheet import Point, Sheet, name_again
-from .turns import Turns
+from .stage import Stage
 
 __all__ = ["Surface"]
 
-PLAIN_TOOLS = tuple(name for name, tool in TOOLS.items() if tool.plain)
-"""The tools that work where the browser does not paint by itself."""
-
-LARGEST_BRUSH = 1000
-BRUSH_SIZE = 60
-"""The brush's diameter where nobody chose, in image pixels."""
-TINT_COLOUR = "#{:02x}{:02x}{:02x}".format(*TINT)
-ACTIONS = ("undo", "redo")
 # Hours of drawing without letting go; and how far from the photo a point may lie, in its own sizes or pixels.
 POINTS_CAP = 200_000
 FAR, LEAST_FAR = 100, 100_000
-REASON_CAP = 500
+NAME_CAP = 500
 # Views of a drawer whose marks are counted; a browser that comes back after so many others starts anew.
 VIEWS = 64
+# From so much on a pixel is edited.
+HALF = 128
 
 OnMark: TypeAlias = Callable[[Mark], None]
 OnFill: TypeAlias = Callable[[Point, bool], None]
-OnKey: TypeAlias = Callable[[str], None]
+OnAct: TypeAlias = Callable[[str, object], None]
 OnRefused: TypeAlias = Callable[[str], None]
 
 
-class Stage(Part):
-    """The browser's half: shows the two canvases and paints a stroke as it is drawn (see `static/stage.js`)."""
+class Surface:
+    """Shows a photo and a mask on its `stage`, and hands on what people do, in image pixels.
 
-    _esm = module("stage.js")
-
-    photo = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
-    ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
-    ready = traitlets.Bool(False).tag(sync=True)
-    tool = traitlets.Enum(tuple(TOOLS), "brush").tag(sync=True)
-    brush_size = traitlets.Int(BRUSH_SIZE, min=1, max=LARGEST_BRUSH).tag(sync=True)
-    largest = traitlets.Int(LARGEST_BRUSH).tag(sync=True)
-    scale = traitlets.Float(1.0).tag(sync=True)
-    pressure = traitlets.Bool(False).tag(sync=True)
-    tint = traitlets.Unicode(TINT_COLOUR).tag(sync=True)
-    opacity = traitlets.Float(OPACITY, min=0.0, max=1.0).tag(sync=True)
-    show = traitlets.Enum(("tint", "edges"), "tint").tag(sync=True)
-    frame = traitlets.List(traitlets.Float()).tag(sync=True)
-    extending = traitlets.Bool(False).tag(sync=True)
-    margins = traitlets.Tuple(*(traitlets.Int(0, min=0) for _ in range(4)), default_value=(0, 0, 0, 0)).tag(
-        sync=True
-    )
-
-
-class Surface(Closing, ipywidgets.Box):
-    """Shows a photo and a mask, and hands on what people do, in image pixels.
-
-    * `on_mark(mark)` is called with each finished mark, `on_fill(point, erase)` where a region of similar colours is
-      asked for, `on_key(action)` with `"undo"` or `"redo"`, and `on_refused(sentence)` for what is no mark.
-    * `stage` holds what the next mark is made with and how the mask is shown: `tool`, `brush_size`, `pressure`, `tint`,
-      `opacity`, `show`.
-    * `problem` is why the browser does not paint by itself, or nothing.
+    `on_mark(mark)` is called with each finished mark, `on_fill(point, erase)` where a region of similar colours is
+    asked for, `on_refused(sentence)` for what is no mark, and `on_act(kind, message)` with any other message.
     """
 
-    problem = traitlets.Unicode()
-
     def __init__(
-        self, on_mark: OnMark, on_fill: OnFill, on_key: OnKey, on_refused: OnRefused, lock: Turns
+        self, on_mark: OnMark, on_fill: OnFill, on_act: OnAct, on_refused: OnRefused, lock: Turns
     ) -> None:
-        self._on_mark, self._on_fill, self._on_key, self._on_refused = on_mark, on_fill, on_key, on_refused
+        self._on_mark, self._on_fill, self._on_act, self._on_refused = on_mark, on_fill, on_act, on_refused
         self._source: SourceImage | None = None
-        self._mask: Mask | None = None
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
         self.lock = lock
         self._taken: dict[str, int] = {}
@@ -94,40 +57,37 @@ class Surface(Closing, ipywidgets.Box):
         layout = ipywidgets.Layout()
         photo, ink = (ipycanvas.Canvas(width=320, height=240, layout=layout) for _ in range(2))
         self.stage = Stage(photo=photo, ink=ink, layout=layout)
-        self.plain: PlainCanvas | None = None
-        self._sheet = Sheet(self.stage.photo, self.stage.ink, 1.0)
-        self.stage.photo.on_client_ready(self._draw_photo)
-        self.stage.ink.on_client_ready(self._draw_ink)
+        self._sheet = Sheet(photo, ink)
+        photo.on_client_ready(self._draw_photo)
+        ink.on_client_ready(self._draw_ink)
         self.stage.on_msg(self._receive)
-        super().__init__([self.stage])
-        self.add_class("ttapi-surface")
 
     def show_photo(self, source: SourceImage) -> None:
         """Show another picture, without a mask."""
         with self.lock:
-            self._source, self._mask = source, None
-            if self.plain is not None:
-                self.plain.show_photo(source)
-                return
+            self._source = source
             width, height = self._sheet.show_photo(source)
             for canvas in (self.stage.photo, self.stage.ink):
-                canvas.width, canvas.height = width, height
-            self.stage.scale, self.stage.ready = self._sheet.scale, True
+                with canvas.hold_sync():
+                    canvas.width, canvas.height = width, height
+            with self.stage.hold_sync():
+                self.stage.scale, self.stage.ready = self._sheet.scale, True
+                self.stage.photo_size = source.size
             self._draw_photo()
 
     def show_mask(self, mask: Mask) -> None:
         """Show another mask of the same picture; a stroke that is being drawn stays on top of it."""
         with self.lock:
-            self._mask = mask
-            if self.plain is not None:
-                self.plain.show_mask(mask)
-            else:
-                self._sheet.show_mask(mask)
+            self._sheet.show_mask(mask)
+
+    @property
+    def share(self) -> float:
+        """How much of the picture is masked, 0 to 1, as it is shown."""
+        return float(np.count_nonzero(self._sheet.shown >= HALF) / self._sheet.shown.size)
 
     def let_go(self) -> None:
         """Close what is no child, and let ipycanvas forget its last canvas."""
-        for sheet in (self._sheet, *([self.plain.sheet] if self.plain is not None else [])):
-            sheet.forget_photo()
+        self._sheet.forget_photo()
         name_again(self.stage.ink)
 
     def show_frame(self, box: tuple[int, int, int, int] | None) -> None:
@@ -137,9 +97,6 @@ class Surface(Closing, ipywidgets.Box):
     def finished(self, mark: Mark, scale: float) -> None:
         """Hand on a mark that was made in pixels of the preview."""
         self._on_mark(mark.scaled(1 / scale, 1 / scale))
-
-    def _brush(self) -> tuple[float, bool]:
-        return self.stage.brush_size / 2, self.stage.tool == "eraser"
 
     def _draw_photo(self) -> None:
         with self.lock:
@@ -151,20 +108,22 @@ class Surface(Closing, ipywidgets.Box):
 
     def _receive(self, _: object, message: object, buffers: Sequence[Any]) -> None:
         kind = field_of(message, "type", str)
-        if kind == "no_ink":
+        if kind == "own":
             with self.lock:
-                if self.plain is None:
-                    self._fall_back((field_of(message, "reason", str) or "")[:REASON_CAP])
-        elif kind == "key":
-            action = field_of(message, "action", str)
-            if action in ACTIONS:
-                self._on_key(action)
+                self._sheet.tell = self._tell
+                self._draw_photo()
+                self._draw_ink()
         elif kind == "mark":
             view, number = field_of(message, "view", str), field_of(message, "number", int)
             # Without these it can't even be answered, and no browser of ours sends it.
-            if view is not None and number is not None and len(view) <= REASON_CAP:
+            if view is not None and number is not None and len(view) <= NAME_CAP:
                 with self.lock:
                     self._receive_mark(message, view, number, buffers)
+        elif kind is not None:
+            self._on_act(kind, message)
+
+    def _tell(self, head: dict[str, object], data: bytes) -> None:
+        self.stage.send(head, [data])
 
     def _receive_mark(self, message: object, view: str, number: int, buffers: Sequence[Any]) -> None:
         taken = self._taken.setdefault(view, 0)
@@ -208,15 +167,6 @@ class Surface(Closing, ipywidgets.Box):
         if mark is not None:
             self.finished(mark, self._sheet.scale)
         return mark is not None
-
-    def _fall_back(self, reason: str) -> None:
-        self.plain = PlainCanvas(self.lock, self._brush, self.finished)
-        if self._source is not None:
-            self.plain.show_photo(self._source)
-        if self._mask is not None:
-            self.plain.show_mask(self._mask)
-        self.children = (self.plain,)
-        self.problem = reason
 
 
 def _points(buffers: object, shown: tuple[int, ...]) -> Pointed | None:

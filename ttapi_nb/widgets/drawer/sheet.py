@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TypeAlias
 
 import ipycanvas
@@ -10,9 +11,9 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ..mask import TINT, Coverage, Mask
-from ..picture import SourceImage, encode
-from .closing import close_tree
+from ...mask import TINT, Coverage, Mask
+from ...picture import SourceImage, encode
+from ..closing import close_tree
 
 __all__ = ["PREVIEW_EDGE", "Point", "Sheet", "name_again"]
 
@@ -25,19 +26,19 @@ Box: TypeAlias = tuple[int, int, int, int]
 
 
 class Sheet:
-    """What both ways of showing share: it draws photo and ink, and knows what ink is there."""
+    """Draws photo and ink, and knows what ink is there.
 
-    def __init__(self, photo: ipycanvas.Canvas, ink: ipycanvas.Canvas, opacity: float) -> None:
-        self._photo, self._ink, self._opacity = photo, ink, opacity
+    `tell(head, data)` is set where a browser has no ipycanvas: it is told what is drawn, the photo as the file that it
+    is sent in and the ink as one byte a pixel.
+    """
+
+    def __init__(self, photo: ipycanvas.Canvas, ink: ipycanvas.Canvas) -> None:
+        self._photo, self._ink = photo, ink
+        self.tell: Callable[[dict[str, object], bytes], None] | None = None
         self._preview: ipywidgets.Image | None = None
         self._mask: Mask | None = None
         self.scale = 1.0
         self.shown: Coverage = np.zeros((1, 1), np.uint8)
-
-    @property
-    def has_photo(self) -> bool:
-        """Whether there is something to paint on."""
-        return self._preview is not None
 
     def show_photo(self, source: SourceImage) -> tuple[int, int]:
         """Show another picture, without ink; returns the size it is shown at."""
@@ -62,6 +63,12 @@ class Sheet:
             name_again(self._photo)
             self._photo.clear()
             self._photo.draw_image(self._preview, 0, 0)
+            if self.tell is not None:
+                height, width = self.shown.shape
+                mime = f"image/{self._preview.format}"
+                self.tell(
+                    {"type": "photo", "width": width, "height": height, "mime": mime}, self._preview.value
+                )
 
     def show_mask(self, mask: Mask) -> None:
         """Show a mask: only what differs from the ink that is there is worked out, and sent."""
@@ -91,11 +98,15 @@ class Sheet:
             return
         pixels = np.empty((*part.shape, 4), np.uint8)
         pixels[..., :3] = TINT
-        pixels[..., 3] = (part * self._opacity).astype(np.uint8)
+        pixels[..., 3] = part
         name_again(self._ink)
         # ipycanvas lays image data over what is there; a mask's pixels replace it.
         self._ink.clear_rect(left, top, right - left, bottom - top)
         self._ink.put_image_data(pixels, left, top)
+        if self.tell is not None:
+            colour = TINT[0] | TINT[1] << 8 | TINT[2] << 16
+            box = {"left": left, "top": top, "width": right - left, "height": bottom - top}
+            self.tell({"type": "ink", "colour": colour} | box, part.tobytes())
 
     def _at_preview(self, box: Box, size: tuple[int, int]) -> Box:
         """The pixels of the preview that show any of `box` of a mask of `size`."""
