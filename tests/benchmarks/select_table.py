@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import platformdirs
@@ -138,9 +139,7 @@ def main() -> int:
     for name in ("the sample's fig", "24 megapixels"):
         for one in contenders:
             picture = open_image(SCENES[name].made[0])
-            one.memory[name] = peak_of(
-                lambda one=one, picture=picture, name=name: one.ask(picture, SCENES[name], "a click")
-            )
+            one.memory[name] = peak_of(partial(one.ask, picture, SCENES[name], "a click"))
     for scene in SCENES.values():
         for one in contenders:
             measure(one, scene)

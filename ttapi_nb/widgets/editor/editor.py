@@ -19,6 +19,7 @@ from ...fit import HOWS
 from ...lineage import Step, lineage_of, open_result
 from ...log import Budget, RunLog
 from ...mask import Mask, asked_for
+from ...mask.select import EngineName, Select
 from ...models import DEFAULT_MODEL
 from ...picture import ImageSource, SourceImage, open_image, sample
 from ...request import EditRequest
@@ -53,6 +54,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
       `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is, and where it found no key it takes one: see `use_key`.
+    * `select`: what the tool *Select* asks, `"auto"` or a function of yours, as in `MaskDrawer`.
     * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
 
     Observers may do anything, also cancel a run or wait for one: they are called when the editor has done what it does.
@@ -86,6 +88,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         references: Sequence[ImageSource] = (),
         log: RunLog | Literal[False] | None = None,
         budget: Budget | None = None,
+        select: EngineName | Select = "auto",
     ) -> None:
         if log is False and budget is not None:
             raise SettingsError(NO_LOG)
@@ -96,7 +99,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._checks = itertools.count()
         self._latest = -1
         self._input = PhotoInput()
-        self.drawer = MaskDrawer()
+        self.drawer = MaskDrawer(select=select)
         self.lock = self.drawer.lock
         self._model = ModelPicker()
         self._size = SizePicker()

@@ -2,6 +2,7 @@
 
 import { choose, make } from "../basics.js";
 import { makeSlider } from "./fields.js";
+import { makeSelectOptions } from "./selecting.js";
 import { TOOLS } from "./tools.js";
 
 export function createOptions(model) {
@@ -10,10 +11,11 @@ export function createOptions(model) {
   const tolerance = makeSlider("Tolerance", { least: 0, most: 255 }, (value) => choose(model, "tolerance", value));
   const box = make("input", { type: "checkbox" });
   const pressure = make("label", { className: "ttapi-field" }, box, make("span", { textContent: "Pen pressure" }));
+  const selecting = makeSelectOptions(model);
   const hint = make("span", { className: "ttapi-tool-hint" });
   box.addEventListener("change", () => choose(model, "pressure", box.checked));
   return {
-    row: make("div", { className: "ttapi-options" }, size.field, pressure, tolerance.field, hint),
+    row: make("div", { className: "ttapi-options" }, size.field, pressure, tolerance.field, selecting.row, hint),
     show() {
       const tool = TOOLS[model.get("tool")];
       size.field.hidden = !tool.sized;
@@ -25,6 +27,7 @@ export function createOptions(model) {
       size.show(model.get("brush_size"));
       tolerance.show(model.get("tolerance"));
       box.checked = model.get("pressure");
+      selecting.show();
     },
   };
 }
