@@ -6,6 +6,7 @@ A click that comes while an earlier one is worked on takes that one's place, wit
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -18,7 +19,19 @@ import numpy as np
 from ... import loop
 from ...errors import MaskError, TTAPIError
 from ...mask import Mask, Selection
-from ...mask.select import ADD, SECONDS, TAKE_AWAY, Call, Chosen, Clicks, EngineName, Select, Stop, engine_of
+from ...mask.select import (
+    ADD,
+    SECONDS,
+    TAKE_AWAY,
+    Call,
+    Chosen,
+    Clicks,
+    Engine,
+    EngineName,
+    Select,
+    Stop,
+    engine_of,
+)
 from ...picture import SourceImage
 from ..browser import field_of
 from ..turns import Turns
@@ -70,7 +83,7 @@ class Selecting:
         # Whether the next click begins another thing, and for which photo the engine is ready.
         self._anew = False
         self._ready: SourceImage | None = None
-        self._preparing = Stop()
+        self._preparing, self._prepares = Stop(), False
         self._glimpse: Call | None = None
 
     def show(self) -> None:
@@ -82,7 +95,7 @@ class Selecting:
             clicks = Clicks(last.points, last.labels, last.box)
         scale = self._owner.stage.scale
         told: dict[str, Any] = {
-            "busy": asked is not None,
+            "busy": asked is not None or self._prepares,
             "points": []
             if clicks is None
             else [
@@ -111,8 +124,10 @@ class Selecting:
         elif what == "another":
             self.another()
         elif what == "hover" and number is not None and all(type(at) in (int, float) for at in place):
-            scale = self._owner.stage.scale
-            self.hover(place[0] / scale, place[1] / scale, number)
+            # A whole number may be too large for any place.
+            with contextlib.suppress(OverflowError):
+                scale = self._owner.stage.scale
+                self.hover(place[0] / scale, place[1] / scale, number)
 
     def prepare(self) -> None:
         """Have the engine look at the photo before the first click: the tool was chosen, or another photo opened."""
@@ -125,8 +140,18 @@ class Selecting:
             engine = engine_of(self._select).engine
         except TTAPIError:
             return
-        # What goes wrong there goes wrong again at the first click, and is told then.
-        loop.start(partial(_quietly, engine.prepare, picture, self._preparing))
+        self._prepares = True
+        loop.start(partial(self._prepare, engine, picture, self._preparing))
+
+    def _prepare(self, engine: Engine, picture: SourceImage, stop: Stop) -> None:
+        # What goes wrong here goes wrong again at the first click, and is told then.
+        with contextlib.suppress(Exception):
+            engine.prepare(picture, stop)
+        del picture
+        with self._owner.lock:
+            if self._preparing is stop:
+                self._prepares = False
+                self.show()
 
     def clicked(self, points: list[tuple[float, float]], erase: bool) -> None:
         """A place was clicked, or a box was dragged: its two corners, in image pixels."""
@@ -179,7 +204,7 @@ class Selecting:
         """Give up everything: the drawer is closed, or shows another photo."""
         self.stop()
         self._preparing.ask()
-        self._ready = None
+        self._ready, self._prepares = None, False
         glimpse, self._glimpse = self._glimpse, None
         if glimpse is not None:
             glimpse.stop()
@@ -291,10 +316,3 @@ def _is_near(selection: Selection, point: tuple[float, float], size: tuple[int, 
     across = max(selection.x - point[0], point[0] - selection.x - width, 0)
     down = max(selection.y - point[1], point[1] - selection.y - height, 0)
     return math.hypot(across, down) <= room
-
-
-def _quietly(prepare: Callable[[SourceImage, Stop], None], picture: SourceImage, stop: Stop) -> None:
-    try:
-        prepare(picture, stop)
-    except Exception:  # noqa: BLE001 - the first click tells
-        return

@@ -25,7 +25,7 @@ class Stage(Part):
     * `can`: what would change something now, of `"undo"`, `"redo"`, `"clear"`, `"invert"`, `"numbers"`, `"edge"` and
       `"extend"`; `share`: how much is masked, 0 to 1; `hint` and `problem`: what is said beside and over the photo.
     * `progress`: empty, or what a run is `doing`, for how many `seconds`, and whether a part of the photo is `masked`.
-    * `selecting`: which `engine` selects things and whether it is `busy` or `quick`, what is `missing` for it, a `note`,
+    * `selecting`: which `engine` selects things, whether it is `busy` or `quick`, what is `missing` for it, a `note`,
       and the `points` that were clicked, [x, y, label] in pixels of the preview.
     * `results`: the comparison on the other side, and `side` which of the two is shown.
     """

@@ -42,7 +42,8 @@ class Surface:
     """Shows a photo and a mask on its `stage`, and hands on what people do, in image pixels.
 
     `on_mark(mark)` is called with each finished mark, `on_ask(tool, points, erase)` with what a tool did of which only
-    the kernel makes one, `on_refused(sentence)` for what is no mark, and `on_act(kind, message)` with any other message.
+    the kernel makes one, `on_refused(sentence)` for what is no mark, and `on_act(kind, message)` with any other
+    message.
     """
 
     def __init__(

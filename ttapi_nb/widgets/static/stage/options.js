@@ -22,7 +22,7 @@ export function createOptions(model) {
       pressure.hidden = !tool.pressed;
       tolerance.field.hidden = !tool.tolerates;
       hint.textContent = tool.hint;
-      hint.hidden = Boolean(tool.sized);
+      hint.hidden = Boolean(tool.sized || tool.selects);
       size.setMost(model.get("largest"));
       size.show(model.get("brush_size"));
       tolerance.show(model.get("tolerance"));

@@ -1,7 +1,7 @@
 // Selecting: the places that were clicked, what a click under the pointer would find, and the crosshair that arrows move.
 // The kernel tells in `selecting` which engine there is and what it is doing.
 
-import { make, makeButton } from "../basics.js";
+import { make } from "../basics.js";
 import { TOOLS } from "./tools.js";
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowUp: [0, -1], ArrowRight: [1, 0], ArrowDown: [0, 1] };
@@ -11,21 +11,26 @@ const GLIMPSE_PATIENCE = 2_000; // milliseconds after which a glimpse that never
 
 // What can be chosen while the tool is: shown in the row over the photo.
 export function makeSelectOptions(model) {
-  const ask = (what) => () => model.send({ type: "select", what });
-  const engine = make("span", { className: "ttapi-engine", role: "status" });
+  const button = (textContent, title, what) => make("button", {
+    type: "button", textContent, title, onclick: () => model.send({ type: "select", what }),
+  });
+  const engine = make("span", { className: "ttapi-engine" });
+  const doing = make("span", { className: "ttapi-unseen", role: "status" });
   const row = make("div", { className: "ttapi-selecting" }, engine,
-    makeButton("Subject", "Select what the photo shows", ask("subject")),
-    makeButton("Background", "Select all but what the photo shows", ask("background")),
-    makeButton("Another", "Let the next click begin another thing (N)", ask("another")));
+    doing,
+    button("Subject", "Select what the photo shows", "subject"),
+    button("Background", "Select all but what the photo shows", "background"),
+    button("Another", "Let the next click begin another thing (N)", "another"));
   return {
     row,
     show() {
       const { engine: name = "", busy = false, missing = "", note = "" } = model.get("selecting");
       row.hidden = !TOOLS[model.get("tool")].selects;
       row.classList.toggle("ttapi-busy", busy);
-      engine.textContent = missing || (busy ? `${name} is looking …` : name);
-      engine.title = note;
-      for (const button of row.querySelectorAll("button")) button.disabled = Boolean(missing);
+      engine.textContent = missing || name;
+      engine.title = note || (busy ? `${name} is looking at the photo` : "");
+      doing.textContent = busy ? "is looking at the photo" : "";
+      for (const one of row.querySelectorAll("button")) one.disabled = Boolean(missing);
     },
   };
 }
