@@ -59,6 +59,10 @@ MEANT = {
     "readable": "io's place for it",
     "readinto": "io's place for it",
     "startup": "uvicorn's place to say that it listens, and calls the base's",
+    "connection_made": "asyncio's place for it, and calls the base's",
+    "connection_lost": "the same",
+    "data_received": "the same",
+    "on_response_complete": "uvicorn's place for it, and calls the base's",
     # httpx's transports and streams, and httpcore's lines
     **dict.fromkeys(
         ("connect_tcp", "sleep", "read", "write", "start_tls", "get_extra_info"), "httpcore's place for it"

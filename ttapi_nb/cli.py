@@ -1,5 +1,5 @@
 """`ttapi-nb lab` opens a notebook in JupyterLab, `serve` runs the embedded service for others, `key` keeps the key,
-`generate` makes a picture of words.
+`generate` makes a picture of words, `experiment` carries out a plan of many edits.
 """
 
 from __future__ import annotations
@@ -39,7 +39,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="ttapi-nb", description="Image edits with TTAPI from a notebook.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for add in (_add_lab, _add_serve, _add_generate, _add_key, _add_select, add_gateway, add_class):
+    for add in (
+        _add_lab,
+        _add_serve,
+        _add_generate,
+        _add_experiment,
+        _add_key,
+        _add_select,
+        add_gateway,
+        add_class,
+    ):
         add(commands)
     given, rest = parser.parse_known_args(arguments)
     if given.command == "lab":
@@ -49,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
             2,
         )
-    own = {"generate": _generate, "key": _key, "select": _select, "serve": _serve}
+    own = {"experiment": _experiment, "generate": _generate, "key": _key, "select": _select, "serve": _serve}
     return own.get(given.command, _of_gateway)(given)
 
 
@@ -96,6 +105,25 @@ def _add_generate(commands: Any) -> None:
     make.add_argument("--model", help="the model that makes it")
     make.add_argument("--size", default="auto", help="WIDTHxHEIGHT in pixels, or auto")
     make.add_argument(
+        "--offline", action="store_true", help="use the embedded service even where a key is set"
+    )
+
+
+def _add_experiment(commands: Any) -> None:
+    trial = commands.add_parser(
+        "experiment", help="carry out a plan of many edits, or go on with it, and report", allow_abbrev=False
+    )
+    trial.add_argument("plan", type=Path, help="a YAML or JSON file: prompts, photos, models, sizes, …")
+    trial.add_argument("--report", type=Path, help="write an HTML file to look at and to vote in")
+    trial.add_argument("--full", action="store_true", help="with the results in full size in it")
+    trial.add_argument("--csv", type=Path, help="write the table of results")
+    trial.add_argument("--save", type=Path, help="a folder for each result as a file of its own")
+    trial.add_argument("--votes", type=Path, nargs="+", default=[], help="files of votes to read in first")
+    trial.add_argument("--parallel", type=int, default=4, help="how many requests are under way at once")
+    trial.add_argument("--per-minute", type=int, help="how many begin within a minute at most")
+    trial.add_argument("--most-runs", type=int, help="how many runs the log may count in all, others' too")
+    trial.add_argument("--estimate", action="store_true", help="only say what it takes, and send nothing")
+    trial.add_argument(
         "--offline", action="store_true", help="use the embedded service even where a key is set"
     )
 
@@ -251,6 +279,38 @@ def _generate(given: argparse.Namespace) -> int:
         f"{where}: {run.results[0].image.width}x{run.results[0].image.height}. {run.results[0].notice}".strip()
     )
     return 0
+
+
+def _experiment(given: argparse.Namespace) -> int:
+    # Here, not above, as in the other commands.
+    from .client import Client, default_client
+    from .errors import TTAPIError
+    from .experiment import Experiment
+    from .log import Budget
+
+    try:
+        plan = Experiment.read(given.plan)
+        print(f"{plan.name}: {plan.estimate(parallel=max(1, given.parallel))}.")
+        if given.estimate:
+            return 0
+        client = Client.offline() if given.offline else default_client()
+        print(client.words, flush=True)
+        budget = None if given.most_runs is None else Budget(runs=given.most_runs)
+        trial = plan.run(client, budget=budget, parallel=given.parallel, per_minute=given.per_minute)
+        for votes in given.votes:
+            print(f"{votes.name}: {trial.add_votes(votes)} new votes.")
+        print(", ".join(f"{count} {state}" for state, count in trial.counts.items()), trial.note, sep=". ")
+        if given.save is not None:
+            trial.save(given.save)
+        if given.csv is not None:
+            trial.to_csv(given.csv)
+        if given.report is not None:
+            print(f"The report is {trial.report(given.report, full=given.full)}.")
+    except TTAPIError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return _fail("Stopped. What had left goes on, and is kept; run the same command again to go on.", 130)
+    return 0 if set(trial.counts) == {"done"} else 3
 
 
 def _key(given: argparse.Namespace) -> int:

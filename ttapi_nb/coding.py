@@ -143,6 +143,8 @@ class Chunks:
     def __init__(self) -> None:
         self.is_plain = self.is_damaged = self.is_over = False
         """Whether it is in no chunks, from some place on in none, and at its end."""
+        self.behind = b""
+        """What came with its end, behind the last chunk's size."""
         self._rest = b""
         self._left = 0
         self._begun = False
@@ -169,6 +171,7 @@ class Chunks:
             at = size.end()
             self._begun, self._left = True, int(size[1], 16)
             self.is_over = not self._left
+            self.behind = data[at:] if self.is_over else b""
 
     def end(self) -> Iterator[bytes]:
         yield self._rest

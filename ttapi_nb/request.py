@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from types import MappingProxyType
@@ -17,7 +17,7 @@ from .errors import ImageError, InvalidRequestError, MaskError
 from .forking import cached
 from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
 from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
-from .picture import ImageFile, ImageSource, SourceImage, open_image, under_limit
+from .picture import ImageFile, ImageSource, SourceImage, as_given, open_image, under_limit
 
 __all__ = [
     "NO_PICTURE",
@@ -128,6 +128,15 @@ class EditRequest:
     @classmethod
     def make(cls, **given: Any) -> EditRequest:
         """The request with these fields, its pictures opened. Raises `TypeError`, `ImageError` or `MaskError`."""
+        return cls._made(open_image, given)
+
+    @classmethod
+    def passed_on(cls, **given: Any) -> EditRequest:
+        """As `make`, for whoever only sends it: a file of plain pixels goes as it came, without its metadata."""
+        return cls._made(as_given, given)
+
+    @classmethod
+    def _made(cls, opened_by: Callable[[Any], SourceImage], given: dict[str, Any]) -> EditRequest:
         known = [item.name for item in fields(cls)]
         for name in given:
             if name not in known:
@@ -139,7 +148,7 @@ class EditRequest:
                 raise TypeError(f"{what} has no field {name!r}. {hint}")
         image, mask = given.get("image", ()), given.get("mask")
         sources = image if isinstance(image, list | tuple) else (image,)
-        opened: dict[str, Any] = {"image": tuple(open_image(source) for source in sources)}
+        opened: dict[str, Any] = {"image": tuple(map(opened_by, sources))}
         if mask is not None:
             opened["mask"] = _opened_mask(mask, opened["image"])
         return cls(**given | opened)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -511,7 +512,7 @@ def test_a_picture_that_is_none(server: Server, monkeypatch: pytest.MonkeyPatch)
 
 def test_signature() -> None:
     """Editors and Jupyter's help list every field of an edit by name, for both clients."""
-    expected = {*EditRequest.__dataclass_fields__, "check"}
+    expected = {*(item.name for item in fields(EditRequest)), "check"}
     for client in (Client.offline(), AsyncClient.offline()):
         found = inspect.signature(client.images.edit).parameters
         assert set(found) == expected

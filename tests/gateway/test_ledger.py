@@ -208,10 +208,10 @@ def test_people_come_in_turn(ledger: Ledger) -> None:
         assert isinstance(ledger.runs.admit(ada, f"{number}", asked()), Run)
     for person in (bob, cyd):
         assert isinstance(ledger.runs.admit(person, "0", asked()), Run)
-    assert [ledger.runs.ahead(person.id) for person in (ada, bob, cyd)] == [0, 1, 2]
+    assert ledger.runs.places() == {ada.id: 0, bob.id: 1, cyd.id: 2}
     served = [run.person for run, _ in (ledger.runs.take(16, None) for _ in range(5)) if run is not None]
     assert served == [ada.id, bob.id, cyd.id, ada.id, ada.id]
-    assert ledger.runs.ahead(ada.id) is None
+    assert ledger.runs.places() == {}
 
 
 def test_the_services_limits_hold(ledger: Ledger) -> None:

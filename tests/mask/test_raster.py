@@ -85,3 +85,33 @@ def test_large_marks_take_little_more_than_the_mask(kind: str) -> None:
     finally:
         tracemalloc.stop()
     assert time.process_time() - begun < 15
+
+
+def test_many_strokes_at_once_are_each_by_itself() -> None:
+    """Seven hundred scribbles, some of them erasing, drawn together are the same as one after another, to a level."""
+    random = np.random.default_rng(5)
+    marks = []
+    for number in range(700):
+        line = random.random(2) * (900, 600) + np.cumsum(random.normal(0, 20, (6, 2)), axis=0)
+        radii = random.uniform(0.3, 25, 6) if number % 3 else np.full(6, 12.0)
+        points = tuple((float(x), float(y), float(r)) for (x, y), r in zip(line, radii, strict=True))
+        marks.append(Stroke(points, erase=number % 211 == 210))
+    one_by_one = np.zeros((600, 900), np.uint8)
+    for mark in marks:
+        mark.draw(one_by_one)
+    together = Mask((900, 600), tuple(marks)).coverage()
+    assert np.abs(together.astype(int) - one_by_one).max() <= 1
+    assert 0.3 < (together > 0).mean() < 1
+
+
+def test_a_stroke_changes_nothing_beyond_its_reach() -> None:
+    """The boxes that a long stroke names hold all that it paints, and far less than the box around it."""
+    stroke = Stroke(((20.0, 30.0, 8.0), (2900.0, 1950.0, 14.0)))
+    coverage = np.zeros((2000, 3000), np.uint8)
+    stroke.draw(coverage)
+    within = np.zeros(coverage.shape, np.bool_)
+    for left, top, right, bottom in stroke.reach((3000, 2000)):
+        within[top:bottom, left:right] = True
+    assert coverage.any()
+    assert not coverage[~within].any()
+    assert within.mean() < 0.3

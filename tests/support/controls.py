@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,6 +38,8 @@ def labels_of(widget: Any) -> set[str]:
     """What is written on a widget, also while the pointer is over it or nothing was typed."""
     names = [name for name in WRITTEN if name != "label" or not hasattr(widget, "options")]
     own = {str(getattr(widget, name)) for name in names if getattr(widget, name, "")}
+    # What Run will cost is written behind its name.
+    own |= {"Run"} if any(re.match(r"Run\b.* · ", one) for one in own) else set()
     return own | set(widget.titles if isinstance(widget, ipywidgets.Accordion) else ())
 
 

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,6 @@ def process(folder: Path, *arguments: str, **more: str) -> tuple[subprocess.Pope
     return started, int(line.split("127.0.0.1:")[1].split("/")[0])
 
 
-def headers(token: str, **more: str) -> Mapping[str, str]:
+def headers(token: str, **more: str) -> dict[str, str]:
     """Those of a request with a token."""
     return {"TT-API-KEY": token} | {name.replace("_", "-"): value for name, value in more.items()}

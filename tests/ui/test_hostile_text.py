@@ -70,12 +70,12 @@ photo = tt.open_image(Image.effect_noise((256, 256), 40).convert("RGB"), name=pa
 editor.image, editor.references = photo, (photo,)
 editor.options = {"user": payload}
 editor.mask = tt.Mask((256, 256)).rectangle((9, 9, 99, 99))
-editor.history.selected_index = 0
+editor.history.unfolded = True
 for kind in ("url ", "refused ", "good "):
     run = ended(kind + payload)
     display(run, run.request, repr(run))
-editor.viewer.notes = {0: payload}
-editor.viewer.starred = (0,)
+editor.viewer.notes = {editor.viewer.index: payload}
+editor.viewer.starred = (editor.viewer.index,)
 result = run.results[0]
 display(result, result.lineage, result.data, run.response, photo, editor.mask, log.rows(), editor.viewer)
 # Its photo is nowhere to be found from its file: the editor says what it was called.
@@ -145,14 +145,14 @@ def test_no_script_is_run(
         assert "StopIteration" not in said
         expect(book.status).to_contain_text("Done in", timeout=PATIENCE)
         # It is there, as the text it is: in the viewer, in the notes, and among the earlier runs.
-        expect(book.editor.locator(".ttapi-note input")).to_have_value(payload)
+        expect(book.editor.locator(".ttapi-note-field input")).to_have_value(payload)
         shown = " ".join(payload.split())[:60].strip()
         expect(book.editor.locator(".ttapi-results")).to_contain_text(shown)
         expect(book.editor.locator(".ttapi-history")).to_contain_text(f"refused {shown[:40]}")
         # A file is refused, and one is opened, by what the browser says of it.
         upload = book.editor.locator("input[type=file]").first
         upload.set_input_files({"name": f"{payload}.svg", "mimeType": "image/svg+xml", "buffer": b"<svg/>"})
-        expect(book.status).to_contain_text("can't")
+        expect(book.editor.locator(".ttapi-photo-problem").first).to_contain_text("can't")
         picture = encoded(Image.new("RGB", (32, 32)))
         upload.set_input_files({"name": f"{payload}.png", "mimeType": "image/png", "buffer": picture})
         expect(book.editor.locator(".ttapi-file").first).to_contain_text("32 × 32")

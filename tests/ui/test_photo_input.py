@@ -79,7 +79,7 @@ def test_sample_is_one_click_away(notebook: Opened) -> None:
 
 
 def test_heic_photo_gets_a_sentence_and_loses_nothing(notebook: Opened) -> None:
-    """A broken HEIC photo is not opened; the status says what to do, and photo and prompt stay."""
+    """A broken HEIC photo is not opened; the row of the photo says what to do, and photo and prompt stay."""
     book = notebook(EDITOR)
     book.run(0)
     book.button("Use the sample").click()
@@ -87,7 +87,8 @@ def test_heic_photo_gets_a_sentence_and_loses_nothing(notebook: Opened) -> None:
     # What is typed is looked at too, and says so in the same place.
     expect(book.status).to_contain_text("Ready.")
     hand_over(book, "drop", "IMG_0001.HEIC", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(64))
-    expect(book.status.get_by_role("alert")).to_contain_text("IMG_0001.HEIC")
-    expect(book.status.get_by_role("alert")).to_contain_text("JPEG")
+    said = book.editor.locator(".ttapi-photo-problem").first
+    expect(said).to_contain_text("IMG_0001.HEIC")
+    expect(said).to_contain_text("JPEG")
     expect(book.editor.locator(".ttapi-file").first).to_contain_text("sample.jpg")
     expect(book.prompt).to_have_value("keep this")

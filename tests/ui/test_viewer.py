@@ -241,10 +241,10 @@ def test_blink_is_held_or_runs_by_itself(book: Notebook) -> None:
 
 
 def test_results_are_chosen_marked_and_saved(book: Notebook, lab: Lab) -> None:
-    """The strip is chosen from by keys; star and note reach Python; Save all says where; the prompt comes back."""
+    """The tray is chosen from by keys; stars and note reach Python; Save all says where; the prompt comes back."""
     page = book.page
     compare(page, "Slider")
-    strip = page.get_by_role("radiogroup", name="Results")
+    strip = page.get_by_role("radiogroup", name="Results of this session")
     first, second = strip.get_by_role("radio").all()
     expect(strip.get_by_role("img").first).to_have_attribute("alt", "Result 1: a <b>blue</b> square")
     first.focus()
@@ -252,10 +252,12 @@ def test_results_are_chosen_marked_and_saved(book: Notebook, lab: Lab) -> None:
     expect(second).to_be_checked()
     expect(page.locator(".ttapi-results")).to_contain_text("Result 2: 512 × 512")
     results = page.locator(".ttapi-results")
-    results.get_by_role("button", name="Star").click()
-    expect(strip.locator(".ttapi-starred")).to_have_count(1)
+    page.keyboard.press("1")
+    expect(results.get_by_role("radio", name="1 star")).to_be_checked()
+    expect(strip.get_by_text("2 ★")).to_be_visible()
     results.get_by_label("Note").fill("this one")
     page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
     results.get_by_role("button", name="Copy the prompt back").click()
     results.get_by_role("button", name="Save all").click()
     expect(results.locator(".ttapi-status")).to_contain_text(f"Saved 2 results in {lab.folder}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page
 
 from tests.support import npm
@@ -67,13 +69,34 @@ def run(page: Page, code: str) -> str:
     return str(done["said"]).strip()
 
 
+def warmth(page: Page, selector: str, at: float) -> int:
+    """How much more red than blue the screen is at this share of an element's width and height."""
+    picture = Image.open(io.BytesIO(page.locator(selector).first.screenshot())).convert("RGB")
+    red, _, blue = picture.getpixel((int(at * picture.width), int(at * picture.height)))  # type: ignore[misc]
+    return int(red - blue)
+
+
 # With "?without=ipycanvas" the page withholds that script.
-@pytest.mark.parametrize("query", [""], ids=["whole"])
+@pytest.mark.parametrize("query", ["", "?without=ipycanvas"], ids=["whole", "without ipycanvas"])
 def test_paint_run_and_compare(opened: Callable[..., Notebook], page: Page, query: str):
-    """A painted edit runs and is shown beside the photo."""
+    """A painted edit runs, and the screen's own pixels tell the photo, the ink over it, and the result beside it."""
     book = opened(query)
+    page.locator("canvas.ttapi-ink").wait_for(timeout=PATIENCE)
+    page.wait_for_function(
+        "document.querySelector('.ttapi-photo').getContext('2d').getImageData(500, 500, 1, 1).data[3] === 255"
+    )
+    before = warmth(page, "canvas.ttapi-photo", 0.47)
     book.paint([(400, 400), (600, 600)])
-    book.prompt.fill("nothing there")
+    page.mouse.move(1, 1)
+    assert warmth(page, "canvas.ttapi-photo", 0.47) < before - 50
+    book.prompt.fill("a blue bowl")
     book.prompt.press("Control+Enter")
     book.wait_for_results()
     assert run(page, "print(editor.mask.to_array()[500, 500], len(editor.results))") == "True 1"
+    page.wait_for_function("document.querySelector('.ttapi-after img')?.naturalWidth === 1024")
+    # The line is in the middle: before it the photo, behind it what the run made where one painted.
+    assert warmth(page, ".ttapi-view", 0.47) == pytest.approx(before, abs=40)
+    assert warmth(page, ".ttapi-view", 0.53) < 0
+    page.get_by_role("radio", name="Side by side", exact=True).check(force=True)
+    assert warmth(page, ".ttapi-before", 0.53) > 0
+    assert warmth(page, ".ttapi-after", 0.53) < 0

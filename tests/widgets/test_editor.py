@@ -187,7 +187,7 @@ def test_upload_opens_and_a_bad_one_changes_nothing(editor, photo):
     editor.mask = editor.mask.rectangle((0, 0, 9, 9))
     before = (editor.image, editor.mask, editor.prompt)
     upload(editor, "bad.png", b"<svg></svg>")
-    assert "SVG" in editor.status.words[0]
+    assert "SVG" in labelled(editor, "Choose a photo").problem
     assert (editor.image, editor.mask, editor.prompt) == before
 
 

@@ -12,19 +12,25 @@ from tests.support.javascript import long_functions, names_at_the_top, unclear_n
 from ttapi_nb.widgets.act import Act
 from ttapi_nb.widgets.browser import STATIC, Part, PhotoInput, module, scripts_of
 from ttapi_nb.widgets.compare import Compare, Download
+from ttapi_nb.widgets.copier import Copier
 from ttapi_nb.widgets.drawer import Stage
+from ttapi_nb.widgets.history.grid import RunGrid
 from ttapi_nb.widgets.key import KeyInput
 from ttapi_nb.widgets.prompt import PromptBox
+from ttapi_nb.widgets.tray import SessionTray
 
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 WIDGETS: dict[str, type[Part]] = {
     "act.js": Act,
     "compare.js": Compare,
+    "copier.js": Copier,
     "download.js": Download,
+    "history.js": RunGrid,
     "key_input.js": KeyInput,
     "photo_input.js": PhotoInput,
     "prompt.js": PromptBox,
     "stage.js": Stage,
+    "tray.js": SessionTray,
 }
 MOST_LINES = 400
 MOST_IN_FUNCTION = 80

@@ -15,7 +15,8 @@ from nbclient import NotebookClient
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.support.controls import labelled, message, of_kind, press, said, sees, sentences, shown
+from tests.support.controls import message, of_kind, press, said, sees, sentences, shown
+from tests.support.trays import chosen, do, seen, tray_of
 from ttapi_nb.fit import Light
 from ttapi_nb.picture import ImageFile
 from ttapi_nb.run import Result
@@ -54,9 +55,9 @@ def panes_of(viewer: ResultViewer) -> Compare:
     return panes
 
 
-def items(viewer: ResultViewer) -> Any:
-    """What the browser is told of each result."""
-    return panes_of(viewer).shown["items"]
+def item_of(viewer: ResultViewer) -> Any:
+    """What the browser is told of the result that is shown."""
+    return panes_of(viewer).shown["item"]
 
 
 def kept_of(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -73,16 +74,20 @@ def given(viewer: ResultViewer, monkeypatch: pytest.MonkeyPatch, *names: str) ->
     sent: dict[str, Image.Image] = {}
 
     def send(head: dict[str, str], buffers: list[bytes]) -> None:
-        assert viewer.run is not None
-        assert head["run"] == viewer.run.id
         sent[head["name"]] = picture = Image.open(io.BytesIO(buffers[0]))
         assert Image.MIME[picture.format or ""] == head["mime"]
 
     monkeypatch.setattr(panes_of(viewer), "send", send)
-    assert viewer.run is not None
     for name in names:
-        message(panes_of(viewer), {"type": "want", "run": viewer.run.id, "name": name})
+        message(panes_of(viewer), {"type": "want", "name": name})
     return sent
+
+
+def photo_name(viewer: ResultViewer) -> str:
+    """What the browser asks for to see what lies below the result."""
+    name = panes_of(viewer).shown["before"]["name"]
+    assert isinstance(name, str)
+    return name
 
 
 def middle(image: Image.Image) -> list[int]:
@@ -158,7 +163,7 @@ def test_without_a_mask_nothing_is_said_of_one(photo):
     """With no mask there is neither a leak nor a raw answer apart, and the heat map says why it is not there."""
     viewer = ResultViewer(edit(photo, masked=False))
     assert "protected" not in viewer.caption
-    (item,) = items(viewer)
+    item = item_of(viewer)
     assert not item["has_raw"]
     assert "Nothing was protected" in item["no_heat"]
     with pytest.raises(traitlets.TraitError, match="Nothing was protected"):
@@ -173,15 +178,15 @@ def test_prompt_that_the_model_rewrote_is_said(kept):
 
 
 def test_each_of_several_results_can_be_chosen(two):
-    """Choosing in the strip, or from Python, changes what is shown; a new run starts at the first."""
+    """Choosing in the tray, or from Python, changes what is shown; a new run starts at the first."""
     viewer = ResultViewer(two)
-    assert len(items(viewer)) == 2
-    panes_of(viewer).set_state({"index": 1})
+    assert len(viewer.results) == 2
+    do(viewer, "choose", 1)
     assert viewer.index == 1
     assert viewer.result is two.results[1]
     assert "Result 2" in viewer.caption
     viewer.index = 0
-    assert panes_of(viewer).index == 0
+    assert chosen(viewer) == 0
     viewer.index = 1
     viewer.run = edit(two.source.pixels)
     assert viewer.index == 0
@@ -190,8 +195,9 @@ def test_each_of_several_results_can_be_chosen(two):
 def test_pictures_reach_the_browser_small_and_when_asked_for(photo, monkeypatch):
     """Before, result, raw answer and heat map are previews of the photo's shape, and come by name."""
     viewer = ResultViewer(edit(photo.resize((2000, 2000)), strict=True))
-    names = ("before", "result 0", "raw 0", "heat 0")
-    sent = given(viewer, monkeypatch, *names, "result 7", "nonsense", "")
+    key = item_of(viewer)["key"]
+    names = (photo_name(viewer), f"result {key}", f"raw {key}", f"heat {key}")
+    sent = given(viewer, monkeypatch, *names, "result 7", f"photo {key}", "photo ", "nonsense", "")
     assert tuple(sent) == names
     assert {sent[name].size for name in names[:3]} == {(1600, 1600)}
     # The mask is at the photo's first corner, 32 pixels of a preview wide, and the model saw little more than it.
@@ -200,31 +206,32 @@ def test_pictures_reach_the_browser_small_and_when_asked_for(photo, monkeypatch)
     assert middle(raw.crop(masked)) == middle(raw.crop(beside)) == [0, 16, 0]
     for where in (beside, away):
         assert middle(result.crop(where)) == middle(before.crop(where))
-    assert sent["heat 0"].size[0] <= 1600
+    assert sent[names[3]].size[0] <= 1600
 
 
 def test_picture_of_another_run_is_not_given(kept, two, monkeypatch):
     """A browser that asks for a run that is gone gets nothing."""
     viewer = ResultViewer(kept)
-    old = kept.id
+    old = item_of(viewer)["key"]
     viewer.run = two
     monkeypatch.setattr(panes_of(viewer), "send", lambda *_: pytest.fail("sent"))
-    message(panes_of(viewer), {"type": "want", "run": old, "name": "before"})
+    message(panes_of(viewer), {"type": "want", "name": f"result {old}"})
 
 
 def test_transparent_photo_stays_transparent_in_the_browser(photo, monkeypatch):
     """A source with alpha goes to the browser with it, for the checkerboard behind it."""
     photo.putalpha(Image.linear_gradient("L").resize(photo.size))
     viewer = ResultViewer(edit(photo))
-    assert given(viewer, monkeypatch, "before")["before"].has_transparency_data
+    name = photo_name(viewer)
+    assert given(viewer, monkeypatch, name)[name].has_transparency_data
 
 
 def test_state_holds_thumbnails_only(photo):
     """Ten results of noise, the worst there is, leave under 0.25 MB in the widget's state."""
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (512, 512, 3), np.uint8))
     viewer = ResultViewer(edit(noise, n=10, client=tt.Client.offline(fill=lambda image, *_: image)))
-    thumbnails = panes_of(viewer).get_state()["shown"]["thumbs"]
-    assert len(thumbnails) == 11
+    thumbnails = [*panes_of(viewer).get_state()["shown"]["thumbs"], *tray_of(viewer).get_state()["thumbs"]]
+    assert len(thumbnails) == 12
     assert sum(map(len, thumbnails)) < 250_000 * 3 / 4
     assert max(Image.open(io.BytesIO(data)).width for data in thumbnails) == 256
 
@@ -253,33 +260,25 @@ def test_heat_map_brings_its_legend(kept):
 
 
 def test_stars_are_state(two):
-    """A star is set by its button or assigned, belongs to its result, and can be observed."""
+    """Stars are given in the tray or assigned, belong to their result, and can be observed."""
     viewer = ResultViewer(two)
-    seen: list[tuple[int, ...]] = []
-    viewer.observe(lambda change: seen.append(change.new), "starred")
-    viewer.index = 1
-    star = labelled(viewer, "Star")
-    star.value = True
+    told: list[tuple[int, ...]] = []
+    viewer.observe(lambda change: told.append(change.new), "starred")
+    do(viewer, "rate", 1, stars=4)
     assert viewer.starred == (1,)
-    viewer.index = 0
-    assert not star.value
     viewer.starred = (1, 0)
-    assert star.value
-    assert panes_of(viewer).starred == [0, 1]
-    star.value = False
-    assert seen == [(1,), (0, 1), (1,)]
+    assert seen(viewer, "stars") == [1, 4]
+    do(viewer, "rate", 0, stars=0)
+    assert told == [(1,), (0, 1), (1,)]
 
 
 def test_notes_are_state(two):
     """A note is typed or assigned, belongs to its result, and an empty one is none."""
     viewer = ResultViewer(two)
-    note = labelled(viewer, "Note")
-    note.value = "too dark"
+    do(viewer, "rate", 0, note="too dark")
     assert viewer.notes == {0: "too dark"}
-    viewer.index = 1
-    assert note.value == ""
     viewer.notes = {1: "this one", 0: ""}
-    assert note.value == "this one"
+    assert seen(viewer, "note") == ["", "this one"]
     assert viewer.notes == {1: "this one"}
 
 
@@ -324,9 +323,9 @@ def test_save_writes_the_result_and_never_over_another_file(kept, tmp_path):
 
 
 def test_save_button_writes_into_the_working_folder(kept, tmp_path, monkeypatch):
-    """The button saves where the notebook is."""
+    """The tray's button saves where the notebook is."""
     monkeypatch.chdir(tmp_path)
-    press(ResultViewer(kept), "Save to folder")
+    do(ResultViewer(kept), "save")
     assert (tmp_path / "image-edit-1.png").exists()
 
 
@@ -448,7 +447,7 @@ def test_text_can_bring_no_markup(kept, monkeypatch):
 def test_alt_text_is_the_prompt_in_one_line(photo):
     """Each thumbnail's alternative text has its number and the prompt, shortened."""
     viewer = ResultViewer(edit(photo, "a red\nbowl " + "x" * 500))
-    (item,) = items(viewer)
+    item = item_of(viewer)
     assert item["alt"].startswith("Result 1: a red bowl xxx")
     assert len(item["alt"]) < 320
 

@@ -28,7 +28,7 @@ KEY_HEADER = "Idempotency-Key"
 GATEWAY_HEADER, HONOURED = "TTAPI-NB-Gateway", "idempotency-key"
 TOKEN_PREFIX = "ttclass-"  # noqa: S105 - what all of them begin with
 # In seconds: pauses between two askings, how long a question about oneself may take, and how often the place is asked.
-FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, LOOK = 0.25, 5.0, 10.0, 2.0
+FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, LOOK, LONGEST_LOOK = 0.25, 5.0, 10.0, 2.0, 20.0
 LARGEST = 65_536
 BROKE = "The line broke. The gateway is asked again; it sends nothing twice."
 PAUSED = "Your teacher has paused the class, and this run waits."
@@ -180,9 +180,9 @@ async def _place_told(line: Line, tell: Callable[[str], Awaitable[None]]) -> Asy
 
 
 async def _tell_places(line: Line, tell: Callable[[str], Awaitable[None]]) -> None:
-    told = ""
+    told, pause = "", LOOK
     while True:
-        await asyncio.sleep(LOOK)
+        await asyncio.sleep(pause)
         answered, me = await _me(line)
         if answered and not _honours(line):
             return
@@ -190,6 +190,8 @@ async def _tell_places(line: Line, tell: Callable[[str], Awaitable[None]]) -> No
         words = ""
         if isinstance(ahead, int):
             words = PAUSED if me.get("paused") is True else f"{ahead} ahead of you." if ahead else NEXT
+            # Many that wait ask less often.
+            pause = min(LONGEST_LOOK, LOOK * (1 + ahead / 20))
         if words != told:
             told = words
             await tell(words)

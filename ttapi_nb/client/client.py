@@ -192,6 +192,15 @@ class _Base:
         made._core = Core(Replay(Player(path, match)), FORMS[wire].made({}))
         return made
 
+    def _with_key(self, key: Secret) -> Self:
+        """A client like this one, of a network, with another key. Raises `MissingKeyError`."""
+        made, way = object.__new__(type(self)), self._core.way
+        secret = find_key(key)
+        made._core = (
+            replace(self._core, way=replace(way, secret=secret)) if isinstance(way, Network) else self._core
+        )
+        return made
+
     _core: Core
 
     def __reduce__(self) -> tuple[Callable[[], _Base], tuple[()]]:

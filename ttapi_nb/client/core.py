@@ -84,7 +84,7 @@ class Core:
     ) -> ImagesResponse:
         """Open the pictures of an edit, where it is one, and send it."""
         with loading():
-            request = await loop.open_in_thread(lambda: kind.make(**given))
+            request = await loop.open_in_thread(lambda: kind.passed_on(**given))
         return await self.send(request, told, check=check)
 
     async def send(

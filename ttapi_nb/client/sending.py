@@ -9,20 +9,18 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
 from .. import loop
-from ..coding import CodingError, TooLargeError
 from ..download import download
 from ..errors import (
     DownloadError,
-    NotSentError,
     RateLimitError,
     RefusedError,
     TTAPIError,
@@ -35,72 +33,23 @@ from ..rawanswers import RawAnswer
 from ..reply.meaning import PARTIAL, Asked, interpret, may_be_billed, parse
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
-from .again import KEY_HEADER, BrokenLineError, posted
+from .again import posted
 from .forms import Body, Form
-from .gate import LONGEST_PAUSE, Gate, Turn, apart
+from .gate import LONGEST_PAUSE, Turn, apart
 from .intake import Intake
-from .key import Secret
+from .posting import Line, post
 from .told import Told
-from .transport import SENT_EVENT, WAITS_EVENT
 
 __all__ = ["fetch", "send"]
 
 EMBEDDED_HEADER = "TTAPI-NB-Service"
 # In bytes: the largest picture there is takes 45 million as base64.
 REPLY_CAP, CAP_PER_RESULT = 500 * 10**6, 50 * 10**6
-# In bytes: how much of an answer is read at a time.
-PIECE = 2**18
 # The most results that are read, where fewer were asked for, and how many are fetched at a time.
 MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
-# httpx limits each read alone; one deadline over all of them is what people mean.
-NO_LIMIT = httpx.Timeout(None)
 # In seconds: how long a busy service is left alone the first time it does not say; it is doubled each time.
 FIRST_PAUSE = 1.0
-PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
 CUT_OFF = "The line broke before all of it was here."
-
-
-class Line(Protocol):
-    """What a request is sent over; see `ways.Line`."""
-
-    @property
-    def timeout(self) -> float:
-        """Seconds for the whole of a request."""
-
-    @property
-    def secret(self) -> Secret | None:
-        """The key that goes along, if one does."""
-
-    @property
-    def wait_when_busy(self) -> float:
-        """For how many seconds to wait for a service that is too busy."""
-
-    @property
-    def gate(self) -> Gate:
-        """How many go at once."""
-
-    @property
-    def fetch_from(self) -> tuple[str, ...]:
-        """Further places that results may be fetched from."""
-
-    @property
-    def base_url(self) -> str:
-        """Where requests go, up to the path."""
-
-    @property
-    def host(self) -> str:
-        """The name of the machine that they go to."""
-
-    @property
-    def offline(self) -> bool:
-        """Whether they stay in this process."""
-
-    @property
-    def account(self) -> str:
-        """Where somebody finds what was billed, for a sentence."""
-
-    def transport(self) -> httpx.AsyncBaseTransport:
-        """What carries their bytes."""
 
 
 async def send(
@@ -111,14 +60,17 @@ async def send(
     Where that is so, and `line.wait_when_busy` allows, it is sent again after a while.
     """
     turn = line.gate.turn(line.wait_when_busy)
+    written: asyncio.Task[Body] | None = None
     try:
         await turn.near(told.queued)
-        # Pillow loads what it writes a picture with when that is first wanted.
-        with loading():
-            body = replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
+        # While it waits, and not before it has its place among those that wait: a large one must not come later.
+        written = asyncio.ensure_future(_written(form, request))
+        written.add_done_callback(lambda one: one.cancelled() or one.exception())
         cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
-        plain, embedded, cut = await _in_turn(line, body, cap, told, raw, turn)
+        plain, embedded, cut = await _in_turn(line, written, cap, told, raw, turn)
     finally:
+        if written is not None:
+            written.cancel()
         turn.end()
     most = max(MOST_RESULTS, asked_images(request.body()))
     try:
@@ -145,8 +97,14 @@ async def send(
     raise failure
 
 
+async def _written(form: Form, request: EditRequest) -> Body:
+    # Pillow loads what it writes a picture with when that is first wanted.
+    with loading():
+        return replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
+
+
 async def _in_turn(
-    line: Line, body: Body, cap: int, told: Told, raw: RawAnswer | None, turn: Turn
+    line: Line, written: asyncio.Task[Body], cap: int, told: Told, raw: RawAnswer | None, turn: Turn
 ) -> tuple[dict[str, Any], bool, bool]:
     """As `_ask`, when it is its turn, and again after a while where the service was too busy."""
     left, pause = line.wait_when_busy, FIRST_PAUSE
@@ -162,7 +120,7 @@ async def _in_turn(
         try:
             # A refusal was the answer to its key: what is sent anew has another one.
             named = replace(told, sent=goes, key=key if count == 1 else f"{key}-{count}")
-            answer = await _ask(line, body, cap, named, raw)
+            answer = await _ask(line, await written, cap, named, raw)
             turn.accepted()
             return answer
         except RateLimitError as error:
@@ -206,7 +164,10 @@ async def _ask(
     raw: RawAnswer | None,
 ) -> tuple[dict[str, Any], bool, bool]:
     """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
-    reply = await posted(line, lambda stages, left: _post(line, body, cap, stages, raw, left), told)
+    # It reads certificates, and tells what is wrong with the network's set-up.
+    async with line.lines.opened(line) as transport:
+        send_it = partial(post, transport, line, body, cap, raw)
+        reply = await posted(line, send_it, told)
     if reply.status == 407 and not line.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.
         unsent = await asyncio.to_thread(ways.told, httpx.ProxyError("407"), httpx.URL(line.base_url))
@@ -270,139 +231,3 @@ async def fetch(line: Line, url: str) -> bytes:
         fetch_from=line.fetch_from,
         transport=transport,
     )
-
-
-async def _post(
-    line: Line, body: Body, cap: int, stages: Told, raw: RawAnswer | None, seconds: float
-) -> _Reply:
-    # It reads certificates, and tells what is wrong with the network's set-up.
-    transport = await asyncio.to_thread(line.transport)
-    failure: Exception
-    sent = False
-    stopped: Exception | None = None
-    # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
-    told = [stages.sent]
-
-    async def trace(event: str, info: Mapping[str, Any]) -> None:
-        nonlocal sent, stopped
-        # A proxy is asked for a line to the service first, and has seen nothing of the request then.
-        tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
-        if event.endswith(WAITS_EVENT):
-            limit.reschedule(None)
-        if event.endswith(SENT_EVENT) and not sent and not tunnel:
-            try:
-                # To wait until it may leave, for the log say, is no fault of the service.
-                limit.reschedule(None)
-                await told[0]()
-                limit.reschedule(asyncio.get_running_loop().time() + seconds)
-            except Exception as error:  # noqa: BLE001 - raised again below, past httpx's frames that hold the key
-                stopped = error
-                raise _StoppedError from None
-            sent = True
-
-    headers = PLAIN | {"Content-Type": body.content_type, KEY_HEADER: stages.key}
-    url = f"{line.base_url.rstrip('/')}/{body.path}"
-    limit = asyncio.timeout(seconds)
-    reply: _Reply | None = None
-    try:
-        async with (
-            limit,
-            httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
-            client.stream(
-                "POST", url, content=body.data, headers=headers, extensions={"trace": trace}
-            ) as stream,
-        ):
-            status, said = stream.status_code, stream.headers
-            reply = _Reply(status, said, await loop.in_thread(partial(Intake, status, dict(said), cap, raw)))
-            await _read(stream, reply.body)
-            return reply
-    except _StoppedError:
-        failure = stopped if isinstance(stopped, TTAPIError) else _not_let_go(stopped)
-    except httpx.ConnectError as error:
-        failure = ways.told(error, httpx.URL(url)) or NotSentError(
-            f"{line.host} can't be reached, so nothing was sent or billed. "
-            "Check the network (and base_url), then run again; without a network use Client.offline()."
-        )
-    except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
-        failure = _broken(line, error, sent)
-        # Nothing is wrong with the line where only the time is over.
-        broke = isinstance(error, httpx.HTTPError | OSError | EOFError) and not _is_late(error)
-        if isinstance(failure, UnknownOutcomeError):
-            if reply is not None:
-                # Its status came, and perhaps all that it has to say.
-                return replace(reply, failure=failure, broke=broke)
-            failure = BrokenLineError(failure) if broke else failure
-    finally:
-        told.clear()
-    # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
-    raise failure
-
-
-def _is_late(error: Exception) -> bool:
-    return isinstance(error, TimeoutError | httpx.TimeoutException)
-
-
-def _not_let_go(error: Exception | None) -> NotSentError:
-    return NotSentError(f"Nothing was sent or billed. {type(error).__name__}: {error}")
-
-
-def _broken(line: Line, error: Exception, sent: bool) -> TTAPIError:
-    late = _is_late(error)
-    if not sent:
-        what = (
-            f"did not take the connection within {line.timeout:g} seconds"
-            if late
-            else "could not be spoken to"
-        )
-        return ways.told(error, httpx.URL(line.base_url)) or NotSentError(
-            f"{line.host} {what}, so nothing was sent or billed. Check the network, then run again."
-        )
-    what = (
-        f"No answer came within {line.timeout:g} seconds"
-        if late
-        else "The answer is larger than any answer is, and was not read to its end"
-        if isinstance(error, TooLargeError)
-        else f"The answer came, and can't be unpacked: {error}"
-        if isinstance(error, CodingError)
-        else "The answer came, and there was not enough memory to read it"
-        if isinstance(error, MemoryError)
-        else f"The answer came, and it could not be read here ({type(error).__name__})"
-        if not isinstance(error, httpx.HTTPError | OSError | EOFError)
-        else "The line broke before the whole answer was here"
-    )
-    return UnknownOutcomeError(f"{what}. {may_be_billed(line.account)}")
-
-
-@dataclass(frozen=True)
-class _Reply:
-    """What came back for one POST."""
-
-    status: int
-    # A traceback shows this, and a service may quote the key.
-    headers: httpx.Headers = field(repr=False)
-    body: Intake
-    failure: UnknownOutcomeError | None = None
-    """What is to be said where the rest of it did not come, or can't be unpacked."""
-    broke: bool = False
-    """Whether its line broke."""
-
-
-class _StoppedError(Exception):
-    """Ends a request before its first byte leaves."""
-
-
-async def _read(reply: httpx.Response, intake: Intake) -> None:
-    """Take the body in."""
-    parts = bytearray()
-    try:
-        async for part in reply.aiter_raw():
-            parts += part
-            if len(parts) >= PIECE:
-                await loop.in_thread(partial(intake.take, bytes(parts)))
-                parts.clear()
-        rest, parts = bytes(parts), bytearray()
-        await loop.in_thread(partial(intake.end, rest))
-    except BaseException:
-        # The line broke, or its time was over: what came until then is kept.
-        await loop.in_thread(partial(intake.broken, bytes(parts)))
-        raise

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from ..service import Service
 
 __all__ = [
+    "CONNECT_EVENT",
     "SENT_EVENT",
     "WAITS_EVENT",
     "EmbeddedTransport",
     "KeyTransport",
     "is_loopback",
+    "network_set_up",
     "network_transport",
 ]
 
@@ -34,6 +36,11 @@ SENT_EVENT = "send_request_headers.started"
 
 WAITS_EVENT = "place.started"
 """How the trace event ends with which a request for the embedded service waits for others: that is not its own time."""
+
+T = TypeVar("T")
+
+CONNECT_EVENT = "connect_tcp.started"
+"""How the trace event ends with which a new line is made."""
 
 # Any address that a result's URL may have.
 ANY_RESULT = httpx.URL("https://results.invalid")
@@ -174,20 +181,31 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
         )
 
 
-def network_transport(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> httpx.AsyncBaseTransport:
-    """A transport that opens connections to `base_url`, through the environment's proxy where one is set.
+def network_set_up(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> tuple[ways.SetUp, ...]:
+    """What the environment says now of the ways to `base_url`, and to results.
 
     It reads files, so it is not called on the loop's thread. Raises `NotSentError`, which names the variable, where
     the network can't be set up, for the results' URLs too (`fetch_from` are origins of such): those are fetched when
     the request is paid for, which is too late to find out. So it is for a service on this very machine, which is itself
     spoken to directly.
     """
+    return _not_sent(lambda: tuple(map(ways.set_up, (base_url, ANY_RESULT, *map(httpx.URL, fetch_from)))))
+
+
+def network_transport(
+    base_url: httpx.URL, fetch_from: Sequence[str] = (), keep: int = 0
+) -> httpx.AsyncBaseTransport:
+    """A transport that opens connections to `base_url`, through the environment's proxy where one is set, and keeps
+    so many of them for a moment. Not for the loop's thread; raises what `network_set_up` does.
+    """
+    network_set_up(base_url, fetch_from)
+    return _not_sent(lambda: ways.way_to(base_url, keep))
+
+
+def _not_sent(work: Callable[[], T]) -> T:
     problem = ""
     try:
-        way = ways.way_to(base_url)
-        for place in (ANY_RESULT, *map(httpx.URL, fetch_from)):
-            ways.way_to(place)
-        return way
+        return work()
     except SettingsError as error:
         problem = str(error)
     except httpx.InvalidURL:

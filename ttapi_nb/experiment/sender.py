@@ -182,7 +182,10 @@ class Sender:
         with self._changed:
             self._flying.discard(key)
             self._holds = False
-            if went.kind == "over":
+            if went.kind == "over" and self._board[key].state == "waiting":
+                # It did not leave: its worker was lost, or another notebook's run of it was stopped.
+                self._later(key, replace(went, kind="unreachable"))
+            elif went.kind == "over":
                 self.sent += 1
                 self._pause, self._failed = FIRST_PAUSE, 0
                 self._again.discard(key)
@@ -203,7 +206,8 @@ class Sender:
         if went.kind == "budget":
             # An answer may cost less than was reckoned, so the others are waited for.
             self._holds = bool(self._flying)
-        elif went.kind == "unreachable":
+        elif went.kind == "unreachable" and time.monotonic() >= self._opens:
+            # Those that were under way together failed of one cause.
             self._failed += 1
         if went.kind in ("busy", "unreachable"):
             # All of them wait, as the service asked of one.

@@ -9,6 +9,7 @@ from .leak import LEAK_THRESHOLD, Leak, measure_leak
 from .light import Light
 from .paste import Pasted, paste, surroundings
 from .plan import HOWS, Fit
+from .register import Moved
 from .sizes import AUTO_AREA
 from .words import mask_for, masked_words
 
@@ -22,6 +23,7 @@ __all__ = [
     "Landing",
     "Leak",
     "Light",
+    "Moved",
     "Pasted",
     "extend",
     "mask_for",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +14,7 @@ from PIL import Image
 from .fields import boxed, spread
 from .geometry import Box
 from .lightfit import NOTHING, Cells, Kind, Model, basis, best_model, error_of, from_light, to_light
+from .look import Look
 from .seam import Coarse, Floats
 
 __all__ = ["Evening", "Light", "evening_of"]
@@ -79,18 +81,49 @@ class Light:
 
 @dataclass(frozen=True, eq=False)
 class Evening:
-    """What evens an answer's light out: a factor and a sum for each place, and what stands for what was clipped."""
+    """What evens an answer's light out: a factor and a sum for each place, and what stands for what was clipped.
+
+    `even`: they are the same everywhere.
+    """
 
     linear: bool
     factor: Coarse | None
     added: Coarse | None
     lost: tuple[tuple[int, Coarse | None, Coarse | None], ...] = ()
+    even: bool = False
 
     def applied(self, colours: NDArray[np.uint8], box: Box) -> Floats:
         """Colours (height, width, 3) of the answer's part `box` as the source would have them, not rounded."""
+        if self.even:
+            made = np.empty(colours.shape, np.float32)
+            for channel in range(3):
+                np.take(self._levels[:, channel], colours[..., channel], out=made[..., channel])
+        else:
+            made = self._moved(colours, box)
+        for channel, white, black in self.lost:
+            plane, levels = made[..., channel], colours[..., channel]
+            for end, share_of, most in ((white, _WHITER, np.maximum), (black, _BLACKER, np.minimum)):
+                if end is None:
+                    continue
+                share = share_of[levels]
+                if share.any():
+                    plane += (most(end.over(box), plane) - plane) * share
+        return made
+
+    @functools.cached_property
+    def _levels(self) -> Floats:
+        """What each level becomes, (256, 3), where that is the same everywhere."""
+        levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
+        factor, added = (
+            None if field is None else Coarse(np.repeat(field.values[:1, :1], 256, axis=1), 1)
+            for field in (self.factor, self.added)
+        )
+        made: Floats = Evening(self.linear, factor, added)._moved(levels, (0, 0, 256, 1))[0]
+        return made
+
+    def _moved(self, colours: NDArray[np.uint8], box: Box) -> Floats:
         if self.linear and self.factor is not None:
-            levels = np.arange(256, dtype=np.float32)
-            light = to_light(levels)[colours]
+            light = _LIGHT[colours]
             light /= self.factor.over(box)
             made = _from_light_quickly(light)
             if self.added is not None:
@@ -101,17 +134,12 @@ class Evening:
                 made -= self.added.over(box)
             if self.factor is not None:
                 made /= self.factor.over(box)
-        for channel, white, black in self.lost:
-            plane, levels = made[..., channel], colours[..., channel].astype(np.float32)
-            if white is not None:
-                share = np.clip((levels - (WHITE - NEAR)) / NEAR, 0, 1)
-                plane += (np.maximum(white.over(box), plane) - plane) * share
-            if black is not None:
-                share = np.clip((BLACK + NEAR - levels) / NEAR, 0, 1)
-                plane += (np.minimum(black.over(box), plane) - plane) * share
         return np.clip(made, 0, 255, out=made)
 
 
+_LIGHT = to_light(np.arange(256, dtype=np.float32))
+_WHITER = np.clip((np.arange(256, dtype=np.float32) - (WHITE - NEAR)) / NEAR, 0, 1)
+_BLACKER = np.clip((BLACK + NEAR - np.arange(256, dtype=np.float32)) / NEAR, 0, 1)
 _BACK = from_light(np.linspace(0, 1, 1 << 14, dtype=np.float32) ** 2)
 
 
@@ -123,9 +151,12 @@ def _from_light_quickly(light: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """Source and answer on the grid, (rows, columns, 3); which cells are outside the mask, and which are clipped."""
+    """Source and answer on the grid, (rows, columns, 3), in cells of `step` pixels, `times` of those that are looked
+    at; which cells are outside the mask, and which channels are not clipped there.
+    """
 
     step: int
+    times: int
     source: Floats
     answer: Floats
     ring: NDArray[np.bool_]
@@ -138,14 +169,9 @@ class _Grid:
         return Cells(source, answer, terms, self.whole[which], self.near[which])
 
 
-def evening_of(
-    source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]
-) -> tuple[Evening | None, Light | None]:
-    """What evens the answer's light out, and that in words; both None where the two have too little in common.
-
-    `source` and `answer` are of one size and mode `RGB` or `RGBA`, `covered` is the mask's coverage there.
-    """
-    grid = _grid_of(source, answer, covered)
+def evening_of(look: Look) -> tuple[Evening | None, Light | None]:
+    """What evens the answer's light out, and that in words; both None where the two have too little in common."""
+    grid = _grid_of(look)
     if np.count_nonzero(grid.ring & grid.whole.any(axis=2)) < 8:
         return None, None
     cells = grid.cells(grid.ring)
@@ -162,23 +188,24 @@ def evening_of(
     if not after < BETTER * before - LEVELS:
         return None, Light(0.0, 0.0, 0.0, "none")
     evening = Evening(model.kind == "light", _coarse(factor, grid.step), _coarse(added, grid.step))
-    evening = replace(evening, lost=_lost(grid, evening, source, answer, covered))
-    return evening, _told(grid, model, made, factor, bent, covered)
+    if model.kind == "none" or model.terms > 1 or bent:
+        evening = replace(evening, lost=_lost(grid, evening, look))
+    else:
+        evening = replace(evening, lost=_lost(grid, evening, look), even=True)
+    return evening, _told(grid, model, made, factor)
 
 
-def _grid_of(source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]) -> _Grid:
-    step = max(1, math.ceil(max(answer.size) / GRID))
-    ring = np.asarray(Image.fromarray((covered > 0).astype(np.uint8) * 255).reduce(step)) == 0
+def _grid_of(look: Look) -> _Grid:
+    times = max(1, math.ceil(max(look.answer.size) / GRID))
+    ring = np.asarray(Image.fromarray((~look.outside).astype(np.uint8) * 255).reduce(times)) == 0
     planes = []
-    for picture in (source, answer):
-        small = picture.reduce(step)
+    for picture in (look.source, look.answer):
+        small = picture.reduce(times)
         if small.mode == "RGBA":
             ring = ring & (np.asarray(small.getchannel("A")) == 255)
         planes.append(np.asarray(small, np.float32)[..., :3])
-    clipped = answer.convert("RGB").point(
-        [255 if level > WHITE or level < BLACK else 0 for level in range(256)] * 3
-    )
-    whole = np.asarray(clipped.reduce(step)) < 8
+    ends = [255 if level > WHITE or level < BLACK else 0 for level in range(256)] * 3
+    whole = np.asarray(look.answer.convert("RGB").point(ends).reduce(times)) < 8
     rows, columns = ring.shape
     y, x = np.meshgrid(
         np.linspace(-1, 1, rows, dtype=np.float32),
@@ -189,7 +216,7 @@ def _grid_of(source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8
     reach = max(4, round(math.sqrt(np.count_nonzero(~ring)) / 4))
     near = boxed(masked, reach)[..., 0]
     near = FAR + near / max(float(near[ring].max(initial=0.0)), 1e-6)
-    return _Grid(step, planes[0], planes[1], ring, whole, basis(x, y), near)
+    return _Grid(look.step * times, times, planes[0], planes[1], ring, whole, basis(x, y), near)
 
 
 def _agrees(model: Model, cells: Cells) -> bool:
@@ -260,13 +287,10 @@ def _coarse(field: Floats | None, step: int) -> Coarse | None:
     return None if field is None else Coarse(np.ascontiguousarray(field, np.float32), step)
 
 
-def _lost(
-    grid: _Grid, evening: Evening, source: Image.Image, answer: Image.Image, covered: NDArray[np.uint8]
-) -> tuple[tuple[int, Coarse | None, Coarse | None], ...]:
+def _lost(grid: _Grid, evening: Evening, look: Look) -> tuple[tuple[int, Coarse | None, Coarse | None], ...]:
     """What stands for levels that the answer clipped: what the source has in the ring where the answer is clipped."""
-    stride = max(1, grid.step // 4)
-    before, after = (np.asarray(picture)[::stride, ::stride, :3] for picture in (source, answer))
-    outside = covered[::stride, ::stride] == 0
+    before, after = (np.asarray(picture)[..., :3] for picture in (look.source, look.answer))
+    outside = look.outside
     found = []
     for channel in range(3):
         ends: list[Coarse | None] = []
@@ -277,19 +301,16 @@ def _lost(
             known = outside & clipped
             # Only what was moved off the end can have been lost there.
             lost = (there < 253) if level else (there > 2)
-            ends.append(_mean_where(before[..., channel], known, grid, stride) if lost else None)
+            ends.append(_mean_where(before[..., channel], known, grid) if lost else None)
         if any(end is not None for end in ends):
             found.append((channel, ends[0], ends[1]))
     return tuple(found)
 
 
-def _mean_where(
-    levels: NDArray[np.uint8], known: NDArray[np.bool_], grid: _Grid, stride: int
-) -> Coarse | None:
+def _mean_where(levels: NDArray[np.uint8], known: NDArray[np.bool_], grid: _Grid) -> Coarse | None:
     if np.count_nonzero(known) < 30:
         return None
-    step = grid.step // stride * stride
-    times = step // stride
+    times = grid.times
     rows, columns = (-(-length // times) for length in known.shape)
     room = ((0, rows * times - known.shape[0]), (0, columns * times - known.shape[1]))
     weight, total = (
@@ -300,15 +321,11 @@ def _mean_where(
     )
     near = boxed(weight, RADIUS)
     mean = np.asarray(boxed(total, RADIUS) / np.maximum(near, 1e-6), np.float32)
-    return Coarse(np.ascontiguousarray(spread(mean, (near > 1e-3).astype(np.float32))[..., 0]), step)
+    return Coarse(np.ascontiguousarray(spread(mean, (near > 1e-3).astype(np.float32))[..., 0]), grid.step)
 
 
-def _told(
-    grid: _Grid, model: Model, made: Floats, factor: Floats | None, bent: bool, covered: NDArray[np.uint8]
-) -> Light:
-    inside = np.asarray(Image.fromarray(covered).reduce(grid.step)) >= 128
-    if not inside.any():
-        inside = ~grid.ring
+def _told(grid: _Grid, model: Model, made: Floats, factor: Floats | None) -> Light:
+    inside = ~grid.ring
     change = (grid.answer - made)[inside]
     red, green, blue = (float(level) for level in change.mean(axis=0))
     varies = bool((np.percentile(change, 95, axis=0) - np.percentile(change, 5, axis=0)).max() > 6)

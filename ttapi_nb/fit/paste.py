@@ -16,6 +16,8 @@ from PIL import Image
 from ..mask import Mask, protected
 from .geometry import Box
 from .light import Light, evening_of
+from .look import Look
+from .register import Moved, moved_of, read_moved
 from .seam import Floats, borders, ramp, seam
 
 __all__ = ["Pasted", "paste", "surroundings"]
@@ -26,13 +28,15 @@ STRIP = 1 << 20
 
 @dataclass(frozen=True)
 class Pasted:
-    """What `paste` made: the picture, and how its light was evened out, None where there was nothing to compare.
+    """What `paste` made: the picture, how its light was evened out, and how it was moved back; None for each where
+    there was too little to tell.
 
     `weight` tells in `box` how much of each pixel is the answer's, 0 to 255; outside that it is nothing.
     """
 
     image: Image.Image
     light: Light | None
+    moved: Moved | None = None
     box: Box = (0, 0, 0, 0)
     weight: NDArray[np.uint8] | None = field(default=None, repr=False)
 
@@ -77,7 +81,13 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
         answer = answer.convert("RGB")
     whole = source.copy() if answer.mode == "RGB" else source.convert("RGBA")
-    evening, light = evening_of(source.crop(region), answer, covered)
+    look = Look.of(source, region, answer, covered)
+    moved = moved_of(look)
+    back = moved if moved is not None and not moved.still else None
+    if back is not None:
+        laid = read_moved(look.answer, (0, 0, *look.answer.size), back.in_steps(look.step))
+        look = look.with_answer(laid)
+    evening, light = evening_of(look)
     depth = ramp(covered, seam(source.size), borders(region, source.size))
     left, top, right, bottom = bounds
     rows = max(1, STRIP // (right - left))
@@ -88,14 +98,14 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
         share = np.clip(depth.over(strip), 0, 1)
         weight = np.minimum(covered[here].astype(np.float32) / 255, share * share * (3 - 2 * share))
         place = (at[0] + left, at[1] + start, at[0] + right, at[1] + strip[3])
-        part = answer.crop(strip)
+        part = answer.crop(strip) if back is None else read_moved(answer, strip, back)
         even = None if evening is None else evening.applied(np.asarray(part)[..., :3], strip)
         blended = _blended(source.crop(place), part, covered[here], weight, even, whole.mode)
         whole.paste(blended, place[:2])
         # Only what is covered, but all of that: a share too small for a level is one still.
         weights[start - top : strip[3] - top] = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
     where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
-    return Pasted(whole, light, where, weights)
+    return Pasted(whole, light, moved, where, weights)
 
 
 def _blended(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any, Unpack
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -15,13 +17,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answering import GATEWAY_HEADER, HONOURED, refusal
 from .carrier import Carrier
-from .gate import Gate
+from .gate import BodyLimits, Gate
+from .keeping import Keeper
 from .ledger import Ledger
 from .reading import Wire
 from .routes import images, joining, people, teaching, watching
 from .runs import Refused
+from .sender import Sender
 from .storing import Store
-from .upstream import EmbeddedUpstream, Upstream
+from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
 __all__ = ["make_app"]
 
@@ -56,14 +60,24 @@ def make_app(
     at_once: int = 16,
     per_minute: int | None = None,
     wire: Wire | None = None,
+    keeper: bool = False,
+    **limits: Unpack[BodyLimits],
 ) -> ASGIApp:
-    """The application. Its lifespan begins and ends what carries runs out."""
+    """The application. Its lifespan begins and ends what carries runs out.
+
+    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `limits`: of bodies.
+    """
     store = Store(ledger.database.folder)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        carrier = Carrier(ledger, store, upstream, at_once=at_once, per_minute=per_minute)
-        app.state.gate = Gate(carrier, store, wire)
+        beside = None
+        if keeper and isinstance(upstream, NetworkUpstream):
+            beside = Keeper(partial(_settings, upstream, ledger))
+        carrier = Carrier(
+            Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside
+        )
+        app.state.gate = Gate(carrier, store, wire, **limits)
         await carrier.start()
         try:
             yield
@@ -77,6 +91,12 @@ def make_app(
         routes=routes, lifespan=lifespan, exception_handlers={404: _no_such, 405: _not_so, Exception: _failed}
     )
     return _Signed(app)
+
+
+def _settings(upstream: NetworkUpstream, ledger: Ledger) -> dict[str, Any]:
+    """What a keeper is told first; the key is in it."""
+    address = None if ledger.database.is_default else ledger.database.address
+    return upstream.settings() | {"database": address, "folder": str(ledger.database.folder)}
 
 
 async def _no_such(request: Request, _: Exception) -> Response:

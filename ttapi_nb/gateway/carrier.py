@@ -8,23 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from functools import partial
 from typing import ParamSpec, TypeVar
 
 from .classes import Person
-from .database import CONNECTIONS, DiskFullError, LedgerError
+from .database import DiskFullError, LedgerError
 from .flights import Flight
-from .judging import Judge
-from .ledger import Ledger
+from .keeping import Keeper
 from .runs import Asked, End, Refused, Run
+from .sender import Sender, Sent, say
 from .storing import Store
-from .upstream import NotSent, Upstream
 
 __all__ = ["Carrier", "is_full"]
 
@@ -35,9 +30,6 @@ R = TypeVar("R")
 LOOK, SHARED_LOOK = 1.0, 0.1
 # In seconds: for how long a run whose client may come back is worth sending while nobody waits for it.
 PATIENCE = 60.0
-BUSY = (429, 499)
-BUSY_SECONDS = 5.0
-LONGEST_PAUSE = 3600.0
 GIVEN_UP = "Nobody waited for it any more when its turn came, so it was not sent."
 NOT_REACHED = (
     "The service can't be reached from the gateway, so nothing was sent or billed. Tell your teacher."
@@ -46,33 +38,49 @@ LOST = (
     "The gateway was stopped while this run was with the service, so it may have been billed, and it counts."
 )
 TIMES_KEPT = 1000
+# In seconds: for how long what was told of the queue is told again.
+PLACES_SECONDS = 0.5
 
 
 class Carrier:
     """Sends what is admitted: at most `at_once` runs at a time and `per_minute` a minute, by all gateways together."""
 
     def __init__(
-        self, ledger: Ledger, store: Store, upstream: Upstream, *, at_once: int, per_minute: int | None
+        self, sender: Sender, *, at_once: int, per_minute: int | None, keeper: Keeper | None = None
     ) -> None:
-        self.ledger, self.store, self.upstream = ledger, store, upstream
+        self.sender, self.keeper = sender, keeper
+        self.ledger, self.store = sender.ledger, sender.store
         self.at_once, self.per_minute = at_once, per_minute
         self.flights: dict[tuple[str, str], Flight] = {}
         self.counts: Counter[str] = Counter()
         self.seconds: deque[float] = deque(maxlen=TIMES_KEPT)
-        # SQLite takes one writer at a time, and its own way of waiting for each other is to sleep.
-        self._threads = ThreadPoolExecutor(1 if ledger.database.is_file else CONNECTIONS, "ledger")
         self._kick = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closing = False
         self._alone = True
+        self._places: dict[str, int] = {}
+        self._places_at = 0.0
 
     async def call(self, work: Callable[P, R], *args: P.args, **named: P.kwargs) -> R:
         """Have the ledger do something on a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *args, **named))
+        return await self.sender.call(work, *args, **named)
+
+    async def ahead(self, person_id: str) -> int | None:
+        """How many people are served before this one, as it was a moment ago; None where nothing of theirs waits."""
+        if time.monotonic() - self._places_at > PLACES_SECONDS:
+            # First: many ask at once.
+            self._places_at = time.monotonic()
+            self._places = await self.call(self.ledger.runs.places)
+        return self._places.get(person_id)
 
     def kick(self) -> None:
         """Look at the queue: who may be served has changed."""
         self._kick.set()
+
+    @property
+    def mine(self) -> set[str]:
+        """By what names the ledger knows this gateway."""
+        return {self.ledger.runs.me, self.keeper.id if self.keeper is not None else self.ledger.runs.me}
 
     # Begin and end
 
@@ -80,8 +88,16 @@ class Carrier:
         """Be there for runs."""
         await self.call(self.ledger.runs.live)
         await self._bury()
+        if self.keeper is not None:
+            self._begin(self._have_keeper())
         self._begin(self._take_turns())
         self._begin(self._look_around())
+
+    async def _have_keeper(self) -> None:
+        # Before somebody waits for it.
+        with contextlib.suppress(OSError):
+            if self.keeper is not None:
+                await self.keeper.ready()
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -98,9 +114,11 @@ class Carrier:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.upstream.close()
-        await asyncio.to_thread(self.ledger.database.leave)
-        self._threads.shutdown(wait=True)
+        if self.keeper is not None:
+            await self.keeper.close()
+        with contextlib.suppress(LedgerError):
+            await self.call(self.ledger.runs.gone)
+        await self.sender.close()
 
     # In
 
@@ -116,7 +134,7 @@ class Carrier:
         joined = False
         try:
             run = await self.call(self.ledger.runs.admit, person, run_id, asked)
-            if isinstance(run, Run) and not run.ended and run.gateway == self.ledger.runs.me:
+            if isinstance(run, Run) and not run.ended and run.gateway in self.mine:
                 joined = flight.join()
                 flight.number = run.number
                 self.counts["admitted"] += flight is new
@@ -136,14 +154,15 @@ class Carrier:
             self._kick.clear()
             try:
                 wait = await self._take_all()
-            except LedgerError as error:
-                _say(error)
+            except (LedgerError, OSError) as error:
+                say(error)
                 wait = LOOK
 
     async def _take_all(self) -> float:
         """Send all that may be sent; returns when to look again."""
         while any(not flight.taken for flight in self.flights.values()) and not self._closing:
-            run, seconds = await self.call(self.ledger.runs.take, self.at_once, self.per_minute)
+            way = self.ledger.runs.me if self.keeper is None else await self.keeper.ready()
+            run, seconds = await self.call(self.ledger.runs.take, self.at_once, self.per_minute, way)
             if run is None:
                 return min(seconds, LOOK if self._alone else SHARED_LOOK)
             flight = self.flights.get((run.person, run.id))
@@ -157,85 +176,29 @@ class Carrier:
 
     async def _carry(self, run: Run, flight: Flight | None) -> None:
         begun = time.monotonic()
-        end = End("unknown", LOST)
-        try:
-            if flight is None or self._is_given_up(flight):
-                end = End("not sent", GIVEN_UP)
-            else:
-                end = await self._send(run, flight)
-        except NotSent:
-            end = End("not sent", NOT_REACHED)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the run is settled
-            end = replace(end, problem=f"No whole answer came from the service ({type(error).__name__}).")
-        await self._settle(run, end)
+        if flight is None or self._is_given_up(flight):
+            sent = Sent(End("not sent", GIVEN_UP))
+            await self.sender.settle(run, sent.end)
+        else:
+            progress = _Followed(flight, self.store)
+            way = self.sender if self.keeper is None else self.keeper
+            sent = await way.carry(run, flight.body, flight.accept, progress)
         self.seconds.append(time.monotonic() - begun)
-        self.counts[end.state] += 1
+        self.counts[sent.end.state] += 1
         if flight is not None:
             self.flights.pop((run.person, run.id), None)
-            flight.ended(end)
+            flight.cut = sent.cut
+            flight.ended(sent.end)
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(flight.body.unlink, missing_ok=True)
+        if sent.end.status is not None:
+            await self.sender.forget(run.number)
         self._kick.set()
 
     def _is_given_up(self, flight: Flight) -> bool:
         if flight.followers:
             return False
         return not flight.may_return or time.monotonic() - flight.alone_since > PATIENCE
-
-    async def _send(self, run: Run, flight: Flight) -> End:
-        path = run.path.removeprefix("/v1")
-        size = await asyncio.to_thread(lambda: flight.body.stat().st_size)
-        async with self.upstream.post(path, run.kind, flight.accept, flight.body, size) as answer:
-            live = any(name == "content-type" and "event-stream" in value for name, value in answer.headers)
-            file = await asyncio.to_thread(self.store.new_answer, run.number, answer.status, answer.headers)
-            judge = Judge(answer.status)
-            reader = await asyncio.to_thread(file.path.open, "rb")
-            flight.begun(answer.status, answer.headers, reader, file.start, live=live)
-            whole = False
-
-            def put(data: bytes) -> int:
-                judge.feed(data)
-                return file.put(data)
-
-            try:
-                async with contextlib.aclosing(answer.pieces) as pieces:
-                    async for piece in pieces:
-                        flight.grown(await asyncio.to_thread(put, piece))
-                whole = True
-            except Exception as error:  # noqa: BLE001 - what came until then is kept
-                flight.cut = True
-                _say(error)
-            await asyncio.to_thread(partial(file.finish, whole=whole))
-        if answer.status in BUSY:
-            await self._leave_alone(answer.headers)
-        end = judge.end(whole=whole)
-        return replace(end, status=answer.status, headers=answer.headers)
-
-    async def _leave_alone(self, headers: tuple[tuple[str, str], ...]) -> None:
-        said = dict(headers).get("retry-after", "").strip()
-        seconds = float(said) if said.isascii() and said.isdecimal() and len(said) < 6 else BUSY_SECONDS
-        await self.call(self.ledger.runs.pause, min(seconds, LONGEST_PAUSE))
-
-    async def _settle(self, run: Run, end: End) -> None:
-        """Write the end down, as often as it takes: the answer is on the disk meanwhile."""
-        while True:
-            try:
-                if not self.ledger.database.is_file and end.status is not None:
-                    await self.call(self._into_database, run.number)
-                await self.call(self.ledger.runs.settle, run, end)
-                if not self.ledger.database.is_file and end.status is not None:
-                    await asyncio.to_thread(self.store.forget, run.number)
-                return
-            except (LedgerError, OSError) as error:
-                _say(error)
-                if self._closing:
-                    return
-                await asyncio.sleep(LOOK)
-
-    def _into_database(self, number: int) -> None:
-        path = self.store.place(number)
-        if path is not None:
-            self.ledger.pieces.keep(number, self.store.pieces(number))
 
     # What others have left
 
@@ -245,34 +208,34 @@ class Carrier:
             try:
                 await self._bury()
             except LedgerError as error:
-                _say(error)
+                say(error)
 
     async def _bury(self) -> None:
         left = await self.call(self.ledger.runs.bury)
-        self._alone = await self.call(self.ledger.runs.is_alone)
+        self._alone = await self.call(self.ledger.runs.is_alone, self.mine)
         for run in left:
-            await self._settle(run, await asyncio.to_thread(self._end_of, run))
+            await self.sender.settle(run, await asyncio.to_thread(self.sender.end_of, run))
+            await self.sender.forget(run.number)
         if left:
             self._kick.set()
 
-    def _end_of(self, run: Run) -> End:
-        """How a run ended that a gateway was killed over: all of its answer may be here."""
-        path = self.store.place(run.number)
-        if path is None or not self.store.is_whole(run.number):
-            return End("unknown", LOST)
-        status, headers, _ = self.store.head(path)
-        judge = Judge(status)
-        for piece in self.store.pieces(run.number):
-            judge.feed(piece)
-        return replace(judge.end(whole=True), status=status, headers=headers)
+
+class _Followed:
+    """Tells a flight of its answer, which it reads from the file."""
+
+    def __init__(self, flight: Flight, store: Store) -> None:
+        self._flight, self._store = flight, store
+
+    async def begun(
+        self, status: int, headers: tuple[tuple[str, str], ...], start: int, *, live: bool
+    ) -> None:
+        file = await asyncio.to_thread(self._store.open, self._flight.number)
+        self._flight.begun(status, headers, file, start, live=live)
+
+    def grown(self, size: int) -> None:
+        self._flight.grown(size)
 
 
 def is_full(error: Exception) -> bool:
     """Whether an error says that there is no room on the disk."""
     return isinstance(error, DiskFullError) or (isinstance(error, OSError) and error.errno == 28)
-
-
-def _say(error: Exception) -> None:
-    # Its kind alone where it may hold what is the user's own.
-    said = str(error) if isinstance(error, LedgerError) else type(error).__name__
-    logging.getLogger("ttapi_nb.gateway").warning("%s", said)

@@ -224,7 +224,9 @@ def run_gateway(given: argparse.Namespace) -> int:
     if isinstance(upstream, EmbeddedUpstream):
         upstream.here = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"  # noqa: S104 - compared only
     wire = given.upstream_wire
-    app = make_app(ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire)
+    app = make_app(
+        ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire, keeper=True
+    )
 
     def ready() -> None:
         print(f"The gateway answers at http://{shown}:{port}/v1 and {upstream.words}.")

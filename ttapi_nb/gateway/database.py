@@ -55,6 +55,7 @@ class Database:
                 f"The folder {self.folder} can't be used ({error.strerror}). Name another with TTAPI_DATA."
             ) from None
         self.is_file = given is None or given.startswith("sqlite")
+        self.is_default = given is None
         self.engine = self._engine(given)
         try:
             with self.begin() as db:
@@ -65,6 +66,11 @@ class Database:
         if self.is_file and self.engine.url.database:
             close_to_others(Path(self.engine.url.database))
         self._held: tuple[str, Connection | None] | None = None
+
+    @property
+    def address(self) -> str:
+        """As `url`, with the password in it."""
+        return self.engine.url.render_as_string(hide_password=False)
 
     def _engine(self, url: str | None) -> Engine:
         problem = f"The database's address can't be used. {SHAPE}"

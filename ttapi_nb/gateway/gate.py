@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypedDict
 
 from starlette.requests import Request
 
@@ -19,7 +22,7 @@ from .results import Results
 from .runs import Refused
 from .storing import Store
 
-__all__ = ["Gate", "Uploads", "gate_of", "person_of"]
+__all__ = ["BodyLimits", "Gate", "Uploads", "gate_of", "person_of"]
 
 MOST_BODY = 300_000_000
 """In bytes: what a request's body may have, as at the embedded service."""
@@ -32,28 +35,37 @@ NO_LEDGER = Refused(
 
 
 class Uploads:
-    """Bodies that are coming in: so many from each person, and so many in all."""
+    """Bodies that are coming in: so many from each person, and so many in all. Others wait, and cost a line each."""
 
     def __init__(self, most: int = MOST_UPLOADS, most_each: int = MOST_EACH) -> None:
-        self._most, self._most_each = most, most_each
-        self._inside: Counter[str] = Counter()
+        self._all, self._most_each = asyncio.Semaphore(most), most_each
+        self._each: dict[str, asyncio.Semaphore] = {}
+        self._users: Counter[str] = Counter()
 
-    def enter(self, person_id: str) -> bool:
-        """Take a place; False where there is none."""
-        if self._inside.total() >= self._most or self._inside[person_id] >= self._most_each:
-            return False
-        self._inside[person_id] += 1
-        return True
-
-    def leave(self, person_id: str) -> None:
-        """Give a place back."""
-        self._inside[person_id] -= 1
-        if not self._inside[person_id]:
-            del self._inside[person_id]
+    @contextlib.asynccontextmanager
+    async def place(self, person_id: str) -> AsyncIterator[None]:
+        """Wait for a place, and keep it while the block lasts."""
+        own = self._each.setdefault(person_id, asyncio.Semaphore(self._most_each))
+        self._users[person_id] += 1
+        try:
+            # First one's own: who waits there must not hold a place of all.
+            async with own, self._all:
+                yield
+        finally:
+            self._users[person_id] -= 1
+            if not self._users[person_id]:
+                del self._users[person_id], self._each[person_id]
 
 
 Identify = Callable[[Request], Awaitable[Person | Refused | None]]
 """Who asks, told by something else than a token of the ledger; None where that says nothing."""
+
+
+class BodyLimits(TypedDict, total=False):
+    """How large a body may be, in bytes, and for how many seconds it may come."""
+
+    most_body: int
+    body_seconds: float
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -218,8 +218,8 @@ class Runs:
 
     # In turn
 
-    def take(self, at_once: int, per_minute: int | None) -> tuple[Run | None, float]:
-        """The next run of this gateway, marked as sent, and else in how many seconds to look again.
+    def take(self, at_once: int, per_minute: int | None, way: str = "") -> tuple[Run | None, float]:
+        """The next run of this gateway, marked as sent by `way`, and else in how many seconds to look again.
 
         People come in turn: whoever was served longest ago is next, with the oldest of their runs.
         """
@@ -249,7 +249,10 @@ class Runs:
             db.execute(update(upstream).values(turns=turn))
             db.execute(update(people).where(people.c.id == row.person).values(turn=turn))
             taken = db.execute(
-                update(runs).where(runs.c.number == row.number).values(sent=1, sent_at=now).returning(runs)
+                update(runs)
+                .where(runs.c.number == row.number)
+                .values(sent=1, sent_at=now, gateway=way or self.me)
+                .returning(runs)
             ).one()
             return run_of(taken), 0.0
 
@@ -259,16 +262,13 @@ class Runs:
         with self._database.begin() as db:
             db.execute(update(upstream).where(upstream.c.until < until).values(until=until))
 
-    def ahead(self, person_id: str) -> int | None:
-        """How many people are served before this one; None where nothing of theirs waits."""
+    def places(self) -> dict[str, int]:
+        """How many people are served before each of those who wait."""
         with self._database.begin(write=False) as db:
-            seen: list[str] = []
+            found: dict[str, int] = {}
             for row in db.execute(_waiting()):
-                if row.person == person_id:
-                    return len(seen)
-                if row.person not in seen:
-                    seen.append(row.person)
-        return None
+                found.setdefault(row.person, len(found))
+        return found
 
     # Out
 
@@ -354,10 +354,17 @@ class Runs:
                 found[word] = found.get(word, 0) + count
             return found
 
-    def is_alone(self) -> bool:
-        """Whether no other gateway uses the ledger."""
+    def is_alone(self, mine: Collection[str]) -> bool:
+        """Whether no other gateway than these uses the ledger."""
         with self._database.begin(write=False) as db:
-            return not [name for name in db.scalars(select(gateways.c.id)) if name != self.me]
+            return all(name in mine for name in db.scalars(select(gateways.c.id)))
+
+    def gone(self) -> None:
+        """This gateway has ended, with nothing under way."""
+        with self._database.begin() as db:
+            under_way = select(runs.c.number).where(runs.c.gateway == self.me, runs.c.state == "open")
+            if db.execute(under_way).first() is None:
+                db.execute(delete(gateways).where(gateways.c.id == self.me))
 
     def live(self) -> None:
         """This gateway is there from now on."""

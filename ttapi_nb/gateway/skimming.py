@@ -6,8 +6,6 @@ import re
 
 __all__ = ["Skimmer"]
 
-# What ends a run of plain letters within a string.
-SPECIAL = re.compile(rb'["\\]')
 # Of a string that is too long, only its beginning is kept, as far as any reader takes it for the same.
 PLAIN_HEAD = re.compile(rb"(?:[A-Za-z0-9+/=:;,._-]|\\/)*")
 HEAD = 300
@@ -29,30 +27,36 @@ class Skimmer:
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         at, end = 0, len(data)
+        # Where the next of each is: looked for once, as there may be many of the other.
+        quote = slash = -1
         while at < end:
+            if quote < at:
+                quote = _find(data, b'"', at)
             if not self._inside:
-                quote = data.find(b'"', at)
-                stop = end if quote < 0 else quote + 1
+                stop = min(end, quote + 1)
                 self._keep(data[at:stop])
                 at = stop
-                if quote >= 0:
+                if quote < end:
                     self._inside, self._cut, self._start = True, False, len(self.text)
-            elif self._escaped:
+                continue
+            if self._escaped:
                 self._keep(data[at : at + 1])
                 self._escaped = False
                 at += 1
+                continue
+            if slash < at:
+                slash = _find(data, b"\\", at)
+            stop = min(end, quote, slash)
+            self._keep(data[at:stop])
+            at = stop + 1
+            if stop == end:
+                break
+            if stop == quote:
+                self._inside = False
+                self._keep(b'"', always=True)
             else:
-                found = SPECIAL.search(data, at)
-                stop = end if found is None else found.start()
-                self._keep(data[at:stop])
-                at = stop
-                if found is not None:
-                    at += 1
-                    if found[0] == b'"':
-                        self._inside = False
-                    else:
-                        self._escaped = True
-                    self._keep(found[0], always=found[0] == b'"')
+                self._escaped = True
+                self._keep(b"\\")
 
     def _keep(self, data: bytes, *, always: bool = False) -> None:
         if self._inside and not always:
@@ -69,3 +73,8 @@ class Skimmer:
             self.too_much = True
             return
         self.text += data
+
+
+def _find(data: bytes, letter: bytes, at: int) -> int:
+    found = data.find(letter, at)
+    return len(data) if found < 0 else found

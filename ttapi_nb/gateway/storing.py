@@ -88,10 +88,18 @@ class Store:
 
     def place(self, number: int) -> Path | None:
         """Where an answer is, or as much of it as came; None where nothing did."""
-        for path in (self.answers / str(number), self.answers / f"{number}.part"):
+        # In this order: it may be finished between the two looks.
+        for path in (self.answers / f"{number}.part", self.answers / str(number)):
             if path.is_file():
                 return path
         return None
+
+    def open(self, number: int) -> IO[bytes]:
+        """An answer's file, to read while it is written; it may get its name meanwhile."""
+        for path in (self.answers / f"{number}.part", self.answers / str(number)):
+            with contextlib.suppress(FileNotFoundError):
+                return path.open("rb")
+        raise FileNotFoundError("the answer's file is gone")
 
     def is_whole(self, number: int) -> bool:
         """Whether all of an answer is there."""

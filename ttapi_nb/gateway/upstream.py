@@ -74,7 +74,25 @@ class NetworkUpstream:
         self.words = f"sends to {url.host}"
         # Told here, where somebody sees it, if the network can't be set up.
         network_transport(url)
+        self._client: httpx.AsyncClient | None = None
         self._header, self._scheme = auth_header, auth_scheme
+
+    def _connected(self) -> httpx.AsyncClient:
+        """What carries all requests. It keeps no line: one that the service has closed may swallow a request."""
+        url = httpx.URL(self._base)
+        way = KeyTransport(network_transport(url), url, self._secret, self._header, self._scheme)
+        self._client = httpx.AsyncClient(transport=way, timeout=NO_LIMIT, follow_redirects=False)
+        return self._client
+
+    def settings(self) -> dict[str, Any]:
+        """What makes it once more in another process. The key is in it."""
+        return {
+            "base_url": self._base,
+            "secret": self._secret.reveal(),
+            "auth_header": self._header,
+            "auth_scheme": self._scheme,
+            "timeout": self._timeout,
+        }
 
     @asynccontextmanager
     async def post(
@@ -88,9 +106,7 @@ class NetworkUpstream:
             if event.endswith(SENT_EVENT) and not tunnel:
                 sent = True
 
-        url = httpx.URL(self._base + path)
-        inner = await asyncio.to_thread(network_transport, url)
-        transport = KeyTransport(inner, url, self._secret, self._header, self._scheme)
+        client = await asyncio.to_thread(self._connected) if self._client is None else self._client
         headers = {
             "Content-Type": kind,
             "Content-Length": str(size),
@@ -103,9 +119,12 @@ class NetworkUpstream:
         try:
             async with (
                 asyncio.timeout(self._timeout),
-                httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
                 client.stream(
-                    "POST", url, content=_Body(file), headers=headers, extensions={"trace": trace}
+                    "POST",
+                    self._base + path,
+                    content=_Body(file),
+                    headers=headers,
+                    extensions={"trace": trace},
                 ) as stream,
             ):
                 said = {name.lower(): value for name, value in stream.headers.items()}
@@ -136,7 +155,9 @@ class NetworkUpstream:
             yield held
 
     async def close(self) -> None:
-        """Lines are closed with each request."""
+        """No line is open any more."""
+        if self._client is not None:
+            await self._client.aclose()
 
 
 class EmbeddedUpstream:

@@ -311,21 +311,24 @@ class RunLog:
         state: State | Collection[State] | None = None,
         since: datetime | float | None = None,
         stars: int | None = None,
+        before: str | None = None,
     ) -> list[RunRow]:
         """The latest runs, newest first; at most `limit`, or all for None.
 
         `search` keeps those in whose prompt, model, picture's name, problem or notes each of its words stands, whatever
         its case; `state` those in this state or these states; `since` those that began then or later: a `datetime`, or
-        seconds since 1970; `stars` those with a result that was given at least so many.
+        seconds since 1970; `stars` those with a result that was given at least so many; `before` those that come after
+        the run of that id here, for one page after the other.
         """
         most = checks.whole_number("limit", limit, "for 100, or use None for all")
         if not isinstance(search, str):
             raise SettingsError(f"search={search!r} is not a text. Use words that stand in the prompt, say.")
         start, wanted = checks.start_of(since), checks.states(state)
         least = checks.whole_number("stars", stars, "for any")
+        page = None if before is None else checks.run_name(before)
         self.recover()
         with self._file.open(write=False) as db:
-            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most, least)]
+            return [self._row(db, row) for row in rows_like(db, search, wanted, start, most, least, page)]
 
     def row(self, run_id: str) -> RunRow:
         """One run. Raises `ResultError` where there is none of this id."""

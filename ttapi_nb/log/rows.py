@@ -30,6 +30,9 @@ from .ratings import NOTES, STARRED, Rating, ratings_of
 __all__ = ["RunRow", "find", "missing", "read_row", "restored", "rows_like"]
 
 
+EARLIER = "(counted, rowid) < (SELECT counted, rowid FROM runs WHERE id = ?)"
+
+
 @dataclass(frozen=True)
 class RunRow:
     """What the log holds of one run. Times are seconds since 1970; `source` is `SourceImage.digest`; `results` are the
@@ -40,6 +43,7 @@ class RunRow:
     * `estimate`, `cost`: in `currency`, before and after, None where there was no price.
     * `billed`: what you said about a run of unknown outcome with `RunLog.found`, or None.
     * `pruned`: how many of its results were taken away to make room.
+    * `numbers`: which of the run's results `results` are, each from 1.
     * `ratings`: what was thought of its results, by their numbers from 1; only those that were rated are in it.
     * `experiment`, `cell`: the name of the experiment that it is of, and its cell's key; empty where it is of none.
     """
@@ -58,6 +62,7 @@ class RunRow:
     problem: str
     usage: dict[str, int | None] | None
     results: tuple[Path, ...] = ()
+    numbers: tuple[int, ...] = ()
     waiting: tuple[str, ...] = ()
     refused: int = 0
     asked: int = 1
@@ -80,9 +85,10 @@ def rows_like(
     start: float,
     most: int | None,
     stars: int | None = None,
+    before: str | None = None,
 ) -> list[sqlite3.Row]:
     """The latest runs in these states since `start`, newest first, in which each word of `search` stands, and with a
-    result of at least so many `stars`.
+    result of at least so many `stars`; with `before`, only those that were begun before that one.
     """
     searched = search.casefold().split()
     # SQLite's own LIKE knows the case of ASCII letters only.
@@ -92,8 +98,12 @@ def rows_like(
     return db.execute(
         "SELECT * FROM runs WHERE NOT pruned AND typeof(id) = 'text' AND started >= ?"  # noqa: S608 - only question marks
         f" AND holds(prompt, model, name, problem, id, {NOTES}) AND state IN ({', '.join('?' * len(states))})"
-        f"{f' AND {STARRED}' if stars else ''} ORDER BY counted DESC, rowid DESC LIMIT ?",
-        (start, *states, *([stars] if stars else []), -1 if most is None else most),
+        f"{f' AND {STARRED}' if stars else ''}{f' AND {EARLIER}' if before is not None else ''}"
+        " ORDER BY counted DESC, rowid DESC LIMIT ?",
+        (
+            *(start, *states, *([stars] if stars else []), *([before] if before is not None else [])),
+            -1 if most is None else most,
+        ),
     ).fetchall()
 
 
@@ -113,9 +123,10 @@ def find(db: sqlite3.Connection, run_id: str) -> sqlite3.Row:
 def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
     """A row as others see it; `results` is the folder of the files. What can't be in it is as if left out."""
     kept = db.execute(
-        "SELECT sha256 FROM results WHERE run = ? AND sha256 NOT NULL AND NOT pruned ORDER BY number LIMIT ?",
+        "SELECT sha256, number FROM results WHERE run = ? AND sha256 NOT NULL AND NOT pruned ORDER BY number LIMIT ?",
         (row["id"], MOST_RESULTS),
     ).fetchall()
+    sound = [(name, number) for name, number in kept if isinstance(name, str) and HASH.fullmatch(name)]
     (gone,) = db.execute("SELECT COUNT(*) FROM results WHERE run = ? AND pruned", (row["id"],)).fetchone()
     return RunRow(
         id=words(row["id"]),
@@ -131,7 +142,8 @@ def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
         mask=words(row["mask"]),
         problem=words(row["problem"]),
         usage=tokens(row["usage"]),
-        results=tuple(results / name for (name,) in kept if isinstance(name, str) and HASH.fullmatch(name)),
+        results=tuple(results / name for name, _ in sound),
+        numbers=tuple(count(number) or at for at, (_, number) in enumerate(sound, 1)),
         waiting=tuple(missing(db, row["id"]).values()),
         refused=count(row["refused"]) or 0,
         asked=count(row["images"]) or 1,

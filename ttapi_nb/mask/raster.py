@@ -9,15 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops
 
-__all__ = ["TILE", "Coverage", "alike", "clipped", "connected", "dilated", "draw_segment", "merge", "overlap"]
+__all__ = ["Coverage", "alike", "clipped", "connected", "dilated", "draw_segment", "merge", "overlap"]
 
 Coverage: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 Dot: TypeAlias = tuple[float, float, float]
-
-# Pieces of a stroke that take no more pixels than this are worked out whole, others by tiles of so many a side, and
-# so many tiles at a time.
-DENSE, TILE, TILES = 1 << 16, 32, 512
 
 
 def alike(pixels: Image.Image, column: int, row: int, tolerance: float) -> NDArray[np.bool_]:
@@ -94,11 +90,9 @@ def overlap(start: float, end: float, count: int) -> NDArray[np.float64]:
     return covered
 
 
-def draw_segment(stroke: Coverage, start: Dot, end: Dot, full: NDArray[np.bool_] | None = None) -> None:
-    """One straight piece of a stroke, from a dot (x, y, radius) to another, painted in place.
-
-    `full` tells which tiles of `stroke` are painted all over; it is kept up to date, and they are left alone. Of a
-    large piece only the tiles on its edge are worked out pixel by pixel.
+def draw_segment(stroke: Coverage, start: Dot, end: Dot) -> None:
+    """One straight piece of a stroke, from a dot (x, y, radius) to another, painted in place: each pixel by how far its
+    middle lies outside. `sweep` does the same for many pieces at once.
     """
     (x0, y0, r0), (x1, y1, r1) = start, end
     if math.hypot(x1 - x0, y1 - y0) <= abs(r1 - r0):
@@ -111,47 +105,10 @@ def draw_segment(stroke: Coverage, start: Dot, end: Dot, full: NDArray[np.bool_]
     )
     if left >= right or top >= bottom:
         return
-    if full is None or (right - left) * (bottom - top) <= DENSE:
-        across = np.arange(left, right, dtype=np.float32) + np.float32(0.5)
-        down = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5))[:, None]
-        part = stroke[top:bottom, left:right]
-        np.maximum(part, _painted(_distance(across, down, start, end)), out=part)
-        return
-    rows = np.arange(top // TILE, -(-bottom // TILE))
-    columns = np.arange(left // TILE, -(-right // TILE))
-    middle = _distance(
-        (columns * TILE + TILE / 2).astype(np.float32),
-        (rows * TILE + TILE / 2).astype(np.float32)[:, None],
-        start,
-        end,
-    )
-    # The distance changes by at most two from one pixel to the next: one for the place, one for the radius.
-    beyond = 2 * TILE / math.sqrt(2) + 1
-    here = full[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    inside = middle < -beyond
-    for row in np.flatnonzero((inside & ~here).any(axis=1)):
-        (found,) = np.nonzero(inside[row])
-        first, last = columns[found[0]] * TILE, (columns[found[-1]] + 1) * TILE
-        stroke[rows[row] * TILE : (rows[row] + 1) * TILE, first:last] = 255
-    here |= inside
-    edge = np.argwhere((np.abs(middle) <= beyond) & ~here)
-    for begun in range(0, len(edge), TILES):
-        tiles = edge[begun : begun + TILES] + np.array((rows[0], columns[0]))
-        _paint_tiles(stroke, tiles, start, end, full)
-
-
-def _paint_tiles(
-    stroke: Coverage, tiles: NDArray[np.int64], start: Dot, end: Dot, full: NDArray[np.bool_]
-) -> None:
-    """The pixels of these tiles, given as (row, column), some at a time."""
-    within = np.arange(TILE, dtype=np.float32) + np.float32(0.5)
-    down = (tiles[:, 0, None] * TILE + within)[:, :, None].astype(np.float32)
-    across = (tiles[:, 1, None] * TILE + within)[:, None, :].astype(np.float32)
-    drawn = _painted(_distance(across, down, start, end))
-    for (row, column), pixels in zip(tiles.tolist(), drawn, strict=True):
-        part = stroke[row * TILE : (row + 1) * TILE, column * TILE : (column + 1) * TILE]
-        np.maximum(part, pixels[: part.shape[0], : part.shape[1]], out=part)
-        full[row, column] = part.min() == 255
+    across = np.arange(left, right, dtype=np.float32) + np.float32(0.5)
+    down = (np.arange(top, bottom, dtype=np.float32) + np.float32(0.5))[:, None]
+    part = stroke[top:bottom, left:right]
+    np.maximum(part, _painted(_distance(across, down, start, end)), out=part)
 
 
 def _distance(across: Floats, down: Floats, start: Dot, end: Dot) -> Floats:

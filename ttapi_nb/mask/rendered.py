@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import weakref
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .marks import Mark
+from .. import forking
+from .marks import Mark, draw_all
 from .meaning import Meaning
 from .raster import Coverage
 from .tiles import Box, Tiles
@@ -26,7 +26,9 @@ FEW = 16
 # What others work out of a mask is kept for so many keys.
 DERIVED = 2
 
-_whole: deque[weakref.ref[Rendered]] = deque()
+_whole: list[weakref.ref[Rendered]] = []
+_guard = threading.Lock()
+forking.anew(globals(), "_guard")
 
 
 class Rendered:
@@ -65,9 +67,10 @@ class Rendered:
         self, marks: Sequence[Mark], size: tuple[int, int], start: Rendered | None, pixels: Coverage | None
     ) -> Coverage:
         """These marks, on a mask of `size` that is `start`, whose whole is `pixels`, or on an empty one."""
+        if start is not None and start.whole is not None:
+            start.seen()
         whole = np.zeros(size[::-1], np.uint8) if pixels is None else pixels.copy()
-        for mark in marks:
-            mark.draw(whole)
+        draw_all(marks, whole)
         boxes = [mark.reach(size) for mark in marks[:FEW]]
         if len(marks) <= FEW and all(box is not None for box in boxes):
             tiles = Tiles.empty(whole.shape) if start is None else start.as_tiles()
@@ -76,17 +79,23 @@ class Rendered:
         return whole
 
     def keep(self, whole: Coverage) -> Coverage:
-        """Keep it whole, and of the one that was kept so longest only what it shares with others."""
+        """Keep it whole, and of the one that was not looked at for longest only what it shares with others."""
         whole.flags.writeable = False
         self.whole = whole
-        _whole.append(weakref.ref(self))
-        while len(_whole) > KEPT:
-            with contextlib.suppress(IndexError):
-                oldest = _whole.popleft()()
-                if oldest is not None and oldest is not self:
-                    oldest.as_tiles()
-                    oldest.whole = None
+        self.seen()
         return whole
+
+    def seen(self) -> None:
+        """Let it be the last that is no longer kept whole."""
+        with _guard:
+            others = [one for one in _whole if one() not in (None, self)]
+            _whole[:] = [*others, weakref.ref(self)]
+            past, _whole[:] = _whole[:-KEPT], _whole[-KEPT:]
+        for one in past:
+            oldest = one()
+            if oldest is not None:
+                oldest.as_tiles()
+                oldest.whole = None
 
     def derived(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, made once for each of the last few keys."""

@@ -21,10 +21,13 @@ import httpx
 
 from .heads import Answer
 
-__all__ = ["listening", "load"]
+__all__ = ["KEPT", "listening", "load"]
+
+KEPT = 1.5
+"""For how many seconds a line is kept for another request: less than services keep theirs, which hang up then."""
 
 # In bytes: what is written between two looks at what came, what is taken of that at once, and kept at most.
-PIECE = 1 << 16
+PIECE = 1 << 18
 HEARD = 1 << 16
 MOST_HEARD = 1 << 22
 # Begins a request; a line to a proxy of SOCKS begins with other things. How a proxy makes a line is its own affair.
@@ -69,10 +72,11 @@ class _Backend(httpcore.AsyncNetworkBackend):
 
 
 class _Line(httpcore.AsyncNetworkStream):
-    """A line for one request and its answer."""
+    """A line for one request and its answer, and for others where that answer leaves it to them."""
 
     def __init__(self, inner: httpcore.AsyncNetworkStream) -> None:
         self._inner = inner
+        self._rests_since = 0.0
         self._heard: asyncio.Task[bytes] | None = None
         self._answer: Answer | None = None
         self._failure: Exception | None = None
@@ -91,6 +95,8 @@ class _Line(httpcore.AsyncNetworkStream):
             if answer.is_over:
                 return b""
             await self._read_on(answer, max_bytes, timeout)
+        if answer.leaves_line:
+            self._rests_since = asyncio.get_running_loop().time()
         return ready
 
     async def _read_on(self, answer: Answer, max_bytes: int, timeout: float | None) -> None:
@@ -115,11 +121,18 @@ class _Line(httpcore.AsyncNetworkStream):
             self._failure = failure or httpcore.RemoteProtocolError("The answer has no end.")
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """Write, and stop where the other end says no meanwhile. Raises `httpcore.WriteError` then."""
-        if self._answer is None and (request := REQUEST.match(buffer)):
+        """Write, and stop where the other end says no meanwhile. Raises `httpcore.WriteError` then.
+
+        A request for which the line was kept too long is not begun: `httpcore.ConnectionNotAvailable` has it go by
+        another line.
+        """
+        if (self._answer is None or self._is_left) and (request := REQUEST.match(buffer)):
+            if self._is_left and self._is_stale():
+                raise httpcore.ConnectionNotAvailable
+            self._failure, self._size = None, 0
             self._answer = Answer(without_head=request[1] == b"POST")
             with contextlib.suppress(OSError, AttributeError):
-                self._spare = self._inner.get_extra_info("socket").dup()
+                self._spare = self._spare or self._inner.get_extra_info("socket").dup()
         answer = self._answer
         if answer is None:
             await self._inner.write(buffer, timeout)
@@ -130,6 +143,16 @@ class _Line(httpcore.AsyncNetworkStream):
                 # So that what came is taken before a write finds the line broken.
                 await asyncio.sleep(0)
             await self._write(answer, buffer[start : start + PIECE], timeout)
+
+    @property
+    def _is_left(self) -> bool:
+        """Whether it carried an answer, and may carry another."""
+        return self._answer is not None and self._answer.leaves_line and self._heard is None
+
+    def _is_stale(self) -> bool:
+        """Whether the other end has hung up, or soon may: that would leave it open what became of a request."""
+        rested = asyncio.get_running_loop().time() - self._rests_since
+        return rested > KEPT or bool(self._inner.get_extra_info("is_readable"))
 
     async def _write(self, answer: Answer, piece: bytes, timeout: float | None) -> None:
         writing = asyncio.ensure_future(self._inner.write(piece, timeout))
@@ -205,4 +228,7 @@ class _Line(httpcore.AsyncNetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         """What is known of the line."""
+        if info == "is_readable" and self._answer is not None and not self._is_left:
+            # By this it is told that a line that rests is none any more.
+            return True
         return self._inner.get_extra_info(info)

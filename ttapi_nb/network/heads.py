@@ -2,8 +2,9 @@
 
 A client may be strict, as h11 is, and lose what it was billed for. So heads are mended here: an illegal line is left
 out, and what can't be trusted says nothing. How long a body is, is found out here too, and h11 gets it in chunks of
-our own. That is safe for one reason: each line carries one answer and is closed then, so that no byte of it can be
-taken for another one's (request smuggling needs lines that are used again).
+our own. That is safe for one reason: a line that carried such an answer is closed then, so that no byte of it can be
+taken for another one's (request smuggling needs lines that are used again). Only an answer of which nothing had to be
+mended, and which has one length, leaves its line to another request: see `Answer.leaves_line`.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ LENGTH = re.compile(rb"[0-9]{1,15}")
 FRAMING = frozenset(
     {b"transfer-encoding", b"content-length", b"connection", b"keep-alive", b"content-encoding", b"upgrade"}
 )
+# Where one of these is, the line carries no other answer.
+ENDING = frozenset({b"upgrade", b"trailer"})
+LASTING = {b"connection": b"keep-alive", b"transfer-encoding": b"chunked"}
 # In seconds: how long more is waited for where what has come may be all.
 PATIENCE = 2.0
 NO_BODY = (204, 304)
@@ -56,6 +60,7 @@ class Answer:
         self._looked = 0
         self._ready: list[bytes] = []
         self._body: _Body | None = None
+        self._is_plain = False
         self.is_over = False
         """Whether there is no more to read."""
         self.is_whole = True
@@ -76,6 +81,17 @@ class Answer:
         return 0 if 100 <= found < 200 else found
 
     @property
+    def leaves_line(self) -> bool:
+        """Whether its line may carry another one: it is over, as the rules say, and nothing is behind it."""
+        return (
+            self.is_over
+            and self.is_whole
+            and self._is_plain
+            and self._body is not None
+            and self._body.ends_exactly
+        )
+
+    @property
     def patience(self) -> float | None:
         """For how many seconds more is waited for, where what has come may be all; None where it is not."""
         return PATIENCE if self._body is not None and self._body.may_end else None
@@ -90,13 +106,17 @@ class Answer:
         if self._body is None:
             self._head += data
             data = self._begin()
-        if self._body is not None and not self.is_over:
+        if self.is_over:
+            # Whatever it is, it is not this one's.
+            self._is_plain = self._is_plain and not data
+        elif self._body is not None:
             self._give(self._body.feed(data))
             if self._body.is_over:
                 self._end(is_whole=True)
 
     def end(self, *, broken: bool = False) -> None:
         """The line has ended: said so by the other end, or `broken`."""
+        self._is_plain = False
         if self.is_over:
             return
         if self._body is None and self._head:
@@ -133,10 +153,12 @@ class Answer:
             if end is None:
                 self._looked = max(0, len(self._head) - 8)
                 return b""
+            written = bytes(self._head[: end.end()])
             head = _mended(bytes(self._head[start : end.start()]))
             rest = bytes(self._head[end.end() :])
             self._looked = 0
             if head.status >= 200:
+                self._is_plain = head.stays_open = head.is_as_it_was(written)
                 self._open(head)
                 return rest
             # Of those in between (1xx) nothing is needed.
@@ -179,13 +201,32 @@ class _Head:
         self, status: int, fields: list[tuple[bytes, bytes]], codings: tuple[bytes, ...], said: bytes = b""
     ) -> None:
         self.status, self.codings, self._fields, self._said = status, codings, fields, said
+        self.stays_open = False
+        """Whether h11 is told that the line may carry another answer."""
         self.is_chunked = CHUNKED.encode() in codings
         values = [value for name, value in fields if name.lower() == b"content-length"]
         lengths = [one.strip(b" \t\"'") for value in values for one in value.split(b",")]
         self.lengths = {int(one) for one in lengths if LENGTH.fullmatch(one)}
 
+    def is_as_it_was(self, head: bytes) -> bool:
+        """Whether `head` is just this, as HTTP/1.1 writes it: with one length, and nothing that ends the line."""
+        names = [name.lower() for name, _ in self._fields]
+        lines = [b"%b: %b" % field for field in self._fields]
+        plain = head.startswith(b"HTTP/1.1 %d " % self.status) and head.split(b"\r\n")[1:] == [
+            *lines,
+            b"",
+            b"",
+        ]
+        ends = any(
+            name in ENDING or value.lower() != LASTING.get(name, value.lower())
+            for name, (_, value) in zip(names, self._fields, strict=True)
+        )
+        one_length = names.count(b"content-length") == len(self.lengths) == 1 and not self.codings
+        in_chunks = b"content-length" not in names and self.codings == (CHUNKED.encode(),)
+        return plain and not ends and (one_length or in_chunks)
+
     def written(self) -> bytes:
-        """The head as h11 reads it: legal, its body in chunks, and the line closed behind it."""
+        """The head as h11 reads it: legal, its body in chunks, and the line closed behind it unless it may stay."""
         lines = [b"HTTP/1.1 %d %b" % (self.status, self._said)]
         size = 0
         for name, value in self._fields:
@@ -202,7 +243,7 @@ class _Head:
             lines.append(b"Content-Length: %d" % next(iter(self.lengths)))
         if self.status not in NO_BODY:
             lines.append(b"Transfer-Encoding: chunked")
-        return b"\r\n".join([*lines, b"Connection: close", b"", b""])
+        return b"\r\n".join([*lines, *([] if self.stays_open else [b"Connection: close"]), b"", b""])
 
 
 class _Body:
@@ -239,6 +280,13 @@ class _Body:
         for piece in pieces:
             self._came += len(piece)
             yield piece
+
+    @property
+    def ends_exactly(self) -> bool:
+        """Whether just as much came as the head said."""
+        if self._chunks is not None:
+            return self._chunks.is_over and not self._chunks.is_damaged and self._chunks.behind == b"\r\n"
+        return self._came == self._most == self._least
 
     @property
     def _in_chunks(self) -> bool:

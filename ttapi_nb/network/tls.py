@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import itertools
 import os
 import ssl
 import stat
 import sys
+import threading
 from pathlib import Path
 
 from ..errors import SettingsError
+from ..forking import anew
 
-__all__ = ["FILE_VARIABLE", "FOLDER_VARIABLE", "KEYLOG_VARIABLE", "named_certificates", "secure_context"]
+__all__ = [
+    "FILE_VARIABLE",
+    "FOLDER_VARIABLE",
+    "KEYLOG_VARIABLE",
+    "believes_nobody",
+    "named_certificates",
+    "secure_context",
+]
 
 FILE_VARIABLE = "SSL_CERT_FILE"
 FOLDER_VARIABLE = "SSL_CERT_DIR"
@@ -32,6 +42,8 @@ BUNDLES = (
 
 # The last one, by what the variables said, and how old the file was.
 _KNOWN: dict[tuple[str, ...], tuple[int, ssl.SSLContext]] = {}
+_making = threading.Lock()
+anew(globals(), "_making")
 
 
 def secure_context() -> ssl.SSLContext:
@@ -39,6 +51,12 @@ def secure_context() -> ssl.SSLContext:
 
     It reads files, so it is not called on the loop's thread. Raises `SettingsError` that names the variable.
     """
+    # Of many that ask at once the first makes it for all.
+    with _making:
+        return _secure_context()
+
+
+def _secure_context() -> ssl.SSLContext:
     file, folder, keylog = names = tuple(
         _set(name) for name in (FILE_VARIABLE, FOLDER_VARIABLE, KEYLOG_VARIABLE)
     )
@@ -109,6 +127,12 @@ def _no_certificates(variable: str, named: str, why: str) -> str:
         f"{variable} names {named!r}, which can't be read as certificates ({why}). Correct it, or unset it for the "
         "system's certificates."
     )
+
+
+@functools.cache
+def believes_nobody() -> ssl.SSLContext:
+    """What secures lines that are not to be secured: it takes no certificate at all."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def _believes_nobody() -> ssl.SSLContext:

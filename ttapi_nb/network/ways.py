@@ -9,17 +9,19 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import httpx
 
 from ..errors import DownloadError, NotSentError, SettingsError
 from .address import is_local_name, is_loopback, is_public, literal
-from .early import listening
+from .early import KEPT, listening
 from .proxy import SYSTEM, Proxy, proxy_for, variable_for
-from .tls import FILE_VARIABLE, named_certificates, secure_context
+from .tls import FILE_VARIABLE, believes_nobody, named_certificates, secure_context
 
-__all__ = ["CheckedTransport", "LookUp", "host_of", "look_up", "reason", "told", "way_to"]
+__all__ = ["CheckedTransport", "LookUp", "SetUp", "host_of", "look_up", "reason", "set_up", "told", "way_to"]
+
+T = TypeVar("T")
 
 LookUp: TypeAlias = Callable[[str, int], Awaitable[Sequence[str]]]
 """Finds the numeric addresses of a host; raises `OSError` where there are none."""
@@ -43,16 +45,32 @@ def proxy_of(url: httpx.URL) -> Proxy | None:
     return None if is_loopback(host) else proxy_for(url.scheme, host, url.port)
 
 
-def way_to(url: httpx.URL) -> httpx.AsyncBaseTransport:
-    """A transport that opens connections to `url`, through the environment's proxy where one is set.
+SetUp: TypeAlias = tuple[Proxy | None, ssl.SSLContext | None]
+"""What leads to an address: a proxy, or none, and what secures the line, or nothing."""
+
+
+def set_up(url: httpx.URL) -> SetUp:
+    """What the environment says now of the way to `url`: where it is the same, so is the way.
 
     It reads files, so it is not called on the loop's thread. Raises `SettingsError` where proxy or certificates are
     not what they should be.
     """
+    return _tried(url, lambda proxy: (proxy, _context(url, proxy)))
+
+
+def way_to(url: httpx.URL, keep: int = 0) -> httpx.AsyncHTTPTransport:
+    """A transport that opens connections to `url`, through the environment's proxy where one is set, as `set_up` does.
+
+    It keeps as many lines as `keep` says for the next request, for `early.KEPT` seconds.
+    """
+    return _tried(url, lambda proxy: _transport(proxy, _context(url, proxy), keep))
+
+
+def _tried(url: httpx.URL, work: Callable[[Proxy | None], T]) -> T:
     proxy = proxy_of(url)
     failure = ""
     try:
-        return _transport(url, proxy)
+        return work(proxy)
     except SettingsError:
         raise
     except Exception as error:  # noqa: BLE001 - what is wrong with a machine's set-up comes as any error at all
@@ -60,17 +78,22 @@ def way_to(url: httpx.URL) -> httpx.AsyncBaseTransport:
     raise SettingsError(failure)
 
 
-def _transport(url: httpx.URL, proxy: Proxy | None) -> httpx.AsyncHTTPTransport:
+def _context(url: httpx.URL, proxy: Proxy | None) -> ssl.SSLContext | None:
     secure = url.scheme == "https" or (proxy is not None and proxy.url.startswith("https:"))
+    return secure_context() if secure else None
+
+
+def _transport(proxy: Proxy | None, context: ssl.SSLContext | None, keep: int) -> httpx.AsyncHTTPTransport:
     # Where nothing is secured no certificate is read; this one believes nobody.
-    context = secure_context() if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = context or believes_nobody()
     over = None
     if proxy is not None:
         tls = context if proxy.url.startswith("https:") else None
         over = httpx.Proxy(proxy.url, auth=proxy.auth, ssl_context=tls)
     # A failed connect left nothing behind, so trying it once more is safe; nothing else is tried again.
-    # No line is used twice: to the same address another name's certificate would not be looked at again.
-    limits = httpx.Limits(max_keepalive_connections=0)
+    # Unless said otherwise no line is used twice: to the same address another name's certificate would not be looked
+    # at again.
+    limits = httpx.Limits(max_keepalive_connections=keep, keepalive_expiry=KEPT)
     return listening(
         httpx.AsyncHTTPTransport(verify=context, trust_env=False, retries=1, proxy=over, limits=limits)
     )

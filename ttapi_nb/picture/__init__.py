@@ -6,6 +6,7 @@ from .pasting import edited_picture, extended_picture
 from .saving import encode
 from .show import on_white, preview, thumbnail_html
 from .source import FORMATS, MIME_TYPES, SUFFIXES, ImageFile, SourceImage
+from .unopened import as_given
 from .weight import under_limit
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "ImageSource",
     "OwnFile",
     "SourceImage",
+    "as_given",
     "changes_in_words",
     "edited_picture",
     "encode",

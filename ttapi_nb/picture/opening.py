@@ -31,6 +31,7 @@ __all__ = [
     "SAMPLE",
     "ImageSource",
     "changes_in_words",
+    "check_size",
     "open_image",
     "sample",
     "tidy",
@@ -234,6 +235,16 @@ def _from_memory(numbers: Numbers, name: str, words: str) -> SourceImage:
         # The very picture that is shown: there is no need for another copy.
         own = replace(own, _numbers=pixels)
     return SourceImage(pixels, "PNG", name, own, tuple([words] * bool(words) + changes))
+
+
+def check_size(size: tuple[int, int], pixel_cap: int, name: str) -> None:
+    """Raise `ImageError` for a picture of this name that has too many pixels, or none."""
+    try:
+        _check_size(size, pixel_cap)
+        return
+    except ImageError as error:
+        problem = str(error)
+    raise ImageError(f"{name!r} can't be used. {problem}")
 
 
 def _check_size(size: tuple[int, int], pixel_cap: int) -> None:

@@ -98,6 +98,11 @@ class SourceImage:
         data, changes = kept_file(self.pixels, self.own, format, self._lineage, keep_metadata)
         return self._named(format, data, changes)
 
+    @property
+    def is_written(self) -> bool:
+        """Whether its file is there, and need not be encoded for it."""
+        return self.format in self._files
+
     def _named(self, format: str, data: bytes, changes: tuple[str, ...] = ()) -> ImageFile:
         suffix, mime = SUFFIXES.get(format, ".tif"), MIME_TYPES.get(format, "image/tiff")
         return ImageFile(Path(self.name).stem[:80] + suffix, mime, data, changes)

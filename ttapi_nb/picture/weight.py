@@ -9,6 +9,8 @@ __all__ = ["under_limit"]
 
 def under_limit(picture: SourceImage, limit: int) -> bool:
     """Whether the picture's file has fewer bytes than `limit`; it is encoded only where its size leaves that open."""
+    if picture.is_written:
+        return len(picture.file().data) < limit
     width, height = picture.size
     raw = width * height * len(picture.pixels.mode)
     # PNG adds a byte a row and a little a block to what it can't compress; the others may add more.

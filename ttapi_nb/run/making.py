@@ -82,7 +82,7 @@ def _result(
     wanted = surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
     landed = plan.land(answer, source, mask, wanted)
     leak = measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted)
-    light, note = None, landed.note
+    light, moved, note = None, None, landed.note
     protects = mask.meaning.protected > 0
     if not protects:
         note = f"{note} Nothing was protected: the mask covers every pixel, some of them in part.".strip()
@@ -96,7 +96,7 @@ def _result(
     else:
         pasted = paste(source.pixels, landed.part, mask, landed.region[:2])
         picture = edited_picture(source, pasted.image, name, pasted.box, pasted.weight)
-        light = pasted.light
+        light, moved = pasted.light, pasted.moved
     return Result(
         number,
         picture,
@@ -106,6 +106,7 @@ def _result(
         _said(note, source, picture),
         response.offline,
         light,
+        moved,
     )
 
 

@@ -15,6 +15,7 @@ import traitlets
 
 from ..picture import FILE_CAP
 from ..picture.opening import tidy
+from .looks import looks
 
 __all__ = ["Part", "PhotoInput", "module"]
 
@@ -93,6 +94,10 @@ class Part(anywidget.AnyWidget):
     _css = traitlets.Unicode().tag(sync=True)
     _anywidget_id = traitlets.Unicode().tag(sync=True)
 
+    @traitlets.default("layout")
+    def _layout(self) -> ipywidgets.Layout:
+        return looks().shown
+
     @traitlets.default("_anywidget_id")
     def _name(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}"
@@ -108,13 +113,15 @@ class PhotoInput(Part):
     """A row to choose, drop or paste a photo, or to take the sample; anywhere in the editor around it counts.
 
     With `several` it takes any number at a time, in the tray around it, and offers no sample.
-    `photo_name` is shown at its end. `on_photo(callback)` is called with a file's name and bytes, `on_sample(callback)`
+    `photo_name` is shown at its end, and `problem` where one could not be opened.
+    `on_photo(callback)` is called with a file's name and bytes, `on_sample(callback)`
     with nothing, and `on_refused(callback)` with a sentence where a file is too large to be read.
     """
 
     _esm = module("photo_input.js")
 
     photo_name = traitlets.Unicode().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode("Choose a photo").tag(sync=True)
     several = traitlets.Bool(False).tag(sync=True)
 

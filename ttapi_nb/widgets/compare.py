@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import traitlets
 
@@ -16,36 +17,52 @@ MODES = ("slider", "side", "blink", "heat")
 
 
 class Compare(Part):
-    """The pictures in the browser: two panes to compare, and a strip of thumbnails where there are several results.
+    """Two pictures in the browser: a result, and what it is laid over.
 
-    `shown` describes a run: its id, the photo's size, a line for each result, and the thumbnails (WEBP; the photo's
-    first). The previews are not in the widget's state, which notebooks may save: `on_want(callback)` is called with a
-    run's id and a picture's name, and `give` answers.
+    `shown` describes them: the photo's size; of both the label and alternative text; by which name each is asked for;
+    and their thumbnails (WEBP; that of what lies below first). The previews are not in the widget's state, which
+    notebooks may save: `on_want(callback)` is called with a picture's name, and `give` answers.
     """
 
     _esm = module("compare.js")
-    _css = traitlets.Unicode(static("compare.css")).tag(sync=True)
+    _css = traitlets.Unicode(static("style.css") + static("compare.css")).tag(sync=True)
 
-    shown = traitlets.Dict({"run": "", "size": (1, 1), "items": [], "thumbs": []}).tag(sync=True)
-    starred: traitlets.List[int] = traitlets.List().tag(sync=True)
-    index = traitlets.Int(0).tag(sync=True)
+    shown: traitlets.Dict[str, Any] = traitlets.Dict(
+        {"size": (1, 1), "before": {}, "item": None, "thumbs": []}
+    ).tag(sync=True)
     mode = traitlets.Enum(MODES, "slider").tag(sync=True)
     raw = traitlets.Bool(False).tag(sync=True)
 
-    def on_want(self, callback: Callable[[str, str], None]) -> None:
-        """Call `callback(run_id, name)` when the browser first needs a picture."""
+    def show(
+        self,
+        size: tuple[int, int],
+        before: Mapping[str, str],
+        item: Mapping[str, object],
+        thumbs: Sequence[bytes | None],
+    ) -> None:
+        """Show another pair."""
+        shown: dict[str, object] = {
+            "size": size,
+            "before": dict(before),
+            "item": dict(item),
+            "thumbs": list(thumbs),
+        }
+        if shown != self.shown:
+            self.shown = shown
+
+    def on_want(self, callback: Callable[[str], None]) -> None:
+        """Call `callback(name)` when the browser first needs a picture."""
 
         def receive(_: object, message: object, __: object) -> None:
-            run_id, name = (field_of(message, field, str) for field in ("run", "name"))
-            if field_of(message, "type", str) == "want" and run_id is not None and name is not None:
-                callback(run_id, name)
+            name = field_of(message, "name", str)
+            if field_of(message, "type", str) == "want" and name is not None:
+                callback(name)
 
         self.on_msg(receive)
 
-    def give(self, run_id: str, picture: ImageFile) -> None:
+    def give(self, picture: ImageFile) -> None:
         """Send a picture to every browser that shows this widget."""
-        head = {"type": "picture", "run": run_id, "name": picture.name, "mime": picture.mime}
-        self.send(head, [picture.data])
+        self.send({"type": "picture", "name": picture.name, "mime": picture.mime}, [picture.data])
 
 
 class Download(Part):

@@ -11,6 +11,7 @@ import traitlets
 from ..fit import HOWS
 from ..models import DEFAULT_MODEL, MODELS, Model, model_for
 from .fold import Fold
+from .looks import looks, sharing
 from .prompt import PromptBox
 from .text import LateWords, made
 
@@ -26,8 +27,6 @@ FIT_WORDS = {
 }
 # What is sent when a control is not touched: nothing.
 DEFAULTS = {"n": 1, "output_compression": 100}
-WIDE = {"width": "auto"}
-LABELS = {"description_width": "64px"}
 
 
 class _ChoiceOrText(ipywidgets.VBox):
@@ -41,14 +40,14 @@ class _ChoiceOrText(ipywidgets.VBox):
         self, description: str, other: str, placeholder: str, choices: Sequence[tuple[str, str]], value: str
     ) -> None:
         self._choices = ipywidgets.Dropdown(
-            description=description, options=choices, layout=WIDE, style=LABELS
+            description=description, options=choices, layout=looks().wide, style=looks().labels
         )
         self._other, self._placeholder = other, placeholder
         self._showing = self._typing = False
         # Made when there is another value than the known ones.
         self._text: Any = None
         self._note = LateWords(self._arrange)
-        super().__init__([self._choices])
+        super().__init__([self._choices], layout=looks().shown)
         self.value = value
         self._show()
         self._choices.observe(self._chosen, "value")
@@ -95,7 +94,7 @@ class _ChoiceOrText(ipywidgets.VBox):
             self._text = ipywidgets.Text(
                 description=self._other,
                 placeholder=self._placeholder,
-                layout=WIDE,
+                layout=looks().wide,
                 style={"description_width": "initial"},
             )
             self._text.observe(self._typed, "value")
@@ -196,14 +195,18 @@ class FitPicker(ipywidgets.VBox):
     strict = traitlets.Bool(True)
 
     def __init__(self) -> None:
-        layout = ipywidgets.Layout(**WIDE)
-        self._choices = ipywidgets.Dropdown(
-            description="Send", options=[(FIT_WORDS[how], how) for how in HOWS], layout=layout, style=LABELS
-        )
-        self._strict = ipywidgets.Checkbox(
-            description="Keep what is outside the mask exactly", indent=False, layout=layout
-        )
-        super().__init__([self._choices, self._strict])
+        with sharing() as shared:
+            self._made = shared.made
+            self._choices = ipywidgets.Dropdown(
+                description="Send",
+                options=[(FIT_WORDS[how], how) for how in HOWS],
+                layout=shared.wide,
+                style=shared.labels,
+            )
+            self._strict = ipywidgets.Checkbox(
+                True, description="Keep what is outside the mask exactly", indent=False, layout=shared.wide
+            )
+            super().__init__([self._choices, self._strict], layout=shared.shown)
         traitlets.link((self, "value"), (self._choices, "value"))
         traitlets.link((self, "strict"), (self._strict, "value"))
 

@@ -7,6 +7,8 @@ from typing import Literal, TypeAlias
 
 import ipywidgets
 
+from .looks import Looks, looks
+
 __all__ = ["LateWords", "StatusLine", "Words", "made"]
 
 Tone: TypeAlias = Literal["quiet", "busy", "good", "notice", "alert"]
@@ -21,26 +23,42 @@ class Words(ipywidgets.HTML):
     # The style sheet has it: a style of its own would be one more widget for each sentence.
     style = None
 
-    def __init__(self, words: str | Sequence[str] = (), tone: Tone = "quiet") -> None:
-        super().__init__()
-        self.add_class("ttapi-text")
-        self.words: tuple[str, ...] = ()
-        self.tone: Tone = tone
-        self.say(words, tone)
+    def __init__(
+        self,
+        words: str | Sequence[str] = (),
+        tone: Tone = "quiet",
+        *,
+        classes: Sequence[str] = (),
+        alike: Looks | None = None,
+    ) -> None:
+        self._looks = alike or looks()
+        # For who closes this.
+        self._made = self._looks.made
+        self.words, self.tone = _lines(words), tone
+        super().__init__(value=self._html(), layout=self._layout(), _dom_classes=("ttapi-text", *classes))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({' '.join(self.words)!r})"
 
     def say(self, words: str | Sequence[str], tone: Tone = "quiet") -> None:
         """Show `words` in place of what was there; nothing hides the line."""
-        self.words = (words,) if isinstance(words, str) and words else tuple(words)
-        self.tone = tone
+        self.words, self.tone = _lines(words), tone
+        with self.hold_sync():
+            self.value, self.layout = self._html(), self._layout()
+
+    def _layout(self) -> ipywidgets.Layout:
+        return self._looks.shown if self.words else self._looks.hidden
+
+    def _html(self) -> str:
         lines = [line.translate(ESCAPED) for line in self.words]
         inner = (
             "".join(lines) if len(lines) < 2 else f"<ul>{''.join(f'<li>{line}</li>' for line in lines)}</ul>"
         )
-        self.value = f'<div class="ttapi-{tone}" role="{ROLES[tone]}">{inner}</div>' if lines else ""
-        self.layout.display = "" if lines else "none"
+        return f'<div class="ttapi-{self.tone}" role="{ROLES[self.tone]}">{inner}</div>' if lines else ""
+
+
+def _lines(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) and words else tuple(words)
 
 
 class LateWords:
@@ -48,6 +66,7 @@ class LateWords:
 
     def __init__(self, arrange: Callable[[], None]) -> None:
         self._arrange = arrange
+        self._looks = looks()
         self.widget: Words | None = None
 
     @property
@@ -55,18 +74,23 @@ class LateWords:
         """What is said."""
         return self.widget.words if self.widget is not None else ()
 
+    @property
+    def shown(self) -> ipywidgets.Widget | None:
+        """What is to stand in its place now."""
+        return self.widget
+
     def say(self, words: str | Sequence[str], tone: Tone = "quiet") -> None:
         """Show `words` in place of what was there; nothing hides the line."""
         if self.widget is not None:
             self.widget.say(words, tone)
         elif words:
-            self.widget = Words(words, tone)
+            self.widget = Words(words, tone, alike=self._looks)
             self._arrange()
 
 
 def made(*parts: ipywidgets.Widget | LateWords | None) -> tuple[ipywidgets.Widget, ...]:
     """Those of the parts that are there by now, for a box's `children`."""
-    found = [part.widget if isinstance(part, LateWords) else part for part in parts]
+    found = [part.shown if isinstance(part, LateWords) else part for part in parts]
     return tuple(part for part in found if part is not None)
 
 
@@ -74,8 +98,7 @@ class StatusLine(Words):
     """Where an editor says what goes on, and what went wrong."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.add_class("ttapi-status")
+        super().__init__(classes=("ttapi-status",))
 
     def error(self, error: Exception) -> None:
         """Show an error of ours as it is, and any other as what it is."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from ...request import EditRequest
 from ..checks import switch
-from .form import Body, Form, base64_of, data_url
+from .form import Body, Form, Written
 
 __all__ = ["JsonForm"]
 
@@ -26,7 +26,8 @@ class JsonForm(Form):
         return ("mode",)
 
     def _encoded(self, request: EditRequest) -> Body:
-        text = base64_of if self.plain_base64 else data_url
+        written = Written()
+        text = partial(written.base64, is_url=not self.plain_base64)
         fields: dict[str, Any] = {
             "prompt": request.prompt,
             "image": [text(file) for file in request.image_files],
@@ -34,4 +35,4 @@ class JsonForm(Form):
         if request.mask_file is not None:
             fields["mask"] = text(request.mask_file)
         fields["mode"] = request.model
-        return Body("application/json", json.dumps(fields | request.body(), allow_nan=False).encode())
+        return Body("application/json", written.json(fields | request.body()))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...request import EditRequest
-from .form import Body, Form, data_url
+from .form import Body, Form, Written
 
 __all__ = ["DATA_URL_LIMIT", "References"]
 
@@ -23,14 +22,15 @@ class References(Form):
     name: ClassVar[str] = "references"
 
     def _encoded(self, request: EditRequest) -> Body:
+        written = Written()
         fields: dict[str, Any] = {
             "prompt": request.prompt,
-            "images": [{"image_url": data_url(file)} for file in request.image_files],
+            "images": [{"image_url": written.base64(file)} for file in request.image_files],
         }
         if request.mask_file is not None:
-            fields["mask"] = {"image_url": data_url(request.mask_file)}
+            fields["mask"] = {"image_url": written.base64(request.mask_file)}
         fields["model"] = request.model
-        return Body("application/json", json.dumps(fields | request.body(), allow_nan=False).encode())
+        return Body("application/json", written.json(fields | request.body()))
 
     def problems(self, request: EditRequest) -> Iterator[str]:
         yield from super().problems(request)

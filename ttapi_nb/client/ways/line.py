@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ...forking import cached
 from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
@@ -18,6 +19,8 @@ from .way import Way
 
 if TYPE_CHECKING:
     import httpx
+
+    from ..lines import Lines
 
 __all__ = ["Line"]
 
@@ -45,6 +48,17 @@ class Line(Way):
     def address(self) -> str:
         scheme, place = urlsplit(self.base_url)[:2]
         return f"{scheme}://{place.rpartition('@')[2]}"
+
+    @cached
+    def lines(self) -> Lines:
+        """What carries its bytes, kept from one request to the next."""
+        from ..lines import Lines
+
+        return Lines()
+
+    def set_up(self) -> object:
+        """What `transport` depends on; not for the loop's thread. Raises `NotSentError`."""
+        return None
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """What carries its bytes; not for the loop's thread. Raises `NotSentError`."""

@@ -82,6 +82,13 @@ class Network(Line):
 
         early.load()
 
+    def set_up(self) -> object:
+        import httpx
+
+        from ..transport import network_set_up
+
+        return network_set_up(httpx.URL(self.base_url), self.fetch_from)
+
     def transport(self) -> httpx.AsyncBaseTransport:
         import httpx
 
@@ -90,7 +97,7 @@ class Network(Line):
         if self.secret is None:
             raise AssertionError("a client of the network has a key")
         url = httpx.URL(self.base_url)
-        way = network_transport(url, self.fetch_from)
+        way = network_transport(url, self.fetch_from, self.gate.at_once)
         return KeyTransport(way, url, self.secret, self.auth_header, self.auth_scheme)
 
 

@@ -54,17 +54,8 @@ async def post(request: Request) -> Response:
         return refusal(refused)
     given = request.headers.get("idempotency-key", "")
     run_id = given or uuid.uuid4().hex
-    if not gate.uploads.enter(person.id):
-        return refusal(
-            Refused(
-                "You have many requests under way. Send this one again in a moment.", 429, "class_uploads"
-            ),
-            {"Retry-After": "2"},
-        )
-    try:
+    async with gate.uploads.place(person.id):
         found = await _body_of(request, gate)
-    finally:
-        gate.uploads.leave(person.id)
     if not isinstance(found, tuple):
         return found
     asked, body = found

@@ -24,7 +24,7 @@ async def me(request: Request) -> Response:
     ledger = gate.carrier.ledger
     try:
         found = await gate.carrier.call(ledger.standing, person)
-        found["ahead"] = await gate.carrier.call(ledger.runs.ahead, person.id)
+        found["ahead"] = await gate.carrier.ahead(person.id)
     except LedgerError:
         return refusal(NO_LEDGER)
     found["idempotency"] = True
@@ -49,7 +49,7 @@ async def run(request: Request) -> Response:
             return refusal(missing)
         if found.ended:
             return await kept_answer(gate, found)
-        ahead = None if found.sent else await gate.carrier.call(ledger.ahead, person.id)
+        ahead = None if found.sent else await gate.carrier.ahead(person.id)
     except LedgerError:
         return refusal(NO_LEDGER)
     told = {"id": found.id, "state": word_of(found.state, found.sent), "ahead": ahead}

@@ -5,8 +5,11 @@ A new kind of mark is a file here; a new outline of a shape, an entry of `OUTLIN
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
+from ..raster import Coverage
 from .bitmap import Bitmap
 from .change import Change
 from .mark import KINDS, Mark, Pointed, Tool
@@ -28,6 +31,7 @@ __all__ = [
     "Tool",
     "amount",
     "corners",
+    "draw_all",
     "is_length",
     "mark_from",
     "numbers",
@@ -38,6 +42,18 @@ __all__ = [
 _IN_ORDER: list[type[Mark]] = [Stroke, Shape, *KINDS.values()]
 TOOLS: dict[str, Tool] = {tool.name: tool for kind in _IN_ORDER for tool in kind.tools}
 """Every tool, by its name, in the order in which they are offered."""
+
+
+def draw_all(marks: Sequence[Mark], coverage: Coverage) -> None:
+    """Draw these marks, in their order, into `coverage`, in place: strokes that follow each other all at once, of which
+    those below cost little.
+    """
+    for together, some in groupby(marks, lambda mark: isinstance(mark, Stroke) and not mark.erase):
+        if together:
+            Stroke.draw_together([mark for mark in some if isinstance(mark, Stroke)], coverage)
+        else:
+            for mark in some:
+                mark.draw(coverage)
 
 
 def mark_from(read: dict[str, Any]) -> Mark:

@@ -10,11 +10,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...errors import MaskError
-from ..raster import DENSE, TILE, Coverage, clipped, draw_segment, merge
+from ..raster import Coverage, merge
+from ..sweep import AREA, grouped, sweep, sweep_all
 from .code import number, points
 from .mark import Mark, Pointed, Tool
 from .points import stroke_points, truth
-from .reach import box_of, sides
+from .reach import sides
 
 __all__ = ["Stroke"]
 
@@ -45,38 +46,35 @@ class Stroke(Mark):
 
     def draw(self, coverage: Coverage) -> None:
         """Paint the stroke into `coverage`, in place."""
-        reach = max(r for _, _, r in self.points) + 1
-        left, top, right, bottom = clipped(
-            min(x for x, _, _ in self.points) - reach,
-            min(y for _, y, _ in self.points) - reach,
-            max(x for x, _, _ in self.points) + reach,
-            max(y for _, y, _ in self.points) + reach,
-            coverage,
-        )
-        if left >= right or top >= bottom:
-            return
-        stroke = np.zeros((bottom - top, right - left), np.uint8)
-        full = np.zeros((-(-stroke.shape[0] // TILE), -(-stroke.shape[1] // TILE)), np.bool_)
-        shifted = [(x - left, y - top, r) for x, y, r in self.points]
-        for start, end in zip(shifted, shifted[1:] or shifted, strict=False):
-            draw_segment(stroke, start, end, full)
-        merge(coverage[top:bottom, left:right], stroke, self.erase)
+        height, width = coverage.shape
+        for pieces, (left, top, right, bottom) in grouped(self.points, width, height):
+            part = coverage[top:bottom, left:right]
+            drawn = np.zeros_like(part) if self.erase else part
+            sweep(drawn, pieces, left, top)
+            if self.erase:
+                merge(part, drawn, erase=True)
+
+    @classmethod
+    def draw_together(cls, strokes: Sequence[Stroke], coverage: Coverage) -> None:
+        """Paint strokes of which none erases into `coverage`, in place."""
+        if len(strokes) == 1:
+            strokes[0].draw(coverage)
+        else:
+            sweep_all(coverage, [stroke.points for stroke in strokes])
 
     def reach(self, size: tuple[int, int]) -> Sequence[tuple[int, int, int, int]]:
-        reach = max(r for _, _, r in self.points) + 1
-        return box_of([x for x, _, _ in self.points], [y for _, y, _ in self.points], reach, size)
+        return [box for _, box in grouped(self.points, *size)]
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:
         def looked_at(one: tuple[float, float, float], two: tuple[float, float, float]) -> float:
             across, down = sides((one[0], two[0]), (one[1], two[1]), max(one[2], two[2]) + 1, size)
-            # Of a large piece its tiles are looked at, and the pixels along its edge.
-            return min(across * down, across * down / TILE**2 + 2 * TILE * (across + down))
+            # More than it is: a small drawing that says the same thousands of times is nobody's.
+            return min(across * down, across * down / 1024 + 64 * (across + down))
 
         pieces = zip(self.points, self.points[1:] or self.points, strict=False)
         reach = max(radius for _, _, radius in self.points) + 1
         across, down = sides([x for x, _, _ in self.points], [y for _, y, _ in self.points], reach, size)
-        # Distances are floats, and there are several of them: a pixel of a stroke costs ten times as much as others.
-        return 10 * math.fsum(looked_at(one, two) for one, two in pieces), 2 * across * down + 40 * DENSE
+        return 10 * math.fsum(looked_at(one, two) for one, two in pieces), 2 * across * down + 100 * AREA
 
     def code(self) -> str:
         method = "erase" if self.erase else "paint"

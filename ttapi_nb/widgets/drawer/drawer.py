@@ -19,6 +19,7 @@ from ..act import PROMPT_CAP
 from ..browser import field_of
 from ..closing import Closing
 from ..compare import Compare
+from ..looks import looks
 from ..turns import Patient, Turns
 from .acts import ACTIONS, edge_in, extension_in, shape_in
 from .selecting import Selecting
@@ -99,7 +100,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         self._selecting = Selecting(self, select)
         self._run_callbacks = ipywidgets.CallbackDispatcher()
         self._cancel_callbacks = ipywidgets.CallbackDispatcher()
-        super().__init__([self.stage], _dom_classes=("ttapi-drawer",), layout=self.stage.layout)
+        super().__init__([self.stage], _dom_classes=("ttapi-drawer", "ttapi-stage"), layout=looks().shown)
         for name in ("tool", "brush_size", "pressure", "tolerance", "tint", "opacity", "show"):
             traitlets.link((self, name), (self.stage, name))
         self._enable()
@@ -222,7 +223,9 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
 
     @traitlets.observe("image")
     def _image_changed(self, change: Any) -> None:
-        with self.lock:
+        # One message for all that another photo changes on the stage.
+        with self.lock, self.stage.hold_sync():
+            self.stage.side = "edit"
             before = (change.old or None, self.mask)
             with self._unrecorded():
                 self._show_image(change.new)

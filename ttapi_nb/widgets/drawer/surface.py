@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import ipycanvas
-import ipywidgets
 import numpy as np
 
 from ...errors import MaskError
 from ...mask import TOOLS, Mark, Mask, Pointed
 from ...picture import SourceImage
 from ..browser import buffer_of, field_of
+from ..looks import looks
 from ..turns import Turns
 from .sheet import Point, Sheet, name_again
 from .stage import Stage
@@ -55,11 +55,13 @@ class Surface:
         self.lock = lock
         self._taken: dict[str, int] = {}
         # The stage shows neither of the two as a widget.
-        layout = ipywidgets.Layout()
+        layout = looks().shown
         photo, ink = (ipycanvas.Canvas(width=320, height=240, layout=layout) for _ in range(2))
         self.stage = Stage(photo=photo, ink=ink, layout=layout)
         self._sheet = Sheet(photo, ink)
-        photo.on_client_ready(self._draw_photo)
+        # Before there is a page it would be drawn on, and a page asks for it.
+        self._seen = False
+        photo.on_client_ready(self._photo_wanted)
         ink.on_client_ready(self._draw_ink)
         self.stage.on_msg(self._receive)
 
@@ -74,7 +76,8 @@ class Surface:
             with self.stage.hold_sync():
                 self.stage.scale, self.stage.ready = self._sheet.scale, True
                 self.stage.photo_size = source.size
-            self._draw_photo()
+            if self._seen:
+                self._draw_photo()
 
     def show_mask(self, mask: Mask) -> None:
         """Show another mask of the same picture; a stroke that is being drawn stays on top of it."""
@@ -99,6 +102,10 @@ class Surface:
         """Hand on a mark that was made in pixels of the preview."""
         self._on_mark(mark.scaled(1 / scale, 1 / scale))
 
+    def _photo_wanted(self) -> None:
+        self._seen = True
+        self._draw_photo()
+
     def _draw_photo(self) -> None:
         with self.lock:
             self._sheet.draw_photo()
@@ -112,7 +119,7 @@ class Surface:
         if kind == "own":
             with self.lock:
                 self._sheet.tell = self._tell
-                self._draw_photo()
+                self._photo_wanted()
                 self._draw_ink()
         elif kind == "mark":
             view, number = field_of(message, "view", str), field_of(message, "number", int)

@@ -42,10 +42,12 @@ class Controls:
         # What the photo shows of a run: it counts the seconds itself.
         self._doing = ""
 
-    def show_problems(self, found: tuple[str, ...]) -> None:
-        """Say why no run can start, or that one can."""
-        self.run.disabled = bool(found)
-        self.run.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
+    def show_problems(self, found: tuple[str, ...], name: str) -> None:
+        """Say why no run can start, or that one can; `name` is what is written on Run."""
+        with self.run.hold_sync():
+            self.run.disabled = bool(found)
+            self.run.description = name
+            self.run.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
         self.status.say(found or ("Ready.",), "notice" if found else "quiet")
 
     def show(self, run: Run) -> None:

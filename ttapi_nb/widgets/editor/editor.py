@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal
 
 import ipywidgets
@@ -12,14 +13,17 @@ import traitlets
 
 from ...asked import Asked, Prepared, prepare
 from ...client import Client, default_client
-from ...client.client import OFFLINE_VARIABLE, is_offline_forced
+from ...client.client import is_offline_forced
 from ...client.key import Secret, held
-from ...errors import FitError, SettingsError, TTAPIError
+from ...errors import (
+    FitError,
+    SettingsError,
+    TTAPIError,
+)
 from ...fit import HOWS
 from ...lineage import Step, lineage_of, open_result
 from ...log import Budget, RunLog
-from ...mask import Mask, asked_for
-from ...mask.select import EngineName, Select
+from ...mask import EngineName, Mask, Select, asked_for
 from ...models import DEFAULT_MODEL
 from ...picture import ImageSource, SourceImage, open_image, sample
 from ...request import EditRequest
@@ -27,18 +31,24 @@ from ...run import Result, Run, start, to_code
 from ...run.editing import NO_LOG
 from ..browser import PhotoInput
 from ..closing import Closing
+from ..copier import Copier
 from ..drawer import MaskDrawer, Masks
 from ..history import HistoryPanel
+from ..looks import sharing
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
 from ..prompt import PromptBox
+from ..references import ReferenceTray
 from ..text import LateWords, made
-from ..tray import ReferenceTray
+from ..tray import SessionTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
-from .filling import at_hand, words_of_result, words_of_run
-from .key_corner import KeyCorner
+from .earlier_runs import EarlierRuns
+from .filling import at_hand, fill_in, words_of_result, words_of_run
+from .key_corner import KeyCorner, with_key
+from .naming import run_words
 from .one_run import OneRun
+from .remedies import Remedies
 
 __all__ = ["ImageEditor"]
 
@@ -54,8 +64,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
       `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is, and where it found no key it takes one: see `use_key`.
-    * `select`: what the tool *Select* asks, `"auto"` or a function of yours, as in `MaskDrawer`.
-    * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
+    * `log`: where runs are recorded, False for nowhere. `budget`: how much may be spent. `select`: see `MaskDrawer`.
 
     Observers may do anything, also cancel a run or wait for one: they are called when the editor has done what it does.
     What a run changes here is shown from a thread of the package. Raises `SettingsError` for a budget with `log=False`.
@@ -98,32 +107,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._one = OneRun()
         self._checks = itertools.count()
         self._latest = -1
-        self._input = PhotoInput()
-        self.drawer = MaskDrawer(select=select)
-        self.lock = self.drawer.lock
-        self._model = ModelPicker()
-        self._size = SizePicker()
-        self._prompt = PromptBox()
-        self._options = OptionsPanel()
-        self._fit = FitPicker()
-        self._tray = ReferenceTray()
-        # A layout is a widget too: what has nothing special in its own shares one.
-        self._plain = ipywidgets.Layout()
-        self._controls = Controls(self._plain, lambda: self.current, self.drawer.show_progress)
-        self.status = self._controls.status
-        self._plan = LateWords(self._arrange)
-        self._restored = LateWords(self._arrange)
-        self.viewer = ResultViewer(place=self.drawer.show_results)
-        self.history = HistoryPanel(
-            self._log, self.restore_run, lambda: (self.client.core.address, *self.client.core.fetch_from)
-        )
+        self._session: SessionTray | None = None
         # With a key or without, whoever brings a client has chosen.
         takes_key = client is None and self.client.is_offline and not is_offline_forced()
-        self._key = KeyCorner(
-            lambda: self.client, self.use_key, self._arrange, self._plain, takes_key=takes_key
-        )
-        super().__init__(self._arranged())
-        self.add_class("ttapi-editor")
+        with sharing() as alike:
+            self._looks, self._made = alike, alike.made
+            children = self._parts(select, takes_key=takes_key)
+        super().__init__(children, _dom_classes=("ttapi-editor",))
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
         self.fit, self.strict, self.references = fit, strict, tuple(references)
@@ -136,19 +126,60 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
-    def _arranged(self) -> list[ipywidgets.Widget]:
-        self._panel = ipywidgets.VBox(layout=self._plain, _dom_classes=("ttapi-panel",))
-        self._arrange()
-        self.drawer.add_class("ttapi-stage")
-        body = ipywidgets.Box([self.drawer, self._panel], layout=self._plain, _dom_classes=("ttapi-body",))
-        history = [] if self.run_log is False else [self.history]
-        return [self._input, body, self.viewer, *history]
+    def _parts(self, select: EngineName | Select, *, takes_key: bool) -> list[ipywidgets.Widget]:
+        """Make what the editor is made of."""
+        alike = self._looks
+        self._input = PhotoInput()
+        self.drawer = MaskDrawer(select=select)
+        self.lock = self.drawer.lock
+        self._model = ModelPicker()
+        self._size = SizePicker()
+        self._prompt = PromptBox()
+        self._options = OptionsPanel()
+        self._fit = FitPicker()
+        self._tray = ReferenceTray()
+        self._controls = Controls(alike.shown, lambda: self.current, self.drawer.show_progress)
+        self.status = self._controls.status
+        self._plan = LateWords(self._arrange)
+        self._copier = Copier(self.to_code, layout=alike.shown)
+        self._restored = LateWords(self._arrange)
+        self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
+        earlier = EarlierRuns(self)
+        self.history = HistoryPanel(
+            self._log,
+            earlier.fill,
+            lambda: (self.client.core.address, *self.client.core.fetch_from),
+            earlier.show,
+            earlier.compare,
+        )
+        self._key = KeyCorner(
+            lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
+        )
+        self._remedies = Remedies(self._arrange, partial(setattr, self, "model"), self._key.ask)
+        self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
+        self._body = ipywidgets.Box(
+            [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
+        )
+        return self._whole()
+
+    def _whole(self) -> list[ipywidgets.Widget]:
+        history = None if self.run_log is False else self.history
+        return list(made(self._input, self._body, self._session, self.viewer, history))
+
+    def _place_tray(self, tray: SessionTray) -> None:
+        # Made with the first result.
+        self._session = tray
+        self.children = self._whole()
 
     def _arrange(self) -> None:
-        self._panel.children = made(
+        self._panel.children = self._panel_parts()
+
+    def _panel_parts(self) -> tuple[ipywidgets.Widget, ...]:
+        return made(
             self._prompt,
             self._controls.buttons,
             self.status,
+            self._remedies,
             self._restored,
             self._model,
             self._size,
@@ -156,6 +187,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._options,
             self._tray,
             self._plan,
+            self._copier,
             self._key.words,
             self._key.opener,
             self._key.form,
@@ -185,13 +217,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         )
         self._input.on_photo(self._open_upload)
         self._input.on_sample(self._open_sample)
-        self._input.on_refused(lambda problem: self.status.say(problem, "alert"))
+        self._input.on_refused(partial(setattr, self._input, "problem"))
         self._controls.run.on_click(self._run_asked)
         self._controls.cancel.on_click(lambda _: self.cancel())
         self.drawer.on_run(self._run_asked)
         self.drawer.on_cancel(self.cancel)
         self.viewer.on_use(self.use_as_input)
-        self.viewer.on_use_prompt(self._use_prompt)
+        self.viewer.on_use_prompt(partial(setattr, self, "prompt"))
 
     def _ipython_display_(self) -> None:
         self.viewer.show_in_cell(self)
@@ -243,6 +275,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         """
         run, begun = self._one.begin(self._start, self._check)
         if begun:
+            self._remedies.clear()
             self._controls.show(run)
             self._controls.count_seconds(run)
         return run
@@ -261,21 +294,16 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         return start(self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch)
 
     def use_key(self, key: Secret | str) -> None:
-        """Send the next runs to TTAPI with `key`; one that is under way goes on as it began.
+        """Send the next runs with `key`, to the same gateway or to TTAPI; one that is under way goes on as it began.
 
         `ttapi_nb.ask_key()` asks for one without showing it, and `ttapi_nb.store_key` keeps it for later. Raises
         `MissingKeyError` or `SettingsError` where it can't be a key, and where the environment keeps all runs offline.
         """
         # A traceback shows this frame: it must not hold the key when something below raises.
         given, key = held(key), ""
-        client = Client(given or Secret(""))
-        if client.is_offline:
-            raise SettingsError(
-                f"The environment's {OFFLINE_VARIABLE}=1 keeps every run in this process, so a key has no use. "
-                "Unset it, and restart the kernel."
-            )
-        self.client = client
-        self._key.words.say(client.words)
+        self.client = with_key(self.client, given or Secret(""))
+        self._key.words.say(self.client.words)
+        self._remedies.forget()
         self._check()
 
     def cancel(self) -> None:
@@ -317,29 +345,12 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         said: str,
         otherwise: SourceImage | None = None,
     ) -> None:
-        """Make what is asked for that of `step`, with its `source` where that is at hand; what is opened besides comes
-        before it, so that one undo brings that.
-        """
-        mask = step.mask
-        # Pictures were looked for before the lock is taken: that reads files.
-        with self.lock:
-            self.model, self.prompt = step.model, step.prompt
-            options = {name: value for name, value in step.options.items() if value is not None}
-            self.size = str(options.pop("size", "auto"))
-            self.options = options
-            self.fit, self.strict = step.fit if step.fit in HOWS else "auto", step.strict
-            if otherwise is not None:
-                self.drawer.show_both(otherwise)
-            if source is not None:
-                self.drawer.show_both(source, mask)
-            self._restored.say(said, "notice")
+        fill_in(self, step, source, otherwise)
+        self._restored.say(said, "notice")
 
     def to_code(self) -> str:
         """Python that does the same edit without a widget, for a script or another cell; it holds no key."""
         return to_code(self.asked, client=self.client)
-
-    def _use_prompt(self, prompt: str) -> None:
-        self.prompt = prompt
 
     @traitlets.validate("image")
     def _open(self, proposal: Any) -> SourceImage | None:
@@ -356,11 +367,13 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
                 self.image = picture
             else:
                 self.restore(picture)
+            self._input.problem = ""
         except TTAPIError as error:
-            self.status.error(error)
+            self._input.problem = str(error)
 
     def _open_sample(self) -> None:
         self.image = sample()
+        self._input.problem = ""
 
     def _run_asked(self, prompt: str | None) -> None:
         if prompt is not None:
@@ -375,6 +388,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _check(self, change: Any = None) -> None:
         # It looks into the log, and what it says somebody may observe: not while the lock is held.
+        if change is not None:
+            self._remedies.forget()
         if change is not None and change.name == "image":
             self._restored.say("")
         self.lock.after(self._check_now)
@@ -396,15 +411,25 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._plan.say(" ".join(said))
         whole = plan is None or plan.box == (0, 0, *plan.source_size)
         self.drawer.show_frame(None if whole or plan is None else plan.box)
-        self._controls.show_problems(found)
+        self._controls.show_problems(found, self._name_of(prepared))
+
+    def _name_of(self, prepared: Prepared) -> str:
+        return run_words(
+            prepared, self.budget, offline=self.client.is_offline, in_doubt=self._remedies.in_doubt
+        )
 
     def _run_changed(self, run: Run) -> None:
         # On the controls' lane.
-        if run is not self.current:
-            return
+        late = run is not self.current or run.status == "cancelled"
         if run.results:
-            self.viewer.run = run
-            self.drawer.stage.side = "result"
+            # Every answer joins; a late one never takes the place of what is looked at.
+            self.viewer.join(run, choose=not late, late=late)
+            if not late:
+                self.drawer.stage.side = "result"
         if run.done:
             self.history.show()
-        self._controls.show(run)
+        if run is self.current:
+            self._controls.show(run)
+            if run.done:
+                self._remedies.after(run, offline=self.client.is_offline)
+                self._controls.run.description = self._name_of(run.prepared)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ...fit import HOWS
 from ...lineage import Origin, Step, find_source
 from ...picture import SourceImage
 
-__all__ = ["at_hand", "words_of_result", "words_of_run"]
+if TYPE_CHECKING:
+    from .editor import ImageEditor
+
+__all__ = ["at_hand", "fill_in", "words_of_result", "words_of_run"]
 
 
 def at_hand(origin: Origin, open_here: SourceImage | None) -> SourceImage | None:
@@ -38,3 +43,23 @@ def words_of_run(step: Step, source: SourceImage | None) -> str:
     if step.mask_digest and step.mask is None:
         return f"{said} Its mask was too large to be kept."
     return said
+
+
+def fill_in(
+    editor: ImageEditor, step: Step, source: SourceImage | None, otherwise: SourceImage | None = None
+) -> None:
+    """Make what is asked for that of `step`, with its `source` where that is at hand; what is opened besides comes
+    before it, so that one undo brings that.
+    """
+    mask = step.mask
+    # Pictures were looked for before the lock is taken: that reads files.
+    with editor.lock:
+        editor.model, editor.prompt = step.model, step.prompt
+        options = {name: value for name, value in step.options.items() if value is not None}
+        editor.size = str(options.pop("size", "auto"))
+        editor.options = options
+        editor.fit, editor.strict = step.fit if step.fit in HOWS else "auto", step.strict
+        if otherwise is not None:
+            editor.drawer.show_both(otherwise)
+        if source is not None:
+            editor.drawer.show_both(source, mask)

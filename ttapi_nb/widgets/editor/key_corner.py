@@ -8,11 +8,28 @@ from typing import Any
 import ipywidgets
 
 from ...client import Client
+from ...client.client import OFFLINE_VARIABLE
 from ...client.key import Secret
+from ...client.ways import Network
+from ...errors import SettingsError
 from ..key import KeyForm
 from ..text import Tone, Words
 
-__all__ = ["KeyCorner"]
+__all__ = ["KeyCorner", "with_key"]
+
+
+def with_key(client: Client, key: Secret) -> Client:
+    """A client with this key in place of `client`: of the same gateway, where it is one's, else of TTAPI.
+
+    Raises `SettingsError` where the environment keeps all runs offline.
+    """
+    made = client._with_key(key) if isinstance(client.core.way, Network) else Client(key)
+    if made.is_offline:
+        raise SettingsError(
+            f"The environment's {OFFLINE_VARIABLE}=1 keeps every run in this process, so a key has no use. "
+            "Unset it, and restart the kernel."
+        )
+    return made
 
 
 class KeyCorner:
@@ -34,12 +51,24 @@ class KeyCorner:
         self.words = Words(client().words, "notice" if client().is_offline else "quiet")
         self.form: KeyForm | None = None
         self.opener: ipywidgets.ToggleButton | None = None
+        self._layout = layout
         if takes_key:
-            self.opener = ipywidgets.ToggleButton(
-                description="Use a key", icon="key", tooltip="Send runs to TTAPI", layout=layout
-            )
-            self.opener.add_class("ttapi-key-opener")
-            self.opener.observe(self._open, "value")
+            self._make_opener("Use a key")
+
+    def _make_opener(self, name: str) -> None:
+        self.opener = ipywidgets.ToggleButton(
+            description=name, icon="key", tooltip="Send runs with a key", layout=self._layout
+        )
+        self.opener.add_class("ttapi-key-opener")
+        self.opener.observe(self._open, "value")
+
+    def ask(self) -> None:
+        """Open the form for another key, also where none was asked for before."""
+        if self.opener is None:
+            self._make_opener("Use another key")
+            self._rearrange()
+        if self.opener is not None:
+            self.opener.value = True
 
     def _open(self, change: Any) -> None:
         if self.form is None:

@@ -9,7 +9,9 @@ function render({ model, el }) {
   const sample = Object.assign(document.createElement("button"), { type: "button", textContent: "Use the sample" });
   const hint = Object.assign(document.createElement("span"), { className: "ttapi-drop-hint", textContent: several ? "or drop some here" : "or drop or paste one here" });
   const file = Object.assign(document.createElement("span"), { className: "ttapi-file" });
-  el.append(choose, ...(several ? [] : [sample]), hint, input, file);
+  const problem = Object.assign(document.createElement("span"), { className: "ttapi-photo-problem" });
+  problem.setAttribute("role", "alert");
+  el.append(choose, ...(several ? [] : [sample]), hint, input, file, problem);
 
   // Several pictures are dropped on their tray, and one anywhere else in the editor.
   const tray = () => el.closest(".ttapi-tray");
@@ -28,9 +30,12 @@ function render({ model, el }) {
   async function sendAll(photos) {
     for (const photo of photos) await send(photo);
   }
-  const name = () => { file.textContent = model.get("photo_name"); };
+  const name = () => {
+    file.textContent = model.get("photo_name");
+    problem.textContent = model.get("problem");
+  };
   name();
-  model.on("change:photo_name", name);
+  model.on("change:photo_name change:problem", name);
   choose.onclick = () => input.click();
   sample.onclick = () => model.send({ type: "sample" });
   input.onchange = () => { sendAll([...input.files]); input.value = ""; };
@@ -54,7 +59,7 @@ function render({ model, el }) {
   const listeners = [["dragover", over], ["drop", over], ["dragleave", left], ["paste", paste]];
   for (const [type, listener] of listeners) window.addEventListener(type, listener, true);
   return () => {
-    model.off("change:photo_name", name);
+    model.off("change:photo_name change:problem", name);
     for (const [type, listener] of listeners) window.removeEventListener(type, listener, true);
   };
 }

@@ -1,6 +1,7 @@
 // Where the prompt is written. What is typed is here first, and the kernel gets it when it listens.
 
 import { choose, listen, make } from "./basics.js";
+import { TAKEN_ALONG } from "./prompt_around.js";
 
 function render({ model, el }) {
   el.classList.add("ttapi-prompt");
@@ -15,14 +16,18 @@ function render({ model, el }) {
     left.textContent = spare < 0 ? `${(-spare).toLocaleString("en")} characters too many` : "Ctrl+Enter runs";
     left.title = `${model.get("limit").toLocaleString("en")} characters at most`;
   };
+  let taken = null; // what a run took along, and the kernel will say to be the prompt
+  let more = false; // whether more was written since
   const show = () => {
     const value = model.get("value");
-    // A run took the text along, and comes back now that more is written.
-    if (value === area.dataset.sent && area.value !== value) choose(model, "value", area.value);
+    if (more && value === taken) choose(model, "value", area.value);
     else if (value !== area.value) area.value = value;
+    [taken, more] = [null, false];
     count();
   };
+  area.addEventListener(TAKEN_ALONG, () => { [taken, more] = [area.value, false]; });
   area.addEventListener("input", () => {
+    more = true;
     choose(model, "value", area.value);
     count();
   });

@@ -1,37 +1,50 @@
-"""The pictures of a run as the browser gets them, and as a notebook keeps them."""
+"""The pictures of results as the browser gets them: which there are by what name, and how they travel."""
 
 from __future__ import annotations
 
-import base64
-import html
 import io
-import re
 
 from PIL import Image
 
 from ...fit import mask_for
-from ...picture import ImageFile, preview
-from ...run import Run
+from ...picture import ImageFile, SourceImage, preview
+from ..thumbnails import thumbnail
+from ..tray import Entry
 
-__all__ = ["as_file", "figure", "picture_of", "thumbnail"]
+__all__ = ["Before", "as_file", "picture_of"]
 
 SHOWN_EDGE = 1600
 """The longest side of a picture that goes to the browser, in pixels; the full one stays here."""
-THUMBNAIL_EDGE = 256
-THUMBNAIL_BYTES = 14_000
-"""What a thumbnail may weigh. Ten of them and the photo's, saved twice as base64, stay under 0.5 MB of a notebook."""
 
 
-def picture_of(run: Run, name: str) -> Image.Image | None:
-    """The picture of that name: `before`, or `result`, `raw` or `heat` and an index; None where there is none."""
-    kind, _, index = name.partition(" ")
-    source = run.source.pixels
-    if kind == "before":
-        return preview(source, SHOWN_EDGE)
-    # Letters of other alphabets are digits too, and a long row of them is no index.
-    if not re.fullmatch(r"[0-9]{1,4}", index) or int(index) >= len(run.results):
+class Before:
+    """Thumbnails of the photos that results were made from, kept for those that were last used."""
+
+    def __init__(self, most: int = 8) -> None:
+        self._most = most
+        self._kept: dict[str, bytes] = {}
+
+    def thumbnail(self, source: SourceImage) -> bytes:
+        """A small WEBP of a photo."""
+        found = self._kept.pop(source.digest, None) or thumbnail(source.pixels)
+        self._kept[source.digest] = found
+        while len(self._kept) > self._most:
+            self._kept.pop(next(iter(self._kept)))
+        return found
+
+
+def picture_of(name: str, entries: tuple[Entry, ...]) -> Image.Image | None:
+    """The picture of that name: `photo` and its digest, or `result`, `raw` or `heat` and a result's key; None where
+    there is none.
+    """
+    kind, _, key = name.partition(" ")
+    if kind == "photo":
+        source = next((one.run.source for one in entries if one.run.source.digest == key), None)
+        return None if source is None else preview(source.pixels, SHOWN_EDGE)
+    entry = next((one for one in entries if one.key == key), None)
+    if entry is None:
         return None
-    result = run.results[int(index)]
+    run, result = entry.run, entry.result
     if kind == "result":
         return preview(result.image, SHOWN_EDGE)
     if kind == "raw":
@@ -43,21 +56,8 @@ def picture_of(run: Run, name: str) -> Image.Image | None:
     return None
 
 
-def thumbnail(image: Image.Image) -> bytes:
-    """A WEBP of `image`, no side over `THUMBNAIL_EDGE` pixels, in about `THUMBNAIL_BYTES` at most."""
-    small = preview(image, THUMBNAIL_EDGE)
-    data = b""
-    # Few pictures need a second try: grain, mostly.
-    for quality in (80, 60, 40, 20, 5):
-        out = io.BytesIO()
-        small.save(out, "WEBP", quality=quality)
-        data = out.getvalue()
-        if len(data) <= THUMBNAIL_BYTES:
-            break
-    return data
-
-
 def as_file(image: Image.Image, name: str) -> ImageFile:
+    """A picture as it goes to the browser."""
     out = io.BytesIO()
     if image.has_transparency_data:
         image.save(out, "WEBP", quality=88)
@@ -65,11 +65,3 @@ def as_file(image: Image.Image, name: str) -> ImageFile:
     # JPEG works in blocks that know nothing of each other: where two pictures are alike, their previews are too.
     image.convert("RGB").save(out, "JPEG", quality=88, subsampling=0)
     return ImageFile(name, "image/jpeg", out.getvalue())
-
-
-def figure(thumbnail: bytes, alt: str, caption: str) -> str:
-    source = base64.b64encode(thumbnail).decode()
-    return (
-        f'<figure style="margin:0;max-width:{THUMBNAIL_EDGE}px"><img alt="{html.escape(alt)}" '
-        f'src="data:image/webp;base64,{source}"><figcaption>{html.escape(caption)}</figcaption></figure>'
-    )

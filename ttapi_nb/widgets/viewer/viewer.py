@@ -1,145 +1,157 @@
-"""`ResultViewer`: the results laid over the photo they were made from, with what to do next."""
+"""`ResultViewer`: results laid over the photo they were made from, or over each other, with what to do next."""
 
 from __future__ import annotations
 
-import html
+import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ipywidgets
 import traitlets
 from IPython.display import display
-from PIL import Image
 
 from ...errors import ResultError
+from ...log import Rating
 from ...picture import SourceImage
 from ...run import Result, Run
-from ...text import one_line
 from ..closing import Closing
 from ..compare import MODES, Compare, Download
 from ..text import StatusLine, Words
-from .pictures import as_file, figure, picture_of, thumbnail
-from .words import HEAT_LEGEND, by_size, figures_of, leaked, no_heat, said_of
+from ..tray import Entry, Session, SessionTray
+from .kept import alt_of, kept_html
+from .pictures import Before, as_file, picture_of
+from .words import HEAT_LEGEND, figures_of, leaked, no_heat, said_of
 
 __all__ = ["MODES", "ResultViewer"]
 
+NO_RUN = "run takes a Run, which ttapi_nb.edit() and ImageEditor.run() return."
+
 
 class ResultViewer(Closing, ipywidgets.VBox):
-    """Shows a run's results against the picture they were made from.
+    """Shows the results of a run, or of several, against the picture they were made from or against each other.
 
-    * `run`: the `Run` shown; assign one that is done.
-    * `index`: which of its results, from 0.
+    * `run`: the `Run` of the result that is shown; assigned, that run is shown alone, or chosen where it is among
+      `runs`. Assign one that is done.
+    * `runs`: all whose results are here, a tuple; `join` puts one more behind them.
+    * `index`: which of all the results, from 0; `against`: the index of the one that it is compared with, None for the
+      photo.
     * `mode`: how it is compared, one of `MODES`.
     * `raw`: whether the model's own answer is shown, and saved, in place of the result.
-    * `starred`: the results to keep in mind, a tuple of indices in rising order.
+    * `starred`: the results with a star or more, a tuple of indices in rising order; starred here, one gets one star.
     * `notes`: what you wrote about results, a dict from index to text.
 
-    Stars and notes belong to their run and are there again when it is shown again. Assign new values; changing a dict
-    in place tells nobody. `on_use(callback)` is called with the `Result` that is to be the next input, and
-    `on_use_prompt(callback)` with the prompt that is to be written again.
+    Stars and notes belong to their run: they are written into its run log, and are there again when it is shown again.
+    Assign new values; changing a dict in place tells nobody. `on_use(callback)` is called with the `Result` that is to
+    be the next input, and `on_use_prompt(callback)` with the prompt that is to be written again.
 
     Displayed in a cell, it also writes thumbnails into the cell's output, hidden while the widget is alive: a notebook
     that is opened without a kernel shows these.
     """
 
     run = traitlets.Any(allow_none=True)
+    runs = traitlets.Tuple()
     index = traitlets.Int(0)
+    against = traitlets.Int(None, allow_none=True)
     mode = traitlets.Enum(MODES, "slider")
     raw = traitlets.Bool(False)
     starred = traitlets.Tuple()
     notes: traitlets.Dict[int, str] = traitlets.Dict()
 
-    def __init__(self, run: Run | None = None, *, place: Callable[[Compare], None] | None = None) -> None:
-        # Where the comparison is shown, if not here.
-        self._place = place
+    def __init__(
+        self,
+        run: Run | Sequence[Run] | None = None,
+        *,
+        place: Callable[[Compare], None] | None = None,
+        place_tray: Callable[[SessionTray], None] | None = None,
+    ) -> None:
+        # Where comparison and tray are shown, if not here.
+        self._place, self._place_tray = place, place_tray
         self._use_callbacks = ipywidgets.CallbackDispatcher()
         self._prompt_callbacks = ipywidgets.CallbackDispatcher()
-        self._thumbnails: list[bytes] = []
-        self._remembered: dict[str, tuple[tuple[int, ...], dict[int, str]]] = {}
+        self.session = Session(self._trouble)
+        # Set on a thread while it tells here what is so in the session.
+        self._telling = threading.local()
+        self._before = Before()
         self._kept_id = ""
         super().__init__()
         self.add_class("ttapi-results")
         self.layout.display = "none"
-        self.run = run
+        self.session.watch(self._tell)
+        if isinstance(run, list | tuple):
+            self.runs = tuple(run)
+        else:
+            self.run = run
 
     def _build(self) -> None:
         # Only when there is something to show: an editor appears sooner without it.
         self._panes = Compare()
         self._panes.on_want(self._give)
+        self._tray = SessionTray(self.session)
+        self._tray.on_save(lambda _: self.save())
         self._caption, self._leak, self._notice = Words(), Words(), Words()
         self._leak.add_class("ttapi-leak")
-        self._star = ipywidgets.ToggleButton(description="Star", icon="star", tooltip="Mark this result")
-        self._note = ipywidgets.Text(
-            description="Note", placeholder="What you think of it", continuous_update=False
-        )
-        self._note.add_class("ttapi-note")
-        marks = ipywidgets.Box([self._star, self._note])
-        self._use = self._button(
-            "Use as input", "share", self.use_as_input, "Make it the photo of the next edit"
-        )
-        self._use_prompt = self._button(
+        self._use = _button("Use as input", "share", self.use_as_input, "Make it the photo of the next edit")
+        self._use_prompt = _button(
             "Copy the prompt back", "pencil", self.use_prompt, "Write this result's prompt into the editor"
         )
-        self._download_button = self._button(
-            "Download", "download", self.download, "Save through the browser"
-        )
-        self._save_button = self._button(
-            "Save to folder", "save", self.save, "Write a PNG where the notebook is"
-        )
-        self._save_all_button = self._button(
+        download = _button("Download", "download", self.download, "Save through the browser")
+        self._save_all_button = _button(
             "Save all", "save", self.save_all, "Write every result where the notebook is"
         )
-        actions = ipywidgets.Box(
-            [self._use, self._use_prompt, self._download_button, self._save_button, self._save_all_button]
-        )
-        for row in (marks, actions):
-            row.add_class("ttapi-actions")
+        actions = ipywidgets.Box([self._use, self._use_prompt, download, self._save_all_button])
+        actions.add_class("ttapi-actions")
         self._status = StatusLine()
         self._browser = Download()
         self._prompt_wanted()
-        if self._place is not None:
-            self._place(self._panes)
-        self.children = (
-            *(
-                *(() if self._place is not None else (self._panes,)),
-                self._caption,
-                self._leak,
-                self._notice,
-                marks,
-                actions,
-                self._status,
-                self._browser,
-            ),
-        )
-        for name in ("index", "mode", "raw"):
+        here: list[ipywidgets.Widget] = []
+        for part, place in ((self._panes, self._place), (self._tray, self._place_tray)):
+            if place is None:
+                here.append(part)
+            else:
+                place(part)
+        said = (self._caption, self._leak, self._notice)
+        self.children = (*here, *said, actions, self._status, self._browser)
+        for name in ("mode", "raw"):
             traitlets.link((self, name), (self._panes, name))
-        self._star.observe(lambda change: self._set_star(change.new), "value")
-        self._note.observe(lambda change: self._set_note(change.new), "value")
 
     def __repr__(self) -> str:
+        if len(self.runs) > 1:
+            return f"ResultViewer({len(self.runs)} runs, {len(self.session.entries)} results)"
         return f"ResultViewer({self.run!r})"
 
-    def _button(
-        self, description: str, icon: str, act: Callable[[], object], tooltip: str
-    ) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
-        button.on_click(lambda _: act())
-        return button
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """All results that are here, in the tray's order."""
+        return tuple(one.result for one in self.session.entries)
 
     @property
     def result(self) -> Result | None:
         """The result that is shown, or None."""
-        if self.run is None or not 0 <= self.index < len(self.run.results):
-            return None
-        result: Result = self.run.results[self.index]
-        return result
+        entry = self._entry
+        return None if entry is None else entry.result
+
+    @property
+    def _entry(self) -> Entry | None:
+        entries = self.session.entries
+        return entries[self.index] if 0 <= self.index < len(entries) else None
 
     @property
     def caption(self) -> str:
         """What is said under the pictures: size, model, seconds, tokens, and what became of the protected part."""
         return " ".join((*self._caption.words, *self._leak.words)) if self.children else ""
+
+    def join(
+        self,
+        run: Run,
+        *,
+        choose: bool = True,
+        late: bool = False,
+        ratings: Mapping[int, Rating] | None = None,
+    ) -> None:
+        """Put a run's results behind the others; see `Session.join`."""
+        self.session.join(run, choose=choose, late=late, ratings=ratings)
 
     def on_use(self, callback: Callable[[Result], None], remove: bool = False) -> None:
         """Call `callback(result)` when a result is to be used as the next input."""
@@ -188,7 +200,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         """
         if self.run is None:
             return ()
-        chosen = [result for at, result in enumerate(self.run.results) if not starred or at in self.starred]
+        chosen = [result for at, result in enumerate(self.results) if not starred or at in self.starred]
         return self._write(chosen, folder)
 
     def _write(self, results: list[Result], folder: str | Path) -> tuple[Path, ...]:
@@ -232,43 +244,32 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self.show_in_cell()
 
     def _keep(self, update: bool = False) -> None:
-        bundle = {"text/plain": f"Thumbnails of {self!r}", "text/html": self._kept_html()}
+        page = kept_html(self.session.entries, self._before.thumbnail)
+        bundle = {"text/plain": f"Thumbnails of {self!r}", "text/html": page}
         display(bundle, raw=True, display_id=self._kept_id, update=update)  # type: ignore[no-untyped-call] # as above
 
-    def _kept_html(self) -> str:
-        if self.run is None or not self.run.results:
-            return '<div class="ttapi-kept"></div>'
-        source = self.run.source.pixels
-        figures = [figure(self._thumbnails[0], "Before the edit", f"Before: {by_size(source)}")]
-        for at, result in enumerate(self.run.results):
-            star = "★ " if at in self.starred else ""
-            note = f"Note: {self.notes[at]}" if at in self.notes else ""
-            caption = " ".join(filter(None, (figures_of(self.run, at, result.image), leaked(result), note)))
-            figures.append(figure(self._thumbnails[at + 1], self._alt(at), star + caption))
-        said = dict.fromkeys(words for result in self.run.results for words in said_of(result))
-        paragraphs = "".join(f"<p>{html.escape(words)}</p>" for words in said)
-        return (
-            f'<div class="ttapi-kept"><p>Prompt: {html.escape(one_line(self.run.request.prompt, 600))}</p>'
-            f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>{paragraphs}</div>'
-        )
-
-    def _shown(self, result: Result) -> Image.Image:
-        return result.raw if self.raw else result.image
+    # What is assigned here goes into the session, and what is so there is told here
 
     @traitlets.validate("run")
     def _is_run(self, proposal: Any) -> Run | None:
-        run = proposal.value
-        if run is None:
-            return None
-        if not isinstance(run, Run):
-            raise traitlets.TraitError("run takes a Run, which ttapi_nb.edit() and ImageEditor.run() return.")
+        if proposal.value is not None and not isinstance(proposal.value, Run):
+            raise traitlets.TraitError(NO_RUN)
+        run: Run | None = proposal.value
         return run
+
+    @traitlets.validate("runs")
+    def _are_runs(self, proposal: Any) -> tuple[Run, ...]:
+        if not all(isinstance(run, Run) for run in proposal.value):
+            raise traitlets.TraitError(NO_RUN)
+        # Each once, in their order.
+        return tuple({run.id: run for run in proposal.value}.values())
 
     @traitlets.validate("mode")
     def _can_compare(self, proposal: Any) -> str:
         mode: str = proposal.value
-        if mode == "heat" and self.result is not None and no_heat(self.result):
-            raise traitlets.TraitError(no_heat(self.result))
+        why = no_heat(self.result) if mode == "heat" and self.result is not None else ""
+        if why:
+            raise traitlets.TraitError(why)
         return mode
 
     @traitlets.validate("starred")
@@ -282,99 +283,144 @@ class ResultViewer(Closing, ipywidgets.VBox):
         }
 
     def _checked(self, index: object) -> int:
-        count = len(self.run.results) if self.run is not None else 0
+        count = len(self.session.entries)
         if not isinstance(index, int) or not 0 <= index < count:
             raise traitlets.TraitError(f"There is no result {index!r}: there are {count}, counted from 0.")
         return index
 
+    @property
+    def _is_told(self) -> bool:
+        return getattr(self._telling, "now", False)
+
     @traitlets.observe("run")
-    def _run_changed(self, change: Any) -> None:
-        if change.old is not None and change.old is not traitlets.Undefined:
-            # Nothing of a run without marks, or an editor would grow with every run.
-            self._remembered.pop(change.old.id, None)
-            if self.starred or self.notes:
-                self._remembered[change.old.id] = (self.starred, self.notes)
-        results = self.run.results if self.run is not None else ()
-        pictures = [self.run.source.pixels, *(result.image for result in results)] if results else []
-        self._thumbnails = [thumbnail(picture) for picture in pictures]
-        self.starred, self.notes = (), {}
-        self.layout.display = "" if results else "none"
-        if self.run is None or not results:
-            self._refresh_kept()
+    def _show_run(self, _: Any) -> None:
+        if self._is_told:
             return
-        if not self.children:
-            self._build()
-        self._status.say("")
-        self.index, self.raw = 0, False
-        self._panes.shown = {
-            "run": self.run.id,
-            "size": self.run.source.size,
-            "items": [self._item(at, result) for at, result in enumerate(results)],
-            "thumbs": self._thumbnails,
-        }
-        self._save_all_button.layout.display = "" if len(results) > 1 else "none"
-        self.starred, self.notes = self._remembered.get(self.run.id, ((), {}))
-        self._show()
-        self._refresh_kept()
+        first = next((one for one in self.session.entries if one.run is self.run), None)
+        if first is not None:
+            self.session.choose(first.key)
+        else:
+            self.session.show(() if self.run is None else (self.run,))
 
-    def _item(self, at: int, result: Result) -> dict[str, object]:
-        return {"alt": self._alt(at), "has_raw": result.kept, "no_heat": no_heat(result)}
+    @traitlets.observe("runs")
+    def _show_runs(self, _: Any) -> None:
+        if not self._is_told:
+            self.session.show(self.runs)
 
-    def _alt(self, at: int) -> str:
-        prompt = self.run.request.prompt if self.run is not None else ""
-        return f"Result {at + 1}: {one_line(prompt, 300)}"
-
-    @traitlets.observe("index", "raw", "mode")
-    def _choice_changed(self, _: Any) -> None:
+    @traitlets.observe("index", "against")
+    def _choose(self, change: Any) -> None:
+        entries, at = self.session.entries, change.new
+        if self._is_told:
+            return
+        if change.name == "index" and 0 <= at < len(entries):
+            self.session.choose(entries[at].key)
+        elif change.name == "against":
+            self.session.compare_with(entries[at].key if at is not None and 0 <= at < len(entries) else "")
         self._show()
 
     @traitlets.observe("starred", "notes")
-    def _marks_changed(self, _: Any) -> None:
-        if self.children and self.result is not None:
-            self._show_marks()
-            self._refresh_kept()
+    def _rate(self, change: Any) -> None:
+        if self._is_told:
+            return
+        for at, entry in enumerate(self.session.entries):
+            if change.name == "notes":
+                self.session.rate(entry.key, note=change.new.get(at, ""))
+            elif (entry.rating.stars > 0) != (at in change.new):
+                self.session.rate(entry.key, stars=int(at in change.new))
+
+    @traitlets.observe("raw", "mode")
+    def _look_changed(self, _: Any) -> None:
+        self._show()
+
+    def _trouble(self, words: str) -> None:
+        if self.children:
+            self._tray.say(words)
+
+    def _tell(self) -> None:
+        """Tell here what is so in the session; on any thread, and the latest has the last word."""
+        while True:
+            version = self.session.version
+            entries, chosen, against = self.session.entries, self.session.chosen, self.session.against
+            self._telling.now = True
+            try:
+                self._tell_traits(entries, chosen, against)
+            finally:
+                self._telling.now = False
+            if version == self.session.version:
+                break
+        self._show()
+        if self._kept_id:
+            self._keep(update=True)
+
+    def _tell_traits(self, entries: tuple[Entry, ...], chosen: Entry | None, against: Entry | None) -> None:
+        at = {one.key: place for place, one in enumerate(entries)}
+        another = chosen is not None and chosen.run is not self.run
+        if entries or (self.run is not None and self.run.results):
+            self.run = chosen.run if chosen is not None else None
+        self.runs = tuple({one.run.id: one.run for one in entries}.values())
+        self.index = 0 if chosen is None else at.get(chosen.key, 0)
+        self.against = None if against is None else at.get(against.key)
+        self.starred = tuple(place for place, one in enumerate(entries) if one.rating.stars)
+        self.notes = {place: one.rating.note for place, one in enumerate(entries) if one.rating.note}
+        if another:
+            self.raw = False
 
     def _show(self) -> None:
-        result = self.result
-        if self.run is None or result is None or not self.children:
+        entry = self._entry
+        there = self.session.entries or self.session.discarded
+        self.layout.display = "" if there else "none"
+        if there and not self.children:
+            self._build()
+        if entry is None or not self.children:
             return
+        result, run = entry.result, entry.run
         if self.mode == "heat" and no_heat(result):
             self.mode = "slider"
-        self._caption.say(
-            figures_of(self.run, self.index, self._shown(result), "Raw answer" if self.raw else "Result")
-        )
+        self._panes.show(**self._pair(entry))
+        several = len(self.session.entries) > 1
+        self._save_all_button.layout.display = "" if several else "none"
+        name, shown = ("Raw answer", result.raw) if self.raw else ("Result", result.image)
+        self._caption.say(figures_of(run, self.index, entry.at, shown, name))
         legend = HEAT_LEGEND if self.mode == "heat" else ""
         self._leak.say(" ".join(filter(None, (leaked(result), legend))))
         self._notice.say(said_of(result), "notice")
-        self._show_marks()
 
-    def _show_marks(self) -> None:
-        self._panes.starred = list(self.starred)
-        self._star.value = self.index in self.starred
-        self._note.value = self.notes.get(self.index, "")
-
-    def _set_star(self, on: bool) -> None:
-        others = set(self.starred) - {self.index}
-        self.starred = tuple(others | {self.index} if on else others)
-
-    def _set_note(self, text: str) -> None:
-        self.notes = {**self.notes, self.index: text}
+    def _pair(self, entry: Entry) -> dict[str, Any]:
+        """What the browser is told of a result and of what it is laid over."""
+        against, source = self.session.against, entry.run.source
+        before = {"name": f"photo {source.digest}", "label": "Before", "alt": "Before the edit"}
+        thumb = None if against is not None else self._before.thumbnail(source)
+        if against is not None:
+            place = self.session.entries.index(against) if against in self.session.entries else 0
+            before = {
+                "name": f"result {against.key}",
+                "label": f"Result {place + 1}",
+                "alt": alt_of(place, against),
+            }
+            thumb = against.thumbnail
+        item = {
+            "key": entry.key,
+            "alt": alt_of(self.index, entry),
+            "label": "After" if against is None else f"Result {self.index + 1}",
+            "has_raw": entry.result.kept,
+            "no_heat": no_heat(entry.result),
+        }
+        return {"size": source.size, "before": before, "item": item, "thumbs": [thumb, entry.thumbnail]}
 
     def _prompt_wanted(self) -> None:
         self._use_prompt.layout.display = "" if self._prompt_callbacks.callbacks else "none"
 
-    def _refresh_kept(self) -> None:
-        if self._kept_id:
-            self._keep(update=True)
-
-    def _give(self, run_id: str, name: str) -> None:
-        run = self.run
-        # The browser asks for what it showed a moment ago; by now that may be another run.
-        if run is None or run.id != run_id:
-            return
-        picture = picture_of(run, name)
+    def _give(self, name: str) -> None:
+        # The browser asks for what it showed a moment ago; by now that may be gone.
+        picture = picture_of(name, self.session.entries)
         if picture is not None:
-            self._panes.give(run_id, as_file(picture, name))
+            self._panes.give(as_file(picture, name))
+
+
+def _button(description: str, icon: str, act: Callable[[], object], tooltip: str) -> ipywidgets.Button:
+    button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
+    button.on_click(lambda _: act())
+    return button
 
 
 def free_name(folder: Path, stem: str) -> Path:

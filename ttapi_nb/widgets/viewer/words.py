@@ -13,14 +13,17 @@ NO_MASK = "Nothing was protected, so there is no map."
 HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
 
 
-def figures_of(run: Run, at: int, shown: Image.Image, name: str = "Result") -> str:
-    """Size, model, time and tokens of a result, and what became of its colours, in a line."""
+def figures_of(run: Run, place: int, at: int, shown: Image.Image, name: str = "Result") -> str:
+    """Size, model, time and tokens of a result, and what became of its colours, in a line.
+
+    `place` is where it stands among all that are shown, `at` where among its run's, both from 0.
+    """
     usage = run.response.usage if run.response is not None else None
     total = usage.total_tokens if usage is not None else None
     several = f" for all {len(run.results)} results" if len(run.results) > 1 else ""
     tokens = "tokens unknown" if total is None else f"{total:,} tokens{several}"
     figures = f"{by_size(shown)} · {run.request.model} · {run.seconds:.1f} s · {tokens}"
-    return f"{name} {at + 1}: {figures}.{_evened_out(run.results[at])}"
+    return f"{name} {place + 1}: {figures}.{_evened_out(run.results[at])}"
 
 
 def no_heat(result: Result) -> str:
@@ -41,8 +44,11 @@ def leaked(result: Result) -> str:
 
 
 def _evened_out(result: Result) -> str:
-    light = result.light
-    return "" if light is None or not light.visible else f" Inside, {light}."
+    light, moved = result.light, result.moved
+    said = [str(light)] if light is not None and light.visible else []
+    if moved is not None and (not moved.still or moved.bent):
+        said.append(str(moved))
+    return f" Inside, {'; '.join(said)}." if said else ""
 
 
 def said_of(result: Result) -> list[str]:

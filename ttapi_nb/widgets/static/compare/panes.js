@@ -2,7 +2,7 @@
 
 import { make } from "../basics.js";
 
-const KINDS = { heat: "Heat map", raw: "Raw answer", result: "After" };
+const KINDS = { heat: "Heat map", raw: "Raw answer" };
 const KEYS = "Keys + and − zoom, 0 shows all, arrows move";
 
 function makePane(className, text = "") {
@@ -43,10 +43,11 @@ export function createPanes() {
       view.tabIndex = mode === "slider" ? -1 : 0;
       view.setAttribute("aria-label", `${mode === "blink" ? "Hold Space to see the photo before. " : ""}${KEYS}`);
     },
-    show(kind, urls, alt) {
-      setImage(before.image, urls.before, "Before the edit");
-      setImage(after.image, urls.after, alt);
-      after.label.textContent = KINDS[kind];
+    show(kind, below, above) {
+      setImage(before.image, below.url, below.alt);
+      setImage(after.image, above.url, above.alt);
+      before.label.textContent = below.label;
+      after.label.textContent = KINDS[kind] ?? above.label;
     },
     draw(mode, { lens, position, held }) {
       const [x, y] = [lens.x, lens.y].map((side) => `${100 * (0.5 - (0.5 - side) / lens.zoom)}%`);

@@ -1,39 +1,42 @@
-// The pictures of a run, of which the kernel sends each once and when it is first looked at. Until then, and without a
-// kernel, their thumbnails stand in.
+// Pictures by their names, which the kernel sends when they are first looked at; those that were looked at last are
+// kept. Until one is there, and without a kernel, its thumbnail stands in.
+
+const MOST_KEPT = 12;
 
 function toURL(buffers, type) {
   return URL.createObjectURL(new Blob(buffers, { type }));
 }
 
 export function createPictures(model) {
-  const urls = new Map(); // by the name of the picture; null while the kernel has been asked
-  let run = null;
+  const urls = new Map(); // by the name of the picture, the latest last; null while the kernel has been asked
   let thumbs = [];
 
-  const forget = () => {
-    for (const url of [...urls.values(), ...thumbs]) if (url) URL.revokeObjectURL(url);
-    urls.clear();
-  };
+  const drop = (some) => some.forEach((url) => { if (url) URL.revokeObjectURL(url); });
   return {
-    forget,
-    begin(shown) {
-      forget();
-      run = shown.run;
-      thumbs = shown.thumbs.map((bytes) => toURL([bytes], "image/webp"));
+    forget() {
+      drop([...urls.values(), ...thumbs]);
+      urls.clear();
     },
-    thumb: (at) => thumbs[at],
+    begin(given) {
+      drop(thumbs);
+      thumbs = given.map((bytes) => (bytes ? toURL([bytes], "image/webp") : null));
+    },
     // What there is of a picture by now.
     url(name, thumb) {
-      if (!urls.has(name)) {
-        urls.set(name, null);
-        model.send({ type: "want", run, name });
+      const known = urls.get(name);
+      if (!urls.has(name)) model.send({ type: "want", name });
+      urls.delete(name);
+      urls.set(name, known ?? null);
+      for (const old of [...urls.keys()].slice(0, Math.max(0, urls.size - MOST_KEPT))) {
+        drop([urls.get(old)]);
+        urls.delete(old);
       }
-      return urls.get(name) ?? thumbs[thumb];
+      return known ?? thumbs[thumb];
     },
     // Whether the message brought one.
     receive(message, buffers) {
-      if (message.type !== "picture" || message.run !== run) return false;
-      if (urls.get(message.name)) URL.revokeObjectURL(urls.get(message.name));
+      if (message.type !== "picture" || !urls.has(message.name)) return false;
+      drop([urls.get(message.name)]);
       urls.set(message.name, toURL(buffers, message.mime));
       return true;
     },

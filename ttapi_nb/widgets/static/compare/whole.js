@@ -46,29 +46,6 @@ function createBar(model, look, play) {
   };
 }
 
-// The results to choose from, where there are several.
-function createStrip(model, pictures) {
-  const strip = createChoices("ttapi-strip", "Results", (at) => choose(model, "index", at));
-  return {
-    row: strip.row,
-    check: strip.check,
-    fill({ items }) {
-      strip.row.replaceChildren();
-      strip.row.hidden = items.length < 2;
-      if (items.length < 2) return;
-      items.forEach(({ alt }, at) => {
-        const image = make("img", { src: pictures.thumb(at + 1), alt, draggable: false });
-        strip.add(at, image, make("span", { textContent: at + 1 }));
-      });
-    },
-    drawStars() {
-      const starred = model.get("starred");
-      const labels = strip.row.querySelectorAll("label");
-      labels.forEach((label, at) => label.classList.toggle("ttapi-starred", starred.includes(at)));
-    },
-  };
-}
-
 // Builds it into `el`; `stop` lets go of all that it listens to.
 export function createCompare(model, el) {
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -77,37 +54,33 @@ export function createCompare(model, el) {
   const panes = createPanes();
   const blink = createBlink(look);
   const bar = createBar(model, look, blink.play);
-  const strip = createStrip(model, pictures);
   const space = createSpace(model, look, blink);
   el.classList.add("ttapi-compare");
-  el.append(panes.view, strip.row);
+  el.append(panes.view);
 
-  const itemNow = () => model.get("shown").items[model.get("index")];
   const drawPictures = () => {
-    const [index, item] = [model.get("index"), itemNow()];
+    const { item, before, thumbs } = model.get("shown");
     if (!item) return;
-    const answer = model.get("raw") ? "raw" : "result";
-    const kind = model.get("mode") === "heat" ? "heat" : answer;
-    const urls = { before: pictures.url("before", 0), after: pictures.url(`${kind} ${index}`, index + 1) };
-    panes.show(kind, urls, item.alt);
+    const kind = model.get("mode") === "heat" ? "heat" : model.get("raw") ? "raw" : "result";
+    panes.show(kind, { ...before, url: pictures.url(before.name, 0) },
+      { ...item, url: pictures.url(`${kind} ${item.key}`, thumbs.length - 1) });
   };
   const drawMode = () => {
     const mode = model.get("mode");
     panes.setMode(mode);
-    bar.draw(mode, model.get("raw"), itemNow());
-    strip.check(model.get("index"));
+    bar.draw(mode, model.get("raw"), model.get("shown").item);
     blink.run(mode === "blink" && !still.matches);
     drawPictures();
     look.hold(false);
   };
-  const drawRun = () => {
-    const shown = model.get("shown");
-    pictures.begin(shown);
-    strip.fill(shown);
-    el.style.setProperty("--ttapi-aspect", shown.size[0] / shown.size[1]);
-    look.reset();
+  let sized = ""; // while the photo is as large, the same part of it is looked at
+  const drawPair = () => {
+    const { size, thumbs } = model.get("shown");
+    pictures.begin(thumbs);
+    el.style.setProperty("--ttapi-aspect", size[0] / size[1]);
+    if (sized !== `${size}`) look.reset();
+    sized = `${size}`;
     drawMode();
-    strip.drawStars();
   };
   const receive = (message, buffers) => {
     if (pictures.receive(message, buffers)) drawPictures();
@@ -116,10 +89,9 @@ export function createCompare(model, el) {
   listenToPointer(panes, model, look, blink, space);
   const dropKeys = listenToKeys(el, panes, model, look, space);
   const dropEvents = listen([
-    [model, "change:shown", drawRun], [model, "change:mode change:raw change:index", drawMode],
-    [model, "change:starred", strip.drawStars], [model, "msg:custom", receive],
+    [model, "change:shown", drawPair], [model, "change:mode change:raw", drawMode], [model, "msg:custom", receive],
   ]);
-  drawRun();
+  drawPair();
   return {
     ways: bar.ways,
     looks: bar.looks,

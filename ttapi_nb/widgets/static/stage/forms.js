@@ -75,7 +75,7 @@ function makeExtend(model) {
 // A colour by its name or its number, and the browser's own way to pick one.
 function makeColour(model) {
   const name = make("input", { type: "text", size: 9, spellcheck: false });
-  const swatch = make("input", { type: "color", "aria-label": "Pick the colour" });
+  const swatch = make("input", { type: "color", "aria-label": "Pick a tint" });
   const take = (colour) => {
     if (CSS.supports("color", colour)) choose(model, "tint", colour);
   };

@@ -40,8 +40,9 @@ export function listenToShortcuts(el, { sheet, rail, popovers, result, selecting
   const resize = (sign) => () => choose(model, "brush_size", nextSize(model, sign));
   const choosing = (name) => () => {
     choose(model, "tool", name);
-    if (result.shown() || !sheet.contains(document.activeElement)) sheet.focus({ preventScroll: true });
+    // Turned first: what is hidden takes no focus.
     result.turnToEdit();
+    if (!sheet.contains(document.activeElement)) sheet.focus({ preventScroll: true });
   };
   const swap = () => choosing(model.get("tool") === "eraser" ? "brush" : "eraser")();
   const anywhere = { x: swap, ...Object.fromEntries(Object.entries(TOOL_KEYS).map(([key, name]) => [key, choosing(name)])) };

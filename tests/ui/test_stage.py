@@ -1,0 +1,200 @@
+"""The editor as one stage: what is in sight together, the result where one painted, and the keyboard all the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support import npm
+from tests.ui.fast_typing import cells, prompts_of, type_and_run
+from tests.ui.lab import Lab, running_lab
+from tests.ui.notebook import PATIENCE, Notebook
+
+Opened = Callable[..., Notebook]
+EDITOR = "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample(), client=tt.Client.offline())\neditor"
+TOGETHER = {"photo": ".ttapi-sheet", "prompt": ".ttapi-prompt textarea", "Run": ".ttapi-act .ttapi-primary"}
+AXE = ("axe-core", "4.10.3", "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292")
+AUDIT = """async () => (await axe.run(".ttapi-editor")).violations
+  .map(({ id, nodes }) => [id, ...nodes.map((node) => node.html.slice(0, 200))])"""
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def themed(
+    request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    """JupyterLab in its light theme, and in its dark one."""
+    if request.param == "light":
+        yield lab
+        return
+    with running_lab(tmp_path_factory.mktemp("dark"), dark=True) as dark:
+        yield dark
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core."""
+    return (npm.package(*AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(encoding="utf-8")
+
+
+def opened(browser: Browser, lab: Lab, name: str, width: int, height: int, *cells: str) -> Notebook:
+    """A notebook in a window of that size, with the file browser open and its first cell run and scrolled to."""
+    page = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True).new_page()
+    book = Notebook.opened(page, lab, name, cells or (EDITOR,))
+    if not page.locator(".jp-FileBrowser").is_visible():
+        page.get_by_role("tab", name="File Browser").click()
+    book.run(0)
+    page.locator("canvas.ttapi-ink").wait_for(timeout=PATIENCE)
+    book.editor.evaluate("editor => editor.scrollIntoView()")
+    return book
+
+
+def in_sight(page: Page, selector: str) -> bool:
+    """Whether all of an element is within what the notebook shows."""
+    found: bool = page.locator(selector).first.evaluate(
+        """(element) => {
+          const around = element.closest(".jp-WindowedPanel-outer");
+          const [inner, outer] = [element, around].map((one) => one.getBoundingClientRect());
+          return inner.width > 0 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
+            && inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
+        }"""
+    )
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1024, 768), (1400, 900), (1920, 1080)])
+def test_all_is_in_sight_and_the_result_too(browser: Browser, themed: Lab, width: int, height: int) -> None:
+    """Photo, prompt and Run are seen together; after Ctrl+Enter the result is, without scrolling, where one painted."""
+    book = opened(browser, themed, f"sight{width}.ipynb", width, height)
+    page = book.page
+    try:
+        assert {name: in_sight(page, selector) for name, selector in TOGETHER.items()} == dict.fromkeys(
+            TOGETHER, True
+        )
+        if width > 1024:
+            assert in_sight(page, ".ttapi-status")
+        photo = page.locator("canvas.ttapi-ink").bounding_box()
+        book.paint([(400, 400), (600, 600)])
+        book.prompt.fill("an empty bowl")
+        book.prompt.press("Control+Enter")
+        book.wait_for_results()
+        expect(page.get_by_role("radio", name="Result", exact=True).first).to_be_checked()
+        page.wait_for_function("document.querySelector('.ttapi-after img')?.naturalWidth === 1024")
+        assert in_sight(page, ".ttapi-view")
+        result = page.locator(".ttapi-view").bounding_box()
+        assert photo is not None
+        assert result == pytest.approx(photo, abs=1.5)
+        expect(book.prompt).to_be_focused()
+        page.locator(".ttapi-view [role=slider]").focus()
+        page.keyboard.press("b")
+        expect(page.locator(".ttapi-view")).to_be_hidden()
+        expect(page.locator(".ttapi-sheet")).to_be_focused()
+    finally:
+        page.context.close()
+
+
+def test_one_column_where_it_is_narrow(browser: Browser, lab: Lab) -> None:
+    """At 500 pixels prompt and Run stand right under the photo, and nothing is wider than the notebook."""
+    book = opened(browser, lab, "narrow.ipynb", 1200, 900)
+    page = book.page
+    try:
+        page.get_by_role("tab", name="File Browser").click()
+        page.set_viewport_size({"width": 500, "height": 900})
+        book.editor.evaluate("editor => editor.scrollIntoView()")
+        photo, prompt, run = (page.locator(selector).first.bounding_box() for selector in TOGETHER.values())
+        assert photo is not None and prompt is not None and run is not None  # noqa: PT018 - for the type checker
+        assert photo["y"] + photo["height"] < prompt["y"] < run["y"]
+        assert all(in_sight(page, selector) for selector in TOGETHER.values())
+        wider = book.editor.evaluate(
+            "(editor) => editor.querySelector('.ttapi-body').scrollWidth - editor.clientWidth"
+        )
+        assert wider <= 1
+    finally:
+        page.context.close()
+
+
+def test_nothing_is_pushed_down(notebook: Opened) -> None:
+    """Pop-overs lie over the photo, one at a time, say that they are open, and close by Escape to where one was."""
+    book = notebook(EDITOR)
+    book.run(0)
+    page = book.page
+    before = page.locator(".ttapi-sheet").bounding_box()
+    for name in ("Numbers", "Edge", "View", "Extend"):
+        page.get_by_role("button", name=name, exact=True).click(force=True)
+        dialog = page.get_by_role("dialog", name=name, exact=True)
+        if name == "Edge":
+            # There is nothing yet that has an edge.
+            expect(dialog).to_be_hidden()
+            continue
+        expect(dialog).to_be_visible()
+        expect(page.get_by_role("button", name=name, exact=True)).to_have_attribute("aria-expanded", "true")
+        expect(page.locator(".ttapi-popover:visible")).to_have_count(1)
+        assert page.locator(".ttapi-sheet").bounding_box() == before
+    page.keyboard.press("Escape")
+    expect(page.locator(".ttapi-popover:visible")).to_have_count(0)
+    expect(page.get_by_role("button", name="Extend", exact=True)).to_be_focused()
+
+
+def test_the_rail_is_one_stop(notebook: Opened) -> None:
+    """Tab reaches the rail once; arrows, Home and End go along it, and Enter or a letter chooses, also from there."""
+    book = notebook(EDITOR)
+    book.run(0)
+    page = book.page
+    rail = page.get_by_role("toolbar", name="Tools")
+    expect(rail.locator("[tabindex='0']")).to_have_count(1)
+    page.get_by_role("button", name="Use the sample").focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Brush", exact=True)).to_be_focused()
+    for key, name in (
+        ("ArrowRight", "Eraser"),
+        ("ArrowDown", "Rectangle"),
+        ("End", "View"),
+        ("Home", "Brush"),
+    ):
+        page.keyboard.press(key)
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Line", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Tab")
+    assert not page.evaluate("document.querySelector('.ttapi-rail').contains(document.activeElement)")
+
+
+def test_the_editor_passes_an_audit(browser: Browser, themed: Lab, axe: str) -> None:
+    """axe-core finds no violation in an empty editor, a painted one with all open, one that runs, and its result."""
+    empty = EDITOR.replace("tt.sample(), ", "")
+    page_of = opened(browser, themed, "audit.ipynb", 1400, 900, empty, "editor.image = tt.sample()")
+    page = page_of.page
+    try:
+        page.evaluate(axe)
+        assert page.evaluate(AUDIT) == []
+        page_of.run(1)
+        page_of.paint([(400, 400), (600, 600)])
+        page.get_by_role("button", name="More options").click()
+        for name in ("Numbers", "Edge", "Extend", "View"):
+            page.get_by_role("button", name=name, exact=True).click()
+            expect(page.get_by_role("dialog", name=name, exact=True)).to_be_visible()
+            assert page.evaluate(AUDIT) == []
+        page.keyboard.press("Escape")
+        page_of.prompt.fill("an empty bowl")
+        page_of.prompt.press("Control+Enter")
+        page.locator(".ttapi-progress").wait_for()
+        assert page.evaluate(AUDIT) == []
+        page_of.wait_for_results()
+        page.locator(".ttapi-view").wait_for()
+        assert page.evaluate(AUDIT) == []
+    finally:
+        page.context.close()
+
+
+def test_a_prompt_is_sent_whole_however_fast(notebook: Opened) -> None:
+    """400 letters at 1 ms each and Ctrl+Enter are what the run asks for, with the kernel idle and while a cell runs."""
+    idle, busy = 3, 2
+    book = notebook(*cells(idle, busy))
+    book.run(0)
+    typed = type_and_run(book, idle)
+    book.start(1)
+    typed += type_and_run(book, busy, before=idle)
+    assert prompts_of(book, 2) == typed

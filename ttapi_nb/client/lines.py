@@ -1,0 +1,117 @@
+"""`Lines`: what a client's requests travel over, made once and kept as long as the machine's set-up stays as it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, Protocol
+
+import httpx
+
+from .. import loop
+from ..network.early import KEPT
+
+__all__ = ["Lines"]
+
+
+class Makes(Protocol):
+    """What makes the transport of a client; see `ways.Line`."""
+
+    def set_up(self) -> object:
+        """What the transport depends on, to be compared."""
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """What carries the bytes."""
+
+
+class Lines:
+    """The transport of one client, with the lines that it keeps for a moment, on one loop.
+
+    All but the looking is done on the loop. A forked child has another loop, and makes its own.
+    """
+
+    def __init__(self) -> None:
+        self._kept: _Kept | None = None
+        # Of a loop that is gone: what is closed there would speak on its parent's lines.
+        self._foreign: list[_Kept] = []
+
+    @contextlib.asynccontextmanager
+    async def opened(self, makes: Makes) -> AsyncIterator[httpx.AsyncBaseTransport]:
+        """The transport, for one request. Raises `NotSentError` where the network can't be set up."""
+        here = asyncio.get_running_loop()
+        if self._kept is not None and self._kept.loop is not here:
+            self._foreign.append(self._kept)
+            self._kept = None
+        known = self._kept
+        set_up, made = await loop.in_thread(lambda: _look(makes, known))
+        if self._kept is None or self._kept.set_up != set_up:
+            # Who uses the other still has it.
+            transport = await loop.in_thread(makes.transport) if made is None else made
+            old, self._kept = self._kept, _Kept(here, set_up, transport)
+            if old is not None:
+                old.retire()
+        kept = self._kept
+        kept.users += 1
+        try:
+            yield _Borrowed(kept.transport)
+        finally:
+            kept.users -= 1
+            kept.rest(self)
+
+    def forget(self, kept: _Kept) -> None:
+        """The next request makes another."""
+        if self._kept is kept:
+            self._kept = None
+
+
+def _look(makes: Makes, known: _Kept | None) -> tuple[object, httpx.AsyncBaseTransport | None]:
+    set_up = makes.set_up()
+    return set_up, None if known is not None and known.set_up == set_up else makes.transport()
+
+
+class _Kept:
+    """A transport, and how many use it."""
+
+    def __init__(
+        self, here: asyncio.AbstractEventLoop, set_up: object, transport: httpx.AsyncBaseTransport
+    ) -> None:
+        self.loop, self.set_up, self.transport = here, set_up, transport
+        self.users = 0
+        self._is_retired = False
+        self._closing: asyncio.Task[Any] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def retire(self) -> None:
+        """It is used no more once those are done that use it."""
+        self._is_retired = True
+        self._close_if_unused()
+
+    def rest(self, lines: Lines) -> None:
+        """Somebody has done with it: what nobody uses for longer than a line is kept is closed."""
+        if self._is_retired:
+            self._close_if_unused()
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+
+        def close() -> None:
+            if not self.users:
+                lines.forget(self)
+                self._close_if_unused()
+
+        self._timer = None if self.users else self.loop.call_later(KEPT, close)
+
+    def _close_if_unused(self) -> None:
+        if not self.users and self._closing is None:
+            self._closing = asyncio.ensure_future(self.transport.aclose())
+
+
+class _Borrowed(httpx.AsyncBaseTransport):
+    """A transport that stays open when its client is closed."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._inner.handle_async_request(request)

@@ -1,0 +1,246 @@
+"""One POST: sent, seen to leave, and its reply taken in, whatever becomes of its line."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, Protocol
+
+import httpx
+
+from .. import loop
+from ..coding import CodingError, TooLargeError
+from ..errors import NotSentError, TTAPIError, UnknownOutcomeError
+from ..network import ways
+from ..rawanswers import RawAnswer
+from ..reply.meaning import may_be_billed
+from .again import KEY_HEADER, BrokenLineError
+from .forms import Body
+from .gate import Gate
+from .intake import Intake
+from .key import Secret
+from .lines import Lines
+from .told import Told
+from .transport import CONNECT_EVENT, SENT_EVENT, WAITS_EVENT
+
+__all__ = ["Line", "Reply", "post"]
+
+# In bytes: how much of an answer is read at a time.
+PIECE = 2**18
+# httpx limits each read alone; one deadline over all of them is what people mean.
+NO_LIMIT = httpx.Timeout(None)
+PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
+
+
+class Line(Protocol):
+    """What a request is sent over; see `ways.Line`."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds for the whole of a request."""
+
+    @property
+    def secret(self) -> Secret | None:
+        """The key that goes along, if one does."""
+
+    @property
+    def wait_when_busy(self) -> float:
+        """For how many seconds to wait for a service that is too busy."""
+
+    @property
+    def gate(self) -> Gate:
+        """How many go at once."""
+
+    @property
+    def lines(self) -> Lines:
+        """What was made to carry them."""
+
+    @property
+    def fetch_from(self) -> tuple[str, ...]:
+        """Further places that results may be fetched from."""
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go, up to the path."""
+
+    @property
+    def host(self) -> str:
+        """The name of the machine that they go to."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether they stay in this process."""
+
+    @property
+    def account(self) -> str:
+        """Where somebody finds what was billed, for a sentence."""
+
+    def set_up(self) -> object:
+        """What the transport depends on."""
+
+    def transport(self) -> httpx.AsyncBaseTransport:
+        """What carries their bytes."""
+
+
+async def post(
+    transport: httpx.AsyncBaseTransport,
+    line: Line,
+    body: Body,
+    cap: int,
+    raw: RawAnswer | None,
+    stages: Told,
+    seconds: float,
+) -> Reply:
+    """Send it, within so many seconds. Raises `NotSentError`, `UnknownOutcomeError`, or `BrokenLineError`."""
+    failure: Exception
+    limit = asyncio.timeout(seconds)
+    leaving = _Leaving(limit, seconds, stages.sent)
+    headers = PLAIN | {"Content-Type": body.content_type, KEY_HEADER: stages.key}
+    url = f"{line.base_url.rstrip('/')}/{body.path}"
+    reply: Reply | None = None
+    try:
+        async with (
+            limit,
+            # Of its own, and of no consequence for another: a service's cookies go nowhere.
+            httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
+            client.stream(
+                "POST", url, content=body.data, headers=headers, extensions={"trace": leaving.trace}
+            ) as stream,
+        ):
+            status, said = stream.status_code, stream.headers
+            reply = Reply(status, said, await loop.in_thread(partial(Intake, status, dict(said), cap, raw)))
+            await _read(stream, reply.body)
+            return reply
+    except _StoppedError:
+        failure = _not_let_go(leaving.stopped)
+    except httpx.ConnectError as error:
+        failure = ways.told(error, httpx.URL(url)) or NotSentError(
+            f"{line.host} can't be reached, so nothing was sent or billed. "
+            "Check the network (and base_url), then run again; without a network use Client.offline()."
+        )
+    except Exception as error:  # noqa: BLE001 - a fault below us too is told without the frames that hold the key
+        failure = _broken(line, error, leaving.sent)
+        # Nothing is wrong with the line where only the time is over.
+        broke = isinstance(error, httpx.HTTPError | OSError | EOFError) and not _is_late(error)
+        if isinstance(failure, UnknownOutcomeError):
+            if reply is not None:
+                # Its status came, and perhaps all that it has to say.
+                return replace(reply, failure=failure, broke=broke)
+            failure = BrokenLineError(failure) if broke else failure
+    finally:
+        leaving.forget()
+    # Raised here, not above: httpx's exceptions hang on to the request, and a traceback shows them.
+    raise failure
+
+
+def _is_late(error: Exception) -> bool:
+    return isinstance(error, TimeoutError | httpx.TimeoutException)
+
+
+class _Leaving:
+    """Sees a request leave: `sent` is whether a byte of it has, and `stopped` why none may."""
+
+    def __init__(
+        self, limit: asyncio.Timeout, timeout: float, on_sent: Callable[[], Awaitable[None]]
+    ) -> None:
+        self.sent = False
+        self.stopped: Exception | None = None
+        self._limit, self._timeout = limit, timeout
+        self._on_sent: Callable[[], Awaitable[None]] | None = on_sent
+
+    def forget(self) -> None:
+        # httpx's request and answer hold each other, and `trace`, until the collector comes by: not a run as well.
+        self._on_sent = None
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """What httpx tells of a request's way."""
+        if event.endswith(WAITS_EVENT):
+            self._limit.reschedule(None)
+        if event.endswith(CONNECT_EVENT):
+            # Where it was to go by a line that was kept, and that was gone before a byte was written.
+            self.sent = False
+        # A proxy is asked for a line to the service first, and has seen nothing of the request then.
+        tunnel = getattr(info.get("request"), "method", b"") == b"CONNECT"
+        if not event.endswith(SENT_EVENT) or self.sent or tunnel:
+            return
+        on_sent, self._on_sent = self._on_sent, None
+        try:
+            # To wait until it may leave, for the log say, is no fault of the service.
+            self._limit.reschedule(None)
+            if on_sent is not None:
+                await on_sent()
+            self._limit.reschedule(asyncio.get_running_loop().time() + self._timeout)
+        except Exception as error:  # noqa: BLE001 - raised again where httpx's frames, which hold the key, are left
+            self.stopped = error
+            raise _StoppedError from None
+        self.sent = True
+
+
+def _not_let_go(error: Exception | None) -> TTAPIError:
+    if isinstance(error, TTAPIError):
+        return error
+    return NotSentError(f"Nothing was sent or billed. {type(error).__name__}: {error}")
+
+
+def _broken(line: Line, error: Exception, sent: bool) -> TTAPIError:
+    late = _is_late(error)
+    if not sent:
+        what = (
+            f"did not take the connection within {line.timeout:g} seconds"
+            if late
+            else "could not be spoken to"
+        )
+        return ways.told(error, httpx.URL(line.base_url)) or NotSentError(
+            f"{line.host} {what}, so nothing was sent or billed. Check the network, then run again."
+        )
+    what = (
+        f"No answer came within {line.timeout:g} seconds"
+        if late
+        else "The answer is larger than any answer is, and was not read to its end"
+        if isinstance(error, TooLargeError)
+        else f"The answer came, and can't be unpacked: {error}"
+        if isinstance(error, CodingError)
+        else "The answer came, and there was not enough memory to read it"
+        if isinstance(error, MemoryError)
+        else f"The answer came, and it could not be read here ({type(error).__name__})"
+        if not isinstance(error, httpx.HTTPError | OSError | EOFError)
+        else "The line broke before the whole answer was here"
+    )
+    return UnknownOutcomeError(f"{what}. {may_be_billed(line.account)}")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back for one POST."""
+
+    status: int
+    # A traceback shows this, and a service may quote the key.
+    headers: httpx.Headers = field(repr=False)
+    body: Intake
+    failure: UnknownOutcomeError | None = None
+    """What is to be said where the rest of it did not come, or can't be unpacked."""
+    broke: bool = False
+    """Whether its line broke."""
+
+
+class _StoppedError(Exception):
+    """Ends a request before its first byte leaves."""
+
+
+async def _read(reply: httpx.Response, intake: Intake) -> None:
+    """Take the body in."""
+    parts = bytearray()
+    try:
+        async for part in reply.aiter_raw():
+            parts += part
+            if len(parts) >= PIECE:
+                await loop.in_thread(partial(intake.take, bytes(parts)))
+                parts.clear()
+        rest, parts = bytes(parts), bytearray()
+        await loop.in_thread(partial(intake.end, rest))
+    except BaseException:
+        # The line broke, or its time was over: what came until then is kept.
+        await loop.in_thread(partial(intake.broken, bytes(parts)))
+        raise

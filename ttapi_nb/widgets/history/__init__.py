@@ -1,0 +1,5 @@
+"""Earlier runs from the log."""
+
+from .panel import HistoryPanel
+
+__all__ = ["HistoryPanel"]

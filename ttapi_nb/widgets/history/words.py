@@ -1,0 +1,57 @@
+"""What the panel says of a run, and of all of them."""
+
+from __future__ import annotations
+
+import time
+
+from ...log import RunRow
+from ...log.spending import Totals
+from ...text import cut
+
+__all__ = ["card_of", "gone", "in_all"]
+
+
+def card_of(found: RunRow) -> dict[str, object]:
+    """A run as the browser is told of it: texts, numbers, and what can be done with it."""
+    state: str = "unknown: may have been billed" if found.state == "unknown" else found.state
+    if found.billed is not None:
+        state = "billed, as you found" if found.billed else "not billed, as you found"
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.started))
+    rated = found.ratings.values()
+    return {
+        "id": found.id,
+        "prompt": cut(found.prompt, 120) or "(no prompt)",
+        "facts": f"{when} · {cut(found.model, 60)} · {state}{' · offline' if found.offline else ''}",
+        "problem": cut(found.problem, 400),
+        "gone": gone(found),
+        "count": len(found.results),
+        "stars": max((one.stars for one in rated), default=0),
+        "notes": [cut(one.note, 200) for one in rated if one.note],
+        "kept": any(one.verdict == "kept" for one in rated),
+        "unsettled": found.state == "unknown" and found.billed is None,
+        "waiting": bool(found.waiting),
+        "done": "",
+        "undo": False,
+    }
+
+
+def gone(found: RunRow) -> str:
+    """What is said where results were taken away."""
+    if not found.pruned:
+        return ""
+    return f"{'Its result was' if found.pruned == 1 else 'Its results were'} pruned to make room."
+
+
+def in_all(totals: Totals) -> str:
+    """What the log's runs were in all; those of which nobody knows are not counted among the billed ones."""
+    costs, doubtful = (
+        ", ".join(f"{cost:g} {currency}".strip() for currency, cost in found.items())
+        for found in (totals.costs, totals.unknown_costs)
+    )
+    said = [f"In this log: {totals.billed} billed runs, {totals.images} results, {totals.tokens:,} tokens"]
+    said += [f"{totals.under_way} under way"] if totals.under_way else []
+    said += [f"{costs} by your own prices"] if costs else []
+    said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
+    said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
+    said += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
+    return ", ".join(said) + f"; and {totals.offline} that cost nothing."
