@@ -70,6 +70,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     # For the keyring package: whoever runs the tests may have a key there.
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     monkeypatch.delenv("TTAPI_OFFLINE", raising=False)
+    monkeypatch.delenv("TTAPI_BASE_URL", raising=False)
     return folder
 
 

@@ -154,8 +154,15 @@ def blurred(radius: float) -> Spoil:
 
 
 def in_the_mask(photo: Image.Image, mask: tt.Mask) -> Image.Image:
-    """A ball that lies well inside the mask."""
-    return _ball(photo, mask, 0.30, (0.5, 0.5))
+    """A ball that lies well inside the mask, where that is deepest."""
+    inner = Image.fromarray(mask.to_array().astype(np.uint8) * 255)
+    inner = inner.resize((inner.width // 2, inner.height // 2), Image.Resampling.NEAREST)
+    radius, deepest = 0, inner
+    while inner.getbbox():
+        radius, deepest = radius + 2, inner
+        inner = inner.filter(ImageFilter.MinFilter(3))
+    rows, columns = np.nonzero(np.asarray(deepest))
+    return _ball_at(photo, 0.6 * radius, (2 * float(columns.mean()), 2 * float(rows.mean())))
 
 
 def past_the_mask(photo: Image.Image, mask: tt.Mask) -> Image.Image:
@@ -178,7 +185,10 @@ def with_a_shadow(photo: Image.Image, mask: tt.Mask) -> Image.Image:
 def _ball(photo: Image.Image, mask: tt.Mask, share: float, at: tuple[float, float]) -> Image.Image:
     left, top, right, bottom = mask.bounds or (0, 0, *photo.size)
     radius = share * min(right - left, bottom - top)
-    middle = left + at[0] * (right - left), top + at[1] * (bottom - top)
+    return _ball_at(photo, radius, (left + at[0] * (right - left), top + at[1] * (bottom - top)))
+
+
+def _ball_at(photo: Image.Image, radius: float, middle: tuple[float, float]) -> Image.Image:
     y, x = np.mgrid[0 : photo.height, 0 : photo.width].astype(np.float32)
     away = np.hypot(x - middle[0], y - middle[1])
     light = np.clip(

@@ -1,73 +1,60 @@
-"""How long ink takes to follow the pointer: our drawer, plain ipycanvas, and a bare canvas page without Jupyter.
+"""How long ink takes to follow the pointer: our drawer beside a bare canvas page without Jupyter, and, with
+`--before COMMIT`, beside the drawer of an earlier commit, which may be slower but not quicker.
 
-"in cell" is the bare canvas once more, in the output of a cell: what JupyterLab's own page costs. All run in one
-browser, one after the other, with the kernel idle, while a cell runs, and with JupyterLab behind a proxy that delays
-every byte by 100 ms each way once the notebooks are open. (The bare page has no server; each column times it anew.)
+They take turns, round by round, in one browser: with the kernel idle, while a cell runs, and with JupyterLab behind a
+proxy that delays every byte by 100 ms each way once the notebooks are open.
 
 * Pixels are read with `getImageData` from the canvas that is shown: right after the page has handled an event, in every
   animation frame, and between all other tasks. What the compositor and the monitor add afterwards is not measured.
-* Single moves are Playwright's real mouse; the next one waits for the pixel of the one before. They are timed twice:
-  from the event's own timestamp, when the browser got it ("from the mouse": includes Chromium's wait for the next
-  frame), and from its arrival in the page ("in the page": the handlers alone, plus any wait for the kernel).
-* Scribbles are made twice. "From the mouse": moves go into Chromium's own input queue at their time, one by one, and
-  each is timed from the timestamp it got there. Chromium hands them to the page once a frame, as it does a real
-  mouse's. "In the page": events dispatched by a script, for each of which the handlers run; each is timed from the
-  moment when it was due, so that a page which is too busy to dispatch it in time pays for that.
-* A scribble takes some seconds: JupyterLab works for some 25 ms about a second after a click, whoever draws.
-* "late" counts moves whose pixel shows no ink 1 s after the end of a scribble, or a single move's 3 s after it. A time
-  is "late" when the pixel was not seen within 5 s of the end of the scribble (3 s for a single move). Moves behind
-  three such single moves in a row are not tried.
-* The last lines count what enters the page's WebSockets during hover moves.
+* A scribble is made twice. "Mouse": moves go into Chromium's own input queue at their time, one by one, with the button
+  held, and each is timed from the timestamp it got there. Chromium hands them to the page once a frame, as it does a
+  real mouse's. "Page": events dispatched by a script, for each of which the handlers run; each is timed from the moment
+  when it was due, so that a page which is too busy to dispatch it in time pays for that.
+* "late" counts moves whose pixel shows no ink 1 s after the end of a scribble.
+* No move may be lost: the points of a mark in the kernel are counted against the moves that the page was handed.
 
 The page's clock has steps of 0.1 ms: a ratio of times that short says little.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import json
-import math
+import os
+import re
+import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import websocket  # comes with JupyterLab
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.benchmarks._bench import Table
 from tests.ui.lab import Lab, running_browser, running_lab
-from tests.ui.notebook import Notebook
-from tests.ui.proxy import Proxy, running_proxy
+from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.proxy import running_proxy
 
-MOVES = 200
-SCRIBBLES = {"125 Hz": (125, 625), "1000 Hz": (1000, 3000)}
-"""Moves per second, and how many."""
-ROWS = (
-    "single, from the mouse",
-    *(f"{rate}, from the mouse" for rate in SCRIBBLES),
-    "single, in the page",
-    *(f"{rate}, in the page" for rate in SCRIBBLES),
-)
-GOAL = 1.5
+ROOT = Path(__file__).parents[2]
+RATES = {125: 375, 1000: 1500}
+"""Moves per second, and how many a scribble has."""
+MOST, MOST_BEFORE = 1.5, 1.05
 ONE_WAY = 0.1
 DEBUG_PORT = 9223
-MISSES = 3
-"""After so many single moves in a row without ink, the others are not tried."""
-MOST_SECONDS = 560
-"""After that long, nothing new is started."""
 VIEWPORT = {"width": 1400, "height": 1300}
 
 BRUSH = 8
-DRAWER = f"import ttapi_nb as tt\ndrawer = tt.MaskDrawer(tt.sample())\ndrawer.brush_size = {BRUSH}\n"
-NO_INK = 'drawer._surface.stage._handle_custom_msg({"type": "no_ink", "reason": "benchmark"}, [])\n'
+DRAWER = f"import ttapi_nb as tt\ndrawer = tt.MaskDrawer(tt.sample())\ndrawer.brush_size = {BRUSH}\ndrawer"
+COUNT = "print(len(drawer.mask.marks[-1].points))"
 BUSY = """import pathlib, time
 end = time.monotonic() + 60
 while time.monotonic() < end and pathlib.Path("busy").exists():
@@ -139,8 +126,13 @@ HARNESS = """([selector, brush]) => {
   addEventListener("pointermove", (event) => { arrived?.(event); }, true);
   addEventListener("pointermove", () => { look(); });
   addEventListener("mousemove", () => { look(); });
-  let single;
+  let handed = 0;
+  addEventListener("pointerdown", () => { handed = 0; }, true);
+  addEventListener("pointermove", (event) => {
+    if (event.buttons) handed += event.getCoalescedEvents().length || 1;
+  }, true);
   window.bench = {
+    handed: () => handed,
     begin() {
       box = canvas.getBoundingClientRect();
       before = context.getImageData(0, 0, canvas.width, canvas.height).data;
@@ -149,22 +141,6 @@ HARNESS = """([selector, brush]) => {
     clear(at) {
       return document.elementFromPoint(...place(at)) === canvas && !inked(at);
     },
-    arm(at, patience) {
-      single = new Promise((done) => {
-        let stamp = 0, came = 0;
-        const from = performance.now();
-        arrived = (event) => { [stamp, came, arrived] = [event.timeStamp, performance.now(), null]; };
-        watch(() => {
-          const seen = came && inked(at), now = performance.now();
-          if (!seen && now - from < patience) return true;
-          look = () => false;
-          arrived = null;
-          done(seen ? [now - stamp, now - came] : null);
-          return false;
-        });
-      });
-    },
-    result: () => single,
     // Dispatches moves at their time and returns when all are dispatched.
     scribble(first, count, perSecond, kind) {
       return new Promise((done) => {
@@ -223,19 +199,7 @@ HARNESS = """([selector, brush]) => {
       look = () => false;
       return [late, found];
     },
-    missing: (first, count) => Array.from({ length: count }, (_, at) => at).filter((at) => !inked(first + at)).length,
   };
-}"""
-COUNT_MESSAGES = """
-  window.sentToKernel = 0;
-  const send = WebSocket.prototype.send;
-  WebSocket.prototype.send = function (...message) { window.sentToKernel += 1; return send.apply(this, message); };
-"""
-END_KERNELS = """async () => {
-  const headers = { "X-XSRFToken": document.cookie.match(/_xsrf=([^;]+)/)?.[1] ?? "" };
-  for (const { id } of await (await fetch("/api/sessions")).json()) {
-    await fetch(`/api/sessions/${id}`, { method: "DELETE", headers });
-  }
 }"""
 
 
@@ -258,280 +222,195 @@ def move_mouse(page: Page, places: list[tuple[float, float]], rate: int) -> None
 
 
 @dataclass
-class Found:
-    """Times in ms, infinite where the pixel was not seen; how many moves were made, and how many were late."""
+class Scribble:
+    """What one came to: the p95 in seconds, how many moves were late, and how many were lost on the way."""
 
-    times: list[float]
-    moves: int
+    p95: float
     late: int
-
-    def at(self, part: float) -> float:
-        """A quantile, by nearest rank."""
-        return sorted(self.times)[max(0, math.ceil(part * len(self.times)) - 1)]
+    lost: int
 
 
-@dataclass
-class Column:
-    """What was found under one condition, by row and who drew."""
+class Contender:
+    """One canvas in one page; `book` is where there is a drawer around it."""
 
-    name: str
-    found: dict[tuple[str, str], Found] = field(default_factory=dict)
-
-
-class Canvas:
-    """One canvas in one page, and the next point on it that has no ink."""
-
-    def __init__(self, page: Page, selector: str, kind: str) -> None:
-        self.page, self.kind = page, kind
-        self.canvas = page.locator(selector).first
-        expect(self.canvas).to_have_attribute("width", "1024")
+    def __init__(self, page: Page, selector: str, book: Notebook | None = None) -> None:
+        self.page, self.book = page, book
+        self._canvas = page.locator(selector).first
+        expect(self._canvas).to_have_attribute("width", "1024", timeout=PATIENCE)
+        page.wait_for_timeout(1500)  # The photo comes in messages of its own.
         page.evaluate(HARNESS, [selector, BRUSH])
-        self._next = 0
 
     def size(self) -> tuple[float, float]:
         """How large the canvas is shown."""
-        box = self.canvas.bounding_box()
+        box = self._canvas.bounding_box()
         assert box is not None
         return box["width"], box["height"]
 
-    def begin(self, moves: int) -> int:
-        """Make sure that the next points can be reached and have no ink; returns the first."""
+    def scribble(self, rate: int, moves: int, way: str, *, count: bool) -> Scribble:
+        """Scribble so many moves, so many a second, by the mouse or in the page, on a canvas without ink; and, where
+        they are to be counted, see how many the kernel has.
+        """
         self.page.bring_to_front()
-        self.canvas.scroll_into_view_if_needed()
-        first, self._next = self._next, self._next + moves + 1
+        self._clear()
+        self._canvas.scroll_into_view_if_needed()
         self.page.evaluate("bench.begin()")
-        for at in (first, first + moves):
-            assert self.page.evaluate("at => bench.clear(at)", at), "Something hides the canvas."
-        return first
-
-    def move(self, at: int) -> None:
-        """Put the mouse there."""
-        x, y = self.page.evaluate("at => bench.place(at)", at)
-        self.page.mouse.move(x, y)
-
-    def hover(self) -> int:
-        """How many messages are sent while the mouse moves without a button pressed."""
-        first = self.begin(MOVES)
-        self.move(first)
-        self.page.wait_for_timeout(500)
-        before: int = self.page.evaluate("sentToKernel")
-        for at in range(first + 1, first + 1 + MOVES):
-            self.move(at)
-        self.page.wait_for_timeout(500)
-        after: int = self.page.evaluate("sentToKernel")
-        self._next = first
-        return after - before
-
-    def singles(self) -> tuple[Found, Found]:
-        """Single moves, timed from the mouse and from the page."""
-        first = self.begin(MOVES)
-        self.move(first)
+        assert self.page.evaluate("at => bench.clear(at)", moves), "Something hides the canvas."
+        self._move(0)
         self.page.mouse.down()
-        times: list[tuple[float, float]] = []
-        late = missed = 0
-        for at in range(first + 1, first + 1 + MOVES):
-            self.page.evaluate("at => bench.arm(at, 3000)", at)
-            self.move(at)
-            found = self.page.evaluate("bench.result()")
-            times.append((found[0], found[1]) if found else (math.inf, math.inf))
-            missed = 0 if found else missed + 1
-            late += not found
-            if missed == MISSES:
-                break
+        if way == "page":
+            self.page.evaluate("options => bench.scribble(...options)", [1, moves, rate, "pointer"])
+        else:
+            self.page.evaluate("options => bench.follow(...options)", [1, moves])
+            move_mouse(self.page, self.page.evaluate("options => bench.places(...options)", [1, moves]), rate)
+            # Where moves were lost on the way, the others still count.
+            with contextlib.suppress(PlaywrightTimeout):
+                self.page.wait_for_function("bench.followed()", timeout=5_000)
+        handed: int = self.page.evaluate("bench.handed()")
         self.page.mouse.up()
-        from_mouse, in_page = ([time[part] for time in times] for part in (0, 1))
-        return Found(from_mouse, len(times), late), Found(in_page, len(times), late)
+        late, found = self.page.evaluate("options => bench.outcome(...options)", [1, moves])
+        times = sorted([*found, *[5_000.0] * (moves - len(found))])
+        lost = 1 + handed - int(self.book.run(2)) if count and self.book is not None else 0
+        return Scribble(max(0.1, times[int(0.95 * len(times))]) / 1000, late, lost)
 
-    def scribble(self, rate: int, moves: int) -> Found:
-        """A scribble; its real press and release are not timed."""
-        first = self.begin(moves)
-        self.move(first)
-        self.page.mouse.down()
-        self.page.evaluate("options => bench.scribble(...options)", [first + 1, moves, rate, self.kind])
-        self.move(first + moves)
-        self.page.mouse.up()
-        late, found = self.page.evaluate("options => bench.outcome(...options)", [first + 1, moves])
-        return Found([*found, *[math.inf] * (moves - len(found))], moves, late)
+    def _move(self, at: int) -> None:
+        self.page.mouse.move(*self.page.evaluate("at => bench.place(at)", at))
 
-    def mouse_scribble(self, rate: int, moves: int) -> Found:
-        """A scribble by the mouse."""
-        first = self.begin(moves)
-        self.move(first)
-        self.page.mouse.down()
-        self.page.evaluate("options => bench.follow(...options)", [first + 1, moves])
-        places = self.page.evaluate("options => bench.places(...options)", [first + 1, moves])
-        move_mouse(self.page, places, rate)
-        # Where moves were lost on the way, the others still count.
-        with contextlib.suppress(PlaywrightTimeout):
-            self.page.wait_for_function("bench.followed()", timeout=5_000)
-        self.page.mouse.up()
-        late, found = self.page.evaluate("options => bench.outcome(...options)", [first + 1, moves])
-        return Found([*found, *[math.inf] * (moves - len(found))], moves, late)
-
-    def wait_for_ink(self, moves: int, seconds: float) -> None:
-        """Let the kernel catch up with the last series, or give up on it."""
-        end = time.monotonic() + seconds
-        first = self._next - moves
-        while time.monotonic() < end and self.page.evaluate(f"bench.missing({first}, {moves})"):
-            self.page.wait_for_timeout(200)
-
-
-class Benchmark:
-    """One run of all of it."""
-
-    def __init__(self, browser: Browser, lab: Lab) -> None:
-        self.browser, self.lab = browser, lab
-        self.end = time.monotonic() + MOST_SECONDS
-        self.messages: dict[str, int] = {}
-        self.columns: list[Column] = []
-
-    def column(self, name: str, lab: Lab, *, busy: bool = False, proxy: Proxy | None = None) -> None:
-        """Time all three under one condition."""
-        column = Column(name)
-        self.columns.append(column)
-        context = self.browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type] # a TypedDict to mypy
-        context.set_default_timeout(60_000)
-        context.add_init_script(COUNT_MESSAGES)
-        stem = name.replace(" ", "_")
-        book, ours = self._drawer(
-            context.new_page(), lab, f"{stem}_ours.ipynb", "", "canvas.ttapi-ink", "pointer"
+    def _clear(self) -> None:
+        if self.book is None:
+            self._canvas.evaluate(
+                "canvas => canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height)"
+            )
+            return
+        button = self.page.get_by_role("button", name=re.compile(r"Clear$")).first
+        if button.is_enabled():
+            button.click()
+        self.page.wait_for_function(
+            "canvas => !canvas.getContext('2d').getImageData(0, 0, 1024, 1024).data.some(Boolean)",
+            arg=self._canvas.element_handle(),
+            timeout=PATIENCE,
         )
-        width, height = ours.size()
-        page = context.new_page()
-        replaced = {"WIDTH": width, "HEIGHT": height, "BRUSH": BRUSH}
-        html = BARE
-        for word, value in replaced.items():
-            html = html.replace(word, str(value))
-        # Chromium has no coalesced events where a page is not from a safe address, and localhost is one.
-        whole = f'<!doctype html><meta charset="utf-8"><title>Bare canvas</title>{html}'
-        page.route("**/*", lambda route: route.fulfill(body=whole, content_type="text/html"))
-        page.goto("http://bare.localhost/")
-        bare = Canvas(page, "canvas.bare", "pointer")
-        cell_book = Notebook.opened(
-            context.new_page(),
-            lab,
-            f"{stem}_cell.ipynb",
-            [BUSY, f"from IPython.display import HTML\nHTML({html!r})"],
-        )
-        cell_book.run(1)
-        in_cell = Canvas(cell_book.page, "canvas.bare", "pointer")
-        plain_book, plain = self._drawer(
-            context.new_page(), lab, f"{stem}_plain.ipynb", NO_INK, ".ttapi-drawer canvas", "mouse"
-        )
-        if not busy and lab is self.lab:
-            self.messages = {"ours": ours.hover(), "plain": plain.hover()}
-            plain.page.wait_for_timeout(1000)
-        if proxy is not None:
-            proxy.seconds = ONE_WAY
-        with self._running(book) if busy else contextlib.nullcontext():
-            self._measure(column, "bare", bare)
-            self._measure(column, "in cell", in_cell)
-            self._measure(column, "ours", ours)
-        with self._running(plain_book) if busy else contextlib.nullcontext():
-            self._measure(column, "plain", plain)
-        if proxy is not None:
-            proxy.seconds = 0
-        # What is still queued for the plain one's kernel must not slow down the next column.
-        ours.page.evaluate(END_KERNELS)
-        context.close()
 
-    def _drawer(
-        self, page: Page, lab: Lab, name: str, more: str, selector: str, kind: str
-    ) -> tuple[Notebook, Canvas]:
-        book = Notebook.opened(page, lab, name, [BUSY, f"{DRAWER}{more}drawer"])
-        book.run(1)
-        page.locator(selector).first.wait_for()
-        page.wait_for_timeout(1500)  # The photo comes in messages of its own.
-        return book, Canvas(page, selector, kind)
 
-    @contextlib.contextmanager
-    def _running(self, book: Notebook) -> Iterator[None]:
-        flag = self.lab.folder / "busy"
-        flag.touch()
-        book.page.bring_to_front()
-        cell = book.start(0)
-        prompt = cell.locator(".jp-InputPrompt").first
-        expect(prompt).to_have_text("[*]:")
+def drawer_in(context: BrowserContext, lab: Lab, name: str) -> Contender:
+    """A drawer in a notebook of that name."""
+    book = Notebook.opened(context.new_page(), lab, f"{name}.ipynb", [BUSY, DRAWER, COUNT])
+    book.run(1)
+    return Contender(book.page, "canvas.ttapi-ink", book)
+
+
+def bare_page(context: BrowserContext, size: tuple[float, float]) -> Contender:
+    """The bare canvas, shown as large as the drawer's."""
+    page = context.new_page()
+    html = BARE
+    for word, value in {"WIDTH": size[0], "HEIGHT": size[1], "BRUSH": BRUSH}.items():
+        html = html.replace(word, str(value))
+    # Chromium has no coalesced events where a page is not from a safe address, and localhost is one.
+    whole = f'<!doctype html><meta charset="utf-8"><title>Bare canvas</title>{html}'
+    page.route("**/*", lambda route: route.fulfill(body=whole, content_type="text/html"))
+    page.goto("http://bare.localhost/")
+    return Contender(page, "canvas.bare")
+
+
+@contextlib.contextmanager
+def busy(lab: Lab, book: Notebook | None) -> Iterator[None]:
+    """A cell runs in the notebook's kernel."""
+    if book is None:
         yield
-        if prompt.inner_text() != "[*]:":
-            print("(A cell ended before the measurement did.)")
+        return
+    flag = lab.folder / "busy"
+    flag.touch()
+    book.page.bring_to_front()
+    expect(book.start(0).locator(".jp-InputPrompt").first).to_have_text("[*]:")
+    try:
+        yield
+    finally:
         flag.unlink()
 
-    def _measure(self, column: Column, who: str, canvas: Canvas) -> None:
-        if time.monotonic() > self.end:
-            return
-        column.found["single, from the mouse", who], column.found["single, in the page", who] = (
-            canvas.singles()
-        )
-        ways = (("from the mouse", canvas.mouse_scribble), ("in the page", canvas.scribble))
-        for name, (rate, moves) in SCRIBBLES.items():
-            for way, scribble in ways:
-                if time.monotonic() > self.end:
-                    return
-                row = f"{name}, {way}"
-                column.found[row, who] = scribble(rate, moves)
-                if row != ROWS[-1] and column.found[row, who].at(0) < math.inf:
-                    canvas.wait_for_ink(moves, 8)
+
+def measure(
+    table: Table,
+    name: str,
+    contenders: dict[str, Contender],
+    labs: dict[str, Lab],
+    rounds: int,
+    *,
+    works: bool,
+) -> None:
+    """The rows of one condition: every rate and way, round by round; `works` where the kernel does meanwhile."""
+    for rate, moves in RATES.items():
+        for way in ("mouse", "page"):
+            found: dict[str, list[Scribble]] = {who: [] for who in contenders}
+            for number in range(rounds + 1):
+                for who, contender in contenders.items():
+                    with (
+                        busy(labs[who], contender.book)
+                        if works and contender.book
+                        else contextlib.nullcontext()
+                    ):
+                        scribble = contender.scribble(rate, moves, way, count=not works)
+                    # The first round only warms up.
+                    if number:
+                        found[who].append(scribble)
+            times = {who: [one.p95 for one in scribbles] for who, scribbles in found.items()}
+            late, lost = (sum(getattr(one, what) for one in found["ours"]) for what in ("late", "lost"))
+            note = f"{late} of {moves * rounds} moves late, {lost} lost."
+            row = f"p95 at {rate} Hz, {way}, {name}"
+            table.compare(row, times["ours"], times["bare"], MOST, note=note)
+            if "before" in times:
+                table.compare(f"{row}, against before", times["ours"], times["before"], MOST_BEFORE)
+            assert not lost, f"{lost} moves of {moves * rounds} are not in the mask."
 
 
-def text(value: float) -> str:
-    """A time in ms."""
-    return "late" if value == math.inf else f"{value:.1f}"
+def _git(*words: str) -> None:
+    subprocess.run(["git", "worktree", *words], cwd=ROOT, check=True)
 
 
-def report(columns: list[Column], messages: dict[str, int]) -> None:
-    """Print the tables."""
-    print("Pointer to pixel, in ms.\n")
-    print(f"{'':32}" + "".join(f"{column.name:>30}" for column in columns))
-    print(f"{'':32}" + f"{'median':>10}{'p95':>8}{'late':>12}" * len(columns))
-    for row in ROWS:
-        for who in ("bare", "in cell", "ours", "plain"):
-            line = f"{row:24}{who:8}"
-            for column in columns:
-                found: Any = column.found.get((row, who))
-                if found is None:
-                    line += f"{'not measured':>30}"
-                    continue
-                late = f"{found.late}/{found.moves}"
-                line += f"{text(found.at(0.5)):>10}{text(found.at(0.95)):>8}{late:>12}"
-            print(line)
-    for limit in ("bare", "in cell"):
-        print(f"\nours/{limit}" + (f"; the goal is a p95 of at most {GOAL}" if limit == "bare" else ""))
-        for row in ROWS:
-            line = f"{row:32}"
-            for column in columns:
-                ours, other = column.found.get((row, "ours")), column.found.get((row, limit))
-                if ours is None or other is None:
-                    line += f"{'-':>30}"
-                    continue
-                # What took no step of the clock took less than one.
-                median, p95 = (max(0.1, ours.at(part)) / max(0.1, other.at(part)) for part in (0.5, 0.95))
-                line += f"{median:10.2f}{p95:8.2f}{'' if p95 <= GOAL else 'missed':>12}"
-            print(line)
-    print(f"\nMessages to the kernel during {MOVES} hover moves; the goal is 0 for ours")
-    for who, count in messages.items():
-        print(f"{who:30}{count:10}")
-
-
-def main() -> None:
-    """Print the table."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        running_lab(Path(folder)) as lab,
-        running_browser(f"--remote-debugging-port={DEBUG_PORT}") as browser,
-    ):
-        benchmark = Benchmark(browser, lab)
-        # A column that fails leaves the others standing: what was found is printed all the same.
+@contextlib.contextmanager
+def lab_at(commit: str | None) -> Iterator[Lab]:
+    """JupyterLab whose kernels have the package of a commit, or of now."""
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        where = ROOT
+        if commit is not None:
+            where = Path(folder) / "before"
+            _git("add", "--detach", str(where), commit)
+            stack.callback(_git, "remove", "--force", str(where))
+        before = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = str(where)
         try:
-            # First what may take longest: the others are left out if time runs short.
-            with running_proxy(int(lab.url.rsplit(":", 1)[1])) as proxy:
-                far = dataclasses.replace(lab, url=f"http://127.0.0.1:{proxy.port}")
-                benchmark.column("200 ms away", far, proxy=proxy)
-            benchmark.column("kernel idle", lab)
-            benchmark.column("cell running", lab, busy=True)
+            lab = stack.enter_context(running_lab(Path(folder) / "lab"))
         finally:
-            report(benchmark.columns, benchmark.messages)
+            os.environ.pop("PYTHONPATH")
+            if before is not None:
+                os.environ["PYTHONPATH"] = before
+        yield lab
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--before", metavar="COMMIT", help="also time the drawer of this commit")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each scribbles")
+    wanted = parser.parse_args()
+    table = Table("Pointer to pixel, in ms")
+    with contextlib.ExitStack() as stack:
+        labs = {"ours": stack.enter_context(lab_at(None))}
+        if wanted.before:
+            labs["before"] = stack.enter_context(lab_at(wanted.before))
+        browser: Browser = stack.enter_context(running_browser(f"--remote-debugging-port={DEBUG_PORT}"))
+        context = browser.new_context(viewport=VIEWPORT)  # type: ignore[arg-type] # a TypedDict to mypy
+        context.set_default_timeout(PATIENCE)
+        drawers = {who: drawer_in(context, lab, who) for who, lab in labs.items()}
+        contenders = {"bare": bare_page(context, drawers["ours"].size()), **drawers}
+        measure(table, "kernel idle", contenders, labs, wanted.rounds, works=False)
+        measure(table, "cell running", contenders, labs, wanted.rounds, works=True)
+        with running_proxy(int(labs["ours"].url.rsplit(":", 1)[1])) as proxy:
+            far = dataclasses.replace(labs["ours"], url=f"http://127.0.0.1:{proxy.port}")
+            away = {"bare": contenders["bare"], "ours": drawer_in(context, far, "far")}
+            proxy.seconds = ONE_WAY
+            measure(table, "200 ms away", away, {"ours": far}, wanted.rounds, works=False)
+            proxy.seconds = 0
+    return table.finish()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import colorsys
+import itertools
+import os
+import threading
 from typing import Any
 
 import numpy as np
+import patchmatch
 import pytest
 from PIL import Image, ImageColor
 
 from ttapi_nb.service import Service
+from ttapi_nb.service.paint import fills_of
 
 pytestmark = pytest.mark.full_fill
 
@@ -223,3 +228,26 @@ def test_another_shape_is_scaled_and_cut_with_its_mask(ask: Any, mask_for: Any) 
     assert (result[:, [30, 512, 990]][50] == 128).all()
     assert apart(hue(result[480:540, 480:540]), 0) < 10
     assert (result[:380] == 128).all()
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core works on one thing at a time")
+def test_several_results_are_filled_side_by_side(
+    photo: Image.Image, hole: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four results take four searches, the first two of which are under way at once; each finds another fill, the first
+    the one that it finds alone, and all leave what is around the hole.
+    """
+    alone = fills_of(photo, hole, 7, 1)
+    both, calls, search = threading.Barrier(2, timeout=60), itertools.count(), patchmatch.inpaint
+
+    def inpaint(*given: Any, **named: Any) -> Any:
+        if next(calls) < 2:
+            both.wait()
+        return search(*given, **named)
+
+    monkeypatch.setattr(patchmatch, "inpaint", inpaint)
+    fills = fills_of(photo, hole, 7, 4)
+    assert next(calls) == 4
+    assert np.array_equal(fills[0], alone[0])
+    assert len({fill.tobytes() for fill in fills}) == 4
+    assert all(np.array_equal(fill[~hole], np.asarray(photo)[~hole]) for fill in fills)

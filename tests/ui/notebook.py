@@ -47,9 +47,12 @@ def _page_token(page: Page) -> dict[str, str]:
 
 
 def _choose(dialog: Locator) -> None:
-    # JupyterLab takes the question back when it has found the kernel meanwhile.
-    with contextlib.suppress(Error):
-        dialog.get_by_role("button", name="Select", exact=True).click(timeout=3_000)
+    # JupyterLab takes the question back when it has found the kernel meanwhile, and on a busy machine asks again.
+    for _ in range(START_TRIES):
+        with contextlib.suppress(Error):
+            dialog.get_by_role("button", name="Select", exact=True).click(timeout=3_000)
+            dialog.wait_for(state="hidden", timeout=3_000)
+            return
 
 
 class Notebook:

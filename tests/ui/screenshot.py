@@ -33,7 +33,7 @@ def main(dark_copy: Path) -> None:
             running_lab(Path(folder), dark=dark) as lab,
             running_browser() as browser,
         ):
-            page = browser.new_page(viewport={"width": 1360, "height": 2080})
+            page = browser.new_page(viewport={"width": 1400, "height": 900})
             book = Notebook.opened(page, lab, "editor.ipynb", ["01_first_edit.ipynb"])
             book.run(0)
             book.run(1)
@@ -42,9 +42,12 @@ def main(dark_copy: Path) -> None:
             book.prompt.fill("an empty bowl")
             book.button("Run").click()
             book.wait_for_results()
+            # The line stands where both sides show something of the bowl.
+            page.get_by_role("slider", name="Before and after").press("ArrowLeft")
             page.get_by_role("tab", name="File Browser").click()
-            page.locator(".jp-Notebook .jp-CodeCell").nth(1).evaluate("cell => cell.scrollIntoView()")
-            page.screenshot(path=path, type="jpeg", quality=72)
+            book.editor.evaluate("editor => editor.scrollIntoView()")
+            page.mouse.move(5, 5)
+            page.screenshot(path=path, type="jpeg", quality=80)
 
 
 if __name__ == "__main__":

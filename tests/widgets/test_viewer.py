@@ -147,7 +147,7 @@ def test_caption_says_what_became_of_the_protected_part(photo, more, says):
 
 def test_small_leak_is_not_rounded_to_nothing(kept):
     """A leak under one hundredth is said as that."""
-    leak = replace(kept.results[0].leak, share=0.004)
+    leak = replace(kept.results[0].leak, seen=0.004)
     kept.results = (replace(kept.results[0], leak=leak),)
     assert "repainted less than 1% of what you protected" in ResultViewer(kept).caption
 

@@ -20,6 +20,7 @@ from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
 from .gate import AT_ONCE, Gate
 from .key import Secret, find_key, held, is_same, look_for_key
+from .place import address_here, hub_token_for
 from .ways import DEFAULT_BASE_URL, Embedded, Network, Recording, Replay
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class ClientOptions(TypedDict, total=False):
     """What `Client` takes, for the signatures that pass it on."""
 
     api_key: str | Secret | None
-    base_url: str
+    base_url: str | None
     wire: Wire
     auth_header: str
     auth_scheme: str
@@ -65,7 +66,7 @@ class _Base:
         self,
         api_key: str | Secret | None = None,
         *,
-        base_url: str = DEFAULT_BASE_URL,
+        base_url: str | None = None,
         wire: Wire = "json",
         auth_header: str = "TT-API-KEY",
         auth_scheme: str = "",
@@ -81,7 +82,7 @@ class _Base:
         # A traceback shows this frame: it must not hold the key, or an address's password, when something raises.
         problem = checks.api_key(api_key)
         given, api_key = held(api_key), None
-        where, base_url = base_url, ""
+        where, base_url = address_here() if base_url is None else base_url, ""
         _refuse(
             problem
             or checks.plain(
@@ -107,7 +108,7 @@ class _Base:
         (where, problem), (further, wrong) = checks.address(where), checks.origins(fetch_from)
         fetch_from = ()
         _refuse(problem or wrong)
-        secret = find_key(given)
+        secret = find_key(given if given is not None else hub_token_for(where))
         if not allow_http and not _is_private_way(where):
             raise SettingsError(
                 f"base_url={where!r} is plain http, where anyone on the way can read the key. "
@@ -355,7 +356,8 @@ class Client(_Base):
 
     * `api_key`: left out, the first of: the environment's `TT_API_KEY`, the keyring, the user's key file. `ask_key()`
       asks for one. It is never shown, logged, pickled or sent elsewhere.
-    * `base_url`: the API's address, or a gateway's.
+    * `base_url`: the API's address, or a gateway's; left out, the environment's `TTAPI_BASE_URL`, or TTAPI's own. Where
+      that is a service of the JupyterHub you are on, you have no key to give: the hub tells who you are.
     * `wire`: how the body is written: `"json"`, `"multipart"` or `"references"`.
     * `auth_header`, `auth_scheme`: how the key is sent; `("Authorization", "Bearer")` for OpenAI's way.
     * `timeout`: seconds for the whole of a request, from connecting to the answer's last byte.
@@ -398,13 +400,16 @@ def default_client() -> Client:
     """
     if is_offline_forced():
         return Client.offline()
-    secret = look_for_key()
+    where = address_here()
+    secret = hub_token_for(where) or look_for_key()
     if secret is None:
         return Client.offline()
-    known = _default.get("client")
+    known = _default.get(where)
     if known is None or known.core.secret is None or not is_same(known.core.secret, secret):
-        known = _default["client"] = Client(secret)
+        _default.clear()
+        known = _default[where] = Client(secret, base_url=where)
     return known
 
 
+# By the address that it sends to.
 _default: dict[str, Client] = {}

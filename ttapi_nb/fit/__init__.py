@@ -7,6 +7,7 @@ from .geometry import Box
 from .landing import Landed, Landing
 from .leak import LEAK_THRESHOLD, Leak, measure_leak
 from .light import Light
+from .past import Past
 from .paste import Pasted, paste, surroundings
 from .plan import HOWS, Fit
 from .register import Moved
@@ -24,6 +25,7 @@ __all__ = [
     "Leak",
     "Light",
     "Moved",
+    "Past",
     "Pasted",
     "extend",
     "mask_for",

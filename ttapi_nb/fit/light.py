@@ -110,6 +110,14 @@ class Evening:
                     plane += (most(end.over(box), plane) - plane) * share
         return made
 
+    def shrunk(self, step: int) -> Evening:
+        """The same for pictures that are smaller by `step`."""
+        factor, added = (_shrunk(field, step) for field in (self.factor, self.added))
+        lost = tuple(
+            (channel, _shrunk(white, step), _shrunk(black, step)) for channel, white, black in self.lost
+        )
+        return Evening(self.linear, factor, added, lost, self.even)
+
     @functools.cached_property
     def _levels(self) -> Floats:
         """What each level becomes, (256, 3), where that is the same everywhere."""
@@ -135,6 +143,10 @@ class Evening:
             if self.factor is not None:
                 made /= self.factor.over(box)
         return np.clip(made, 0, 255, out=made)
+
+
+def _shrunk(field: Coarse | None, step: int) -> Coarse | None:
+    return None if field is None else Coarse(field.values, field.step // step)
 
 
 _LIGHT = to_light(np.arange(256, dtype=np.float32))
@@ -169,9 +181,15 @@ class _Grid:
         return Cells(source, answer, terms, self.whole[which], self.near[which])
 
 
-def evening_of(look: Look) -> tuple[Evening | None, Light | None]:
-    """What evens the answer's light out, and that in words; both None where the two have too little in common."""
+def evening_of(look: Look, *, whole: bool = False) -> tuple[Evening | None, Light | None]:
+    """What evens the answer's light out, and that in words; both None where the two have too little in common.
+
+    With `whole` it is that of the answer as a whole, and not above all that beside the mask: what is darker here and
+    there, as a shadow makes it, is left.
+    """
     grid = _grid_of(look)
+    if whole:
+        grid = replace(grid, near=np.ones_like(grid.near))
     if np.count_nonzero(grid.ring & grid.whole.any(axis=2)) < 8:
         return None, None
     cells = grid.cells(grid.ring)
@@ -183,7 +201,9 @@ def evening_of(look: Look) -> tuple[Evening | None, Light | None]:
         return None, Light(0.0, 0.0, 0.0, "none")
     factor, added = model.factor_and_sum(grid.terms)
     made = model.undone(grid.answer, grid.terms)
-    made, factor, added, bent = _with_field(grid, model, made, factor, added)
+    bent = False
+    if not whole:
+        made, factor, added, bent = _with_field(grid, model, made, factor, added)
     before, after = (_ring_error(grid, levels) for levels in (grid.answer, made))
     if not after < BETTER * before - LEVELS:
         return None, Light(0.0, 0.0, 0.0, "none")

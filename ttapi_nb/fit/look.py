@@ -30,9 +30,13 @@ class Look:
     step: int
 
     @classmethod
-    def of(cls, source: Image.Image, box: Box, answer: Image.Image, covered: NDArray[np.uint8]) -> Look:
-        """What is to be seen of the source in `box`, where the answer and the mask's coverage lie."""
-        step = max(1, math.ceil(max(answer.size) / LOOK))
+    def of(
+        cls, source: Image.Image, box: Box, answer: Image.Image, covered: NDArray[np.uint8], most: int = LOOK
+    ) -> Look:
+        """What is to be seen of the source in `box`, where the answer and the mask's coverage lie, with at most `most`
+        pixels a side.
+        """
+        step = max(1, math.ceil(max(answer.size) / most))
         masked = Image.fromarray((covered > 0).astype(np.uint8) * 255).reduce(step)
         before = source.crop(box) if step == 1 else source.reduce(step, box)
         after = answer if step == 1 else answer.reduce(step)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from .runs import Refused
 
-__all__ = ["GATEWAY_HEADER", "HONOURED", "RUN_HEADER", "refusal", "token_of"]
+__all__ = ["GATEWAY_HEADER", "HONOURED", "RUN_HEADER", "path_of", "refusal", "token_of"]
 
 GATEWAY_HEADER, HONOURED = "TTAPI-NB-Gateway", "idempotency-key"
 """On every answer of a gateway: it honours `Idempotency-Key`."""
@@ -26,6 +26,11 @@ def refusal(refused: Refused, headers: Mapping[str, str] | None = None) -> JSONR
     # For the openai package: asked again, it is another run.
     told = {"x-should-retry": "false", **(headers or {})}
     return JSONResponse(content, refused.status, told)
+
+
+def path_of(request: Request) -> str:
+    """The path that was asked for, without what a hub put before it."""
+    return str(request.scope["path"]).removeprefix(str(request.scope.get("root_path", "")))
 
 
 def token_of(request: Request) -> str:

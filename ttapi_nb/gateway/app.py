@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from typing import Any, Unpack
 
@@ -15,9 +15,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .answering import GATEWAY_HEADER, HONOURED, refusal
+from .answering import GATEWAY_HEADER, HONOURED, path_of, refusal
 from .carrier import Carrier
-from .gate import BodyLimits, Gate
+from .gate import BodyLimits, Gate, Identify
 from .keeping import Keeper
 from .ledger import Ledger
 from .reading import Wire
@@ -60,12 +60,15 @@ def make_app(
     at_once: int = 16,
     per_minute: int | None = None,
     wire: Wire | None = None,
+    identify: Sequence[Identify] = (),
+    public: str = "",
     keeper: bool = False,
     **limits: Unpack[BodyLimits],
 ) -> ASGIApp:
     """The application. Its lifespan begins and ends what carries runs out.
 
     `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `limits`: of bodies.
+    The rest is as in `Gate`.
     """
     store = Store(ledger.database.folder)
 
@@ -77,7 +80,7 @@ def make_app(
         carrier = Carrier(
             Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside
         )
-        app.state.gate = Gate(carrier, store, wire, **limits)
+        app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public, **limits)
         await carrier.start()
         try:
             yield
@@ -118,7 +121,7 @@ async def _not_so(request: Request, _: Exception) -> Response:
 def _file(upstream: EmbeddedUpstream) -> Callable[[Request], Response]:
     def get(request: Request) -> Response:
         # On a thread, as the service's work is.
-        answer = upstream.service.handle("GET", f"http://{upstream.here}{request.url.path}", {}, b"")
+        answer = upstream.service.handle("GET", f"http://{upstream.here}{path_of(request)}", {}, b"")
         return Response(answer.body, answer.status, dict(answer.headers))
 
     return get

@@ -21,9 +21,7 @@ def add_gateway(commands: Any) -> None:
     gateway = commands.add_parser(
         "gateway", help="run the class's server: one key, many people, until Ctrl+C", allow_abbrev=False
     )
-    gateway.add_argument(
-        "--port", type=_port, default=8080, help="the port to listen on, 0 for any that is free"
-    )
+    gateway.add_argument("--port", type=_port, help="the port to listen on (8080), 0 for any that is free")
     gateway.add_argument(
         "--host", default="127.0.0.1", help="the address to listen on, 0.0.0.0 for the whole network"
     )
@@ -45,6 +43,15 @@ def add_gateway(commands: Any) -> None:
         "--at-once", type=_positive, default=16, help="how many requests are sent at the same time"
     )
     gateway.add_argument("--per-minute", type=_positive, help="how many requests are sent a minute")
+    gateway.add_argument(
+        "--hub",
+        action="append",
+        metavar="CLASS[=GROUP]",
+        help="as a service of a JupyterHub: people of this group, or all, are in this class (may be given again)",
+    )
+    gateway.add_argument(
+        "--public-url", default="", help="the address that people are told, where a proxy stands before it"
+    )
     _add_database(gateway)
 
 

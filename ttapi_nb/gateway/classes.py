@@ -171,6 +171,33 @@ class Classes:
             raise SettingsError(problem)
         return token
 
+    def known_as(self, room: Class, person_id: str, name: str) -> Person:
+        """The person of that id, whom somebody else vouches for; made, without a token, where they are new.
+
+        Raises `SettingsError` where that can't be.
+        """
+        with self._database.begin(write=False) as db:
+            found = person_where(db, people.c.id == person_id)
+        if found is not None:
+            return found
+        wanted = " ".join(name.split())[:LONGEST_NAME]
+        wanted = checked_name(wanted if wanted.isprintable() else person_id[:8], "person")
+        with self._database.begin() as db:
+            lock_class(db, room.id)
+            found = person_where(db, people.c.id == person_id)
+            if found is not None:
+                return found
+            names = set(db.scalars(select(people.c.name).where(people.c["class"] == room.id)))
+            full = len(names) >= room.most_people
+            if not full:
+                # Somebody may have joined by that name: the hub's user is another one.
+                options = (wanted, *(f"{wanted[: LONGEST_NAME - 6]} ({number})" for number in range(2, 1000)))
+                free = next((one for one in options if one not in names), person_id)
+                add_person(db, room, free, None, person_id=person_id)
+        if full:
+            raise SettingsError("This class is full. Ask your teacher for a place.")
+        return self.known_as(room, person_id, name)
+
     def holder(self, token: str) -> Person | None:
         """Who holds a token, also one that was revoked; None where nobody does."""
         if not looks_like_token(token):
@@ -240,16 +267,18 @@ def person_of(row: Row[Any], room: Class) -> Person:
     return Person(row.id, row.name, row.team, bool(row.revoked), bool(row.paused), row.expires, limits, room)
 
 
-def add_person(db: Connection, room: Class, name: str, token: str, team: str = "") -> None:
+def add_person(
+    db: Connection, room: Class, name: str, token: str | None, team: str = "", *, person_id: str = ""
+) -> None:
     """A new person's row."""
     db.execute(
         people.insert().values(
-            id=uuid.uuid4().hex,
+            id=person_id or uuid.uuid4().hex,
             **{"class": room.id},
             name=name,
             team=team,
             created=time.time(),
-            token=hashed(token),
+            token=None if token is None else hashed(token),
         )
     )
 

@@ -16,6 +16,7 @@ from ..network.address import is_loopback
 from .app import make_app
 from .classes import Made
 from .exporting import as_csv
+from .hub import Hub, port_here, under_prefix
 from .ledger import Ledger
 from .serving import listen, server_for
 from .terms import Limits, Terms, moment_of
@@ -24,6 +25,7 @@ from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 __all__ = ["run_class", "run_gateway"]
 
 EMBEDDED = "embedded"
+PORT = 8080
 
 
 def run_class(given: argparse.Namespace) -> int:
@@ -211,7 +213,14 @@ def run_gateway(given: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 1
     try:
-        socket = listen(given.host, given.port)
+        hub = Hub(ledger, [_class_and_group(one) for one in given.hub]) if given.hub else None
+        public = _public(given.public_url)
+    except TTAPIError as error:
+        ledger.close()
+        print(error, file=sys.stderr)
+        return 1
+    try:
+        socket = listen(given.host, given.port if given.port is not None else port_here() or PORT)
     except OSError as error:
         ledger.close()
         print(
@@ -225,14 +234,17 @@ def run_gateway(given: argparse.Namespace) -> int:
         upstream.here = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"  # noqa: S104 - compared only
     wire = given.upstream_wire
     app = make_app(
-        ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire, keeper=True
-    )
+        ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire,
+        identify=[hub] if hub else [], public=public, keeper=True,
+    )  # fmt: skip
 
     def ready() -> None:
         print(f"The gateway answers at http://{shown}:{port}/v1 and {upstream.words}.")
-        print("People use tt.Client(api_key=token, base_url=that address). Stop it with Ctrl+C.", flush=True)
+        print("People use tt.Client(api_key=token, base_url=that address). Stop it with Ctrl+C.")
+        pages = public or f"http://{shown}:{port}"
+        print(f"They join at {pages}/join; your own page is {pages}/teacher.", flush=True)
 
-    server = server_for(app, ready)
+    server = server_for(under_prefix(app) if hub else app, ready)
     try:
         server.run(sockets=[socket])
     except KeyboardInterrupt:
@@ -244,6 +256,21 @@ def run_gateway(given: argparse.Namespace) -> int:
         print("The gateway could not start: its ledger can't be used. Check --database.", file=sys.stderr)
         return 1
     return 0
+
+
+def _class_and_group(text: str) -> tuple[str, str]:
+    name, _, group = text.partition("=")
+    return name.strip(), group.strip()
+
+
+def _public(url: str) -> str:
+    """The address that people are told. Raises `SettingsError`."""
+    if not url:
+        return ""
+    where, problem = checks.address(url, "--public-url")
+    if problem:
+        raise SettingsError(problem)
+    return where.rstrip("/").removesuffix("/v1")
 
 
 def _upstream(given: argparse.Namespace) -> Upstream:

@@ -26,6 +26,7 @@ __all__ = [
     "ALIVE",
     "ANSWERS",
     "DATABASE",
+    "DRAFTS",
     "PICTURES",
     "RESULTS",
     "adopt",
@@ -40,13 +41,17 @@ __all__ = [
 
 DATABASE = "runs.sqlite3"
 RESULTS = "results"
+HALF = re.compile(r"\.[0-9a-f]{32}\.part")
+"""The name of a draft while it is being written."""
 PICTURES = "pictures"
 ALIVE = "alive"
+DRAFTS = "drafts"
 # Which names in a folder of ours are ours; None where only the folder itself is looked at.
 NAMES: dict[str, tuple[re.Pattern[str], ...] | None] = {
     RESULTS: (HASH, PART),
     ALIVE: (MARK,),
     ANSWERS: (MARK,),
+    DRAFTS: (HASH, HALF),
     PICTURES: (HASH, PART),
 }
 # What SQLite puts beside its file.

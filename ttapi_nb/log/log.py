@@ -410,7 +410,7 @@ class RunLog:
     ) -> Pruned:
         """Take runs and results away for good.
 
-        * `older_than`: runs that began more than so many days ago go, with prompt, mask and results.
+        * `older_than`: runs that began more than so many days ago go, with prompt, mask and results, and mask drafts.
         * `keep`: the newest so many runs stay whatever their age; alone, all others go.
         * `limit_bytes`: then the results of the oldest runs go until all take at most so many bytes; those runs stay in
           the history, and the newest run keeps its results.

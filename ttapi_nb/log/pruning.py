@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import SettingsError
 from .checks import moment
+from .drafts import Drafts
 from .file import LogFile
 from .folder import RESULTS, sizes, sweep
 from .writing import forget, shrink
@@ -54,6 +55,8 @@ def prune(
     """As `RunLog.prune`, for what `check` let pass. Raises `ResultError`."""
     results = file.folder / RESULTS
     before = sizes(results)
+    if older_than is not None or keep is not None:
+        Drafts(file.folder).forget("", (older_than or 0.0) * DAY)
     with file.open() as db:
         # Not only out of sight: out of the file.
         db.execute("PRAGMA secure_delete = ON")

@@ -82,6 +82,7 @@ def _result(
     wanted = surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
     landed = plan.land(answer, source, mask, wanted)
     leak = measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted)
+    past = None if leak is None or leak.past is None else leak.past.scaled(plan.scale)
     light, moved, note = None, None, landed.note
     protects = mask.meaning.protected > 0
     if not protects:
@@ -107,6 +108,7 @@ def _result(
         response.offline,
         light,
         moved,
+        past,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ..fit import Leak, Light, Moved
+from ..fit import Leak, Light, Moved, Past
 from ..lineage import Lineage, lineage_of
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import ImageFile, SourceImage, thumbnail_html
@@ -27,7 +27,9 @@ class Result:
     `raw` is the model's own answer, and `leak` how much that repainted outside the mask (None where
     nothing was protected).
     `light` tells how its light and colours were off, and what was done about it (None where there was too little to
-    compare), and `moved` the same of where it lay. `note` says what a reader should know.
+    compare), and `moved` the same of where it lay. `past` tells where what was painted goes on past the mask, and by
+    how many of the photo's pixels that would have to grow (None where nothing does). `note` says what a reader should
+    know.
     """
 
     number: int
@@ -39,6 +41,7 @@ class Result:
     offline: bool = False
     light: Light | None = None
     moved: Moved | None = None
+    past: Past | None = None
     replayed: bool = False
     _saved: list[str] = field(default_factory=list, repr=False, compare=False)
 

@@ -22,6 +22,7 @@ from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..freeing import give_back
@@ -29,7 +30,7 @@ from ..picture import SourceImage
 from .body import Body, read_body
 from .invent import invent
 from .memory import PAINTING, decoding_of, work
-from .paint import leak, over_white, paint
+from .paint import fills_of, leak, over_white, paint
 from .refusal import Refusal
 from .rules import Edit, Hole, check, check_generation
 from .shape import result_size, shaped
@@ -164,8 +165,11 @@ class Service:
     def _results(self, edit: Edit, digest: str, files_url: str) -> tuple[list[dict[str, str]], bool]:
         """The results as the reply has them, and whether they are transparent."""
         data, see_through = [], False
+        fills = []
+        if self._fill is None and not edit.generates:
+            fills = fills_of(edit.picture.pixels, edit.hole, self._seed_of(edit, digest, 0), edit.n)
         for number in range(edit.n):
-            result = self._result(edit, digest, number)
+            result = self._result(edit, digest, number, fills[number] if fills else None)
             see_through = see_through or (number == 0 and _keeps_alpha(result, edit))
             encoded = _encoded(result, edit)
             if edit.as_url:
@@ -174,16 +178,19 @@ class Service:
                 data.append({"b64_json": base64.b64encode(encoded).decode()})
         return data, see_through
 
-    def _result(self, edit: Edit, digest: str, number: int) -> Image.Image:
-        picture, hole = edit.picture.pixels, edit.hole
+    def _seed_of(self, edit: Edit, digest: str, number: int) -> int:
         words = f"{self._seed} {number} {digest} {edit.prompt}"
         # A prompt from JSON may hold half a surrogate pair, which plain UTF-8 can't write.
-        seed = int.from_bytes(hashlib.sha256(words.encode(errors="surrogatepass")).digest()[:4], "big")
+        return int.from_bytes(hashlib.sha256(words.encode(errors="surrogatepass")).digest()[:4], "big")
+
+    def _result(self, edit: Edit, digest: str, number: int, filled: NDArray[np.uint8] | None) -> Image.Image:
+        picture, hole = edit.picture.pixels, edit.hole
+        seed = self._seed_of(edit, digest, number)
         if edit.generates:
             picture = invent(picture.size, seed)
         if self._fill is not None:
             return _own_result(self._fill, picture, hole, edit.prompt, seed)
-        result = paint(picture, hole, edit.prompt, seed, number)
+        result = paint(picture, hole, edit.prompt, seed, number, filled)
         return leak(result, hole, seed) if self._leaky else result
 
     # Results by URL

@@ -14,7 +14,10 @@ seed and number in the row.
 from __future__ import annotations
 
 import math
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +27,9 @@ from .. import forking
 from .colour import Floats, colours_in, luminance, tint
 from .rules import Hole
 
-__all__ = ["leak", "over_white", "paint"]
+__all__ = ["fills_of", "leak", "over_white", "paint"]
+
+Fill: TypeAlias = npt.NDArray[np.uint8]
 
 WORK_SIZE = 512
 """The longest side that PatchMatch works at, in pixels: larger takes long and looks no better."""
@@ -46,20 +51,43 @@ _patchmatch_lock = threading.Lock()
 forking.anew(globals(), "_patchmatch_lock")
 
 
-def paint(picture: Image.Image, hole: Hole | None, prompt: str, seed: int, number: int) -> Image.Image:
+def fills_of(picture: Image.Image, hole: Hole | None, seed: int, count: int) -> list[Fill]:
+    """What `hole` is filled with in each of `count` results, worked out side by side; nothing where none is to fill.
+
+    `seed` steers the first, and so the others.
+    """
+    if hole is None or not hole.any() or hole.all():
+        return []
+    left, top, right, bottom = _surroundings(hole)
+    part = over_white(picture).crop((left, top, right, bottom))
+    part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
+    scale = min(1.0, WORK_SIZE / max(part.size))
+    small = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
+    # The box filter mixes no pixel of the hole into its neighbours, as smoother ones would.
+    small_hole = np.asarray(part_hole.resize(small, Image.Resampling.BOX)) > 0
+    small_part = np.asarray(part.resize(small, Image.Resampling.BOX))
+    if small_hole.all():
+        return [np.clip(_brushed(small_part, 0), 0, 255).astype(np.uint8)] * count
+    return _patchmatch(small_part, small_hole, seed, count)
+
+
+def paint(
+    picture: Image.Image, hole: Hole | None, prompt: str, seed: int, number: int, fill: Fill | None
+) -> Image.Image:
     """One result: `picture` (`RGB` or `RGBA`) with what `hole` marks painted anew.
 
-    `seed` steers the fill; `number` is the result's place among those of one request, from 0.
+    `number` is the result's place among those of one request, from 0, and `fill` its own of `fills_of`; `seed` steers
+    the rest.
     """
     if hole is not None and not hole.any():
         return picture
     pixels = np.asarray(over_white(picture))
     everywhere = np.ones(pixels.shape[:2], np.bool_) if hole is None else hole
-    if everywhere.all():
+    if fill is None:
         painted = _brushed(pixels, number)
         strength: Floats | float = WHOLE_TINT
     else:
-        painted = _filled(pixels, everywhere, _clear(picture), seed)
+        painted = _filled(pixels, everywhere, _clear(picture), fill)
         strength = _fading_in(everywhere) * np.float32(TINT)
     colours = colours_in(prompt)
     if colours:
@@ -144,22 +172,10 @@ def _clear(picture: Image.Image) -> Hole:
     return clear
 
 
-def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, seed: int) -> Floats:
-    box = _surroundings(hole)
-    left, top, right, bottom = box
-    part = Image.fromarray(pixels[top:bottom, left:right])
+def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, fill: Fill) -> Floats:
+    left, top, right, bottom = _surroundings(hole)
     part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
-    scale = min(1.0, WORK_SIZE / max(part.size))
-    small = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
-    # The box filter mixes no pixel of the hole into its neighbours, as smoother ones would.
-    small_hole = np.asarray(part_hole.resize(small, Image.Resampling.BOX)) > 0
-    small_part = np.asarray(part.resize(small, Image.Resampling.BOX))
-    if small_hole.all():
-        fill = _brushed(small_part, 0)
-    else:
-        fill = _patchmatch(small_part, small_hole, seed).astype(np.float32)
-    whole = Image.fromarray(np.clip(fill, 0, 255).astype(np.uint8))
-    filled = np.asarray(whole.resize(part.size, Image.Resampling.LANCZOS), np.float32)
+    filled = np.asarray(Image.fromarray(fill).resize(part_hole.size, Image.Resampling.LANCZOS), np.float32)
     result = pixels.astype(np.float32)
     # At the rim a little of what was there shows through, which hides the step in sharpness: where there was anything.
     soft = np.asarray(part_hole.filter(ImageFilter.BoxBlur(1)), np.float32)[..., None] / 255
@@ -168,13 +184,29 @@ def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, seed: int) -
     return result
 
 
-def _patchmatch(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int) -> npt.NDArray[np.uint8]:
+def _patchmatch(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int, count: int) -> list[Fill]:
     # Here, not above: a notebook that never edits should not wait for it.
     from patchmatch import inpaint, set_random_seed
 
+    def found(number: int) -> Fill:
+        # Of one seed, as that is the process's: mirrored, it finds another fill. The first is as it is.
+        turned = tuple(slice(None, None, -1 if number >> axis & 1 else 1) for axis in (1, 0))
+        across = (1, 0, 2) if number & 4 else (0, 1, 2)
+        # The ninth and the tenth are moved a little.
+        shift = (number >> 3) * 8
+        seen = np.roll(pixels, shift, 1)[turned].transpose(across)
+        there = np.roll(hole, shift, 1)[turned].transpose(across[:2])
+        filled = inpaint(np.ascontiguousarray(seen), np.ascontiguousarray(there), patch_size=PATCH)
+        back = np.asarray(filled, np.uint8).transpose(across)[turned]
+        return np.ascontiguousarray(np.roll(back, -shift, 1))
+
     with _patchmatch_lock:
         set_random_seed(seed)
-        return np.asarray(inpaint(pixels, hole, patch_size=PATCH), np.uint8)
+        if count == 1:
+            return [found(0)]
+        # It lets go of the interpreter while it searches.
+        with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as threads:
+            return list(threads.map(found, range(count)))
 
 
 def _surroundings(hole: Hole) -> tuple[int, int, int, int]:
@@ -197,12 +229,24 @@ def _fading_in(hole: Hole) -> Floats:
     shrunk = stencil.copy()
     shrunk.thumbnail((BRUSH_SIZE, BRUSH_SIZE), Image.Resampling.BOX)
     steps = max(2, max(shrunk.size) // 64)
-    total = np.zeros((shrunk.height, shrunk.width), np.float32)
+    inside = np.asarray(shrunk)
+    total = np.zeros(inside.shape, np.uint32)
     for _ in range(steps):
-        total += np.asarray(shrunk, np.float32)
-        shrunk = shrunk.filter(ImageFilter.MinFilter(3))
+        total += inside
+        inside = _least_around(inside)
     inner = Image.fromarray((total / steps).astype(np.uint8)).resize(stencil.size)
     return 0.3 + np.asarray(inner, np.float32) * np.float32(0.7 / 255)
+
+
+def _least_around(levels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Each pixel's least neighbour, across corners too, itself among them: Pillow's MinFilter(3), ten times as fast."""
+    across = levels.copy()
+    np.minimum(across[:, 1:], levels[:, :-1], out=across[:, 1:])
+    np.minimum(across[:, :-1], levels[:, 1:], out=across[:, :-1])
+    least = across.copy()
+    np.minimum(least[1:], across[:-1], out=least[1:])
+    np.minimum(least[:-1], across[1:], out=least[:-1])
+    return least
 
 
 # Painting a whole picture

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from ..answering import RUN_HEADER, refusal
+from ..answering import RUN_HEADER, path_of, refusal
 from ..carrier import is_full
 from ..classes import Person
 from ..database import LedgerError
@@ -114,7 +114,7 @@ async def _body_of(request: Request, gate: Gate) -> tuple[Asked, Path] | Respons
         return refusal(FULL if is_full(error) else BROKEN)
     kept = False
     try:
-        reader = BodyReader(request.url.path, request.headers["content-type"])
+        reader = BodyReader(path_of(request), request.headers["content-type"])
         async with asyncio.timeout(gate.body_seconds):
             await _spool(request, gate, reader, file)
         asked, wire = await asyncio.to_thread(reader.asked)

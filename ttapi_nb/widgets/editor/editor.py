@@ -21,7 +21,7 @@ from ...errors import (
     TTAPIError,
 )
 from ...fit import HOWS
-from ...lineage import Step, lineage_of, open_result
+from ...lineage import lineage_of, open_result
 from ...log import Budget, RunLog
 from ...mask import EngineName, Mask, Select, asked_for
 from ...models import DEFAULT_MODEL
@@ -43,6 +43,7 @@ from ..tray import SessionTray
 from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
+from .drafts import MaskDrafts
 from .earlier_runs import EarlierRuns
 from .filling import at_hand, fill_in, words_of_result, words_of_run
 from .key_corner import KeyCorner, with_key
@@ -155,6 +156,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._key = KeyCorner(
             lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
         )
+        self._drafts = MaskDrafts(self, self._arrange_whole)
         self._remedies = Remedies(self._arrange, partial(setattr, self, "model"), self._key.ask)
         self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
         self._body = ipywidgets.Box(
@@ -164,11 +166,14 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _whole(self) -> list[ipywidgets.Widget]:
         history = None if self.run_log is False else self.history
-        return list(made(self._input, self._body, self._session, self.viewer, history))
+        return list(made(self._input, self._drafts.offers, self._body, self._session, self.viewer, history))
 
     def _place_tray(self, tray: SessionTray) -> None:
         # Made with the first result.
         self._session = tray
+        self._arrange_whole()
+
+    def _arrange_whole(self) -> None:
         self.children = self._whole()
 
     def _arrange(self) -> None:
@@ -215,6 +220,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._check,
             ["image", "mask", "model", "size", "prompt", "options", "references", "fit", "strict"],
         )
+        self.observe(self._drafts.photo_changed, "image")
+        self.observe(self._drafts.mask_changed, "mask")
         self._input.on_photo(self._open_upload)
         self._input.on_sample(self._open_sample)
         self._input.on_refused(partial(setattr, self._input, "problem"))
@@ -327,7 +334,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         """
         opened = open_result(picture)
         source = opened.source or at_hand(opened.step.source, self.image)
-        self._fill_in(opened.step, source, words_of_result(opened.step, source), otherwise=opened.picture)
+        fill_in(self, opened.step, source, opened.picture)
+        self._restored.say(words_of_result(opened.step, source), "notice")
 
     def restore_run(self, run_id: str) -> None:
         """Fill in prompt, model, options and mask as they were before a run of the log, and its photo if it is at hand.
@@ -336,17 +344,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         """
         step = self._log().restore(run_id)
         source = at_hand(step.source, self.image)
-        self._fill_in(step, source, words_of_run(step, source))
-
-    def _fill_in(
-        self,
-        step: Step,
-        source: SourceImage | None,
-        said: str,
-        otherwise: SourceImage | None = None,
-    ) -> None:
-        fill_in(self, step, source, otherwise)
-        self._restored.say(said, "notice")
+        fill_in(self, step, source)
+        self._restored.say(words_of_run(step, source), "notice")
 
     def to_code(self) -> str:
         """Python that does the same edit without a widget, for a script or another cell; it holds no key."""

@@ -5,7 +5,7 @@ import { make, makeButton } from "./basics.js";
 
 function render({ model, el }) {
   const said = make("span", { role: "status" });
-  const code = make("textarea", { readOnly: true, rows: 8, hidden: true, "aria-label": "The edit as Python" });
+  const place = make("div");
   const button = makeButton("Copy as code", "Copy as code: Python that does this edit without a widget",
     () => model.send({ type: "copy" }));
   const receive = async (message) => {
@@ -13,14 +13,17 @@ function render({ model, el }) {
     if (message.type !== "code") return;
     try {
       await navigator.clipboard.writeText(message.text);
-      [said.textContent, code.hidden] = ["Copied. It holds no key.", true];
+      place.replaceChildren();
+      said.textContent = "Copied. It holds no key.";
     } catch {
-      [said.textContent, code.value, code.hidden] = ["Copy it from here. It holds no key.", message.text, false];
+      const code = make("textarea", { readOnly: true, rows: 8, value: message.text, "aria-label": "The edit as Python" });
+      place.replaceChildren(code);
+      said.textContent = "Copy it from here. It holds no key.";
       code.select();
     }
   };
   el.classList.add("ttapi-copier");
-  el.append(button, said, code);
+  el.append(button, said, place);
   model.on("msg:custom", receive);
   return () => model.off("msg:custom", receive);
 }

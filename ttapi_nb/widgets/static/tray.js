@@ -153,9 +153,9 @@ function createPlaces(model, deeds, state) {
   const stars = createStars(deeds.star);
   const note = createNote((message) => model.send(message));
   const rivals = createRivals((key) => model.send({ type: "compare", key }));
-  const keep = makeButton("Keep", "Keep this result (Enter)", deeds.keep);
-  const discard = makeButton("Discard", "Discard this result (Delete)", deeds.discard);
-  const save = makeButton("Save", "Save this result as a file where the notebook is", deeds.save);
+  const keep = makeButton("Keep", "Keep: mark this result as kept (Enter)", deeds.keep);
+  const discard = makeButton("Discard", "Discard: take this result out of the tray (Delete)", deeds.discard);
+  const save = makeButton("Save", "Save: write this result into the working folder", deeds.save);
   const undo = makeButton("Undo discard", "Undo discard: bring back what was discarded last (Ctrl+Z)", deeds.undo);
   const back = makeButton("◂", "The result before (←)", deeds.flip(-1));
   const on = makeButton("▸", "The next result (→)", deeds.flip(1));

@@ -10,7 +10,10 @@ from ...text import one_line
 __all__ = ["HEAT_LEGEND", "by_size", "figures_of", "leaked", "no_heat", "said_of"]
 
 NO_MASK = "Nothing was protected, so there is no map."
-HEAT_LEGEND = "Heat map: the brighter, the more the model changed what you had protected."
+HEAT_LEGEND = (
+    "Heat map: the brighter, the more the model changed what you had protected. "
+    "What goes on past the mask is blue."
+)
 
 
 def figures_of(run: Run, place: int, at: int, shown: Image.Image, name: str = "Result") -> str:
@@ -34,13 +37,23 @@ def no_heat(result: Result) -> str:
 def leaked(result: Result) -> str:
     if result.leak is None:
         return ""
-    share = result.leak.share
-    if share == 0:
+    leak = result.leak
+    if leak.share == 0 and not leak.seen:
         # Left as it came, it may differ by a level or two, or by a resampling.
         return f"Nothing outside the mask changed{'' if result.kept else ' visibly'}."
-    much = "less than 1%" if share < 0.01 else f"{share:.0%}"
     then = "; that was put back." if result.kept else ", and that was left as it came."
-    return f"The model repainted {much} of what you protected{then}"
+    if leak.seen is None:
+        return f"The model repainted {_share(leak.share)} of what you protected{then}"
+    much = _share(leak.share)
+    moved = f" {much[0].upper()}{much[1:]} moved at all, by grain, light or place."
+    if leak.seen == 0:
+        return f"Nothing that one would see changed outside the mask.{moved}"
+    past = f" {result.past}" if result.past is not None else ""
+    return f"The model repainted {_share(leak.seen)} of what you protected{then}{moved}{past}"
+
+
+def _share(share: float) -> str:
+    return "less than 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _evened_out(result: Result) -> str:

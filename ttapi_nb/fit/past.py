@@ -1,0 +1,125 @@
+"""Where an answer goes on past the mask: a thing that the mask's edge cuts, or a shadow that falls out of it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+__all__ = ["Past", "past_of"]
+
+# It is followed on a grid with so many cells a side, from the mask on.
+GRID = 320
+# It has to reach this much further than the mask's edge, in cells, be so many cells in all, and lie along so many of
+# the cells beside the mask.
+LEAST_FAR, LEAST_CELLS, LEAST_BESIDE = 3, 16, 4
+# How far a mask may be grown for it, as a share of the picture's longer side, and how much is added for the seam.
+MOST_GROWN, ROOM = 0.3, 1 / 150
+# A side is named where so much of it lies there.
+NAMED = 0.15
+SIDES = {"left": "on the left", "right": "on the right", "top": "above", "bottom": "below"}
+
+
+@dataclass(frozen=True)
+class Past:
+    """What of an answer goes on past the mask.
+
+    * `sides`: where, of `"left"`, `"right"`, `"top"` and `"bottom"`, most first.
+    * `grow`: by how many pixels the mask has to grow to take it in, for `Mask.grow`; 0 where that would be too much.
+    * `map`: a picture of mode `L` and the sent size, 255 where it is.
+    """
+
+    sides: tuple[str, ...]
+    grow: int
+    map: Image.Image | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        where = " and ".join(SIDES[side] for side in self.sides)
+        said = f"What was painted goes on past the mask {where}, and is cut off there."
+        return f"{said} Grow the mask by {self.grow} px to take it in." if self.grow else said
+
+    def scaled(self, scale: tuple[float, float]) -> Past:
+        """The same where a pixel spans so many across and down."""
+        return replace(self, grow=math.ceil(self.grow * max(scale)))
+
+
+def past_of(seen: NDArray[np.bool_], outside: NDArray[np.bool_], step: int) -> Past | None:
+    """What of that which looks changed goes on from the mask; None where nothing does.
+
+    `seen` and `outside`, what the mask leaves, are (height, width), in pixels of `step`.
+    """
+    if not seen.any() or outside.all():
+        return None
+    times = max(1, math.ceil(max(seen.shape) / GRID))
+    changed = np.asarray(Image.fromarray(seen.astype(np.uint8) * 255).reduce(times)) > 100
+    masked = np.asarray(Image.fromarray((~outside).astype(np.uint8) * 255).reduce(times)) > 0
+    changed &= ~masked
+    beside = _wider(masked, 2)
+    begun = changed & beside
+    if np.count_nonzero(begun) < LEAST_BESIDE:
+        return None
+    found = _followed(begun, changed)
+    away = _away(masked, found)
+    far = float(away[found].max())
+    if np.count_nonzero(found) < LEAST_CELLS or far < LEAST_FAR:
+        return None
+    longer = max(seen.shape) * step
+    # Across corners it is counted a little short, and a cell that is changed in part counts as not at all.
+    grow = math.ceil((1.06 * far + 1) * times * step + longer * ROOM)
+    shown = Image.fromarray(found.astype(np.uint8) * 255).resize(
+        (found.shape[1] * times, found.shape[0] * times), Image.Resampling.NEAREST
+    )
+    shown = shown.crop((0, 0, seen.shape[1], seen.shape[0]))
+    shown = Image.fromarray(np.asarray(shown) * seen.astype(np.uint8))
+    return Past(_sides(found, masked), grow if grow <= MOST_GROWN * longer else 0, shown)
+
+
+def _wider(cells: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
+    picture = Image.fromarray(cells.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(2 * by + 1))
+    return np.asarray(picture) > 0
+
+
+def _followed(begun: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """All of `changed` that hangs together with where it begun."""
+    found, count = begun, -1
+    while int(np.count_nonzero(found)) != count:
+        count = int(np.count_nonzero(found))
+        found = _wider(found, 1) & changed
+    return found
+
+
+def _away(masked: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """How many cells from the mask each cell lies, as far as anything was found."""
+    away = np.where(masked, 0, -1).astype(np.int32)
+    reached, number = masked, 0
+    while (found & (away < 0)).any():
+        number += 1
+        # A square and a diamond by turns: nearly round.
+        wider = _wider(reached, 1)
+        if number % 2:
+            cross = reached.copy()
+            cross[1:] |= reached[:-1]
+            cross[:-1] |= reached[1:]
+            cross[:, 1:] |= reached[:, :-1]
+            cross[:, :-1] |= reached[:, 1:]
+            wider = cross
+        away[wider & (away < 0)] = number
+        reached = wider
+    return away
+
+
+def _sides(found: NDArray[np.bool_], masked: NDArray[np.bool_]) -> tuple[str, ...]:
+    rows, columns = np.nonzero(masked)
+    top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
+    y, x = np.nonzero(found)
+    beyond = {"left": left - x, "right": x - right, "top": top - y, "bottom": y - bottom}
+    # Within the mask's box it is the side that is nearest by the mask's own measure.
+    high, wide = max(1, bottom - top), max(1, right - left)
+    names = list(beyond)
+    each = np.stack([beyond[name] / (wide if name in ("left", "right") else high) for name in names])
+    most = each.argmax(axis=0)
+    shares = {name: float((most == at).mean()) for at, name in enumerate(names)}
+    return tuple(sorted((name for name in names if shares[name] >= NAMED), key=lambda name: -shares[name]))

@@ -1,0 +1,144 @@
+"""What one would see of a leak: what is left of a difference once light, place and noise are taken off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from .light import BLACK, WHITE, evening_of
+from .look import Look
+from .register import Moved, moved_of, read_moved
+from .seam import Floats
+
+__all__ = ["LOOK", "seen_of"]
+
+# What is seen is looked for with at most so many pixels a side.
+LOOK = 1600
+# A change of more levels than this is seen where it is wide, and where it is narrow.
+WIDE, NARROW = 7.0, 12.0
+# Noise is what most pixels of like texture differ by; it is seen beyond so many times that.
+NOISY = 4.5
+# What is that much more than the least is no noise, however much of it there is.
+MOST = 2.5
+# Textures told apart, by how much a picture changes from pixel to pixel there.
+TEXTURES = (2.0, 4.0, 8.0, 16.0, 32.0)
+# How much of its surroundings has to be seen too, and by how much it has to differ itself, as levels and as a share.
+TOGETHER, ITSELF, SHARE = 0.45, 5.0, 0.3
+
+
+def seen_of(look: Look, counted: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], bool]:
+    """Which pixels look changed, and which could be compared: two (height, width) arrays of bool; and whether the
+    answer is bent, so that much of that is but out of place.
+
+    `counted` tells which may. The answer is first laid where it belongs and its light evened out as a whole.
+    """
+    moved = moved_of(look)
+    if moved is not None and not moved.still:
+        back = moved.in_steps(look.step)
+        counted = counted & _reached(look, back)
+        look = look.with_answer(read_moved(look.answer, (0, 0, *look.answer.size), back))
+    evening, _ = evening_of(look, whole=True)
+    before = np.asarray(look.source.convert("RGB"))
+    came = np.asarray(look.answer.convert("RGB"))
+    after: Floats = came.astype(np.float32)
+    if evening is not None:
+        after = replace(evening.shrunk(look.step), lost=()).applied(came, (0, 0, *look.answer.size))
+        # What was clipped may have been what the source is.
+        white = (came >= WHITE - 1) & (before > after)
+        black = (came <= BLACK + 1) & (before < after)
+        after = np.where(white | black, before, after)
+    changed: NDArray[np.bool_] = np.zeros(counted.shape, np.bool_)
+    texture = _texture(before)
+    for radius, least in ((1, NARROW), (3, WIDE)):
+        beyond = _beyond(before, after, radius)
+        noise = _noise(beyond, texture, counted)
+        changed |= beyond > np.clip(NOISY * noise, least, MOST * least)[texture]
+    near = np.asarray(
+        Image.fromarray((changed & counted).astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(2)), np.float32
+    )
+    seen = (near > 255 * TOGETHER) & counted & _itself(before, after)
+    return seen, counted, moved is not None and moved.bent > 0
+
+
+def _reached(look: Look, moved: Moved) -> NDArray[np.bool_]:
+    """Where the answer, once moved back, has something to show."""
+    full = Image.new("L", look.answer.size, 255)
+    framed = Image.new("L", (full.width + 2, full.height + 2))
+    framed.paste(full, (1, 1))
+    rows, columns = look.outside.shape
+    y, x = np.mgrid[0:rows, 0:columns] + 0.5
+    across, down = moved.there(x, y)
+    reached: NDArray[np.bool_] = (across >= 1) & (down >= 1) & (across <= columns - 1) & (down <= rows - 1)
+    return reached
+
+
+def _boxed(plane: Floats, radius: int) -> Floats:
+    """The mean over a square of `2 * radius + 1` pixels, the edge repeated beyond the border."""
+    for axis in (0, 1):
+        around = [(0, 0), (0, 0)]
+        around[axis] = (radius, radius)
+        padded = np.moveaxis(np.pad(plane, around, "edge"), axis, 0)
+        length = plane.shape[axis]
+        total = padded[:length].copy()
+        for start in range(1, 2 * radius + 1):
+            total += padded[start : start + length]
+        total *= np.float32(1 / (2 * radius + 1))
+        plane = np.moveaxis(total, 0, axis)
+    return plane
+
+
+def _beyond(before: NDArray[np.uint8], after: Floats, radius: int) -> Floats:
+    """By how much what is now there lies beyond all that was there or right beside it: what is only softer, sharper or
+    off by less than a pixel does not.
+    """
+    most: Floats = np.zeros(before.shape[:2], np.float32)
+    for channel in range(3):
+        one, other = (
+            _boxed(_boxed(pixels[..., channel].astype(np.float32), radius), radius)
+            for pixels in (before, after)
+        )
+        low, high = (_around(_around(one, extreme, 0), extreme, 1) for extreme in (np.minimum, np.maximum))
+        np.maximum(most, other - high, out=most)
+        np.maximum(most, low - other, out=most)
+    return most
+
+
+def _itself(before: NDArray[np.uint8], after: Floats) -> NDArray[np.bool_]:
+    """Where a pixel itself differs, by enough beside the most that those right beside it do: softening, which finds
+    what is wide, spreads it too.
+    """
+    differs = np.max([np.abs(_boxed(after[..., at] - before[..., at], 1)) for at in range(3)], axis=0)
+    most = differs
+    for _ in range(2):
+        most = _around(_around(most, np.maximum, 0), np.maximum, 1)
+    return np.asarray(differs > np.maximum(ITSELF, SHARE * most))
+
+
+def _around(values: Floats, extreme: Any, axis: int) -> Floats:
+    """Each value's least or greatest neighbour along an axis, itself among them."""
+    found = values.copy()
+    ahead, behind = np.moveaxis(found, axis, 0), np.moveaxis(values, axis, 0)
+    extreme(ahead[1:], behind[:-1], out=ahead[1:])
+    extreme(ahead[:-1], behind[1:], out=ahead[:-1])
+    return found
+
+
+def _texture(before: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How rough the source is around each pixel, as the number of its class."""
+    grey = np.asarray(Image.fromarray(before).convert("L"), np.float32)
+    rough = _boxed(np.abs(grey - _boxed(grey, 1)), 4)
+    return np.digitize(rough, TEXTURES)
+
+
+def _noise(beyond: Floats, texture: NDArray[np.int64], counted: NDArray[np.bool_]) -> Floats:
+    """What most pixels of each class of texture differ by."""
+    usual = np.zeros(len(TEXTURES) + 1, np.float32)
+    for number in range(len(usual)):
+        here = beyond[counted & (texture == number)]
+        # The upper quartile, as half or more may be within what is beside them, in a normal distribution's terms.
+        usual[number] = float(np.percentile(here, 75)) / 1.15 if len(here) > 200 else 0.0
+    return usual
