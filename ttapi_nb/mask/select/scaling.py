@@ -39,6 +39,6 @@ def sharp(
     for top in range(0, height, step := max(1, BAND // width)):
         bottom = min(height, top + step)
         box = (0.0, top * rows / height, columns, bottom * rows / height)
-        part = np.asarray(image.resize((width, bottom - top), Image.Resampling.BILINEAR, box=box))
-        np.clip(part * np.float32(steep) + np.float32(0.5), 0, 1, out=found[top:bottom])
+        piece = np.asarray(image.resize((width, bottom - top), Image.Resampling.BILINEAR, box=box))
+        np.clip(piece * np.float32(steep) + np.float32(0.5), 0, 1, out=found[top:bottom])
     return found
