@@ -28,7 +28,7 @@ from ..runs import Asked, End, Refused, Run, may_not
 __all__ = ["ROUTES"]
 
 # In bytes: how much of a body is written at a time.
-PIECE = 2**20
+PIECE = 2**18
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 # In seconds: how often a run that another gateway has is looked at.
 LOOK = 0.2

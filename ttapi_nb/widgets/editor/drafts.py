@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from .editor import ImageEditor
 
 __all__ = ["MaskDrafts"]
+
+
+def _still(of: weakref.ref[MaskDrafts], name: str, *given: object) -> None:
+    """Call a method, where what has it is still there."""
+    drafts = of()
+    if drafts is not None:
+        getattr(drafts, name)(*given)
+
 
 PAUSE = 0.5
 """Seconds after a change, in which others may follow, until it is written."""
@@ -56,7 +65,10 @@ class MaskDrafts:
             self._later()
 
     def _later(self) -> None:
-        timer = threading.Timer(PAUSE, partial(self._lane.submit, self._write))
+        # What waits holds no editor: one that is closed meanwhile is gone at once.
+        timer = threading.Timer(
+            PAUSE, partial(self._lane.submit, partial(_still, weakref.ref(self), "_write"))
+        )
         timer.daemon = True
         timer.start()
 
@@ -79,11 +91,11 @@ class MaskDrafts:
         self.offers.clear()
         image = self._editor.image
         if image is not None and self._editor.run_log is not False:
-            self._lane.submit(partial(self._look, image))
+            self._lane.submit(partial(_still, weakref.ref(self), "_look", weakref.ref(image)))
 
-    def _look(self, image: SourceImage) -> None:
-        drafts, editor = self._drafts(), self._editor
-        if drafts is None or editor.image is not image:
+    def _look(self, photo: weakref.ref[SourceImage]) -> None:
+        drafts, editor, image = self._drafts(), self._editor, photo()
+        if drafts is None or image is None or editor.image is not image:
             return
         found = drafts.find(image.digest, image.size)
         if found is None or editor.image is not image or asked_for(editor.mask) is not None:
