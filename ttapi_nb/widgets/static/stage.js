@@ -121,6 +121,8 @@ function build(model, el, canvases) {
   };
   const mayPaint = () => model.get("ready") && !margins.extending() && alive();
   const pointer = createPointer(parts, view, sketch, ring, mayPaint);
+  // A stroke over a map of what changed is a stroke on the photo under it.
+  result.whenPressed(pointer.press);
   const hide = (hidden) => sheet.classList.toggle("ttapi-hidden-mask", hidden);
   const bar = createFoot(el, parts, model, view, hide, result.looks);
   const dropKeys = listenToShortcuts(
