@@ -49,6 +49,7 @@ from .filling import at_hand, fill_in, words_of_result, words_of_run
 from .key_corner import KeyCorner, with_key
 from .naming import run_words
 from .one_run import OneRun
+from .recordings import Recordings
 from .remedies import Remedies
 
 __all__ = ["ImageEditor"]
@@ -144,6 +145,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._plan = LateWords(self._arrange)
         self._copier = Copier(self.to_code, layout=alike.shown)
         self._restored = LateWords(self._arrange)
+        self._recordings = Recordings(self, self.client, alike.shown)
         self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
         earlier = EarlierRuns(self)
         self.history = HistoryPanel(
@@ -169,7 +171,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         return list(made(self._input, self._drafts.offers, self._body, self._session, self.viewer, history))
 
     def _place_tray(self, tray: SessionTray) -> None:
-        # Made with the first result.
         self._session = tray
         self._arrange_whole()
 
@@ -181,6 +182,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _panel_parts(self) -> tuple[ipywidgets.Widget, ...]:
         return made(
+            self._recordings.shown,
             self._prompt,
             self._controls.buttons,
             self.status,
@@ -375,8 +377,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._input.problem = ""
 
     def _run_asked(self, prompt: str | None) -> None:
-        if prompt is not None:
-            self.prompt = prompt
+        self.prompt = self.prompt if prompt is None else prompt
         self._try_run()
 
     def _try_run(self) -> None:
