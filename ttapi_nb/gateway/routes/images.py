@@ -222,7 +222,7 @@ async def _followed(flight: Flight) -> AsyncIterator[bytes]:
     try:
         async for data in flight.pieces():
             yield data
-        if flight.cut:
+        if flight.cut or flight.end is None or flight.end.status is None:
             # Whoever reads must not take it for whole.
             raise ConnectionAbortedError
     finally:
@@ -252,7 +252,10 @@ async def kept_answer(gate: Gate, run: Run) -> Response:
         return _without_answer(End(run.state, run.problem), told)
     headers = {**dict(run.headers), **told, "x-should-retry": "false"}
     store, ledger = gate.store, gate.carrier.ledger.pieces
-    if await asyncio.to_thread(store.place, run.number) is not None:
+    size = await asyncio.to_thread(store.size, run.number)
+    if size is not None:
+        # Whoever gets less of it knows that it is not whole.
+        headers["Content-Length"] = str(size)
         return StreamingResponse(_from_file(gate, run.number), run.status, headers)
     first = None
     if not gate.carrier.ledger.database.is_file:
