@@ -34,7 +34,7 @@ from .reply import ImagesResponse
 from .request import EditRequest
 from .run import Run, edit, generate, start_edit
 from .service import Service
-from .widgets import ImageEditor, MaskDrawer, ModelPicker, ResultViewer, SizePicker
+from .widgets import ImageEditor, MaskDrawer, ModelPicker, PromptLab, ResultViewer, SizePicker
 
 __version__: str
 
@@ -64,6 +64,7 @@ __all__ = [
     "NotSentError",
     "OpenedResult",
     "PriceTable",
+    "PromptLab",
     "QuotaError",
     "RateLimitError",
     "RefusedError",

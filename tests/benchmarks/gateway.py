@@ -5,7 +5,7 @@
 The same bodies, of 1 MiB and 20 MiB in every form, go to a service that takes a second for each, and to the same one
 through a gateway; medians and 95th percentiles are held against each other. Then so many people, each with a body of
 1 MiB, wait at a service that takes one at a time, and the memory of the gateway's processes is read. Exits with 1 where
-the gateway takes more than 1.3 times as long, or memory grows by more than a tenth of what waits.
+the gateway takes more than 1.3 times as long, or memory grows by more than a fifth of what waits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.support.gateways import command, process
 RUNS, PEOPLE = 12, 300
 SERVICE_SECONDS = 1.0
 MIB = 2**20
-MOST, MOST_GROWTH = 1.3, 0.1
+MOST, MOST_GROWTH = 1.3, 0.2
 ANSWER = json.dumps(
     {"created": 1, "data": [{"b64_json": base64.b64encode(os.urandom(MIB)).decode()}]}
 ).encode()
@@ -176,6 +176,8 @@ def flat(place: Path, service: Service, people: int) -> bool:
         first = await wait_together(port, tokens[:8], body, kind)
         before = memory(started)
         rest = await wait_together(port, tokens, body, kind)
+        # What they wait with, and not what their bodies took as they came.
+        await asyncio.sleep(5)
         after = memory(started)
         for task in (*first, *rest):
             task.cancel()

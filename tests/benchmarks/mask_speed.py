@@ -1,32 +1,29 @@
-"""How fast a `Mask` of 24 megapixels is, beside the plain Pillow way to do the same.
-
-The plain way keeps no marks: it redraws all strokes with ImageDraw when one is added, saves an RGBA picture as
-Pillow does by default, and writes its strokes as lists of points in JSON, unchecked.
-"""
+"""How fast a `Mask` is, beside the plain way to do the same: a copy and one line, OpenCV's polylines, plain JSON."""
 
 from __future__ import annotations
 
-import io
 import json
-import statistics
-import time
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.benchmarks._bench import Table, alternating, median, peak_of
 from ttapi_nb import Mask
+from ttapi_nb.mask import Stroke
 
-SIZE = (6000, 4000)
-MARKS = 1000
-POINTS = 40
-RADIUS = 30
-ROUNDS = 5
+SIZE, LARGE = (6000, 4000), (10_000, 10_000)
+MARKS, MANY, POINTS, RADIUS = 1000, 5000, 40, 30
 
-Stroke = list[tuple[float, float]]
+Line = list[tuple[float, float]]
 
 
-def strokes(count: int) -> list[Stroke]:
+def strokes(count: int) -> list[Line]:
     """Scribbles all over the picture, the same each time."""
     rng = np.random.default_rng(0)
     starts = rng.random((count, 1, 2)) * SIZE
@@ -34,68 +31,113 @@ def strokes(count: int) -> list[Stroke]:
     return [[(float(x), float(y)) for x, y in stroke] for stroke in starts + steps]
 
 
-def drawn(given: list[Stroke]) -> Image.Image:
-    """The strokes as Pillow draws them: white on black, hard edges, round joints and ends."""
-    picture = Image.new("L", SIZE)
+def masked(lines: list[Line]) -> Mask:
+    """The mask with these strokes, of which nothing is drawn yet."""
+    return Mask(SIZE, tuple(Stroke(tuple((x, y, float(RADIUS)) for x, y in line)) for line in lines))
+
+
+def lined(picture: Image.Image, line: Line) -> Image.Image:
+    """The picture with one more line, as Pillow draws it, in place: hard edges, round joints and ends."""
     draw = ImageDraw.Draw(picture)
-    for stroke in given:
-        draw.line(stroke, 255, 2 * RADIUS, "curve")
-        for x, y in (stroke[0], stroke[-1]):
-            draw.ellipse((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), 255)
+    draw.line(line, 255, 2 * RADIUS, "curve")
+    for x, y in (line[0], line[-1]):
+        draw.ellipse((x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS), 255)
     return picture
 
 
-def plain_png(picture: Image.Image) -> bytes:
-    """Transparent where the picture is white, saved as Pillow saves by default."""
-    made = Image.new("RGBA", SIZE)
-    made.putalpha(picture.point(lambda value: 255 - value))
-    out = io.BytesIO()
-    made.save(out, "PNG")
-    return out.getvalue()
+def polylines(lines: list[Line], kind: int) -> np.ndarray:
+    """All of them as OpenCV draws them, in one go."""
+    made = np.zeros(SIZE[::-1], np.uint8)
+    cv2.polylines(made, [np.rint(line).astype(np.int32) for line in lines], False, 255, 2 * RADIUS, kind)
+    return made
 
 
-def median_ms(act: Callable[[], object]) -> float:
-    """The median time of a few runs, in milliseconds."""
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        act()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times) * 1000
-
-
-def main() -> None:
-    """Print the table."""
-    *most, last = strokes(MARKS + 1)
-    mask = Mask(SIZE)
-    for stroke in most:
-        mask = mask.paint(stroke, radius=RADIUS)
-    start = time.perf_counter()
-    mask.coverage()
-    from_scratch = time.perf_counter() - start
-    picture = drawn(most)
-    # Both ways must draw the same thing, but for the edges.
-    alike = np.mean((np.asarray(picture) >= 128) == mask.to_array())
-    assert alike > 0.99, alike
-
-    cases: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
-        f"a stroke more, on {MARKS:,} marks": (
-            lambda: mask.paint(last, radius=RADIUS).coverage(),
-            lambda: drawn([*most, last]),
-        ),
-        "PNG out": (mask.to_png, lambda: plain_png(picture)),
-        "JSON out and in": (
-            lambda: Mask.from_json(mask.to_json()),
-            lambda: json.loads(json.dumps(most)),
+def one_more(table: Table, lines: list[Line]) -> None:
+    """A stroke on a mask of many; and one across a very large one."""
+    *most, last = lines[: MARKS + 1]
+    mask = masked(most)
+    before = mask.coverage()
+    ways: dict[str, Callable[[], object]] = {
+        "ours": lambda: mask.paint(last, radius=RADIUS).coverage(),
+        "plain": lambda: lined(Image.fromarray(before.copy()), last),
+        "opencv": lambda: cv2.polylines(
+            before.copy(), [np.rint(last).astype(np.int32)], False, 255, 2 * RADIUS, cv2.LINE_AA
         ),
     }
-    print(f"{SIZE[0]}x{SIZE[1]}, medians of {ROUNDS}{'':10}{'Mask':>10}{'plain':>10}{'ratio':>8}")
-    for name, (ours, plain) in cases.items():
-        one, other = median_ms(ours), median_ms(plain)
-        print(f"{name:34}{one:7.0f} ms{other:7.0f} ms{one / other:8.2f}")
-    print(f"All {MARKS:,} marks from scratch, once, with clean edges: {from_scratch:.1f} s.")
-    print(f"The PNGs have {len(mask.to_png()):,} and {len(plain_png(picture)):,} bytes.")
+    times = alternating(ways, 15)
+    peaks = peak_of(ways["ours"]), peak_of(ways["plain"])
+    name = f"a stroke on {MARKS:,} marks, 24 MP, against a copy and"
+    table.compare(f"{name} a line of Pillow", times["ours"], times["plain"], 1.2, peak=peaks)
+    table.compare(f"{name} one of OpenCV", times["ours"], times["opencv"], 1.2, peak=peaks)
+    for count in (2, 100):
+        ways = diagonal([(at, at) for at in np.linspace(50, LARGE[0] - 50, count).tolist()])
+        times = alternating(ways, 5)
+        peaks = peak_of(ways["ours"]), peak_of(ways["pixels"])
+        told = f"a line of Pillow's, with hard edges: {median(times['plain']) * 1e3:.0f} ms"
+        name = f"a diagonal of {count} points, 100 MP, against its pixels"
+        table.compare(name, times["ours"], times["pixels"], 2, peak=peaks, note=told)
+
+
+def diagonal(line: Line) -> dict[str, Callable[[], object]]:
+    """Three ways to paint it on an empty mask; one of them knows its pixels, and only writes them."""
+    drawn = Mask(LARGE).paint(line, radius=RADIUS).coverage().ravel()
+    places = np.flatnonzero(drawn)
+    levels = drawn[places]
+
+    def pixels() -> object:
+        made = np.zeros(LARGE[0] * LARGE[1], np.uint8)
+        made[places] = levels
+        return made
+
+    return {
+        "ours": lambda: Mask(LARGE).paint(line, radius=RADIUS).coverage(),
+        "pixels": pixels,
+        "plain": lambda: lined(Image.new("L", LARGE), line),
+    }
+
+
+def from_scratch(table: Table, lines: list[Line]) -> None:
+    """Thousands of strokes of which nothing is drawn yet."""
+    alike = (polylines(lines, cv2.LINE_AA) >= 128) == masked(lines).to_array()
+    assert alike.mean() > 0.99, alike.mean()
+    ways = {
+        "ours": lambda: masked(lines).coverage(),
+        "smooth": lambda: polylines(lines, cv2.LINE_AA),
+        "hard": lambda: polylines(lines, cv2.LINE_8),
+    }
+    times = alternating(ways, 3)
+    name = f"{MANY:,} strokes from scratch, 24 MP, against polylines"
+    peaks = peak_of(ways["ours"]), peak_of(ways["smooth"])
+    table.compare(f"{name}, clean edges", times["ours"], times["smooth"], 2, peak=peaks)
+    note = "OpenCV's edges are hard here, and ours are not: each pixel of an edge is told by its distance."
+    peaks = peak_of(ways["ours"]), peak_of(ways["hard"])
+    table.compare(f"{name}, hard edges", times["ours"], times["hard"], 2, peak=peaks, note=note)
+
+
+def written(table: Table, lines: list[Line]) -> None:
+    """JSON out and in."""
+    mask = masked(lines)
+    text, plain = mask.to_json(), [[[x, y, float(RADIUS)] for x, y in line] for line in lines]
+    packed = json.dumps(plain)
+    for name, ours, theirs in (
+        ("out", mask.to_json, lambda: json.dumps(plain)),
+        ("in", lambda: Mask.from_json(text), lambda: json.loads(packed)),
+    ):
+        times = alternating({"ours": ours, "plain": theirs}, 7)
+        peaks = peak_of(ours), peak_of(theirs)
+        work = f"{MANY:,} strokes as JSON, {name}, against plain json"
+        table.compare(work, times["ours"], times["plain"], 1.5, peak=peaks)
+
+
+def main() -> int:
+    """Print the table."""
+    table = Table("Masks")
+    lines = strokes(MANY)
+    one_more(table, lines)
+    from_scratch(table, lines)
+    written(table, lines)
+    return table.finish()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -30,14 +30,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).parents[2]
-# `--paste` is given a folder of another commit's package, which must come first.
-sys.path[:0] = [os.environ.get("PASTE_FROM", str(ROOT)), str(ROOT)]
+# `--paste` is given a folder of another commit's package, which must come first; the tests' own home is this one.
+sys.path.insert(0, os.environ.get("PASTE_FROM", str(ROOT)))
 
 # The scripts in `tests` are no package, so their home has to be known first.
 import ttapi_nb as tt  # noqa: E402
+from ttapi_nb.fit import paste  # noqa: E402
+
+sys.path.insert(0, str(ROOT))
+
 from tests.benchmarks._answers import ANSWERS, Answer  # noqa: E402
 from tests.benchmarks._photos import Photo, photos  # noqa: E402
-from ttapi_nb.fit import paste  # noqa: E402
 
 BEFORE = "73cf7fd"
 CLOSE = 1.05

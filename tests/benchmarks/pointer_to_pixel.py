@@ -45,8 +45,8 @@ from tests.ui.notebook import PATIENCE, Notebook
 from tests.ui.proxy import running_proxy
 
 ROOT = Path(__file__).parents[2]
-RATES = {125: 375, 1000: 1500}
-"""Moves per second, and how many a scribble has."""
+SCRIBBLES = (("mouse", 125, 375), ("page", 125, 375), ("mouse", 1000, 1500))
+"""How a scribble is made, its moves per second, and how many. In the page 1000 a second are more than can be read."""
 MOST, MOST_BEFORE = 1.5, 1.05
 ONE_WAY = 0.1
 DEBUG_PORT = 9223
@@ -337,28 +337,25 @@ def measure(
     works: bool,
 ) -> None:
     """The rows of one condition: every rate and way, round by round; `works` where the kernel does meanwhile."""
-    for rate, moves in RATES.items():
-        for way in ("mouse", "page"):
-            found: dict[str, list[Scribble]] = {who: [] for who in contenders}
-            for number in range(rounds + 1):
-                for who, contender in contenders.items():
-                    with (
-                        busy(labs[who], contender.book)
-                        if works and contender.book
-                        else contextlib.nullcontext()
-                    ):
-                        scribble = contender.scribble(rate, moves, way, count=not works)
-                    # The first round only warms up.
-                    if number:
-                        found[who].append(scribble)
-            times = {who: [one.p95 for one in scribbles] for who, scribbles in found.items()}
-            late, lost = (sum(getattr(one, what) for one in found["ours"]) for what in ("late", "lost"))
-            note = f"{late} of {moves * rounds} moves late, {lost} lost."
-            row = f"p95 at {rate} Hz, {way}, {name}"
-            table.compare(row, times["ours"], times["bare"], MOST, note=note)
-            if "before" in times:
-                table.compare(f"{row}, against before", times["ours"], times["before"], MOST_BEFORE)
-            assert not lost, f"{lost} moves of {moves * rounds} are not in the mask."
+    for way, rate, moves in SCRIBBLES:
+        found: dict[str, list[Scribble]] = {who: [] for who in contenders}
+        for number in range(rounds + 1):
+            for who, contender in contenders.items():
+                with (
+                    busy(labs[who], contender.book) if works and contender.book else contextlib.nullcontext()
+                ):
+                    scribble = contender.scribble(rate, moves, way, count=not works)
+                # The first round only warms up.
+                if number:
+                    found[who].append(scribble)
+        times = {who: [one.p95 for one in scribbles] for who, scribbles in found.items()}
+        late, lost = (sum(getattr(one, what) for one in found["ours"]) for what in ("late", "lost"))
+        note = f"{late} of {moves * rounds} moves late, {lost} lost."
+        row = f"p95 at {rate} Hz, {way}, {name}"
+        table.compare(row, times["ours"], times["bare"], MOST, note=note)
+        if "before" in times:
+            table.compare(f"{row}, against before", times["ours"], times["before"], MOST_BEFORE)
+        assert not lost, f"{lost} moves of {moves * rounds} are not in the mask."
 
 
 def _git(*words: str) -> None:
@@ -374,6 +371,7 @@ def lab_at(commit: str | None) -> Iterator[Lab]:
             where = Path(folder) / "before"
             _git("add", "--detach", str(where), commit)
             stack.callback(_git, "remove", "--force", str(where))
+        (Path(folder) / "lab").mkdir()
         before = os.environ.get("PYTHONPATH")
         os.environ["PYTHONPATH"] = str(where)
         try:

@@ -108,6 +108,16 @@ def test_a_nickname_in_a_token_out(visitor: httpx.Client, gateway: Running, room
     assert page.headers["cache-control"] == "no-store"
 
 
+def test_the_line_to_paste_works_on_the_rooms_own_network(visitor: httpx.Client):
+    """Where the address is plain http on another machine, the line says so, as a client refuses it otherwise."""
+    here, there = (
+        visitor.get("/join/notebook.ipynb", headers={"Host": host}).text
+        for host in ("127.0.0.1:8080", "192.168.1.5:8080")
+    )
+    assert "allow_http" not in here
+    assert "allow_http=True" in there
+
+
 def test_the_bare_address_leads_to_joining(visitor: httpx.Client):
     """Whoever types only the host gets to the form, with the code of a QR code filled in."""
     assert "Code on the board" in visitor.get("/").text

@@ -145,7 +145,7 @@ class Notebook:
     @property
     def prompt(self) -> Locator:
         """Where the prompt is written."""
-        return self.editor.locator("textarea")
+        return self.editor.locator(".ttapi-prompt textarea")
 
     @property
     def status(self) -> Locator:

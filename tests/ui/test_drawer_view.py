@@ -116,7 +116,7 @@ def test_tint_edges_and_hiding(notebook: Opened) -> None:
     drag(page, (300, 300), (700, 300))
     page.mouse.move(*on_screen(page, 500, 800))
     height = pixels(page).shape[0]
-    inside, edge = (round(300 * height / 1024), height // 2), round(270 * height / 1024)
+    inside, edge = (round(300 * height / 1024), height // 2), round(279.5 * height / 1024)
     assert pixels(page)[inside].tolist() == pytest.approx([0, 114, 153], abs=3)
     page.get_by_role("button", name="View", exact=True).click()
     page.get_by_role("textbox", name="Colour").fill("#ff8000")

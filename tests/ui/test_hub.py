@@ -17,6 +17,8 @@ from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, Notebook, written
 
 EDITOR = "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample())\neditor"
+# Who was stopped at the limit has none left when the test is run once more.
+NAMES = iter(("ada", "grace", "emmy", "joan"))
 RESULTS = "print(len(editor.results), editor.client)"
 
 
@@ -38,7 +40,7 @@ def token(teacher: Path) -> str:
 def hub(teacher: Path, token: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     """A hub with that class for the group `tuesday`, of which `mallory` is none."""
     folder = tmp_path_factory.mktemp("hub")
-    groups = {"tuesday": ["ada", "grace"]}
+    groups = {"tuesday": ["ada", "grace", "emmy", "joan"]}
     with running_hub(folder, teacher, ["bowls=tuesday"], groups) as found:
         yield found
 
@@ -75,7 +77,8 @@ def test_nothing_to_type_a_limit_and_the_teachers_page(
     browser: Browser, hub: RunningHub, token: str, page: Page
 ):
     """Two people run an edit each, nothing typed, and are stopped at their limit in words; the teacher sees both."""
-    for user in ("ada", "grace"):
+    users = [next(NAMES), next(NAMES)]
+    for user in users:
         with at_home(browser, hub, user, EDITOR, RESULTS) as book:
             book.run(0)
             ask_to_run(book)
@@ -88,10 +91,9 @@ def test_nothing_to_type_a_limit_and_the_teachers_page(
     page.goto(f"{hub.service}/teacher")
     page.fill("[name=token]", token)
     page.click("button.main")
-    for user in ("ada", "grace"):
+    for user in users:
         row = page.locator("tbody tr").filter(has_text=user)
         assert re.search(r"1\s+of 1", row.inner_text())
-    assert page.locator("tbody tr").count() == 2
 
 
 def test_who_is_of_no_class(hub: RunningHub):

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support import npm
+from tests.ui.drawing import wait_for_ink
 from tests.ui.fast_typing import cells, prompts_of, type_and_run
 from tests.ui.lab import Lab, running_lab
 from tests.ui.notebook import PATIENCE, Notebook
@@ -198,3 +199,30 @@ def test_a_prompt_is_sent_whole_however_fast(notebook: Opened) -> None:
     book.start(1)
     typed += type_and_run(book, busy, before=idle)
     assert prompts_of(book, 2) == typed
+
+
+def test_a_stroke_over_the_heat_map_turns_back(notebook: Opened) -> None:
+    """Painted over the map of what changed, the photo is back in its place with the stroke under the pointer."""
+    book = notebook(EDITOR, "print(editor.mask.to_array()[800, 300], len(editor.mask.marks))")
+    book.run(0)
+    page = book.page
+    book.paint([(400, 400), (600, 600)])
+    book.prompt.fill("an empty bowl")
+    book.prompt.press("Control+Enter")
+    book.wait_for_results()
+    page.get_by_role("radio", name="Heat map", exact=True).check(force=True)
+    expect(page.get_by_text("in levels of 255")).to_be_visible()
+    box = page.locator(".ttapi-view").bounding_box()
+    assert box is not None
+    places = [
+        (box["x"] + x * box["width"] / 1024, box["y"] + 800 * box["height"] / 1024) for x in (200, 300, 400)
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=4)
+    page.mouse.up()
+    expect(page.locator(".ttapi-view")).to_be_hidden()
+    wait_for_ink(page, 300, 800)
+    expect(page.get_by_role("radio", name="Edit", exact=True)).to_be_checked()
+    assert book.run(1) == "True 2"

@@ -13,6 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import ParamSpec, TypeVar
 
+from ..freeing import LARGE, give_back
 from .classes import Person
 from .database import DiskFullError, LedgerError
 from .flights import Flight
@@ -205,6 +206,8 @@ class Carrier:
     async def _look_around(self) -> None:
         while not self._closing:
             await asyncio.sleep(LOOK)
+            # What many bodies have passed through would stay with this process.
+            await asyncio.to_thread(give_back, 2 * LARGE)
             try:
                 await self._bury()
             except LedgerError as error:

@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, text, update
 
 from ..log.budget import Spent
-from ..log.checks import State, tokens
+from ..log.checks import tokens
 from ..log.counting import BILLABLE, DOUBTFUL, cost, images
 from ..log.counting import tokens as counted_tokens
 from .classes import Person, class_of, lock_class, person_of
 from .database import Database
+from .rows import Asked, End, Refused, Run, run_of, word_of
 from .tables import classes, gateways, people, runs, upstream
 from .terms import Limits
 
 __all__ = ["Asked", "End", "Refused", "Run", "Runs", "word_of"]
 
-Word: TypeAlias = Literal["reserved", "sent", "settled", "unknown", "refused", "not sent", "failed"]
 MINUTE = 60.0
 NUMBERS = {"each": "Your limit", "team": "Your team's limit", "room": "Your class's limit"}
+STOPPED = "The gateway was stopped before this was sent, so nothing was billed. Run it again."
 ADVICE = "Ask your teacher for more."
 SUMS = text(
     f"SELECT COUNT(*), COALESCE(SUM({images('came', 'images')}), 0),"  # noqa: S608 - our own words
@@ -38,64 +38,6 @@ SUMS = text(
     f" FROM runs WHERE class = :room AND {BILLABLE} AND counted >= :start"
     " AND (:person = '' OR person = :person) AND (:team = '' OR team = :team)"
 )
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a request asks for, and which bytes say so: `digest` is of its path, its kind and its body."""
-
-    path: str
-    kind: str
-    digest: str
-    size_in: int
-    model: str
-    prompt: str
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run of the ledger."""
-
-    number: int
-    id: str
-    person: str
-    state: State
-    sent: bool
-    gateway: str
-    path: str
-    kind: str
-    digest: str
-    status: int | None
-    headers: tuple[tuple[str, str], ...]
-    problem: str
-    started: float
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more becomes of it."""
-        return self.state != "open"
-
-
-@dataclass(frozen=True)
-class Refused:
-    """Why a run is not admitted: a sentence, the HTTP status, and a name for programs."""
-
-    message: str
-    status: int
-    code: str
-
-
-@dataclass(frozen=True)
-class End:
-    """How a run ended: with which answer, and what came."""
-
-    state: State
-    problem: str = ""
-    status: int | None = None
-    headers: Sequence[tuple[str, str]] = ()
-    came: int | None = None
-    usage: Mapping[str, int | None] = field(default_factory=dict)
 
 
 class Runs:
@@ -332,7 +274,7 @@ class Runs:
                 db.execute(
                     update(runs)
                     .where(runs.c.gateway == name, runs.c.state == "open", runs.c.sent == 0)
-                    .values(state="not sent", finished=time.time(), problem="The gateway was stopped first.")
+                    .values(state="not sent", finished=time.time(), problem=STOPPED)
                 )
                 rows = db.execute(
                     update(runs)
@@ -342,6 +284,17 @@ class Runs:
                 )
                 left += [run_of(row) for row in rows]
         return left
+
+    def not_given(self, given: Collection[int]) -> None:
+        """Of the runs that were marked as sent by this one, only these were given to it: the others never left."""
+        with self._database.begin() as db:
+            mine = (runs.c.gateway == self.me, runs.c.state == "open", runs.c.sent == 1)
+            left = set(db.scalars(select(runs.c.number).where(*mine))) - set(given)
+            db.execute(
+                update(runs)
+                .where(runs.c.number.in_(left))
+                .values(state="not sent", sent=0, finished=time.time(), problem=STOPPED)
+            )
 
     def states(self) -> dict[str, int]:
         """How many runs there are in each state."""
@@ -399,24 +352,6 @@ def spent_by(db: Connection, person: Person, start: float, who: str, team: str) 
     return Spent(
         int(count), int(came), int(used), float(amount), int(unknown), int(unpriced) if terms.table else 0
     )
-
-
-def run_of(row: Row[Any]) -> Run:
-    """A run of its row."""
-    return Run(
-        row.number, row.id, row.person, row.state, bool(row.sent), row.gateway, row.path, row.kind, row.digest,
-        row.status, tuple((str(name), str(value)) for name, value in json.loads(row.headers or "[]")),
-        row.problem, row.started,
-    )  # fmt: skip
-
-
-def word_of(state: str, sent: object) -> Word:
-    """A run's state in the words of a class."""
-    if state == "open":
-        return "sent" if sent else "reserved"
-    return {"done": "settled", "refused": "refused", "not sent": "not sent", "failed": "failed"}.get(
-        state, "unknown"
-    )  # type: ignore[return-value]  # the words are those above
 
 
 def _waiting() -> Any:

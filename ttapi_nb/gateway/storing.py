@@ -115,6 +115,11 @@ class Store:
             raise OSError("it is no answer of a gateway")
         return found["status"], tuple((str(name), str(value)) for name, value in headers), len(line)
 
+    def size(self, number: int) -> int | None:
+        """How many bytes an answer has, or None where there is none."""
+        path = self.place(number)
+        return None if path is None else path.stat().st_size - self.head(path)[2]
+
     def pieces(self, number: int) -> Iterator[bytes]:
         """An answer's bytes."""
         path = self.place(number)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -23,6 +24,8 @@ Journal: TypeAlias = Literal["wal", "rollback"]
 
 PATIENCE = 60.0
 """For how many seconds to wait until other kernels have written."""
+PAUSE = 0.0005, 0.003
+"""Between how many seconds to wait until it is tried again."""
 LONGEST_TURN = 2.0
 """For how many seconds to wait for other threads, before SQLite is left to see to it."""
 MODES: dict[str, str] = {"wal": "wal", "rollback": "delete"}
@@ -68,12 +71,13 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
     with in_use() as is_still_here, _turn(folder) if write else contextlib.nullcontext():
         path = prepare(folder)
         before = _identity(path)
-        db = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
+        db = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
             _distrust(db)
-            _prepare(db, folder, journal, write)
+            _in_turn(db, lambda: _prepare(db, folder, journal, write))
             db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            _in_turn(db, lambda: db.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
+            db.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
             # Once more, where nothing can change any more: what is not ours would run within our own questions.
             check_form(db, version_of(db))
             yield db
@@ -86,6 +90,30 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
             # Which undoes what was not committed. A forked child must not: it would let go of its parent's locks.
             if is_still_here():
                 db.close()
+
+
+def _in_turn(db: sqlite3.Connection, work: Callable[[], object]) -> None:
+    """Do `work` as soon as nobody else is in its way, for `PATIENCE` seconds.
+
+    SQLite itself waits longer each time, up to 0.1 s, while those that open and close the file every few milliseconds
+    find it free: with a few of these a run waited for seconds.
+    """
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            work()
+            return
+        except sqlite3.OperationalError as error:
+            busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+                sqlite3.SQLITE_BUSY,
+                sqlite3.SQLITE_LOCKED,
+            )
+            if not busy or time.monotonic() > end:
+                raise
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        # Never the same, so that two don't meet again.
+        time.sleep(random.uniform(*PAUSE))  # noqa: S311 - no secret
 
 
 _turns: dict[Path, threading.Lock] = {}

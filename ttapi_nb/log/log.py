@@ -3,52 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import time
-from collections.abc import Collection
-from dataclasses import asdict
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
-from ..asked import Prepared
-from ..errors import BudgetError, NotSentError, ResultError, SettingsError
+from ..errors import NotSentError, ResultError, SettingsError
 from ..folders import data_folder
 from ..lineage import Step
 from ..reply import ImagesResponse
-from ..reply.addresses import shown
 from ..reply.again import read_again
 from ..request import EditRequest
-from . import checks, fetching, memory, pruning, ratings, spending
-from .alive import hold, release
+from . import checks, fetching, memory, pruning, ratings, searching, spending
 from .budget import Budget, Spent
 from .checks import State
-from .claims import Claim, check_claim
 from .experiments import Experiments
 from .file import Journal, LogFile
 from .folder import ANSWERS, RESULTS, sizes
-from .keeping import keep_answer
+from .life import Life
 from .place import journal_of
 from .pruning import Pruned
-from .rows import RunRow, find, read_row, restored, rows_like
+from .rows import RunRow, find, restored, rows_like
 from .spending import Totals
-from .writing import (
-    catch_up,
-    give_up,
-    insert,
-    new_row,
-    put_back,
-    take_back,
-    unfinished,
-    write_end,
-)
+from .tally import Quotes
+from .writing import put_back, take_back, write_end
 
 __all__ = ["RunLog", "default_log"]
+
 
 NOT_WAITING = "The run is not waiting to be sent in the log any more, so it was not sent. Run again."
 
 
-class RunLog:
+class RunLog(Life):
     """A record of runs in a folder: one SQLite file, and the raw answers beside it by the hash of their bytes.
 
     * `folder`: left out, the user's data folder (or the environment's `TTAPI_DATA`).
@@ -78,11 +65,6 @@ class RunLog:
         return f"RunLog({str(self.folder)!r})"
 
     @property
-    def folder(self) -> Path:
-        """Where it is, whole."""
-        return self._file.folder
-
-    @property
     def journal(self) -> Journal | None:
         """How its file is kept whole; None as it already is."""
         return self._file.journal
@@ -92,52 +74,7 @@ class RunLog:
         """Its plans of many runs, and what is kept of them."""
         return Experiments(self._file, self.recover)
 
-    # The life of a run
-
-    def begin(
-        self,
-        run_id: str,
-        prepared: Prepared,
-        *,
-        offline: bool,
-        address: str = "",
-        budget: Budget | None = None,
-        claim: Claim | None = None,
-    ) -> None:
-        """Write the row of a run that is about to be sent; it is on the disk when this returns.
-
-        `address` is where it goes, `claim` the cell that it is of. With a `budget` the row is written only where that
-        allows it: both are one transaction, so that kernels that share a log can't overspend together. Raises
-        `BudgetError`, `ClaimedError`, and `InvalidRequestError` for what can't be written down.
-        """
-        run_id = checks.run_name(run_id)
-        estimate = (budget or Budget()).estimate(prepared.sent)
-        row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate, claim=claim)
-        begun = False
-        try:
-            self._catch_up()
-            with self._file.open() as db:
-                give_up(db, self.folder)
-                # Now, not before: where others were waited for, it begins after theirs.
-                row["started"] = time.time()
-                if claim is not None:
-                    check_claim(db, claim, offline)
-                if budget is not None and not offline:
-                    found = budget.problems(estimate, spending.spent(db, budget))
-                    if found:
-                        raise BudgetError(found)
-                if memory.known(self.folder, run_id) is None:
-                    row["mark"] = hold(self.folder, run_id)
-                insert(db, row, budget.start if budget is not None and not offline else 0.0)
-                begun = True
-                memory.remember(self.folder, row)
-        except BaseException:
-            # A cell that is stopped here has no run. What may be written of it all the same is taken back later.
-            if begun:
-                memory.withdraw(self.folder, run_id)
-            if begun or memory.known(self.folder, run_id) is None:
-                release(self.folder, run_id)
-            raise
+    # How a run leaves and ends
 
     def mark_sent(self, run_id: str) -> None:
         """Note that the first byte is about to leave. Each run gets this once, or once more after each refusal.
@@ -157,41 +94,6 @@ class RunLog:
                 raise NotSentError(NOT_WAITING)
         if known is not None:
             known.row["sent"] = 1
-
-    def withdraw(self, run_id: str) -> None:
-        """Note that a run won't be sent, unless it has been already. From then on `mark_sent` refuses it.
-
-        Where that can't be written now it is written with whatever is done next.
-        """
-        # First of all: whoever stops a cell may stop this as well.
-        memory.withdraw(self.folder, run_id)
-        run_id = checks.run_name(run_id)
-        with self._file.open() as db:
-            done = take_back(db, run_id)
-        if done == 1:
-            self._settled(run_id)
-
-    def _known(self, run_id: str) -> memory.Known | None:
-        return memory.known(self.folder, checks.run_name(run_id))
-
-    def _settled(self, run_id: str) -> None:
-        memory.drop(self.folder, run_id)
-        release(self.folder, run_id)
-
-    def _catch_up(self) -> None:
-        """Write what could not be written when runs of this process ended."""
-        left = memory.unwritten(self.folder)
-        if not left:
-            return
-        with self._file.open() as db:
-            catch_up(db, self.folder, left)
-        for run_id, known in left.items():
-            if known.end is not None or known.withdrawn:
-                self._settled(run_id)
-
-    def _unsent(self) -> list[str]:
-        """The runs that are known here to have cost nothing, whatever the file says of them."""
-        return [run_id for run_id, known in memory.unwritten(self.folder).items() if known.unsent]
 
     def mark_refused(self, run_id: str) -> None:
         """Note that the service was too busy for it, so that nothing was billed and it may be sent once more."""
@@ -213,24 +115,18 @@ class RunLog:
             put_back(db, self.folder, known, run_id)
             db.execute("UPDATE runs SET sent = 0 WHERE id = ? AND state = 'open'", (run_id,))
 
-    def store(self, run_id: str, response: ImagesResponse, *, cost: float | None = None) -> None:
-        """Keep what arrived: each result's bytes as a file, and its row; and what it cost, where that is known."""
-        known = self._known(run_id)
-        usage = asdict(response.usage) if response.usage else None
-        columns = {
-            "usage": json.dumps(usage) if usage else None,
-            "tokens": usage["total_tokens"] if usage else None,
-            "came": len(response.data),
-            "cost": checks.amount(cost),
-        }
-        if known is not None:
-            # Before anything can go wrong: the end is written with it.
-            known.row |= {name: value for name, value in columns.items() if value is not None}
-        came = [
-            (number, item.data, None if item.url is None else shown(item.url))
-            for number, item in enumerate(response.data, 1)
-        ]
-        keep_answer(self._file, known, run_id, came, columns)
+    def withdraw(self, run_id: str) -> None:
+        """Note that a run won't be sent, unless it has been already. From then on `mark_sent` refuses it.
+
+        Where that can't be written now it is written with whatever is done next.
+        """
+        # First of all: whoever stops a cell may stop this as well.
+        memory.withdraw(self.folder, run_id)
+        run_id = checks.run_name(run_id)
+        with self._file.open() as db:
+            done = take_back(db, run_id)
+        if done == 1:
+            self._settled(run_id)
 
     def settle(self, run_id: str, state: State, problem: str = "") -> None:
         """Write how a run ended. Where that can't be written now, it is written with whatever is done next."""
@@ -247,23 +143,6 @@ class RunLog:
         self._settled(run_id)
         if self.limit_bytes is not None:
             self.prune(limit_bytes=self.limit_bytes)
-
-    def recover(self) -> tuple[RunRow, ...]:
-        """Settle the runs that a process left unfinished when it was killed, and return them.
-
-        Those that had left become `unknown`, as they may have been billed, and the others `not sent`. Runs of kernels
-        that live are left alone. This is done by itself before a run begins, and when the log is read.
-        """
-        # Where it can't be written it can still be read.
-        with contextlib.suppress(ResultError):
-            self._catch_up()
-        with self._file.open(write=False) as db:
-            if not unfinished(db, self.folder):
-                return ()
-        with self._file.open() as db:
-            found = give_up(db, self.folder)
-            rows = (db.execute("SELECT * FROM runs WHERE id IS ?", (name,)).fetchone() for name in found)
-            return tuple(self._row(db, row) for row in rows)
 
     def found(self, run_id: str, *, billed: bool) -> None:
         """Note what you found out about a run of unknown outcome, in the TTAPI Dashboard say: whether it was billed.
@@ -327,8 +206,23 @@ class RunLog:
         least = checks.whole_number("stars", stars, "for any")
         page = None if before is None else checks.run_name(before)
         self.recover()
+        if search.strip():
+            self._kept(searching.is_behind, searching.add_to_index)
         with self._file.open(write=False) as db:
             return [self._row(db, row) for row in rows_like(db, search, wanted, start, most, least, page)]
+
+    def _kept(
+        self, is_behind: Callable[[sqlite3.Connection], bool], keep: Callable[[sqlite3.Connection], object]
+    ) -> None:
+        """Bring what the file keeps beside its rows up to date, where much was written since."""
+        # Where it can't be written it can still be read.
+        with contextlib.suppress(ResultError):
+            while True:
+                with self._file.open(write=False) as db:
+                    if not is_behind(db):
+                        return
+                with self._file.open() as db:
+                    keep(db)
 
     def row(self, run_id: str) -> RunRow:
         """One run. Raises `ResultError` where there is none of this id."""
@@ -340,6 +234,7 @@ class RunLog:
         """What was spent, since a `datetime` or seconds since 1970 where one is given. Pruned runs count too."""
         start = checks.start_of(since)
         self.recover()
+        self._kept(spending.is_behind, spending.keep_sums)
         with self._file.open(write=False) as db:
             size = sum(sizes(self.folder / RESULTS).values())
             return spending.totals(db, start, size, self._unsent())
@@ -349,8 +244,15 @@ class RunLog:
         if not isinstance(budget, Budget):
             raise SettingsError(f"{budget!r} is no budget. Use one like Budget(runs=5).")
         self.recover()
-        with self._file.open(write=False) as db:
-            return spending.spent(db, budget, self._unsent())
+        self._kept(spending.is_behind, spending.keep_sums)
+        quotes = None if budget.prices is None else Quotes(budget.prices)
+        while True:
+            with self._file.open(write=False) as db:
+                found = spending.spent(db, budget, quotes, self._unsent())
+            if quotes is None or not quotes.wanted:
+                return found
+            # When the log is let go: what somebody's functions do is theirs.
+            quotes.ask()
 
     def problems(self, budget: Budget, request: EditRequest) -> tuple[str, ...]:
         """Which limits are in the way of a request now, as sentences; empty where it may be sent. Reserves nothing."""
@@ -422,9 +324,6 @@ class RunLog:
         pruning.check(older_than, keep, limit_bytes, spare)
         self.recover()
         return pruning.prune(self._file, older_than, keep, limit_bytes, frozenset(spare))
-
-    def _row(self, db: sqlite3.Connection, row: sqlite3.Row) -> RunRow:
-        return read_row(db, row, self.folder / RESULTS)
 
 
 def default_log() -> RunLog:

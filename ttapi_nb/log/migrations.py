@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 from .checks import HASH, count, json_object
+from .searching import PARTS, TABLE, make_index
 
 __all__ = ["MIGRATIONS", "NEWER", "NOT_A_LOG", "check_form", "migrate", "version_of"]
 
@@ -127,8 +128,51 @@ def experiments(db: sqlite3.Connection) -> None:
     )
 
 
+def sums(db: sqlite3.Connection) -> None:
+    """What runs come to, added up, and indexes for what is shown of them."""
+    db.execute(
+        """CREATE TABLE sums (
+        level INTEGER NOT NULL, number INTEGER NOT NULL, least REAL, most REAL, earliest REAL, tally TEXT NOT NULL,
+        PRIMARY KEY (level, number)
+    )"""
+    )
+    # In the file, so that no sum outlives what it was made of, whoever changes that.
+    for change, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("UPDATE", "OLD"), ("DELETE", "OLD")):
+        stale = " OR ".join(
+            f"(level = {level} AND number = {row}.rowid / {128 * 32**level})" for level in range(3)
+        )
+        name, gone = f"sums_{change.lower()}_{row.lower()}", f"DELETE FROM sums WHERE {stale}"  # noqa: S608 - our own words
+        db.execute(f"CREATE TRIGGER {name} AFTER {change} ON runs BEGIN {gone}; END")
+    db.execute("CREATE INDEX runs_history ON runs (counted) WHERE NOT pruned")
+    db.execute("CREATE INDEX runs_history_by_state ON runs (state, counted) WHERE NOT pruned")
+
+
+def search(db: sqlite3.Connection) -> None:
+    """An index of the texts that are searched, and which runs are not in it yet."""
+    db.execute("CREATE TABLE unsearched (run INTEGER PRIMARY KEY)")
+    db.execute("INSERT INTO unsearched (run) SELECT rowid FROM runs")
+    # Not "OR IGNORE": what a statement says of conflicts goes before what its triggers say.
+    note = "INSERT INTO unsearched (run) SELECT rowid FROM runs WHERE {0} AND rowid NOT IN (SELECT run FROM unsearched)"
+    texts = "prompt, model, name, problem, id, pruned"
+    for change in ("INSERT", f"UPDATE OF {texts}"):
+        name, noted = f"unsearched_{change.split()[0].lower()}", note.format("rowid = NEW.rowid")
+        db.execute(f"CREATE TRIGGER {name} AFTER {change} ON runs BEGIN {noted}; END")
+    for change, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD")):
+        name, noted = f"unsearched_rating_{change.lower()}", note.format(f"id = {row}.run")
+        db.execute(f"CREATE TRIGGER {name} AFTER {change} ON ratings BEGIN {noted}; END")
+    make_index(db)
+
+
 Migration = Callable[[sqlite3.Connection], None]
-MIGRATIONS: tuple[Migration, ...] = (first_tables, money_and_history, order_and_files, ratings, experiments)
+MIGRATIONS: tuple[Migration, ...] = (
+    first_tables,
+    money_and_history,
+    order_and_files,
+    ratings,
+    experiments,
+    sums,
+    search,
+)
 """In order. `PRAGMA user_version` says how many have been done, and the table `migrations` which."""
 
 
@@ -164,6 +208,13 @@ def check_form(db: sqlite3.Connection, version: int) -> None:
     A trigger or a view of somebody else's would run in the midst of our own questions. Raises `sqlite3.Error`.
     """
     found = _form(db)
+    # Only where SQLite can make it, and its parts are as that version of SQLite writes them.
+    index = {row for row in found if row[1] in PARTS}
+    if any(row[0] != "table" or row[2] != row[1] for row in index) or any(
+        row[3] != _plain(TABLE) for row in index if row[1] == "searched"
+    ):
+        raise sqlite3.DatabaseError(NOT_A_LOG)
+    found -= index
     if found != _forms()[version] and not (version == 0 and found == _forms()[1]):
         raise sqlite3.DatabaseError(NOT_A_LOG)
 
@@ -172,10 +223,14 @@ def _form(db: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
     rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
     # Those that ANALYZE makes say nothing, and are used by nobody but SQLite.
     return frozenset(
-        tuple(re.sub(r"\s+", "", str(part)).lower() for part in row)
+        tuple(map(_plain, row))
         for row in rows
         if not (row[0] == "table" and str(row[1]).startswith("sqlite_stat"))
     )
+
+
+def _plain(part: object) -> str:
+    return re.sub(r"\s+", "", str(part)).lower()
 
 
 @functools.cache
@@ -185,5 +240,5 @@ def _forms() -> tuple[frozenset[tuple[str, ...]], ...]:
         found = [_form(db)]
         for migration in MIGRATIONS:
             migration(db)
-            found.append(_form(db))
+            found.append(frozenset(row for row in _form(db) if row[1] not in PARTS))
     return tuple(found)

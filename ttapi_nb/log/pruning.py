@@ -13,6 +13,7 @@ from .checks import moment
 from .drafts import Drafts
 from .file import LogFile
 from .folder import RESULTS, sizes, sweep
+from .searching import renew_index
 from .writing import forget, shrink
 
 __all__ = ["Pruned", "check", "prune"]
@@ -64,6 +65,8 @@ def prune(
         gone = [name for name in old if name not in spare]
         for name in gone:
             forget(db, name)
+        if gone:
+            renew_index(db)
         if limit_bytes is not None:
             shrink(db, limit_bytes, spare)
     # Apart, when the rows are surely gone: a file without a row does no harm, a row without its file would.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
@@ -26,6 +27,7 @@ from .checks import (
     words,
 )
 from .ratings import NOTES, STARRED, Rating, ratings_of
+from .searching import candidates
 
 __all__ = ["RunRow", "find", "missing", "read_row", "restored", "rows_like"]
 
@@ -39,7 +41,7 @@ class RunRow:
     files of the raw answers, in order, where they arrived, and `waiting` the addresses of those that did not.
 
     * `refused`: how often the service was too busy, so that it was asked again; nothing is billed for that.
-    * `images`, `tokens`: what came, None where that is not known; `asked`: how many results were asked for.
+    * `n`: how many results were asked for; `came`, `tokens`: how many came, and their tokens, None where nobody knows.
     * `estimate`, `cost`: in `currency`, before and after, None where there was no price.
     * `billed`: what you said about a run of unknown outcome with `RunLog.found`, or None.
     * `pruned`: how many of its results were taken away to make room.
@@ -65,8 +67,8 @@ class RunRow:
     numbers: tuple[int, ...] = ()
     waiting: tuple[str, ...] = ()
     refused: int = 0
-    asked: int = 1
-    images: int | None = None
+    n: int = 1
+    came: int | None = None
     tokens: int | None = None
     estimate: float | None = None
     cost: float | None = None
@@ -76,6 +78,16 @@ class RunRow:
     ratings: Mapping[int, Rating] = field(default_factory=dict)
     experiment: str = ""
     cell: str = ""
+
+    @property
+    def asked(self) -> int:
+        """As `n`, by the name that it had first."""
+        return self.n
+
+    @property
+    def images(self) -> int | None:
+        """As `came`, by the name that it had first."""
+        return self.came
 
 
 def rows_like(
@@ -90,21 +102,55 @@ def rows_like(
     """The latest runs in these states since `start`, newest first, in which each word of `search` stands, and with a
     result of at least so many `stars`; with `before`, only those that were begun before that one.
     """
+    given = (start, start, *states, *([stars] if stars else []), *([before] if before is not None else []))
+    # A run counts from when it began or later: so the index of that is enough to leave the older ones out.
+    asked = (
+        "FROM runs WHERE NOT pruned AND typeof(id) = 'text' AND +started >= ? AND counted >= ?"
+        # By the index of all runs, newest first, but where only those in one state are asked for.
+        f" AND {'' if len(states) == 1 else '+'}state IN ({', '.join('?' * len(states))})"
+        f"{f' AND {STARRED}' if stars else ''}{f' AND {EARLIER}' if before is not None else ''}"
+    )
+    order = "ORDER BY counted DESC, rowid DESC LIMIT ?"
     searched = search.casefold().split()
+    if not searched:
+        return db.execute(f"SELECT * {asked} {order}", (*given, -1 if most is None else most)).fetchall()
+    return _searched(db, searched, asked, given, order, most)
+
+
+NEWEST = 256
+"""So many runs are gone through before the index is asked: most words stand in one of them."""
+PAGE = 200
+
+
+def _searched(
+    db: sqlite3.Connection,
+    searched: list[str],
+    asked: str,
+    given: tuple[Any, ...],
+    order: str,
+    most: int | None,
+) -> list[sqlite3.Row]:
+    """As `rows_like`, of those in which each of these words stands."""
     # SQLite's own LIKE knows the case of ASCII letters only.
     db.create_function(
         "holds", -1, lambda *texts: all(word in "\n".join(map(str, texts)).casefold() for word in searched)
     )
-    return db.execute(
-        "SELECT * FROM runs WHERE NOT pruned AND typeof(id) = 'text' AND started >= ?"  # noqa: S608 - only question marks
-        f" AND holds(prompt, model, name, problem, id, {NOTES}) AND state IN ({', '.join('?' * len(states))})"
-        f"{f' AND {STARRED}' if stars else ''}{f' AND {EARLIER}' if before is not None else ''}"
-        " ORDER BY counted DESC, rowid DESC LIMIT ?",
-        (
-            *(start, *states, *([stars] if stars else []), *([before] if before is not None else [])),
-            -1 if most is None else most,
-        ),
-    ).fetchall()
+    asked = f"SELECT *, rowid AS place {asked} AND holds(prompt, model, name, problem, id, {NOTES})"
+    limit = -1 if most is None else most
+    (top,) = db.execute("SELECT COALESCE(MAX(rowid), 0) FROM runs").fetchone()
+    below = max(0, top - NEWEST + 1)
+    found = db.execute(f"{asked} AND rowid >= ? {order}", (*given, below, limit)).fetchall()
+    if most is not None and len(found) >= most:
+        return found
+    places = candidates(db, searched, below)
+    if places is None:
+        return db.execute(f"{asked} {order}", (*given, limit)).fetchall()
+    for at in range(0, len(places), PAGE):
+        if most is not None and len(found) >= most:
+            break
+        some = f"{asked} AND rowid IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
+        found += db.execute(some, (*given, json.dumps(places[at : at + PAGE]))).fetchall()
+    return sorted(found, key=lambda row: (row["counted"], row["place"]), reverse=True)[:most]
 
 
 def find(db: sqlite3.Connection, run_id: str) -> sqlite3.Row:
@@ -146,8 +192,8 @@ def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
         numbers=tuple(count(number) or at for at, (_, number) in enumerate(sound, 1)),
         waiting=tuple(missing(db, row["id"]).values()),
         refused=count(row["refused"]) or 0,
-        asked=count(row["images"]) or 1,
-        images=count(row["came"], None),
+        n=count(row["images"]) or 1,
+        came=count(row["came"], None),
         tokens=count(row["tokens"], None),
         estimate=amount(row["estimate"]),
         cost=amount(row["cost"]),

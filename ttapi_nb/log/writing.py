@@ -114,10 +114,10 @@ def insert(db: sqlite3.Connection, row: Mapping[str, Any], since: float) -> None
     Never earlier than a run that was begun before it, nor than its budget does: a clock may be set back, and the run
     counts all the same.
     """
-    (latest,) = db.execute(
-        "SELECT MAX(counted) FROM runs WHERE typeof(counted) IN ('real', 'integer') AND counted < 1e11"
+    latest = db.execute(
+        "SELECT counted FROM runs WHERE counted BETWEEN 0 AND 1e11 ORDER BY counted DESC LIMIT 1"
     ).fetchone()
-    values = {**row, "counted": max(row["started"], since, latest or 0.0)}
+    values = {**row, "counted": max(row["started"], since, latest[0] if latest is not None else 0.0)}
     db.execute(
         f"INSERT INTO runs ({', '.join(values)}) VALUES ({', '.join(f':{name}' for name in values)})",  # noqa: S608 - our own names
         values,

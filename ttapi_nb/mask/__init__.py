@@ -6,6 +6,7 @@ from .meaning import HALF, MARKS_NOTHING, Meaning, asked_for, edited, protected,
 from .pictures import picture_reading
 from .raster import Coverage
 from .reading import size_problem
+from .select import EngineName, Select
 from .tint import OPACITY, TINT
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "Bitmap",
     "Change",
     "Coverage",
+    "EngineName",
     "Mark",
     "Mask",
     "Meaning",
     "Pointed",
+    "Select",
     "Selection",
     "Shape",
     "Stroke",

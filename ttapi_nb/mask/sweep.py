@@ -225,9 +225,14 @@ class _Spans:
         height, width = full.shape
         real = self.inner < self.outer
         line, count = self.row[real] * (width + 1), height * (width + 1)
-        turns = np.bincount(line + self.inner[real], minlength=count)
-        turns -= np.bincount(line + self.outer[real], minlength=count)
-        turns = np.cumsum(turns, out=turns).reshape(height, width + 1)
+        if len(line) < min(count // 64, 30_000):
+            turns = np.zeros(count, np.int16)
+            np.add.at(turns, line + self.inner[real], 1)
+            np.add.at(turns, line + self.outer[real], -1)
+        else:
+            turns = np.bincount(line + self.inner[real], minlength=count)
+            turns -= np.bincount(line + self.outer[real], minlength=count)
+        turns = np.cumsum(turns, dtype=turns.dtype, out=turns).reshape(height, width + 1)
         full |= turns[:, :width] > 0
 
     def soften(self, band: Coverage, full: NDArray[np.bool_]) -> None:
@@ -250,10 +255,10 @@ class _Spans:
         down, across = np.divmod(place, width)
         distance = self._distance(across + 0.5, down + 0.5, piece)
         painted = np.rint(np.clip(0.5 - distance, 0, 1) * 255).astype(np.uint8)
-        pixels = np.ascontiguousarray(band)
-        np.maximum.at(pixels.reshape(-1), place, painted)
-        if pixels is not band:
-            band[:] = pixels
+        painted = np.maximum(painted, band[down, across])
+        # Of several values for a pixel the last one stays, which is to be the greatest.
+        order = np.argsort(painted, kind="stable")
+        band[down[order], across[order]] = painted[order]
 
     def _distance(self, across: Floats, down: Floats, piece: Whole) -> Floats:
         """How far each of these places lies outside of its piece."""

@@ -25,6 +25,7 @@ from PIL import Image, ImageFilter
 
 from .. import forking
 from .colour import Floats, colours_in, luminance, tint
+from .detail import detail_of
 from .rules import Hole
 
 __all__ = ["fills_of", "leak", "over_white", "paint"]
@@ -175,7 +176,16 @@ def _clear(picture: Image.Image) -> Hole:
 def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, fill: Fill) -> Floats:
     left, top, right, bottom = _surroundings(hole)
     part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
-    filled = np.asarray(Image.fromarray(fill).resize(part_hole.size, Image.Resampling.LANCZOS), np.float32)
+    filled = np.array(Image.fromarray(fill).resize(part_hole.size, Image.Resampling.LANCZOS), np.float32)
+    part = pixels[top:bottom, left:right]
+    small = fill.shape[1], fill.shape[0]
+    small_hole = np.asarray(part_hole.resize(small, Image.Resampling.BOX)) > 0
+    found = detail_of(
+        part, np.asarray(Image.fromarray(part).resize(small, Image.Resampling.BOX)), fill, small_hole
+    )
+    if found is not None:
+        (x0, y0, x1, y1), detail = found
+        filled[y0:y1, x0:x1] += detail
     result = pixels.astype(np.float32)
     # At the rim a little of what was there shows through, which hides the step in sharpness: where there was anything.
     soft = np.asarray(part_hole.filter(ImageFilter.BoxBlur(1)), np.float32)[..., None] / 255

@@ -2,6 +2,7 @@
 
 from .drawer import MaskDrawer
 from .editor import ImageEditor
+from .lab import PromptLab
 from .pickers import ModelPicker, OptionsPanel, PromptBox, SizePicker
 from .viewer import ResultViewer
 
@@ -11,6 +12,7 @@ __all__ = [
     "ModelPicker",
     "OptionsPanel",
     "PromptBox",
+    "PromptLab",
     "ResultViewer",
     "SizePicker",
 ]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .page import write_report
+from .page import script_of, text_of, write_report
 
-__all__ = ["write_report"]
+__all__ = ["script_of", "text_of", "write_report"]

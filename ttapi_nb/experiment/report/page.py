@@ -17,7 +17,7 @@ from typing import Any
 from ...errors import ResultError
 from ...files import replacing
 
-__all__ = ["write_report"]
+__all__ = ["script_of", "text_of", "write_report"]
 
 HERE = Path(__file__).parent
 POLICY = (
@@ -36,7 +36,7 @@ HEAD = """<!doctype html>
 </head>
 <body>
 <noscript>This report is shown by a script that is in this file. Allow it, and open the file again.</noscript>
-<main id="report"></main>
+<main id="report" class="ttapi-report"></main>
 <script type="application/json" id="told">{told}</script>
 <script type="application/json" id="pictures">["""
 TAIL = """]</script>
@@ -48,7 +48,7 @@ TAIL = """]</script>
 
 def write_report(path: Path, told: Mapping[str, Any], pictures: Iterator[bytes]) -> Path:
     """Write the page with what is `told`, and its `pictures` (WEBP files) one by one. Raises `ResultError`."""
-    script, style = ((HERE / name).read_text(encoding="utf-8") for name in ("report.js", "report.css"))
+    script, style = script_of() + text_of("page.js"), text_of("report.css")
     policy = POLICY.format(script=_hash(script), style=_hash(style))
     title = html.escape(str(told["name"]))
     try:
@@ -64,6 +64,16 @@ def write_report(path: Path, told: Mapping[str, Any], pictures: Iterator[bytes])
     else:
         return path
     raise ResultError(f"{str(path)!r:.200} could not be written ({why}). Choose another place.")
+
+
+def script_of() -> str:
+    """The script of what shows an experiment, `Report`, for whoever puts that into a page."""
+    return text_of("report.js")
+
+
+def text_of(name: str) -> str:
+    """The text of a file beside this one."""
+    return (HERE / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

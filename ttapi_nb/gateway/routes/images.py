@@ -28,7 +28,7 @@ from ..runs import Asked, End, Refused, Run, may_not
 __all__ = ["ROUTES"]
 
 # In bytes: how much of a body is written at a time.
-PIECE = 2**20
+PIECE = 2**18
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 # In seconds: how often a run that another gateway has is looked at.
 LOOK = 0.2
@@ -222,7 +222,7 @@ async def _followed(flight: Flight) -> AsyncIterator[bytes]:
     try:
         async for data in flight.pieces():
             yield data
-        if flight.cut:
+        if flight.cut or flight.end is None or flight.end.status is None:
             # Whoever reads must not take it for whole.
             raise ConnectionAbortedError
     finally:
@@ -252,7 +252,10 @@ async def kept_answer(gate: Gate, run: Run) -> Response:
         return _without_answer(End(run.state, run.problem), told)
     headers = {**dict(run.headers), **told, "x-should-retry": "false"}
     store, ledger = gate.store, gate.carrier.ledger.pieces
-    if await asyncio.to_thread(store.place, run.number) is not None:
+    size = await asyncio.to_thread(store.size, run.number)
+    if size is not None:
+        # Whoever gets less of it knows that it is not whole.
+        headers["Content-Length"] = str(size)
         return StreamingResponse(_from_file(gate, run.number), run.status, headers)
     first = None
     if not gate.carrier.ledger.database.is_file:

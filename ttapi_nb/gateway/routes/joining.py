@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
+from starlette.datastructures import URL
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from ...errors import SettingsError
+from ...network.address import is_loopback
 from ..classes import Class
 from ..database import LedgerError
 from ..gate import NO_LEDGER, Gate, gate_of
@@ -30,9 +32,11 @@ def base_url_of(request: Request) -> str:
 
 def line_of(request: Request) -> str:
     """What to paste into a notebook."""
-    return (
-        f'import ttapi_nb as tt; client = tt.Client(api_key=tt.ask_key(), base_url="{base_url_of(request)}")'
-    )
+    where = base_url_of(request)
+    url = URL(where)
+    # On the room's own network; a client refuses that unless it is told.
+    plain = ", allow_http=True" if url.scheme == "http" and not is_loopback(url.hostname or "") else ""
+    return f'import ttapi_nb as tt; client = tt.Client(api_key=tt.ask_key(), base_url="{where}"{plain})'
 
 
 def from_where(request: Request) -> str:

@@ -24,9 +24,10 @@ class Tool:
 
     * `name`: what it is called; `icon`: of Font Awesome; `hint`: what it does, with its key in brackets.
     * `make(points, erase)`: the mark that it makes of what a pointer did, or None where that covers nothing. Raises
-      `MaskError` where it can't be one. None for a tool that asks for a region of similar colours instead.
+      `MaskError` where it can't be one. None for a tool that asks for something that only the kernel knows.
     * `sized`: whether the brush's size counts, `pressed`: whether a pen's pressure does.
     * `erases`: whether it takes paint away; the browser calls it by the tool that paints with the same marks.
+    * `boxes`: whether a box can be dragged with it, which is no mark by itself.
     * `plain`: whether it works where every move of the pointer goes through the kernel.
     """
 
@@ -37,6 +38,7 @@ class Tool:
     sized: bool = False
     pressed: bool = False
     erases: bool = False
+    boxes: bool = False
     plain: bool = False
 
 

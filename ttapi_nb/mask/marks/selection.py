@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from ..raster import Coverage
 from .bitmap import Bitmap
+from .mark import Tool
 from .points import Box, corners, is_length, numbers
 
 __all__ = ["Selection"]
@@ -21,6 +22,7 @@ class Selection(Bitmap):
     """
 
     kind: ClassVar[str] = "selection"
+    tools: ClassVar[tuple[Tool, ...]] = ()
     points: tuple[tuple[float, float], ...] = ()
     labels: tuple[int, ...] = ()
     box: Box | None = None
@@ -63,3 +65,7 @@ class Selection(Bitmap):
             box = (left * sx, top * sy, right * sx, bottom * sy)
         points = tuple((x * sx, y * sy) for x, y in self.points)
         return replace(super().scaled(sx, sy), points=points, box=box)
+
+
+# What it finds an engine says, which has the photo.
+Selection.tools = (Tool("select", "magic", "Click a thing, or drag a box around it (W)", boxes=True),)

@@ -36,12 +36,15 @@ _running: dict[int, list[Call]] = {}
 
 
 class Call:
-    """One question to an engine, asked at once on a thread; nothing of it is kept when it is answered or given up.
+    """One question to an engine, asked at once on a thread; nothing of it is kept when it is answered or given up. With
+    a `size` the answer is of that size, and only to be looked at.
 
     Raises `MaskError` where the engine has too many questions that it never answered.
     """
 
-    def __init__(self, engine: Engine, picture: SourceImage, clicks: Clicks) -> None:
+    def __init__(
+        self, engine: Engine, picture: SourceImage, clicks: Clicks, size: tuple[int, int] | None = None
+    ) -> None:
         loop.not_here("selecting")
         self.engine = engine
         self._stop = Stop()
@@ -55,7 +58,9 @@ class Call:
                 )
             asked.append(self)
         try:
-            self._future: Future[Coverage] = loop.start(partial(_asked, engine, picture, clicks, self._stop))
+            self._future: Future[Coverage] = loop.start(
+                partial(_asked, engine, picture, clicks, size, self._stop)
+            )
         except BaseException:
             self._forget()
             raise
@@ -101,13 +106,19 @@ class Call:
         self._future.add_done_callback(done)
 
 
-def _asked(engine: Engine, picture: SourceImage, clicks: Clicks, stop: Stop) -> Coverage:
+def _asked(
+    engine: Engine, picture: SourceImage, clicks: Clicks, size: tuple[int, int] | None, stop: Stop
+) -> Coverage:
     """What the engine finds, believed only as far as it can be a mask of the picture. Raises `MaskError`."""
-    size = picture.size
+    wanted = size or picture.size
     try:
-        answer = engine.run(picture, clicks, stop)
+        if size is None:
+            answer = engine.run(picture, clicks, stop)
+        else:
+            answer = engine.glimpse(picture, clicks, size, stop)
         del picture
-        coverage = _believed(engine.name, answer, size)
+        coverage = _believed(engine.name, answer, wanted)
+        del answer
     except (StoppedError, TTAPIError):
         raise
     except BaseException as error:  # noqa: BLE001 - it is somebody's own code, and may raise anything

@@ -49,6 +49,10 @@ class Clicks:
             raise MaskError(f"A selection has at most {MOST} points. Begin another for the next thing.")
         return cls(found, marked, around)
 
+    def is_all_of(self, size: tuple[int, int]) -> bool:
+        """Whether the box holds all of the picture, which asks for its subject."""
+        return self.box == (0.0, 0.0, float(size[0]), float(size[1]))
+
     def scaled(self, sx: float, sy: float) -> Clicks:
         """The same for the picture at another size."""
         box = None

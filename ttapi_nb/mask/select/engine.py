@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ...picture import SourceImage
 from ..marks import Box
@@ -88,6 +89,11 @@ class Engine(ABC):
     @abstractmethod
     def run(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> Any:
         """The coverage of what the clicks point at. Raises `StoppedError` soon after an end was asked for."""
+
+    def glimpse(self, picture: SourceImage, clicks: Clicks, size: tuple[int, int], stop: Stop) -> Any:
+        """As `run`, and at another size: what is only looked at is smaller than the photo."""
+        found = np.asarray(self.run(picture, clicks, stop), np.float32)
+        return np.asarray(Image.fromarray(found).resize(size, Image.Resampling.BILINEAR))
 
     def prepare(self, picture: SourceImage, stop: Stop) -> None:  # noqa: B027 - most have nothing to do
         """Do beforehand what each photo needs once; it is forgotten with the photo."""

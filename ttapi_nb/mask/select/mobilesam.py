@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import weakref
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,7 +19,7 @@ from ... import loop
 from ...errors import MaskError
 from ...forking import anew
 from ...picture import SourceImage
-from .clicks import Clicks
+from .clicks import ADD, TAKE_AWAY, Clicks
 from .engine import Engine, Floats, Stop, StoppedError
 from .extra import load_onnxruntime
 from .models import DECODER, ENCODER, ModelFile, read
@@ -30,12 +33,19 @@ SIDE = 1024
 MEAN, DEVIATION = np.array([[123.675, 116.28, 103.53], [58.395, 57.12, 57.375]], np.float32)
 # Its labels beside 1 and 0: the two corners of a box, and a point that is none.
 CORNERS, NO_POINT = (2, 3), -1
-# How much its scores change from a pixel to the next at an edge, measured on the photos of the benchmark.
-SLOPE = 2.0
+# It draws what it saw at so many pixels a side. How much that changes from one to the next at an edge: four and more on
+# the photos of the benchmark.
+DRAWN, SLOPE = 256, 2.0
+# Where it is as unsure as this, what it draws has a pattern of its own.
+UNSURE = 1.0
+# Of a photo's side: how far from its corners the ground is looked for.
+EDGE = 0.03
 # More threads than these make an encoding no quicker that one could tell.
 THREADS = min(4, os.cpu_count() or 1)
 # How often somebody who waits for an encoding looks whether it still matters, in seconds.
 LOOK = 0.05
+# How long what runs may take to end when Python does, in seconds.
+LEAVING = 5.0
 
 _lock = threading.Lock()
 anew(globals(), "_lock")
@@ -47,6 +57,43 @@ class Encoded:
 
     embedding: Floats
     size: tuple[int, int]
+
+
+class _End:
+    """Ends what still runs when Python does: a thread that comes back from C++ then would end the process in C++."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Condition()
+        self._running: list[Callable[[], None]] = []
+        self._over = False
+        atexit.register(self._all)
+
+    @contextmanager
+    def running(self, end: Callable[[], None]) -> Iterator[None]:
+        with self._lock:
+            if self._over:
+                raise StoppedError
+            self._running.append(end)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running.remove(end)
+                self._lock.notify_all()
+
+    def _all(self) -> None:
+        with self._lock:
+            self._over = True
+            for end in self._running:
+                end()
+            self._lock.wait_for(lambda: not self._running, LEAVING)
+
+    def forget(self) -> None:
+        """In a forked child nothing runs."""
+        self._lock, self._running = threading.Condition(), []
+
+
+_end = _End()
 
 
 class MobileSam(Engine):
@@ -64,6 +111,7 @@ class MobileSam(Engine):
             os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
 
     def _forget(self) -> None:
+        _end.forget()
         self._sessions = {}
         self._encoded = weakref.WeakKeyDictionary()
 
@@ -71,10 +119,18 @@ class MobileSam(Engine):
         self._seen(picture, stop)
 
     def run(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> Floats:
+        return self.glimpse(picture, clicks, picture.size, stop)
+
+    def glimpse(self, picture: SourceImage, clicks: Clicks, size: tuple[int, int], stop: Stop) -> Floats:
+        scores, part = self._scores(picture, clicks, stop)
+        return sharp(scores, size, SLOPE, part)
+
+    def _scores(self, picture: SourceImage, clicks: Clicks, stop: Stop) -> tuple[Floats, tuple[float, float]]:
+        """What the model draws, over 0 on the thing, and how much of that, (width, height), is the photo."""
         seen = self._seen(picture, stop)
         stop.check()
         width, height = seen.size
-        here = clicks.scaled(width / picture.size[0], height / picture.size[1])
+        here = _told(clicks, picture.size).scaled(width / picture.size[0], height / picture.size[1])
         points, labels = [*here.points], [*here.labels]
         if here.box is None:
             points, labels = [*points, (0.0, 0.0)], [*labels, NO_POINT]
@@ -86,10 +142,11 @@ class MobileSam(Engine):
             "point_labels": np.asarray([labels], np.float32),
             "mask_input": np.zeros((1, 1, 256, 256), np.float32),
             "has_mask_input": np.zeros(1, np.float32),
-            "orig_im_size": np.asarray((height, width), np.float32),
+            # It also draws at a size one may choose, which shows no more.
+            "orig_im_size": np.full(2, DRAWN, np.float32),
         }
-        scores = self._ask(DECODER, given, stop)[0][0, 0]
-        return sharp(scores, picture.size, SLOPE)
+        scores: Floats = self._ask(DECODER, given, stop)[2][0, 0]
+        return _calmed(scores), (width * DRAWN / SIDE, height * DRAWN / SIDE)
 
     def _ask(self, file: ModelFile, given: dict[str, Any], stop: Stop) -> Any:
         session, options = self._session(file), load_onnxruntime().RunOptions()
@@ -97,7 +154,7 @@ class MobileSam(Engine):
         def end() -> None:
             options.terminate = True
 
-        with stop.telling(end):
+        with stop.telling(end), _end.running(end):
             try:
                 return session.run(None, given, options)
             except Exception:
@@ -116,7 +173,10 @@ class MobileSam(Engine):
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 options.enable_cpu_mem_arena = False
                 options.log_severity_level = 4
-                session = runtime.InferenceSession(read(file), options, providers=["CPUExecutionProvider"])
+                with _end.running(lambda: None):
+                    session = runtime.InferenceSession(
+                        read(file), options, providers=["CPUExecutionProvider"]
+                    )
                 self._sessions[file.name] = session
         return session
 
@@ -158,3 +218,22 @@ class MobileSam(Engine):
             told.set_exception(MaskError("The photo was closed before it was looked at. Click again."))
         except BaseException as error:  # noqa: BLE001 - whoever waits for it is told
             told.set_exception(error)
+
+
+def _calmed(scores: Floats) -> Floats:
+    """The scores without the pattern that they have where the model is unsure."""
+    padded = np.pad(scores, 1, mode="edge")
+    across = (padded[:, :-2] + 2 * padded[:, 1:-1] + padded[:, 2:]) / 4
+    mean = (across[:-2] + 2 * across[1:-1] + across[2:]) / 4
+    calmed: Floats = np.where((np.abs(mean) < UNSURE) & (np.abs(scores) < 2 * UNSURE), mean, scores)
+    return calmed
+
+
+def _told(clicks: Clicks, size: tuple[int, int]) -> Clicks:
+    """What the model is told. In a box of the whole photo it would find the ground; so it is told of the middle."""
+    if clicks.points or not clicks.is_all_of(size):
+        return clicks
+    width, height = size
+    near, far = EDGE, 1 - EDGE
+    corners = [(width * x, height * y) for x in (near, far) for y in (near, far)]
+    return Clicks(((width / 2, height / 2), *corners), (ADD, *[TAKE_AWAY] * len(corners)))

@@ -23,19 +23,22 @@ def at_size(
     return np.asarray(on_white(scaled))
 
 
-def sharp(scores: Floats, size: tuple[int, int], slope: float) -> Floats:
+def sharp(
+    scores: Floats, size: tuple[int, int], slope: float, part: tuple[float, float] | None = None
+) -> Floats:
     """Coverage, 0 to 1, where `scores` are over 0, brought to another size with edges about a pixel wide.
 
-    `slope` is how much the scores change over one of their own pixels at an edge.
+    `slope` is how much the scores change over one of their own pixels at an edge; `part` is how much of them, (width,
+    height) from the upper left, is the photo.
     """
     width, height = size
-    rows, columns = scores.shape
+    columns, rows = part or (float(scores.shape[1]), float(scores.shape[0]))
     steep = max(1.0, width / columns) / slope
     found = np.empty((height, width), np.float32)
     image = Image.fromarray(np.ascontiguousarray(scores))
     for top in range(0, height, step := max(1, BAND // width)):
         bottom = min(height, top + step)
-        box = (0.0, top * rows / height, float(columns), bottom * rows / height)
-        part = np.asarray(image.resize((width, bottom - top), Image.Resampling.BILINEAR, box=box))
-        np.clip(part * np.float32(steep) + np.float32(0.5), 0, 1, out=found[top:bottom])
+        box = (0.0, top * rows / height, columns, bottom * rows / height)
+        piece = np.asarray(image.resize((width, bottom - top), Image.Resampling.BILINEAR, box=box))
+        np.clip(piece * np.float32(steep) + np.float32(0.5), 0, 1, out=found[top:bottom])
     return found

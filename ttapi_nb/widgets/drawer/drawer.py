@@ -13,6 +13,7 @@ import traitlets
 from ...errors import TTAPIError
 from ...fit.extend import extend
 from ...mask import OPACITY, TOLERANCE, TOOLS, Bitmap, Mark, Mask
+from ...mask.select import EngineName, Select
 from ...picture import ImageSource, SourceImage, open_image
 from ..act import PROMPT_CAP
 from ..browser import field_of
@@ -21,6 +22,7 @@ from ..compare import Compare
 from ..looks import looks
 from ..turns import Patient, Turns
 from .acts import ACTIONS, edge_in, extension_in, shape_in
+from .selecting import Selecting
 from .stage import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
 from .surface import Surface
 
@@ -55,13 +57,16 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     * `image`: the photo, a `SourceImage`; assign anything that `open_image` takes. A photo of another size starts a
       new mask, and undo brings back the one before it.
     * `mask`: a `Mask` of the photo's size, None without a photo; read it, assign it, observe it.
-    * `tool`: `"brush"`, `"eraser"`, `"line"`, `"rectangle"`, `"ellipse"`, `"polygon"`, `"lasso"` or `"bucket"`. The
-      right button or Alt erases with any of them, and Shift draws straight.
+    * `tool`: `"brush"`, `"eraser"`, `"line"`, `"rectangle"`, `"ellipse"`, `"polygon"`, `"lasso"`, `"bucket"` or
+      `"select"`. The right button or Alt erases with any of them, and Shift draws straight.
     * `brush_size`: the brush's diameter in image pixels, 1 to 1000; until somebody chooses, what suits the photo.
     * `pressure`: whether a pen that is pressed less paints a finer line.
     * `tolerance`: how far a colour may differ, 0 to 255 in each channel, for the bucket to fill it too.
     * `tint`, `opacity`: how the mask is laid over the photo, a colour of HTML (`"#00beff"`, `"red"`) and 0 to 1.
     * `show`: `"tint"`, or `"edges"` for a moving outline.
+
+    `select` is what the tool `"select"` asks: `"auto"`, `"grabcut"`, `"mobilesam"`, or a function
+    `select(picture, points, labels, box)`, as `Mask.select` takes it for `engine`.
 
     Raises what `open_image` raises, and `MaskError` where a mask of another size is assigned.
     """
@@ -76,7 +81,13 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     opacity = traitlets.Float(OPACITY, min=0.0, max=1.0)
     show = traitlets.Enum(("tint", "edges"), "tint")
 
-    def __init__(self, image: ImageSource | None = None, *, mask: Mask | None = None) -> None:
+    def __init__(
+        self,
+        image: ImageSource | None = None,
+        *,
+        mask: Mask | None = None,
+        select: EngineName | Select = "auto",
+    ) -> None:
         self._past: list[State] = []
         self._future: list[State] = []
         self._recording = True
@@ -84,14 +95,16 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         self._suits = BRUSH_SIZE
         # One lock for a drawer and all around it: two could wait for each other.
         self.lock = Turns()
-        self._surface = Surface(self._marked, self._filled, self._asked, self._refused, self.lock)
+        self._surface = Surface(self._marked, self._clicked, self._asked, self._refused, self.lock)
         self.stage = self._surface.stage
+        self._selecting = Selecting(self, select)
         self._run_callbacks = ipywidgets.CallbackDispatcher()
         self._cancel_callbacks = ipywidgets.CallbackDispatcher()
         super().__init__([self.stage], _dom_classes=("ttapi-drawer", "ttapi-stage"), layout=looks().shown)
         for name in ("tool", "brush_size", "pressure", "tolerance", "tint", "opacity", "show"):
             traitlets.link((self, name), (self.stage, name))
         self._enable()
+        self._selecting.show()
         self.image = image
         if mask is not None:
             self.mask = mask
@@ -102,6 +115,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
 
     def let_go(self) -> None:
         """Close what is no child."""
+        self._selecting.let_go()
         self._surface.let_go()
 
     def on_run(self, callback: Callable[[str | None], None], remove: bool = False) -> None:
@@ -124,8 +138,11 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         self.stage.progress = {"doing": doing, "seconds": seconds, "masked": masked} if doing else {}
 
     def undo(self) -> None:
-        """Go back to the mask before the last change; nothing happens where there is none."""
-        self._travel(self._past, self._future)
+        """Go back to the mask before the last change; nothing happens where there is none. What is being selected is
+        given up instead.
+        """
+        if not self._selecting.stop():
+            self._travel(self._past, self._future)
 
     def redo(self) -> None:
         """Take an undo back."""
@@ -219,6 +236,8 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self.mask = None
             return
         self._surface.show_photo(image)
+        self._selecting.let_go()
+        self._prepare_selecting()
         self.stage.margins = (0, 0, 0, 0)
         if self.mask is not None and self.mask.size == image.size:
             # The same mask to whoever compares it, and now over this photo.
@@ -240,6 +259,13 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             if change.new is not None:
                 self._surface.show_mask(change.new)
             self._remember((self.image, change.old))
+            self._selecting.show()
+
+    @traitlets.observe("tool")
+    def _prepare_selecting(self, _: Any = None) -> None:
+        if self.tool == "select":
+            self._selecting.prepare()
+            self._selecting.show()
 
     def _remember(self, state: State) -> None:
         if self._recording and state[1] is not None:
@@ -261,8 +287,23 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     def _marked(self, mark: Mark) -> None:
         self._change(lambda mask: mask.add(mark))
 
-    def _filled(self, seed: tuple[float, float], erase: bool) -> None:
-        self._change(lambda mask: mask.fill_similar(self.image, seed, tolerance=self.tolerance, erase=erase))
+    def _clicked(self, tool: str, points: list[tuple[float, float]], erase: bool) -> None:
+        if tool == "select":
+            self._selecting.clicked(points, erase)
+        else:
+            self._change(
+                lambda mask: mask.fill_similar(self.image, points[0], tolerance=self.tolerance, erase=erase)
+            )
+
+    def take(self, changed: Callable[[Mask], Mask]) -> None:
+        """Change the mask, as one step to undo; what can't be done is said."""
+        self._change(changed)
+
+    def before_last(self) -> Mask:
+        """The mask without its last mark; one of before is drawn already."""
+        marks = self.mask.marks[:-1]
+        earlier = (mask for _, mask in reversed(self._past) if mask is not None and mask.marks == marks)
+        return next(earlier, None) or Mask(self.mask.size, marks).on(self.image)
 
     def _refused(self, sentence: str) -> None:
         self.stage.problem = sentence
@@ -277,6 +318,8 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self._change(lambda mask: getattr(mask, edge[0])(edge[1]))
         elif kind == "extend" and (extension := extension_in(message)) is not None:
             self._extended(*extension)
+        elif kind == "select":
+            self._selecting.asked(message)
         elif kind == "run":
             prompt = field_of(message, "prompt", str)
             self._run_callbacks(None if prompt is None or len(prompt) > PROMPT_CAP else prompt)

@@ -25,6 +25,8 @@ class Stage(Part):
     * `can`: what would change something now, of `"undo"`, `"redo"`, `"clear"`, `"invert"`, `"numbers"`, `"edge"` and
       `"extend"`; `share`: how much is masked, 0 to 1; `hint` and `problem`: what is said beside and over the photo.
     * `progress`: empty, or what a run is `doing`, for how many `seconds`, and whether a part of the photo is `masked`.
+    * `selecting`: which `engine` selects things, whether it is `busy` or `quick`, what is `missing` for it, a `note`,
+      and the `points` that were clicked, [x, y, label] in pixels of the preview.
     * `results`: the comparison on the other side, and `side` which of the two is shown.
     """
 
@@ -56,3 +58,4 @@ class Stage(Part):
     hint = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)
+    selecting = traitlets.Dict().tag(sync=True)

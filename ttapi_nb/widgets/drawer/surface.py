@@ -33,7 +33,7 @@ VIEWS = 64
 HALF = 128
 
 OnMark: TypeAlias = Callable[[Mark], None]
-OnFill: TypeAlias = Callable[[Point, bool], None]
+OnAsk: TypeAlias = Callable[[str, list[Point], bool], None]
 OnAct: TypeAlias = Callable[[str, object], None]
 OnRefused: TypeAlias = Callable[[str], None]
 
@@ -41,14 +41,15 @@ OnRefused: TypeAlias = Callable[[str], None]
 class Surface:
     """Shows a photo and a mask on its `stage`, and hands on what people do, in image pixels.
 
-    `on_mark(mark)` is called with each finished mark, `on_fill(point, erase)` where a region of similar colours is
-    asked for, `on_refused(sentence)` for what is no mark, and `on_act(kind, message)` with any other message.
+    `on_mark(mark)` is called with each finished mark, `on_ask(tool, points, erase)` with what a tool did of which only
+    the kernel makes one, `on_refused(sentence)` for what is no mark, and `on_act(kind, message)` with any other
+    message.
     """
 
     def __init__(
-        self, on_mark: OnMark, on_fill: OnFill, on_act: OnAct, on_refused: OnRefused, lock: Turns
+        self, on_mark: OnMark, on_ask: OnAsk, on_act: OnAct, on_refused: OnRefused, lock: Turns
     ) -> None:
-        self._on_mark, self._on_fill, self._on_act, self._on_refused = on_mark, on_fill, on_act, on_refused
+        self._on_mark, self._on_ask, self._on_act, self._on_refused = on_mark, on_ask, on_act, on_refused
         self._source: SourceImage | None = None
         # ipykernel hands events to the main thread or a subshell's, and may change its mind.
         self.lock = lock
@@ -163,9 +164,10 @@ class Surface:
         if self._source is None:
             return False
         if tool.make is None:
-            x, y, _ = points[0]
-            self._on_fill((x / self._sheet.scale, y / self._sheet.scale), erase)
-            return True
+            scale = self._sheet.scale
+            self._on_ask(tool.name, [(x / scale, y / scale) for x, y, _ in points], erase)
+            # What was drawn of it meanwhile is no paint.
+            return not tool.boxes
         try:
             mark = tool.make(points, erase)
         except MaskError as error:

@@ -23,7 +23,7 @@ from ...errors import (
 from ...fit import HOWS
 from ...lineage import lineage_of, open_result
 from ...log import Budget, RunLog
-from ...mask import Mask, asked_for
+from ...mask import EngineName, Mask, Select, asked_for
 from ...models import DEFAULT_MODEL
 from ...picture import ImageSource, SourceImage, open_image, sample
 from ...request import EditRequest
@@ -49,6 +49,7 @@ from .filling import at_hand, fill_in, words_of_result, words_of_run
 from .key_corner import KeyCorner, with_key
 from .naming import run_words
 from .one_run import OneRun
+from .recordings import Recordings
 from .remedies import Remedies
 
 __all__ = ["ImageEditor"]
@@ -65,7 +66,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
       `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is, and where it found no key it takes one: see `use_key`.
-    * `log`: where runs are recorded; False for nowhere. `budget`: how much may be spent in it, see `Budget`.
+    * `log`: where runs are recorded, False for nowhere. `budget`: how much may be spent. `select`: see `MaskDrawer`.
 
     Observers may do anything, also cancel a run or wait for one: they are called when the editor has done what it does.
     What a run changes here is shown from a thread of the package. Raises `SettingsError` for a budget with `log=False`.
@@ -98,6 +99,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         references: Sequence[ImageSource] = (),
         log: RunLog | Literal[False] | None = None,
         budget: Budget | None = None,
+        select: EngineName | Select = "auto",
     ) -> None:
         if log is False and budget is not None:
             raise SettingsError(NO_LOG)
@@ -112,7 +114,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         takes_key = client is None and self.client.is_offline and not is_offline_forced()
         with sharing() as alike:
             self._looks, self._made = alike, alike.made
-            children = self._parts(takes_key=takes_key)
+            children = self._parts(select, takes_key=takes_key)
         super().__init__(children, _dom_classes=("ttapi-editor",))
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
@@ -126,11 +128,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
-    def _parts(self, *, takes_key: bool) -> list[ipywidgets.Widget]:
+    def _parts(self, select: EngineName | Select, *, takes_key: bool) -> list[ipywidgets.Widget]:
         """Make what the editor is made of."""
         alike = self._looks
         self._input = PhotoInput()
-        self.drawer = MaskDrawer()
+        self.drawer = MaskDrawer(select=select)
         self.lock = self.drawer.lock
         self._model = ModelPicker()
         self._size = SizePicker()
@@ -143,6 +145,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._plan = LateWords(self._arrange)
         self._copier = Copier(self.to_code, layout=alike.shown)
         self._restored = LateWords(self._arrange)
+        self._recordings = Recordings(self, self.client, alike.shown)
         self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
         earlier = EarlierRuns(self)
         self.history = HistoryPanel(
@@ -168,7 +171,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         return list(made(self._input, self._drafts.offers, self._body, self._session, self.viewer, history))
 
     def _place_tray(self, tray: SessionTray) -> None:
-        # Made with the first result.
         self._session = tray
         self._arrange_whole()
 
@@ -180,6 +182,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _panel_parts(self) -> tuple[ipywidgets.Widget, ...]:
         return made(
+            self._recordings.shown,
             self._prompt,
             self._controls.buttons,
             self.status,
@@ -374,8 +377,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._input.problem = ""
 
     def _run_asked(self, prompt: str | None) -> None:
-        if prompt is not None:
-            self.prompt = prompt
+        self.prompt = self.prompt if prompt is None else prompt
         self._try_run()
 
     def _try_run(self) -> None:

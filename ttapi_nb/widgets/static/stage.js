@@ -21,6 +21,7 @@ import { createRail } from "./stage/rail.js";
 import { createResultSide } from "./stage/result.js";
 import { createRing } from "./stage/ring.js";
 import { HELP, listenToShortcuts } from "./stage/shortcuts.js";
+import { createSelecting } from "./stage/selecting.js";
 import { createSketch } from "./stage/sketch.js";
 import { watchSurroundings } from "./stage/surroundings.js";
 import { createView } from "./stage/view.js";
@@ -87,8 +88,8 @@ function follow(model, el, { sheet, over, problem }, { rail, options, result, ba
   return listen([
     [model, "change:opacity change:tint change:show", restyle], [model, "change:side", turn],
     [model, "change:problem", complain], [model, "change:extending", extending],
-    [model, "change:tool change:can", rail.show], [model, "change:can change:share change:hint", bar.show],
-    [model, "change:tool change:brush_size change:largest change:tolerance change:pressure", options.show],
+    [model, "change:tool change:can change:selecting", rail.show], [model, "change:can change:share change:hint", bar.show],
+    [model, "change:tool change:brush_size change:largest change:tolerance change:pressure change:selecting", options.show],
     [model, "change:progress", progress.show], [model, "change:results", result.build],
   ]);
 }
@@ -121,10 +122,13 @@ function build(model, el, canvases) {
   };
   const mayPaint = () => model.get("ready") && !margins.extending() && alive();
   const pointer = createPointer(parts, view, sketch, ring, mayPaint);
+  const selecting = createSelecting(parts, model, view, outbox, mayPaint);
+  // A stroke over a map of what changed is a stroke on the photo under it.
+  result.whenPressed(pointer.press);
   const hide = (hidden) => sheet.classList.toggle("ttapi-hidden-mask", hidden);
   const bar = createFoot(el, parts, model, view, hide, result.looks);
   const dropKeys = listenToShortcuts(
-    el, { sheet, rail, popovers, result }, model, view, sketch, { hide, holdSpace: pointer.holdSpace });
+    el, { sheet, rail, popovers, result, selecting }, model, view, sketch, { hide, holdSpace: pointer.holdSpace });
   const shownParts = { rail, options, result, popovers, progress, bar, ink, edges };
   putTogether(el, parts, shownParts);
   const dropSurroundings = watchSurroundings(model, el);
@@ -134,6 +138,7 @@ function build(model, el, canvases) {
     sheet.style.setProperty("--ttapi-aspect", over.width / over.height);
     outbox.forget();
     sketch.forget();
+    selecting.letGo();
     view.reset();
     margins.makeRoom();
     ink.showPhoto();
@@ -146,7 +151,8 @@ function build(model, el, canvases) {
     [model, "change:extending", margins.makeRoom], [model, "change:frame", margins.show],
     [model, "change:margins", margins.changed],
     [model, "change:brush_size change:ready change:scale change:tool", ring.show],
-    [model, "msg:custom", outbox.receive],
+    [model, "msg:custom", outbox.receive], [model, "msg:custom", selecting.receive],
+    [model, "change:tool change:selecting", selecting.show],
   ]);
   layout?.on?.("comm_live_update", alive);
   const watch = new ResizeObserver(view.layout);

@@ -45,7 +45,9 @@ def leaked(result: Result) -> str:
     if leak.seen is None:
         return f"The model repainted {_share(leak.share)} of what you protected{then}"
     much = _share(leak.share)
-    moved = f" {much[0].upper()}{much[1:]} moved at all, by grain, light or place."
+    # What one sees has moved: only where far more did is that worth a word.
+    more = leak.share > leak.seen + 0.01
+    moved = f" {much[0].upper()}{much[1:]} moved at all, most of it by grain, light or place." if more else ""
     if leak.seen == 0:
         return f"Nothing that one would see changed outside the mask.{moved}"
     past = f" {result.past}" if result.past is not None else ""

@@ -72,6 +72,7 @@ export function createPointer({ sheet, over }, view, sketch, ring, mayPaint) {
   for (const [type, listener] of Object.entries(listeners)) over.addEventListener(type, listener);
   sheet.addEventListener("wheel", wheel, { passive: false });
   return {
+    press,
     holdSpace(held) {
       space = held;
       sheet.classList.toggle("ttapi-grab", held);

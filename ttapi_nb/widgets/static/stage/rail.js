@@ -25,6 +25,12 @@ function setAble(button, able) {
   button.setAttribute("aria-disabled", String(!able));
 }
 
+// A tool for which something is missing says what, and how to get it.
+function tellMissing(button, { label, hint, key }, missing) {
+  button.setAttribute("data-tip", `${label} (${key.toUpperCase()}) · ${missing || hint}`);
+  button.classList.toggle("ttapi-missing", Boolean(missing));
+}
+
 function unlessDisabled(button, act) {
   button.addEventListener("click", () => {
     if (button.getAttribute("aria-disabled") !== "true") act();
@@ -72,6 +78,7 @@ export function createRail(model, openers, turnToEdit) {
     show() {
       for (const [name, button] of Object.entries(tools)) {
         button.setAttribute("aria-pressed", String(model.get("tool") === name));
+        if (TOOLS[name].selects) tellMissing(button, TOOLS[name], model.get("selecting").missing);
       }
       const can = model.get("can");
       for (const [name, button] of Object.entries(acts)) setAble(button, can.includes(name));

@@ -38,8 +38,22 @@ export function createResultSide(model) {
     }
     show();
   };
+  const turnToEdit = () => {
+    if (model.get("side") !== "edit") choose(model, "side", "edit");
+  };
   build();
   return {
+    turnToEdit,
+    // `press(event)` is called with a press on a picture where a drag means nothing else, after the photo is back.
+    whenPressed(press) {
+      place.addEventListener("pointerdown", (event) => {
+        if (!event.target.closest(".ttapi-view[data-mode=heat]:not(.ttapi-zoomed)") || event.button === 1) return;
+        event.stopPropagation();
+        event.preventDefault();
+        turnToEdit();
+        press(event);
+      }, true);
+    },
     place,
     ways,
     looks,
@@ -47,9 +61,6 @@ export function createResultSide(model) {
     show,
     build,
     shown: () => model.get("side") === "result",
-    turnToEdit() {
-      if (model.get("side") !== "edit") choose(model, "side", "edit");
-    },
     stop() {
       known = null;
       compare?.stop();

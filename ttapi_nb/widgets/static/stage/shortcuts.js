@@ -35,7 +35,7 @@ function typesIn({ tagName, type }) {
 }
 
 // `parts` are the sheet, the rail, the pop-overs and the side of the results, which all have keys of their own.
-export function listenToShortcuts(el, { sheet, rail, popovers, result }, model, view, sketch, { hide, holdSpace }) {
+export function listenToShortcuts(el, { sheet, rail, popovers, result, selecting }, model, view, sketch, { hide, holdSpace }) {
   const zoom = (factor) => () => view.zoomMiddle(factor);
   const resize = (sign) => () => choose(model, "brush_size", nextSize(model, sign));
   const choosing = (name) => () => {
@@ -57,6 +57,7 @@ export function listenToShortcuts(el, { sheet, rail, popovers, result }, model, 
   };
   const actionOf = (event) => {
     const name = event.key.toLowerCase();
+    if (!event.ctrlKey && !event.metaKey && selecting.actionOf(event)) return selecting.actionOf(event);
     if (event.ctrlKey || event.metaKey) {
       const action = !typesIn(event.target) && commandOf(event);
       return action ? () => model.send({ type: "key", action }) : undefined;

@@ -5,6 +5,7 @@
 //                    `tolerates`: how far a colour may differ does
 //   mark, erases     what it makes where that has another name; whether it takes paint away whatever the button
 //   corners, atOnce  it is made corner by corner until it is closed; a press alone makes it
+//   selects          it says where something is, and the kernel finds what; see selecting.js
 //   follow(points, step)  takes a move into the points: `step.end()` is its end, `step.way()` all the points up to it,
 //                    `step.straight` whether Shift is held. Returns where the new part begins, or nothing where all of
 //                    the mark has to be drawn again
@@ -64,6 +65,13 @@ function traceCorners(context, points) {
   for (let at = 0; at < points.length; at += 3) context.lineTo(points[at], points[at + 1]);
 }
 
+// A box that is being dragged is no paint: only its sides.
+function drawSides(context, points) {
+  traceRectangle(context, points);
+  context.lineWidth = 2;
+  context.stroke();
+}
+
 function toItsEnd(points, step) {
   points.splice(3, points.length, ...step.end());
 }
@@ -98,6 +106,10 @@ export const TOOLS = {
   lasso: { label: "Lasso", key: "f", hint: "Fill what you draw around", follow: allTheWay, draw: filled(traceCorners) },
   // What it fills only the kernel knows.
   bucket: { label: "Bucket", key: "g", hint: "Click to fill similar colours", tolerates: true, atOnce: true, draw: () => {} },
+  select: {
+    label: "Select", key: "w", hint: "Click a thing, or drag a box around it", aside: "arrows, Enter and Delete do it without a mouse",
+    selects: true, follow: toItsEnd, draw: drawSides,
+  },
 };
 
 // `mark` is {tool, points, erase}. While it is made corner by corner it has `hover`, and covers nothing yet.
