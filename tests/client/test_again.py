@@ -203,16 +203,15 @@ def test_a_gateways_answer_that_is_not_whole_is_asked_for_again(
     in_turn(service, cut, WHOLE, headers=headers)
     run = edit(service.url, "plain-key-0123456789")
     assert run.status == "done"
-    assert run.usage is not None
     assert run.results[0].raw.size == (64, 64)
     assert [request.get("idempotency-key") for request in service.posts] == [run.id] * 2
 
 
 def test_an_answer_that_is_cut_elsewhere_each_time(service: Server) -> None:
     """What is asked for again may come cut again, as often as it likes."""
-    in_turn(service, *(WHOLE[: 3 * number] for number in range(5)), WHOLE)
-    assert edit(service.url, "plain-key-0123456789", timeout=60).status == "done"
-    assert len(service.posts) == 6
+    in_turn(service, *(WHOLE[: 3 * number] for number in range(3)), WHOLE)
+    assert edit(service.url, "plain-key-0123456789").status == "done"
+    assert len(service.posts) == 4
 
 
 def test_what_a_gateway_says_again_and_again_is_what_was_said(service: Server) -> None:

@@ -94,9 +94,12 @@ class Keeper:
             async with asyncio.timeout(STARTS):
                 line = await process.stdout.readline()
             return _Beside(process, json.loads(line)["id"], process.stdin, process.stdout)
-        except (ValueError, KeyError, TimeoutError, ConnectionError):
+        except BaseException as error:
+            # It was given nothing yet. Nobody may want it any more, as the gateway ends.
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
+            if not isinstance(error, ValueError | KeyError | TimeoutError | ConnectionError):
+                raise
             raise OSError("the process that has the lines to the service does not start") from None
 
     async def carry(self, run: Run, body: Path, accept: str, progress: Progress) -> Sent:
