@@ -112,7 +112,7 @@ def test_a_gateway_that_is_killed_amid_an_answer(
     go_on = service.event()
     service.stream = head + answer[:came], go_on, answer[came:]
     started, port = start(environment, service, database)
-    given = {
+    given: dict[str, Any] = {
         "content": json.dumps({"prompt": "first", "image": ["aGk="], "mode": "gpt-image-1"}),
         "headers": headers(room.people[0][1], Content_Type="application/json", Idempotency_Key="run-1"),
     }
