@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -56,12 +55,8 @@ def parts_of(data: bytes, mask: tt.Mask, fit: str) -> dict[str, Callable[[], Any
     def blended() -> Image.Image:
         result = source.copy()
         place = (left, top, right, bottom)
-        old = np.asarray(source.crop(place), np.float32)
-        weight = mask.coverage()[top:bottom, left:right, None].astype(np.float32) / 255
-        new = np.asarray(
-            laid.crop((left - box[0], top - box[1], right - box[0], bottom - box[1])), np.float32
-        )
-        result.paste(Image.fromarray(np.rint(old + (new - old) * weight).astype(np.uint8)), place[:2])
+        new = laid.crop((left - box[0], top - box[1], right - box[0], bottom - box[1]))
+        result.paste(new, place[:2], Image.fromarray(mask.part(place)))
         return result
 
     laid = back()

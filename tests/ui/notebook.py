@@ -119,6 +119,16 @@ class Notebook:
                 kernel = f"{self.lab.url}/api/kernels/{session['kernel']['id']}"
                 assert self.page.request.post(f"{kernel}/{what}", headers=headers).ok
 
+    def restart(self) -> None:
+        """Restart the kernel by JupyterLab's own button, so that the page knows of it, and wait until it is idle."""
+        toolbar = self.page.locator(".jp-NotebookPanel-toolbar")
+        toolbar.locator("[data-jp-item-name=restart]").locator("button, jp-button").first.click()
+        with self.page.expect_response(lambda answer: "/restart" in answer.url):
+            self.page.locator("dialog.jp-Dialog").get_by_role(
+                "button", name=re.compile("Restart")
+            ).last.click()
+        toolbar.locator("[data-status=idle]").wait_for(state="attached", timeout=PATIENCE)
+
     @property
     def editor(self) -> Locator:
         """The first editor."""

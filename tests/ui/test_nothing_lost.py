@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
@@ -21,7 +22,7 @@ def fill(image, mask, prompt, seed):
     if prompt == "blue":
         go.wait(60)
     return Image.new("RGB", image.size, prompt)
-log = tt.RunLog("lost-log")
+log = tt.RunLog("LOG")
 editor = tt.ImageEditor(tt.sample(), client=tt.Client.offline(fill=fill), log=log, size="1024x1024")
 editor
 """
@@ -47,7 +48,8 @@ def numbers(tray: Locator) -> list[str]:
 
 def test_a_session_and_a_mask_outlive_their_kernel(notebook: Opened) -> None:
     """Two runs and a cancelled third: three thumbnails, the chosen one stays; stars, notes and mask after a restart."""
-    book = notebook(EDITOR, "go.set()", KEPT, "print(editor.mask.area > 0, editor.viewer.notes)")
+    editor = EDITOR.replace("LOG", uuid.uuid4().hex)
+    book = notebook(editor, "go.set()", KEPT, "print(editor.mask.area > 0, editor.viewer.notes)")
     book.run(0)
     book.paint([(400, 420), (520, 560), (640, 690)])
     for number, prompt in enumerate(("red", "lime"), 1):
@@ -75,7 +77,7 @@ def test_a_session_and_a_mask_outlive_their_kernel(notebook: Opened) -> None:
     expect(tray.locator(".ttapi-count")).to_have_text("1 of 3")
     assert book.run(2) == "[('red', 3, 'this one')] True"
 
-    book.tell_kernel("restart")
+    book.restart()
     book.run(0)
     again = book.editor
     again.get_by_role("button", name=re.compile("Bring back the mask of")).click(timeout=PATIENCE)
@@ -83,7 +85,7 @@ def test_a_session_and_a_mask_outlive_their_kernel(notebook: Opened) -> None:
     card = again.locator(".ttapi-history .ttapi-run").filter(has_text="this one")
     expect(card).to_contain_text("★★★", timeout=PATIENCE)
     expect(again.locator(".ttapi-history .ttapi-pictures img")).to_have_count(3, timeout=PATIENCE)
-    card.get_by_role("button", name="Show").click()
+    card.get_by_role("button", name="Show: red").click()
     expect(again.locator(".ttapi-session .ttapi-count")).to_have_text("1 of 1", timeout=PATIENCE)
     expect(again.locator(".ttapi-session").get_by_label("Note", exact=True)).to_have_value("this one")
     assert book.run(3) == "True {0: 'this one'}"

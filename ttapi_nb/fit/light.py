@@ -30,7 +30,7 @@ FLAT, MOST = 4.0, 64.0
 # What is taken has to lower the ring's error by this share and by so many levels.
 BETTER, LEVELS = 0.98, 0.05
 # Levels from which a channel may have been clipped, and how far from them what is lost is mixed in.
-WHITE, BLACK, NEAR = 252, 3, 6
+WHITE, BLACK, NEAR = 252, 3, 64
 # What the ring tells far from the mask counts for so much of what it tells right beside it.
 FAR = 0.1
 # Cells between which a field is smoothed.
@@ -100,14 +100,15 @@ class Evening:
                 np.take(self._levels[:, channel], colours[..., channel], out=made[..., channel])
         else:
             made = self._moved(colours, box)
-        for channel, white, black in self.lost:
-            plane, levels = made[..., channel], colours[..., channel]
-            for end, share_of, most in ((white, _WHITER, np.maximum), (black, _BLACKER, np.minimum)):
-                if end is None:
-                    continue
-                share = share_of[levels]
-                if share.any():
-                    plane += (most(end.over(box), plane) - plane) * share
+        # Only what was clipped in all three: channel by channel it would take colours that were never there.
+        ends = ((0, _WHITER[colours.min(axis=2)], np.maximum), (1, _BLACKER[colours.max(axis=2)], np.minimum))
+        for end, share, most in ends if self.lost else ():
+            if not share.any():
+                continue
+            for channel, *lost in self.lost:
+                field, plane = lost[end], made[..., channel]
+                if field is not None:
+                    plane += (most(field.over(box), plane) - plane) * share
         return made
 
     def shrunk(self, step: int) -> Evening:
@@ -151,7 +152,7 @@ def _shrunk(field: Coarse | None, step: int) -> Coarse | None:
 
 _LIGHT = to_light(np.arange(256, dtype=np.float32))
 _WHITER = np.clip((np.arange(256, dtype=np.float32) - (WHITE - NEAR)) / NEAR, 0, 1)
-_BLACKER = np.clip((BLACK + NEAR - np.arange(256, dtype=np.float32)) / NEAR, 0, 1)
+_BLACKER = np.clip((BLACK + 6 - np.arange(256, dtype=np.float32)) / 6, 0, 1)
 _BACK = from_light(np.linspace(0, 1, 1 << 14, dtype=np.float32) ** 2)
 
 
