@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -175,3 +176,68 @@ def test_a_run_tells_its_place_in_the_queue(
         hold.set()
         assert first.wait().status == second.wait().status == "done"
     assert "next" not in second.note
+
+
+WHOLE = json.dumps(pictures(Image.new("RGB", (64, 64), "teal"))).encode()
+SIGNED = {"TTAPI-NB-Gateway": "idempotency-key"}
+NO_LENGTH = SIGNED | {"Content-Length": ""}
+
+
+def in_turn(server: Server, *bodies: bytes, headers: Any = SIGNED, mime: str = "application/json") -> None:
+    """Answer HTTP 200 with each of these, and then with the last one for ever; nothing on the line says what is cut."""
+    server.answer = lambda _: Reply(
+        200, bodies[min(len(server.posts), len(bodies)) - 1], headers=headers, mime=mime
+    )
+
+
+@pytest.mark.parametrize("headers", [SIGNED, NO_LENGTH], ids=["with a length", "to the line's end"])
+@pytest.mark.parametrize(
+    "cut",
+    [b"", WHOLE[:1], WHOLE[:90], WHOLE[:-1], b"<html>gone"],
+    ids=["nothing", "a letter", "in the picture", "but its end", "a page"],
+)
+def test_a_gateways_answer_that_is_not_whole_is_asked_for_again(
+    service: Server, headers: Any, cut: bytes
+) -> None:
+    """An HTTP 200 whose body looks complete, and is not, ends with what was paid for, under the same key."""
+    in_turn(service, cut, WHOLE, headers=headers)
+    run = edit(service.url, "plain-key-0123456789")
+    assert run.status == "done"
+    assert run.results[0].raw.size == (64, 64)
+    assert [request.get("idempotency-key") for request in service.posts] == [run.id] * 2
+
+
+def test_an_answer_that_is_cut_elsewhere_each_time(service: Server) -> None:
+    """What is asked for again may come cut again, as often as it likes."""
+    in_turn(service, *(WHOLE[: 3 * number] for number in range(3)), WHOLE)
+    assert edit(service.url, "plain-key-0123456789").status == "done"
+    assert len(service.posts) == 4
+
+
+def test_what_a_gateway_says_again_and_again_is_what_was_said(service: Server) -> None:
+    """What is no answer at all is not asked for until the time is over; a picture in an odd one is taken."""
+    in_turn(service, b"<html>a page</html>", mime="text/html")
+    with pytest.raises(tt.UnknownOutcomeError, match="not its JSON"):
+        edit(service.url, "plain-key-0123456789", timeout=600)
+    assert len(service.posts) == again.ALIKE
+    in_turn(service, WHOLE[:-1])
+    assert edit(service.url, "plain-key-0123456789", timeout=600).status == "done"
+    assert len(service.posts) == 2 * again.ALIKE
+
+
+@pytest.mark.parametrize("mime", ["application/json", "text/event-stream"])
+def test_a_whole_answer_is_asked_for_once(service: Server, mime: str) -> None:
+    """JSON, and a stream's events, are whole as they are."""
+    in_turn(service, WHOLE if "json" in mime else b"data: " + WHOLE + b"\n\n", mime=mime)
+    assert edit(service.url, "plain-key-0123456789").status == "done"
+    assert len(service.posts) == 1
+
+
+@pytest.mark.parametrize("key", ["plain-key-0123456789", "ttclass-looks-like-one"])
+def test_nobody_else_is_asked_for_the_rest(service: Server, key: str) -> None:
+    """An address that honours no key is asked once, whatever it answers."""
+    service.routes["/v1/me"] = json_reply({"name": "x"})
+    in_turn(service, WHOLE[:40], headers={})
+    with pytest.raises(tt.UnknownOutcomeError):
+        edit(service.url, key)
+    assert len(service.posts) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -97,6 +98,46 @@ def test_a_killed_gateway_loses_nothing(environment: Path, service: Server, data
         started.communicate(timeout=30)
     assert [request.json["prompt"] for request in service.posts] == ["first", "second"]
     assert report(database)["states"] == {"settled": 2}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("came", [0, -1], ids=["its head alone", "all but its end"])
+def test_a_gateway_that_is_killed_amid_an_answer(
+    environment: Path, service: Server, database: str | None, came: int
+) -> None:
+    """What its client has then is not taken for whole; asked again, the next gateway says it all, and its length."""
+    room = made(environment, database)
+    answer = json.dumps(pictures(Image.new("RGB", (64, 64), "teal"))).encode()
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer)
+    go_on = service.event()
+    service.stream = head + answer[:came], go_on, answer[came:]
+    started, port = start(environment, service, database)
+    given: dict[str, Any] = {
+        "content": json.dumps({"prompt": "first", "image": ["aGk="], "mode": "gpt-image-1"}),
+        "headers": headers(room.people[0][1], Content_Type="application/json", Idempotency_Key="run-1"),
+    }
+    url = f"http://127.0.0.1:{port}/v1/images/edits"
+    with httpx.Client(trust_env=False, timeout=60) as asking:
+        with asking.stream("POST", url, **given) as reply:
+            assert reply.status_code == 200
+            kill(started)
+            with pytest.raises(httpx.RemoteProtocolError):
+                reply.read()
+        go_on.set()
+        until(lambda: report(database)["states"].get("settled") == 1)
+        started, _ = start(environment, service, database, port)
+        try:
+            again, once_more = (
+                asking.post(url, **given),
+                asking.get(f"http://127.0.0.1:{port}/v1/runs/run-1", headers=headers(room.people[0][1])),
+            )
+        finally:
+            started.terminate()
+            started.communicate(timeout=30)
+    for kept in (again, once_more):
+        assert kept.content == answer
+        assert kept.headers["content-length"] == str(len(answer))
+    assert len(service.posts) == 1
 
 
 @pytest.mark.slow

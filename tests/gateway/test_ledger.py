@@ -19,6 +19,7 @@ from ttapi_nb.gateway.database import DATABASE_VARIABLE
 from ttapi_nb.gateway.ledger import Ledger
 from ttapi_nb.gateway.runs import Asked, End, Refused, Run
 from ttapi_nb.gateway.terms import Limits, Terms, moment_of
+from ttapi_nb.gateway.wall import Wall
 
 
 def asked(digest: str = "d", model: str = "gpt-image-1", **options: Any) -> Asked:
@@ -283,6 +284,26 @@ def test_two_ledgers_see_the_same(database: str | None, ledger: Ledger) -> None:
     other = Ledger(database)
     assert other.classes.named("bowls") == found.room
     other.close()
+
+
+def test_a_ledger_of_the_first_form_opens(ledger: Ledger, database: str | None) -> None:
+    """A ledger from before there was a wall keeps what it has and gets one, once."""
+    found, people = made(ledger)
+    run = sent(ledger, people[0], "1")
+    ledger.runs.settle(run, End("done", status=200, came=1))
+    with ledger.database.begin() as db:
+        db.execute(text("DROP TABLE wall"))
+        db.execute(text("DELETE FROM migrations WHERE name = 'the_wall'"))
+    for _ in range(2):
+        opened = Ledger(database)
+        assert opened.report(opened.classes.named("bowls"))["spent"]["runs"] == 1
+        wall = Wall(opened.database)
+        assert wall.judge(found.room, run.number, 1, "released")
+        assert [one.number for one in wall.latest(found.room, "released")] == [run.number]
+        with opened.database.begin() as db:
+            names = list(db.scalars(text("SELECT name FROM migrations ORDER BY name")))
+        assert names == ["first_tables", "the_wall"]
+        opened.close()
 
 
 def test_a_backup_that_was_copied_opens(ledger: Ledger, database: str | None, tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """Asking again under the same key, where a class's gateway honours it: it sends a run to the service at most once.
 
 A broken line is no unknown outcome there. Nobody else is asked again: only an address that has said on an answer, to
-this process, that it honours `Idempotency-Key`. A class's token is known by how it begins, so that with one the address
-may be asked who it is (`GET …/me`), which sends no run.
+this process, that it honours `Idempotency-Key`. An answer that can't be read as a whole is asked for again too, until
+it has come alike so often that it is what the service said. A class's token is known by how it begins, so that with
+one the address may be asked who it is (`GET …/me`), which sends no run.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ TOKEN_PREFIX = "ttclass-"  # noqa: S105 - what all of them begin with
 # In seconds: pauses between two askings, how long a question about oneself may take, and how often the place is asked.
 FIRST_PAUSE, LONGEST_PAUSE, PATIENCE, LOOK, LONGEST_LOOK = 0.25, 5.0, 10.0, 2.0, 20.0
 LARGEST = 65_536
+# How often an answer that can't be read has to come, alike, to be taken for what the service said.
+ALIKE = 4
 BROKE = "The line broke. The gateway is asked again; it sends nothing twice."
 PAUSED = "Your teacher has paused the class, and this run waits."
 NEXT = "You are next."
@@ -76,6 +79,9 @@ class Reply(Protocol):
     def broke(self) -> bool:
         """Whether its line broke before it was whole."""
 
+    async def unread(self) -> bytes:
+        """A digest of an answer that speaks of success and can't be read as a whole; empty for any other."""
+
 
 R = TypeVar("R", bound=Reply)
 Post: TypeAlias = Callable[[Told, float], Awaitable[R]]
@@ -101,18 +107,22 @@ async def posted(line: Line, post: Post[R], told: Told) -> R:
 
     reply: R | None = None
     failure: UnknownOutcomeError | None = None
+    unread = b""
     async with _place_told(line, told.waits):
         try:
             reply = await post(replace(told, sent=sent), line.timeout)
             # What stands before a gateway speaks for it while it is away.
             stranger = not _heard(line, reply.headers) and reply.status >= 500 and _honours(line)
             if not reply.broke and not stranger:
-                return reply
+                # It may have lost its end with nothing on the line to tell.
+                unread = await reply.unread() if _may_honour(line) else b""
+                if not unread:
+                    return reply
         except BrokenLineError as error:
             failure = error.failure
         if _may_honour(line):
             await told.waits(BROKE)
-            again = await _ask_again(line, post, replace(told, sent=Told().sent), end)
+            again = await _ask_again(line, post, replace(told, sent=Told().sent), end, unread)
             if again is not None:
                 return again
     if failure is not None:
@@ -122,12 +132,13 @@ async def posted(line: Line, post: Post[R], told: Told) -> R:
     return reply
 
 
-async def _ask_again(line: Line, post: Post[R], told: Told, end: float) -> R | None:
+async def _ask_again(line: Line, post: Post[R], told: Told, end: float, unread: bytes) -> R | None:
     """The gateway's reply, asked for until `end`; None where none came, or this is no gateway.
 
-    Nothing is posted before the address has said that it honours the key.
+    Nothing is posted before the address has said that it honours the key. `unread` is what came and can't be read.
     """
     pause = FIRST_PAUSE
+    count = 1
     while (left := end - time.monotonic()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(2 * pause, LONGEST_PAUSE)
@@ -140,7 +151,10 @@ async def _ask_again(line: Line, post: Post[R], told: Told, end: float) -> R | N
             with contextlib.suppress(NotSentError, UnknownOutcomeError, BrokenLineError):
                 found = await post(told, left)
                 if _heard(line, found.headers) and not found.broke:
-                    return found
+                    last, unread = unread, await found.unread()
+                    count = count + 1 if unread == last else 1
+                    if not unread or count == ALIKE:
+                        return found
     return None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -10,6 +12,7 @@ from typing import IO
 
 from ..coding import CodingError, CutOffError, TooLargeError, Unpacking, unpacking
 from ..rawanswers import RawAnswer
+from ..reply.meaning import parse
 from ..reply.reading import ReplyReader
 
 __all__ = ["Intake"]
@@ -79,6 +82,18 @@ class Intake:
     def may_hold_picture(self) -> bool:
         """Whether a picture may stand in what is missing, or can't be read."""
         return self._came > LONGEST_REFUSAL or self.reader.is_amid_picture
+
+    def unread(self, mime: str) -> bytes:
+        """A digest of what came, where it can't be read as a whole; empty where it can."""
+        # What is not one JSON value, and is no stream of them, may have lost its end.
+        with contextlib.suppress(ValueError, RecursionError):
+            if "json" in mime and self.is_sound:
+                json.loads(self.reader.text)
+                return b""
+        known = parse(self.reader.text, str, self.reader.pictures) is not None if self.is_sound else False
+        if known and "json" not in mime:
+            return b""
+        return hashlib.sha256(b"%d %s" % (self._came, self.reader.text)).digest()
 
     def _take(self, data: bytes) -> None:
         self._came += len(data)

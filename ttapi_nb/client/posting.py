@@ -224,6 +224,12 @@ class Reply:
     broke: bool = False
     """Whether its line broke."""
 
+    async def unread(self) -> bytes:
+        """A digest of an answer that speaks of success and can't be read as a whole; empty for any other."""
+        if self.failure is not None or not 200 <= self.status < 300:
+            return b""
+        return await loop.in_thread(partial(self.body.unread, self.headers.get("content-type", "")))
+
 
 class _StoppedError(Exception):
     """Ends a request before its first byte leaves."""

@@ -184,12 +184,17 @@ class Carrier:
             progress = _Followed(flight, self.store)
             way = self.sender if self.keeper is None else self.keeper
             sent = await way.carry(run, flight.body, flight.accept, progress)
+            if sent.lost and sent.end.state == "not sent":
+                with contextlib.suppress(LedgerError):
+                    await self.call(self.ledger.runs.not_left, run)
         self.seconds.append(time.monotonic() - begun)
         self.counts[sent.end.state] += 1
         if flight is not None:
             self.flights.pop((run.person, run.id), None)
-            flight.cut = sent.cut
+            flight.cut, flight.lost = sent.cut, sent.lost
             flight.ended(sent.end)
+        # A keeper that was lost may be yet to send it.
+        if flight is not None and (not sent.lost or sent.end.state == "not sent"):
             with contextlib.suppress(OSError):
                 await asyncio.to_thread(flight.body.unlink, missing_ok=True)
         if sent.end.status is not None:

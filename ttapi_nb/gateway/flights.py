@@ -31,6 +31,8 @@ class Flight:
         self.end: End | None = None
         self.cut = False
         """Whether the service's line broke before its answer was whole."""
+        self.lost = False
+        """Whether its sender was lost: what becomes of it, the ledger will know."""
         self.followers = 0
         self.alone_since = time.monotonic()
         self._file: IO[bytes] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from .database import Database
 from .tables import answers
@@ -24,6 +24,12 @@ class Pieces:
             db.execute(delete(answers).where(answers.c.run == number))
             for piece, data in enumerate(pieces):
                 db.execute(answers.insert().values(run=number, piece=piece, data=data))
+
+    def size(self, number: int) -> int | None:
+        """How many bytes an answer has, or None where there is none."""
+        with self._database.begin(write=False) as db:
+            found = db.scalar(select(func.sum(func.length(answers.c.data))).where(answers.c.run == number))
+        return None if found is None else int(found)
 
     def get(self, number: int, piece: int) -> bytes | None:
         """A piece of an answer, or None where there is none."""

@@ -23,7 +23,7 @@ from .rows import Asked, End, Refused, Run, run_of, word_of
 from .tables import classes, gateways, people, runs, upstream
 from .terms import Limits
 
-__all__ = ["Asked", "End", "Refused", "Run", "Runs", "word_of"]
+__all__ = ["STOPPED", "Asked", "End", "Refused", "Run", "Runs", "word_of"]
 
 MINUTE = 60.0
 NUMBERS = {"each": "Your limit", "team": "Your team's limit", "room": "Your class's limit"}
@@ -293,6 +293,15 @@ class Runs:
             db.execute(
                 update(runs)
                 .where(runs.c.number.in_(left))
+                .values(state="not sent", sent=0, finished=time.time(), problem=STOPPED)
+            )
+
+    def not_left(self, run: Run) -> None:
+        """A run that was marked as sent was given to nobody: it never left."""
+        with self._database.begin() as db:
+            db.execute(
+                update(runs)
+                .where(runs.c.number == run.number, runs.c.gateway == run.gateway, runs.c.state == "open")
                 .values(state="not sent", sent=0, finished=time.time(), problem=STOPPED)
             )
 

@@ -49,10 +49,13 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of a run, and whether the service's line broke before its answer was whole."""
+    """What became of a run, whether the service's line broke before its answer was whole, and whether its sender was
+    lost, so that the ledger will say what became of it.
+    """
 
     end: End
     cut: bool = False
+    lost: bool = False
 
 
 class Sender:

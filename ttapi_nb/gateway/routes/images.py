@@ -185,7 +185,9 @@ async def answer_to(
     gone = asyncio.ensure_future(_until_gone(request))
     try:
         if flight is not None:
-            return await _follow(flight, gone, told)
+            answer = await _follow(flight, gone, told)
+            if answer is not None:
+                return answer
         while not run.ended and not gone.done():
             known = await gate.carrier.call(gate.carrier.ledger.runs.find, person.id, run.id)
             run = known or run
@@ -202,12 +204,15 @@ async def _until_gone(request: Request) -> None:
         pass
 
 
-async def _follow(flight: Flight, gone: asyncio.Future[None], told: dict[str, str]) -> Response:
+async def _follow(flight: Flight, gone: asyncio.Future[None], told: dict[str, str]) -> Response | None:
+    """The answer as it comes; None where the ledger alone will know what becomes of the run."""
     follows = True
     try:
         begun = asyncio.ensure_future(flight.until_begun())
         await asyncio.wait([begun, gone], return_when=asyncio.FIRST_COMPLETED)
         begun.cancel()
+        if flight.status is None and flight.lost:
+            return None
         if flight.status is None:
             return Response(status_code=400) if flight.end is None else _without_answer(flight.end, told)
         follows = False
@@ -257,19 +262,17 @@ async def kept_answer(gate: Gate, run: Run) -> Response:
         # Whoever gets less of it knows that it is not whole.
         headers["Content-Length"] = str(size)
         return StreamingResponse(_from_file(gate, run.number), run.status, headers)
-    first = None
     if not gate.carrier.ledger.database.is_file:
-        first = await gate.carrier.call(ledger.get, run.number, 0)
-    if first is None:
+        size = await gate.carrier.call(ledger.size, run.number)
+    if size is None:
         return refusal(LOST, told)
+    headers["Content-Length"] = str(size)
 
     async def pieces() -> AsyncIterator[bytes]:
-        data: bytes | None = first
         number = 0
-        while data is not None:
+        while (data := await gate.carrier.call(ledger.get, run.number, number)) is not None:
             yield data
             number += 1
-            data = await gate.carrier.call(ledger.get, run.number, number)
 
     return StreamingResponse(pieces(), run.status, headers)
 
