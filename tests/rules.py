@@ -303,7 +303,8 @@ def _cases(limits: Limits) -> Iterator[Case]:
     for size in limits.sizes:
         yield taken("size", size, size=size)
     for wrong in (*limits.not_sizes, 1024):
-        yield refused("size", repr(wrong), f"results of size {wrong!r}. It takes auto", size=wrong)
+        says = f"results of size {wrong!r}. It takes auto" if wrong else "The size is empty."
+        yield refused("size", repr(wrong), says, size=wrong)
 
     # Fixed values
     for name, all_values in EVERY_CHOICE.items():

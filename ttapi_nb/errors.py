@@ -99,9 +99,7 @@ class NotSentError(TTAPIError):
 
 
 class ClaimedError(NotSentError):
-    """A cell of an experiment was sent before, or is under way, and was not sent again; `run_id` is the run that has
-    it.
-    """
+    """A cell of an experiment was sent before, or is under way: it was not sent again, and the run `run_id` has it."""
 
     def __init__(self, message: str, *, run_id: str = "") -> None:
         super().__init__(message)
