@@ -12,6 +12,7 @@ from ipywidgets.widgets.widget import _instances
 import ttapi_nb as tt
 from tests.server import PATIENCE
 from tests.trust import soak
+from ttapi_nb.widgets.tray import session
 
 WARM, RUNS = 70, 70
 # What grows with runs grows by something for each; now and then a thread of a pool is new.
@@ -42,8 +43,9 @@ def test_an_editor_does_not_grow_with_its_runs(monkeypatch: pytest.MonkeyPatch) 
     assert gone() is None
 
 
-def test_a_run_that_nobody_holds_is_gone_at_once() -> None:
-    """A run and its pictures are freed when the next one is shown, not when the garbage collector comes by."""
+def test_a_run_that_nobody_holds_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run and its pictures are freed when it leaves the tray, not when the garbage collector comes by."""
+    monkeypatch.setattr(session, "MOST_RUNS", 1)
     editor = soak.editor()
     editor.prompt = "red"
     gc.collect()

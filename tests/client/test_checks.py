@@ -51,7 +51,6 @@ NAN, INFINITY = float("nan"), float("inf")
         "ftp://gate.example/hidden",
         "hidden",
         "",
-        None,
         b"https://gate.example/hidden",
         5,
         ["https://gate.example"],

@@ -140,7 +140,7 @@ def test_a_team_shares_its_limit(ledger: Ledger) -> None:
         ({"models": ("gpt-image-2",)}, {"model": ""}, "class_model"),
         ({"sizes": ("1024x1024",)}, {"size": "auto"}, "class_size"),
         ({"sizes": ("1024x1024",)}, {}, "class_size"),
-        ({"opens": time.time() + 60}, {}, "class_closed"),
+        ({"opens": time.time() + 86400}, {}, "class_closed"),
         ({"closes": time.time() - 60}, {}, "class_closed"),
         ({"each": Limits(cost=1.0), "prices": {"gpt-image-2": 0.2}}, {}, "class_limit"),
     ],

@@ -53,6 +53,7 @@ def tint(pixels: Floats, colours: list[tuple[int, ...]], where: npt.NDArray[np.b
     middle_tone = (colour * 0.85 + 20).astype(np.float32)[:, None, :]
     light = luminance(pixels)[..., None]
     usual = float(np.clip(np.median(light[where]), 1, 254))
-    shade = np.minimum(light / usual, 1) ** 1.5
+    # What was made sharper may be darker than black.
+    shade = np.clip(light / usual, 0, 1) ** 1.5
     shine = np.maximum(light - usual, 0) / (255 - usual)
     return np.asarray(middle_tone * shade + (255 - middle_tone * shade) * shine * 0.7, np.float32)

@@ -202,7 +202,10 @@ class Selecting:
 
     def let_go(self) -> None:
         """Give up everything: the drawer is closed, or shows another photo."""
-        self.stop()
+        # Without the lock: the collector closes what nobody holds on whichever thread it comes by.
+        call, self._call, self._asked = self._call, None, None
+        if call is not None:
+            call.stop()
         self._preparing.ask()
         self._ready, self._prepares = None, False
         glimpse, self._glimpse = self._glimpse, None

@@ -19,6 +19,9 @@ __all__ = ["Entry", "Session"]
 
 LOST = "It could not be kept in the run log, and is forgotten with this kernel. {error}"
 LONGEST_NOTE = 4_000
+MOST_RUNS, MOST_PIXELS = 60, 200_000_000
+"""What a tray holds at most of runs that are in a log too: each is held with all its pictures."""
+MOST_DISCARDED = 20
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,26 @@ class Session:
             first = next((one for one in self.entries if one.run.id == run.id), None)
             if first is not None and (choose or self.chosen is None):
                 self._choose(first)
+            self._let_go_of_old(run)
         self._changed()
+
+    def _let_go_of_old(self, latest: Run) -> None:
+        """Let the oldest leave that are in a log, where *Earlier runs* has them, and that nobody looks at."""
+        looked_at = {one.run.id for one in (self.chosen, self.against) if one is not None} | {latest.id}
+        weights: dict[str, int] = {}
+        for one in self.entries:
+            width, height = one.result.picture.size
+            weights[one.run.id] = weights.get(one.run.id, 0) + width * height
+        can_leave = {one.run.id: None for one in self.entries if one.run.log is not None}
+        leaving = set[str]()
+        for old in can_leave:
+            if len(weights) <= MOST_RUNS and sum(weights.values()) <= MOST_PIXELS:
+                break
+            if old not in looked_at:
+                leaving.add(old)
+                del weights[old]
+        self.entries = tuple(one for one in self.entries if one.run.id not in leaving)
+        self._gone = self._gone[-MOST_DISCARDED:]
 
     def show(self, runs: Iterable[Run]) -> None:
         """Put these runs' results in the place of all that was there; the first is chosen."""
