@@ -19,6 +19,8 @@ class Count:
 def counted(owner: Any, name: str, *, where: Any = None) -> Iterator[Count]:
     """Count the calls of `owner.name` within; `where(args, kwargs)` tells which of them count."""
     count, real = Count(), getattr(owner, name)
+    # As it stands there: what is inherited, or no plain function, is put back as it was.
+    own = vars(owner).get(name)
 
     @functools.wraps(real)
     def called(*args: Any, **kwargs: Any) -> Any:
@@ -30,4 +32,7 @@ def counted(owner: Any, name: str, *, where: Any = None) -> Iterator[Count]:
     try:
         yield count
     finally:
-        setattr(owner, name, real)
+        if own is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, own)

@@ -9,9 +9,7 @@ from tests.support.scripts import ask
 from ttapi_nb.widgets.browser import module
 
 
-@pytest.mark.parametrize(
-    "name", ["stage.js", "compare.js", "page.js", "download.js", "key_input.js", "photo_input.js"]
-)
+@pytest.mark.parametrize("name", ["stage.js", "compare.js", "download.js", "key_input.js", "photo_input.js"])
 def test_what_a_widget_has_is_a_module(scripts: Page, name: str) -> None:
     """Joined with all that it needs, a widget's text can be imported from nowhere and has what anywidget calls."""
     code = """
