@@ -38,6 +38,8 @@ def test_an_editor_does_not_grow_with_its_runs(monkeypatch: pytest.MonkeyPatch) 
     gone = weakref.ref(editor)
     editor.close()
     del editor
+    # A draft that is just being written holds its editor until it is.
+    soak.wait_behind()
     gc.collect()
     assert set(_instances) == before
     assert gone() is None

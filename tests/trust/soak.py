@@ -13,6 +13,7 @@ import gc
 import os
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,10 @@ def use(editor: tt.ImageEditor, runs: int) -> None:
 
 
 def wait_behind() -> None:
-    """Wait for what still goes on behind the last run."""
+    """Wait for what still goes on behind the last run, and for what is put off for a moment (a draft of the mask)."""
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):
+            thread.join()
 
     async def others_end() -> None:
         others = asyncio.all_tasks() - {asyncio.current_task()}

@@ -14,19 +14,6 @@ from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
 from tests.ui.notebook import Notebook
 
-# These have not followed what they test, which has moved, or may show a fault: each is to be looked at.
-BEHIND = {
-    "test_each_picture_is_asked_for_once": "a comparison's thumbnails come without their run",
-    "test_browser_and_kernel_have_the_same_tools": "the keys are said in the tools' own tips",
-    "test_what_a_mark_covers[brush]": "a mark has its width once, and not at each point",
-    "test_what_a_mark_covers[line]": "a mark has its width once, and not at each point",
-    "test_every_tool_that_marks_has_a_preview": "Select's preview comes from its engine",
-    "test_a_pen_draws_a_stroke_that_widens": "a mark has its width once, and not at each point",
-    "test_two_corners_are_a_line_until_there_are_more": "a mark has its width once, and not at each point",
-    "test_the_rail_is_one_stop": "a page without focus says inactive while the machine is busy",
-    "test_nothing_to_type_a_limit_and_the_teachers_page": "a hub's first page may lose the prompt that was typed",
-}
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test in this folder.
@@ -39,8 +26,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.ui)
-            if item.name in BEHIND:
-                item.add_marker(pytest.mark.skip(reason=BEHIND[item.name]))
             item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
 
 
