@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from ttapi_nb import Client, Mask, RunLog, edit, open_image
 from ttapi_nb.run.earlier import earlier
+from ttapi_nb.run.finer import is_filled
 
 SIZE = (1100, 800)
+GIVEN: dict[str, Any] = {"model": "dall-e-2", "size": "256x256", "fit": "pad"}
 BOX = (400, 300, 700, 520)
 
 
@@ -35,32 +39,29 @@ def sharpness(picture: Image.Image, box: tuple[int, int, int, int]) -> float:
 
 
 @pytest.mark.full_fill
-@pytest.mark.parametrize("kind", ["png", "webp"])
-def test_a_fill_that_was_made_smaller_is_as_sharp_as_the_photo(
-    rough: Image.Image, mask: Mask, kind: str
-) -> None:
-    """Brought back three times as large it has the photo's own grain, whatever file it came in; and so it has when it
-    is looked at again in the log.
+def test_a_fill_that_was_made_smaller_is_as_sharp_as_the_photo(rough: Image.Image, mask: Mask) -> None:
+    """Brought back four times as large it has the photo's own grain, and so it has when it is looked at again in the
+    log.
     """
-    given = (
-        {"model": "dall-e-2", "size": "256x256", "fit": "pad"}
-        if kind == "png"
-        else {"model": "gpt-image-1.5"}
-    )
-    if kind == "webp":
-        given |= {"output_format": "webp", "fit": "scale"}
-        rough, mask = rough.resize((2200, 1600), Image.Resampling.NEAREST), mask.resize((2200, 1600))
     log = RunLog()
-    run = edit(rough, "the wall", mask=mask, client=Client.offline(), log=log, **given)
-    assert max(run.plan.scale) > 1.4
-    times = rough.width / SIZE[0]
-    inside, beside = (
-        tuple(round(edge * times) for edge in box) for box in ((430, 330, 670, 490), (80, 80, 320, 240))
-    )
+    run = edit(rough, "the wall", mask=mask, client=Client.offline(), log=log, **GIVEN)
+    assert max(run.plan.scale) > 3
     made = run.results[0].image
-    assert sharpness(made, inside) == pytest.approx(sharpness(rough, beside), rel=0.35)
+    assert sharpness(made, (430, 330, 670, 490)) == pytest.approx(
+        sharpness(rough, (80, 80, 320, 240)), rel=0.35
+    )
     again = earlier(log, run.id, lambda _: run.source).results[0].image
     assert again.tobytes() == made.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
+def test_files_tell_of_the_fill(photo: Image.Image, kind: str) -> None:
+    """Whatever file a result comes in, it says what filled it, and one of no hole does not."""
+    mask = Mask(photo.size).rectangle((20, 20, 40, 40))
+    for given, filled in ((mask, True), (None, False)):
+        run = edit(photo, "the wall", mask=given, client=Client.offline(), log=False, output_format=kind)
+        assert is_filled(run.results[0].data.data) is filled
+    assert not is_filled(b"nothing")
 
 
 def test_a_fill_of_ones_own_is_left_alone(rough: Image.Image, mask: Mask) -> None:
