@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ from ttapi_nb.fit import Fit
 from ttapi_nb.log import default_log
 
 SIZE = (640, 420)
-GIVEN = {"model": "dall-e-2", "size": "256x256"}
+GIVEN: dict[str, Any] = {"model": "dall-e-2", "size": "256x256"}
 
 
 @pytest.fixture
