@@ -107,8 +107,14 @@ class Evening:
         if not self.lost:
             return made
         whiter = np.clip((_LEVELS - (WHITE - self.near)) / self.near, 0, 1).astype(np.float32)
-        ends = ((0, whiter[colours.min(axis=2)], np.maximum), (1, _BLACKER[colours.max(axis=2)], np.minimum))
-        for end, share, most in ends:
+        planes = [colours[..., channel] for channel in range(3)]
+        for end, shares, least, most in (
+            (0, whiter, np.minimum, np.maximum),
+            (1, _BLACKER, np.maximum, np.minimum),
+        ):
+            if all(lost[end + 1] is None for lost in self.lost):
+                continue
+            share = shares[least(least(planes[0], planes[1]), planes[2])]
             if not share.any():
                 continue
             for channel, *lost in self.lost:
