@@ -208,6 +208,9 @@ OTHERS: dict[str, Callable[[], bytes]] = {
     "png of half a row": lambda: of_rows(rows()[:-3]),
     "png of a filter that is none": lambda: of_rows(rows(kind=5)),
     "png whose pixels are damaged and whose checksum fits": lambda: remade(png(), damaged),
+    "png whose pixels are broken and whose checksum fits": lambda: remade(
+        png(), lambda body: body[:2] + b"\x07" + body[3:]
+    ),
     "png whose pixels are cut and whose checksum fits": lambda: remade(
         png(), lambda body: body[: len(body) // 2]
     ),
@@ -291,7 +294,7 @@ def test_nothing_hidden_goes_along(server: Server, name: str) -> None:
     assert open_image(came).size == (48, 48)
 
 
-@pytest.mark.parametrize("name", ["damaged", "cut"])
+@pytest.mark.parametrize("name", ["broken", "cut"])
 def test_broken_pixels_are_not_sent(server: Server, name: str) -> None:
     """A picture whose pixels are broken is refused here, though its checksums are sound."""
     with pytest.raises(ImageError, match="damaged"):

@@ -31,8 +31,8 @@ PNG_IDLE = {b"sRGB", b"pHYs", b"tIME", b"bKGD", b"sBIT", b"hIST", b"oFFs", b"tEX
 PNG_CAMERA = (b"raw profile", b"xml:com.adobe.xmp", b"exif")
 JPEG_FRAMES = {0xC0, 0xC1, 0xC2}
 # The next marker in a scan: no stuffed byte, no restart.
-JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
-JPEG_RESTART = re.compile(rb"\xff+[\xd0-\xd7]")
+JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+JPEG_RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 EXIF, ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 WEBP_ALPHA = 0x10
 
