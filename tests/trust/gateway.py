@@ -222,12 +222,13 @@ def limits_of(
         folder, "class", "new", "trust", "--people", str(people), "--runs-each", str(MOST_EACH),
         "--runs-room", str(room), *database,
     )["people"]  # fmt: skip
+    from ttapi_nb.gateway.changing import change_limits
     from ttapi_nb.gateway.ledger import Ledger
     from ttapi_nb.gateway.terms import Limits
 
     ledger = Ledger(database[1] if database else None, folder / "gateway")
     for one, limit in zip(ledger.classes.people_of(ledger.classes.named("trust")), each, strict=True):
-        ledger.classes.change_person(one.id, limits=Limits(runs=limit))
+        change_limits(ledger.database, one.id, lambda _, limit=limit: Limits(runs=limit))
     ledger.close()
     return made, Found({one["name"]: limit for one, limit in zip(made, each, strict=True)}, room)
 
