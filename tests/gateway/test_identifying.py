@@ -101,7 +101,7 @@ OWN = f'name="{FIELD}"', WORD.encode()
 @pytest.mark.parametrize("after", [b"\r\n", b"", b"\r\nmore"])
 def test_a_form_gets_one_part_more(tmp_path: Path, before: bytes, after: bytes) -> None:
     """The part is there with the person's word, before all others, which are as they were."""
-    parts = (FILE, ('name="prompt"', b"a bowl"), ('name="n"', b""))
+    parts = (FILE, ('name="prompt"', b"a bowl"), ('name="user"', b""))
     sent = form(*parts, before=before, after=after)
     assert with_word(tmp_path, sent, FORM) == form(OWN, *parts, before=before, after=after)
 
@@ -131,10 +131,8 @@ def test_what_a_form_says_itself_gives_way(tmp_path: Path, own: tuple[str, bytes
         (b'{" safety_identifier": "x"}', "application/json"),
         (form(('name="SAFETY_IDENTIFIER"', b"x")), FORM),
         (form(OWN, (f'name="{FIELD}"; filename="y"', b"y")), FORM),
-        # What one reader takes for a part and another for its content.
-        (form(('name="prompt"', b"--b\r\nx"), (f'name="{FIELD}"', b"mine\r\n--bX\r\ny")), FORM),
     ],
-    ids=["capitals", "a space", "capitals in a form", "twice", "a boundary that is none"],
+    ids=["capitals", "a space", "capitals in a form", "twice"],
 )
 def test_what_could_hide_another_word_is_refused(tmp_path: Path, body: bytes, kind: str) -> None:
     """A field that another reader might take for the person's is refused in words, before anything is sent."""
@@ -146,7 +144,7 @@ def test_many_bodies_keep_their_bytes(tmp_path: Path) -> None:
     """Of fields in any order, with or without one of that name, all others come out as they went in."""
     chance = random.Random(0)
     for _ in range(60):
-        contents = (b"", b"\r", b"\r\n", b"--b", b"\r\n-", b"x" * 300)
+        contents = (b"", b"\r", b"\r\n", b"--b", b"--b\r\nx", b"\r\n--bX\r\ny", b"\r\n-", b"x" * 300)
         values = [(f'name="f{number}"', chance.choice(contents)) for number in range(chance.randint(0, 5))]
         values.append(('name="last"', b"z"))
         at = chance.randint(0, len(values))

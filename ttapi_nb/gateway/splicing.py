@@ -76,5 +76,9 @@ def into_form(path: Path, boundary: bytes, part: int | None, name: str, value: s
 
 def _next(body: mmap.mmap, at: int, line: bytes) -> int:
     """Where the part behind the one at `at` begins."""
-    headed = body.find(b"\r\n\r\n", at + len(line))
-    return body.find(b"\r\n" + line, headed + 4) + 2
+    found = body.find(b"\r\n\r\n", at + len(line)) + 4
+    while (found := body.find(b"\r\n" + line, found) + 2) > 1:
+        # A line of its content may begin as the one between parts does, and go on.
+        if body[found + len(line) : found + len(line) + 2].startswith((b"\r\n", b"--", b" ", b"\t")):
+            return found
+    raise AssertionError("a form that was read has an end")

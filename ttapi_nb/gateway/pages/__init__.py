@@ -26,7 +26,7 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-MOST_FIELDS = 30_000
+MOST_FIELDS = 16_000
 """In bytes: a form of these pages is never longer."""
 MOST_NAMES = 40
 
