@@ -228,7 +228,7 @@ def limits_of(
 
     ledger = Ledger(database[1] if database else None, folder / "gateway")
     for one, limit in zip(ledger.classes.people_of(ledger.classes.named("trust")), each, strict=True):
-        change_limits(ledger.database, one.id, lambda _, limit=limit: Limits(runs=limit))
+        change_limits(ledger.database, one.id, Limits(runs=limit).over)
     ledger.close()
     return made, Found({one["name"]: limit for one, limit in zip(made, each, strict=True)}, room)
 

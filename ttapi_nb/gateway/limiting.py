@@ -53,7 +53,9 @@ def terms_in(terms: Terms, fields: Fields) -> Terms:
     """Terms with the limits and prices of a form. Raises `SettingsError`."""
     return replace(
         terms,
-        **{scope: limits_in(fields, scope) for scope in SCOPES},
+        each=limits_in(fields, "each"),
+        team=limits_in(fields, "team"),
+        room=limits_in(fields, "room"),
         prices=_prices_in(fields.get("prices", "")),
         currency=" ".join(fields.get("currency", "").split()),
         tokens_each=count_in(fields.get("tokens", "")),
