@@ -100,7 +100,7 @@ def _fitted(request: EditRequest, how: str) -> tuple[EditRequest, Fit | None]:
     # A mask that can't travel goes as it is, so that its problem is said.
     travels = request.mask is None or mask is not None
     faint = mask is not None and bool(mask.meaning.problem)
-    if faint and how == "crop":
+    if faint and how in ("crop", "tiles"):
         travels = False
     plan = Fit.plan(first, request.model, request.size, how if travels or how not in HOWS else "none", mask)
     picture, note = plan.there_and_note(first)
