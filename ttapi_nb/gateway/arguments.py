@@ -39,7 +39,7 @@ def add_gateway(commands: Any) -> None:
     )
     gateway.add_argument("--upstream-auth-header", default="TT-API-KEY", help="the header of the key")
     gateway.add_argument("--upstream-auth-scheme", default="", help="the word before the key, Bearer say")
-    gateway.add_argument("--upstream-timeout", type=_seconds, default=300.0, help="seconds for one request")
+    gateway.add_argument("--upstream-timeout", type=_over_zero, default=300.0, help="seconds for one request")
     gateway.add_argument(
         "--allow-http", action="store_true", help="send the key over plain http to another machine"
     )
@@ -47,6 +47,12 @@ def add_gateway(commands: Any) -> None:
         "--at-once", type=_positive, default=16, help="how many requests are sent at the same time"
     )
     gateway.add_argument("--per-minute", type=_positive, help="how many requests are sent a minute")
+    gateway.add_argument(
+        "--keep-days", type=_over_zero, default=30.0, help="for how many days answers are kept (30)"
+    )
+    gateway.add_argument(
+        "--keep-gb", type=_over_zero, default=20.0, help="how many gigabytes of answers are kept (20)"
+    )
     gateway.add_argument(
         "--hub",
         action="append",
@@ -159,7 +165,7 @@ def _amount(text: str) -> float:
     return number
 
 
-def _seconds(text: str) -> float:
+def _over_zero(text: str) -> float:
     number = _amount(text)
     if not number:
         raise ValueError
