@@ -141,7 +141,7 @@ class Classes:
     def change_person(self, person_id: str, **values: Any) -> None:
         """Change columns of a person: `revoked`, `paused`, `expires`, `team`, `limits` (as `Limits`)."""
         if isinstance(values.get("limits"), Limits):
-            values["limits"] = json.dumps(values["limits"].given)
+            values["limits"] = json.dumps(values["limits"].stated)
         with self._database.begin() as db:
             db.execute(update(people).where(people.c.id == person_id).values(**values))
 

@@ -28,12 +28,12 @@ EMBEDDED = "embedded"
 PORT = 8080
 
 
-def run_class(given: argparse.Namespace) -> int:
+def run_class(args: argparse.Namespace) -> int:
     """`ttapi-nb class`."""
     try:
-        ledger = Ledger(given.database)
+        ledger = Ledger(args.database)
         try:
-            return _CLASS[given.action](ledger, given)
+            return _CLASS[args.action](ledger, args)
         finally:
             ledger.close()
     except TTAPIError as error:
@@ -41,11 +41,11 @@ def run_class(given: argparse.Namespace) -> int:
         return 1
 
 
-def _new(ledger: Ledger, given: argparse.Namespace) -> int:
-    people, teams = _people(given)
+def _new(ledger: Ledger, args: argparse.Namespace) -> int:
+    people, teams = _people(args)
     made = ledger.classes.make(
-        given.name, people, _terms(given, people if isinstance(people, int) else len(people)), teams=teams,
-        most_people=(people if isinstance(people, int) else len(people)) + given.join,
+        args.name, people, _terms(args, people if isinstance(people, int) else len(people)), teams=teams,
+        most_people=(people if isinstance(people, int) else len(people)) + args.join,
     )  # fmt: skip
     told = {
         "name": made.room.name,
@@ -53,49 +53,45 @@ def _new(ledger: Ledger, given: argparse.Namespace) -> int:
         "teacher_token": made.teacher_token,
         "people": [{"name": name, "token": token} for name, token in made.people],
     }
-    if given.json:
+    if args.json:
         print(json.dumps(told, indent=2))
     else:
         _say_new(made)
     return 0
 
 
-def _people(given: argparse.Namespace) -> tuple[int | list[str], list[str]]:
+def _people(args: argparse.Namespace) -> tuple[int | list[str], list[str]]:
     """How many people, or their names and teams from a file: a name a line, and behind a comma the team."""
-    if given.names is None:
-        return given.people, []
+    if args.names is None:
+        return args.people, []
     try:
-        lines = Path(given.names).read_text(encoding="utf-8").splitlines()
+        lines = Path(args.names).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise SettingsError("The file of --names can't be read. Write a name a line, in UTF-8.") from None
     pairs = [line.partition(",") for line in lines if line.strip()]
     return [name for name, _, _ in pairs], [" ".join(team.split())[:60] for _, _, team in pairs]
 
 
-def _terms(given: argparse.Namespace, people: int) -> Terms:
-    each = Limits(
-        runs=given.runs_each, images=given.images_each, tokens=given.tokens_each, cost=given.cost_each
-    )
+def _terms(args: argparse.Namespace, people: int) -> Terms:
+    each = Limits(runs=args.runs_each, images=args.images_each, tokens=args.tokens_each, cost=args.cost_each)
     # Who joins by the code comes on top of those who have a token already, and the room's money should not grow by it.
-    room_runs = given.runs_room
-    if room_runs is None and given.runs_each is not None:
-        room_runs = given.runs_each * max(1, people)
-    room = Limits(runs=room_runs, images=given.images_room, tokens=given.tokens_room, cost=given.cost_room)
-    team = Limits(
-        runs=given.runs_team, images=given.images_team, tokens=given.tokens_team, cost=given.cost_team
-    )
+    room_runs = args.runs_room
+    if room_runs is None and args.runs_each is not None:
+        room_runs = args.runs_each * max(1, people)
+    room = Limits(runs=room_runs, images=args.images_room, tokens=args.tokens_room, cost=args.cost_room)
+    team = Limits(runs=args.runs_team, images=args.images_team, tokens=args.tokens_team, cost=args.cost_team)
     return Terms(
         each=each,
         team=team,
         room=room,
-        models=_listed(given.models),
-        sizes=_listed(given.sizes),
-        opens=None if given.opens is None else moment_of(given.opens),
-        closes=None if given.closes is None else moment_of(given.closes),
-        weekly=given.weekly,
-        prices=_prices(given.prices),
-        currency=given.currency or "",
-        tokens_each=given.tokens_per_image,
+        models=_listed(args.models),
+        sizes=_listed(args.sizes),
+        opens=None if args.opens is None else moment_of(args.opens),
+        closes=None if args.closes is None else moment_of(args.closes),
+        weekly=args.weekly,
+        prices=_prices(args.prices),
+        currency=args.currency or "",
+        tokens_each=args.tokens_per_image,
     )
 
 
@@ -126,9 +122,9 @@ def _say_new(made: Made) -> None:
         print(f"  {name}\t{token}")
 
 
-def _show(ledger: Ledger, given: argparse.Namespace) -> int:
-    report = ledger.report(ledger.classes.named(given.name))
-    if given.json:
+def _show(ledger: Ledger, args: argparse.Namespace) -> int:
+    report = ledger.report(ledger.classes.named(args.name))
+    if args.json:
         print(json.dumps(report, indent=2))
         return 0
     spent = report["spent"]
@@ -145,48 +141,48 @@ def _show(ledger: Ledger, given: argparse.Namespace) -> int:
     return 0
 
 
-def _set_open(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    is_open = given.action == "open"
+def _set_open(ledger: Ledger, args: argparse.Namespace) -> int:
+    room = ledger.classes.named(args.name)
+    is_open = args.action == "open"
     ledger.classes.change(room.id, open=int(is_open))
     words = "open: people can run edits" if is_open else "closed: nothing more is sent for it"
-    return _told(given, {"name": room.name, "open": is_open}, f"The class {room.name!r} is {words}.")
+    return _told(args, {"name": room.name, "open": is_open}, f"The class {room.name!r} is {words}.")
 
 
-def _export(ledger: Ledger, given: argparse.Namespace) -> int:
-    rows = ledger.listed(ledger.classes.named(given.name))
-    text = json.dumps(rows, indent=2) if given.json else as_csv(rows)
-    if given.to is None:
+def _export(ledger: Ledger, args: argparse.Namespace) -> int:
+    rows = ledger.listed(ledger.classes.named(args.name))
+    text = json.dumps(rows, indent=2) if args.json else as_csv(rows)
+    if args.to is None:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         return 0
     try:
-        Path(given.to).write_text(text, encoding="utf-8", newline="")
+        Path(args.to).write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise SettingsError(
             f"The export could not be written ({error.strerror}). Name another file."
         ) from None
-    print(f"{len(rows)} runs are in {given.to}.")
+    print(f"{len(rows)} runs are in {args.to}.")
     return 0
 
 
-def _revoke(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    found = next((one for one in ledger.classes.people_of(room) if one.name == given.person), None)
+def _revoke(ledger: Ledger, args: argparse.Namespace) -> int:
+    room = ledger.classes.named(args.name)
+    found = next((one for one in ledger.classes.people_of(room) if one.name == args.person), None)
     if found is None:
         raise SettingsError("There is nobody of that name in this class. See ttapi-nb class show.")
-    if given.action == "revoke":
+    if args.action == "revoke":
         ledger.classes.change_person(found.id, revoked=1)
         return _told(
-            given,
+            args,
             {"name": found.name, "revoked": True},
             f"The token of {found.name!r} is not valid any more.",
         )
     token = ledger.classes.renew(found.id)
-    return _told(given, {"name": found.name, "token": token}, f"The new token of {found.name!r}: {token}")
+    return _told(args, {"name": found.name, "token": token}, f"The new token of {found.name!r}: {token}")
 
 
-def _told(given: argparse.Namespace, fields: dict[str, Any], words: str) -> int:
-    print(json.dumps(fields, indent=2) if given.json else words)
+def _told(args: argparse.Namespace, fields: dict[str, Any], words: str) -> int:
+    print(json.dumps(fields, indent=2) if args.json else words)
     return 0
 
 
@@ -204,23 +200,23 @@ _CLASS = {
 # The gateway
 
 
-def run_gateway(given: argparse.Namespace) -> int:
+def run_gateway(args: argparse.Namespace) -> int:
     """`ttapi-nb gateway`, until Ctrl+C or SIGTERM."""
     try:
-        upstream = _upstream(given)
-        ledger = Ledger(given.database)
+        upstream = _upstream(args)
+        ledger = Ledger(args.database)
     except TTAPIError as error:
         print(error, file=sys.stderr)
         return 1
     try:
-        hub = Hub(ledger, [_class_and_group(one) for one in given.hub]) if given.hub else None
-        public = _public(given.public_url)
+        hub = Hub(ledger, [_class_and_group(one) for one in args.hub]) if args.hub else None
+        public = _public(args.public_url)
     except TTAPIError as error:
         ledger.close()
         print(error, file=sys.stderr)
         return 1
     try:
-        socket = listen(given.host, given.port if given.port is not None else port_here() or PORT)
+        socket = listen(args.host, args.port if args.port is not None else port_here() or PORT)
     except OSError as error:
         ledger.close()
         print(
@@ -232,9 +228,9 @@ def run_gateway(given: argparse.Namespace) -> int:
     shown = f"[{host}]" if ":" in host else host
     if isinstance(upstream, EmbeddedUpstream):
         upstream.here = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"  # noqa: S104 - compared only
-    wire = given.upstream_wire
+    wire = args.upstream_wire
     app = make_app(
-        ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire,
+        ledger, upstream, at_once=args.at_once, per_minute=args.per_minute, wire=wire,
         identify=[hub] if hub else [], public=public, keeper=True,
     )  # fmt: skip
 
@@ -273,9 +269,9 @@ def _public(url: str) -> str:
     return where.rstrip("/").removesuffix("/v1")
 
 
-def _upstream(given: argparse.Namespace) -> Upstream:
+def _upstream(args: argparse.Namespace) -> Upstream:
     """What the gateway sends to. Raises `SettingsError` or `NotSentError`."""
-    url = given.upstream
+    url = args.upstream
     if url == EMBEDDED or (url is None and is_offline_forced()):
         return EmbeddedUpstream()
     where, problem = checks.address(url or DEFAULT_BASE_URL, "--upstream")
@@ -289,7 +285,7 @@ def _upstream(given: argparse.Namespace) -> Upstream:
         raise SettingsError(
             "TTAPI_OFFLINE=1 is set, so nothing may leave this machine. Unset it, or use --upstream embedded."
         )
-    if parsed.scheme == "http" and not here and not given.allow_http:
+    if parsed.scheme == "http" and not here and not args.allow_http:
         raise SettingsError(
             "--upstream is plain http, where anyone on the way can read the key. Use https, or --allow-http where you "
             "trust the network."
@@ -297,7 +293,7 @@ def _upstream(given: argparse.Namespace) -> Upstream:
     return NetworkUpstream(
         where,
         find_key(),
-        auth_header=given.upstream_auth_header,
-        auth_scheme=given.upstream_auth_scheme,
-        timeout=given.upstream_timeout,
+        auth_header=args.upstream_auth_header,
+        auth_scheme=args.upstream_auth_scheme,
+        timeout=args.upstream_timeout,
     )
