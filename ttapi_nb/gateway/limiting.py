@@ -79,7 +79,7 @@ def _prices_in(text: str) -> dict[str, float]:
 
 def fields_of_limits(limits: Limits, scope: str) -> dict[str, str]:
     """Limits as `limits_in` reads them."""
-    return {f"{kind}-{scope}": _typed(limits.given.get(kind)) for kind in KINDS}
+    return {f"{kind}-{scope}": _typed(limits.stated.get(kind)) for kind in KINDS}
 
 
 def fields_of_terms(terms: Terms) -> dict[str, str]:

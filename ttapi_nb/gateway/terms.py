@@ -31,16 +31,16 @@ class Limits:
     cost: float | None = None
 
     def __bool__(self) -> bool:
-        return any(value is not None for value in self.given.values())
+        return any(value is not None for value in self.stated.values())
 
     @property
-    def given(self) -> dict[str, Any]:
+    def stated(self) -> dict[str, Any]:
         """The limits that there are, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def over(self, other: Limits) -> Limits:
         """These limits, and where there are none those of `other`."""
-        return replace(other, **self.given)
+        return replace(other, **self.stated)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +101,7 @@ class Terms:
 
     def budget(self, limits: Limits, since: float) -> Budget:
         """A limit as the run log has it."""
-        return Budget(**limits.given, prices=self.table, tokens_each=self.tokens_each, since=since)
+        return Budget(**limits.stated, prices=self.table, tokens_each=self.tokens_each, since=since)
 
     def since(self, created: float, now: float) -> float:
         """From when on runs count, in seconds since 1970."""
