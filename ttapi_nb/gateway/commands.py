@@ -55,7 +55,7 @@ def run_gateway(args: argparse.Namespace) -> int:
     app = make_app(
         ledger, upstream, at_once=args.at_once, per_minute=args.per_minute, wire=wire,
         identify=[hub] if hub else [], public=public, keeper=True,
-        kept=Kept(given.keep_days, given.keep_gb),
+        kept=Kept(args.keep_days, args.keep_gb),
     )  # fmt: skip
 
     def ready() -> None:
