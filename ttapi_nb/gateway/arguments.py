@@ -112,6 +112,7 @@ def _add_terms(part: argparse.ArgumentParser) -> None:
     part.add_argument("--sizes", help="the only sizes allowed, with commas between them; empty for any")
     part.add_argument("--from", dest="opens", help=f"when it opens, as 2026-03-02T09:00, or {NO_LIMIT}")
     part.add_argument("--until", dest="closes", help=f"when it closes, or {NO_LIMIT}")
+    part.add_argument("--tokens-until", help=f"when all tokens end, or {NO_LIMIT}")
     part.add_argument(
         "--weekly", action=argparse.BooleanOptionalAction, help="limits are for a week, and begin anew then"
     )
