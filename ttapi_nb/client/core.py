@@ -80,12 +80,12 @@ class Core:
             self.way.load()
 
     async def make(
-        self, kind: type[EditRequest], check: bool, given: dict[str, Any], told: Told
+        self, kind: type[EditRequest], check: bool, fields: dict[str, Any], told: Told
     ) -> ImagesResponse:
         """Open the pictures of an edit, where it is one, and send it."""
 
         def made() -> tuple[EditRequest, tuple[str, ...], Path]:
-            request = kind.passed_on(**given)
+            request = kind.passed_on(**fields)
             return request, self.problems(request) if check else (), RunLog().folder
 
         with loading():
