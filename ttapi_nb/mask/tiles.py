@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from operator import is_not
 from typing import TypeAlias
 
 import numpy as np
@@ -83,11 +85,8 @@ class Tiles:
 
     def differing(self, other: Tiles) -> Box | None:
         """A box beyond which both, of one shape, have the same pixels; None where they are the same everywhere."""
-        pairs: Sequence[int] = [
-            number
-            for number, (one, two) in enumerate(zip(self._found, other._found, strict=True))
-            if one is not two
-        ]
+        unlike = map(is_not, self._found, other._found)
+        pairs = list(compress(range(len(self._found)), unlike))
         if not pairs:
             return None
         wide, (height, width) = -(-self._shape[1] // SIDE), self._shape

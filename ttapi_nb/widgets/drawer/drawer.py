@@ -259,7 +259,9 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             if change.new is not None:
                 self._surface.show_mask(change.new)
             self._remember((self.image, change.old))
-            self._selecting.show()
+            # Where it is not chosen it shows nothing, and looking for its engine takes longer than an undo.
+            if self.tool == "select":
+                self._selecting.show()
 
     @traitlets.observe("tool")
     def _prepare_selecting(self, _: Any = None) -> None:
@@ -268,7 +270,10 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self._selecting.show()
 
     def _remember(self, state: State) -> None:
-        if self._recording and state[1] is not None:
+        if not self._recording:
+            # Part of a change, at whose end it is looked what can be done now.
+            return
+        if state[1] is not None:
             self._past.append(state)
             self._future.clear()
             photos = [id(image) for image, _ in self._past]

@@ -11,7 +11,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ...mask import TINT, Coverage, Mask
+from ...mask import HALF, TINT, Coverage, Mask
 from ...picture import SourceImage, encode
 from ..closing import close_tree
 
@@ -39,6 +39,8 @@ class Sheet:
         self._mask: Mask | None = None
         self.scale = 1.0
         self.shown: Coverage = np.zeros((1, 1), np.uint8)
+        # How many of its pixels are masked: counted where it changes, as all of it takes longer than the change.
+        self._masked = 0
 
     def show_photo(self, source: SourceImage) -> tuple[int, int]:
         """Show another picture, without ink; returns the size it is shown at."""
@@ -47,7 +49,7 @@ class Sheet:
         format = "JPEG" if preview.mode == "RGB" else "PNG"
         self._preview = ipywidgets.Image(value=encode(preview, format), format=format.lower())
         self.scale = preview.width / source.size[0]
-        self.shown = np.zeros((preview.height, preview.width), np.uint8)
+        self.shown, self._masked = np.zeros((preview.height, preview.width), np.uint8), 0
         self._mask = Mask(source.size)
         return preview.size
 
@@ -83,9 +85,15 @@ class Sheet:
         part = self.shown[top:bottom, left:right]
         new = self._ink_in((left, top, right, bottom), mask)
         box = Image.fromarray(part ^ new).getbbox()
+        self._masked += masked_in(new) - masked_in(part)
         part[:] = new
         if box is not None:
             self.draw_ink(left + box[0], top + box[1], left + box[2], top + box[3])
+
+    @property
+    def share(self) -> float:
+        """How much of what is shown is masked, 0 to 1."""
+        return self._masked / self.shown.size
 
     def draw_all_ink(self) -> None:
         """Draw all ink again."""
@@ -133,6 +141,11 @@ class Sheet:
         inner = exact[0] - left, exact[1] - top, exact[2] - left, exact[3] - top
         size = box[2] - box[0], box[3] - box[1]
         return np.asarray(part.resize(size, Image.Resampling.BOX, inner))
+
+
+def masked_in(ink: Coverage) -> int:
+    """How many pixels are edited."""
+    return int(np.count_nonzero(ink >= HALF))
 
 
 def name_again(canvas: ipycanvas.Canvas) -> None:
