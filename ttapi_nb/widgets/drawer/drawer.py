@@ -386,10 +386,15 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             "extend": open_,
             "edge": marked,
         }
-        with self.stage.hold_sync():
-            self.stage.can = [name for name, can in able.items() if can]
-            self.stage.share = self._surface.share if marked else 0.0
-            self.stage.hint = self._hint(marked)
+        now = {
+            "can": [name for name, can in able.items() if can],
+            "share": self._surface.share if marked else 0.0,
+            "hint": self._hint(marked),
+        }
+        new = {name: value for name, value in now.items() if value != getattr(self.stage, name)}
+        with self.stage.hold_sync() if len(new) > 1 else contextlib.nullcontext():
+            for name, value in new.items():
+                setattr(self.stage, name, value)
 
     def _hint(self, marked: bool) -> str:
         if self.mask is None:
