@@ -168,7 +168,9 @@ def kept(here: str) -> dict[str, str]:
 
 def main() -> int:
     """Run them; returns the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("names", nargs="*", help="scripts to run, without .py; left out, all")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="how long each may take")
     wanted = parser.parse_args()
@@ -190,7 +192,9 @@ def main() -> int:
     print()
     for name, outcome in outcomes.items():
         missed = [row["work"] for row in outcome.rows if not row["met"]]
-        print(f"{outcome.word:8} {name} ({outcome.seconds:.0f} s){''.join(f'{chr(10)}         {work}' for work in missed)}")
+        print(
+            f"{outcome.word:8} {name} ({outcome.seconds:.0f} s){''.join(f'{chr(10)}         {work}' for work in missed)}"
+        )
     print(f"Written to {WRITTEN.name}.", flush=True)
     return int(any(outcome.status not in (0, NOT_RUN) for outcome in outcomes.values()))
 

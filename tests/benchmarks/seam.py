@@ -155,7 +155,9 @@ def energy(image: Image.Image, inside: NDArray[np.bool_]) -> tuple[float, float]
     return steps[0], max(steps)
 
 
-def blended(photo: Image.Image, answer: Image.Image, box: tuple[int, int], stencil: Image.Image) -> Image.Image:
+def blended(
+    photo: Image.Image, answer: Image.Image, box: tuple[int, int], stencil: Image.Image
+) -> Image.Image:
     """OpenCV's gradient-domain blend of the same answer, on a picture with room around it: it takes no mask that touches
     the border.
     """
@@ -170,7 +172,9 @@ def blended(photo: Image.Image, answer: Image.Image, box: tuple[int, int], stenc
     rows, columns = np.flatnonzero(padded.any(axis=1)), np.flatnonzero(padded.any(axis=0))
     # It lays the middle of the mask's box there.
     middle = (int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2)
-    one, other = (np.pad(np.asarray(pic), ((room, room), (room, room), (0, 0)), "edge") for pic in (photo, whole))
+    one, other = (
+        np.pad(np.asarray(pic), ((room, room), (room, room), (0, 0)), "edge") for pic in (photo, whole)
+    )
     made = cv2.seamlessClone(other, one, padded, middle, cv2.NORMAL_CLONE)
     return Image.fromarray(made[room:-room, room:-room])
 
@@ -208,7 +212,9 @@ def main() -> int:
         beside.append(ours[0] / third[0])
     table = Table("The step across the mask's edge")
     table.count(f"cases of {len(beside)} in which a hard paste's step is lower", lost, 0)
-    note = f"from {min(beside):.2f} to {max(beside):.2f}; paste_table tells how true each is to what was meant."
+    note = (
+        f"from {min(beside):.2f} to {max(beside):.2f}; paste_table tells how true each is to what was meant."
+    )
     table.count("times the step of a gradient-domain blend, median", float(np.median(beside)), 1.2, note=note)
     return table.finish()
 

@@ -284,7 +284,9 @@ class _Spans:
         """Paint all of it, or take it away, span by span."""
         level = 0 if erase else 255
         real = self.inner < self.outer
-        for row, start, end in zip(*(one[real].tolist() for one in (self.row, self.inner, self.outer)), strict=True):
+        for row, start, end in zip(
+            *(one[real].tolist() for one in (self.row, self.inner, self.outer)), strict=True
+        ):
             coverage[row, start:end] = level
         touched = np.arange(len(self.row))
         found = [self._pixels(touched, start, end - start) for start, end in self._sides()]
