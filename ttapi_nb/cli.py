@@ -361,12 +361,12 @@ def _select(given: argparse.Namespace) -> int:
 
 def _of_gateway(given: argparse.Namespace) -> int:
     try:
-        from .gateway import commands
+        from .gateway import class_commands, commands
     except ModuleNotFoundError as error:
         if not is_extra(error):
             raise
         return _fail('This needs a few more packages. Install them with: pip install "ttapi-nb[serve]"')
-    return commands.run_gateway(given) if given.command == "gateway" else commands.run_class(given)
+    return commands.run_gateway(given) if given.command == "gateway" else class_commands.run_class(given)
 
 
 def _fail(problem: str, code: int = 1) -> int:

@@ -76,10 +76,15 @@ class Ledger:
                     "limits": person.limits.over(terms.each).given,
                     "spent": _said(spent_by(db, person, start, person.id, "")),
                 }
+                | ({"safety_identifier": person.identifier} if terms.safety_identifier else {})
                 for person in everybody
             ]
             nobody = Person("", "", "", False, False, None, Limits(), room)
             whole = _said(spent_by(db, nobody, start, "", ""))
+            teams = [
+                {"name": team, "spent": _said(spent_by(db, nobody, start, "", team))}
+                for team in sorted({person.team for person in everybody} - {""})
+            ]
             states: dict[str, int] = {}
             for state, sent in db.execute(
                 select(runs.c.state, runs.c.sent).where(runs.c["class"] == room.id)
@@ -98,9 +103,13 @@ class Ledger:
             "opens": terms.opens,
             "closes": terms.closes,
             "weekly": terms.weekly,
+            "prices": dict(terms.prices),
             "currency": terms.currency,
+            "tokens_each": terms.tokens_each,
+            "safety_identifier": terms.safety_identifier,
             "spent": whole,
             "states": states,
+            "teams": teams,
             "people": told,
         }
 
