@@ -73,6 +73,7 @@ class Surface:
                     canvas.width, canvas.height = width, height
             with self.stage.hold_sync():
                 self.stage.scale, self.stage.ready = self._sheet.scale, True
+                self.stage.preview = self._sheet.preview
                 self.stage.photo_size = source.size
             if self._seen:
                 self._draw_photo()
