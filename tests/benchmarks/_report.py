@@ -36,8 +36,8 @@ WRITTEN = ROOT / "BENCHMARKS.md"
 MINUTES = 6.0
 """How long a script may take; on two quiet cores the longest needs about four."""
 HEAD = (
-    "# Benchmarks\n\nWritten by `make bench`. Each row is a piece of work against its limit or a peer, in one run and in "
-    "turn: medians, with the least and the most in brackets; peaks are megabytes, ours and the limit's.\n\n"
+    "# Benchmarks\n\nWritten by `make bench`. Each row is a piece of work against its limit or a peer, in one run and "
+    "in turn: medians, with the least and the most in brackets; peaks are megabytes, ours and the limit's.\n\n"
 )
 
 
@@ -192,9 +192,7 @@ def main() -> int:
     print()
     for name, outcome in outcomes.items():
         missed = [row["work"] for row in outcome.rows if not row["met"]]
-        print(
-            f"{outcome.word:8} {name} ({outcome.seconds:.0f} s){''.join(f'{chr(10)}         {work}' for work in missed)}"
-        )
+        print("\n         ".join((f"{outcome.word:8} {name} ({outcome.seconds:.0f} s)", *missed)))
     print(f"Written to {WRITTEN.name}.", flush=True)
     return int(any(outcome.status not in (0, NOT_RUN) for outcome in outcomes.values()))
 

@@ -158,8 +158,8 @@ def energy(image: Image.Image, inside: NDArray[np.bool_]) -> tuple[float, float]
 def blended(
     photo: Image.Image, answer: Image.Image, box: tuple[int, int], stencil: Image.Image
 ) -> Image.Image:
-    """OpenCV's gradient-domain blend of the same answer, on a picture with room around it: it takes no mask that touches
-    the border.
+    """OpenCV's gradient-domain blend of the same answer, on a picture with room around it, since it takes no mask that
+    touches the border.
     """
     import cv2
 

@@ -160,7 +160,7 @@ def sweep_all(coverage: Coverage, strokes: Sequence[Points]) -> None:
 
 
 def trace(coverage: Coverage, pieces: Pieces, *, erase: bool) -> None:
-    """Paint these pieces into `coverage`, in place, or take them away, looking only at what they touch."""
+    """Paint these pieces into `coverage`, one piece of memory, or take them away, looking only at what they touch."""
     rows = np.cumsum(np.ceil(pieces.boxes[:, 3]) - np.floor(pieces.boxes[:, 1]))
     height, width = coverage.shape
     for discs, straight in _some_at_a_time(pieces, rows):
@@ -283,16 +283,26 @@ class _Spans:
     def trace(self, coverage: Coverage, *, erase: bool) -> None:
         """Paint all of it, or take it away, span by span."""
         level = 0 if erase else 255
-        real = self.inner < self.outer
-        for row, start, end in zip(
-            *(one[real].tolist() for one in (self.row, self.inner, self.outer)), strict=True
-        ):
-            coverage[row, start:end] = level
+        pixels, full = memoryview(coverage.reshape(-1)), bytes([level]) * coverage.shape[1]
+        for start, end in self._joined(coverage.shape[1]):
+            pixels[start:end] = full[: end - start]
         touched = np.arange(len(self.row))
         found = [self._pixels(touched, start, end - start) for start, end in self._sides()]
         down, across, piece = map(np.concatenate, zip(*found, strict=True))
         soft = coverage[down, across] != level
         self._shade(coverage, down[soft], across[soft], piece[soft], erase=erase)
+
+    def _joined(self, width: int) -> Iterator[tuple[int, int]]:
+        """Where pixels that are covered wholly begin and end, counted row after row; those that overlap as one."""
+        real = self.inner < self.outer
+        line = self.row[real] * width
+        order = np.argsort(line + self.inner[real], kind="stable")
+        start, end = (line + self.inner[real])[order], (line + self.outer[real])[order]
+        most = np.maximum.accumulate(end)
+        first = np.ones(len(start), np.bool_)
+        first[1:] = start[1:] >= most[:-1]
+        last = np.append(first[1:], True)[: len(start)]
+        return zip(start[first].tolist(), most[last].tolist(), strict=True)
 
     def _sides(self) -> tuple[tuple[Whole, Whole], tuple[Whole, Whole]]:
         return (self.first, self.inner), (self.outer, self.last)

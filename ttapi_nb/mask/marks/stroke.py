@@ -47,7 +47,7 @@ class Stroke(Mark):
     def draw(self, coverage: Coverage) -> None:
         """Paint the stroke into `coverage`, in place."""
         height, width = coverage.shape
-        if (few := sparse(self.points, width, height)) is not None:
+        if coverage.flags.c_contiguous and (few := sparse(self.points, width, height)) is not None:
             trace(coverage, few[0], erase=self.erase)
             return
         for pieces, (left, top, right, bottom) in grouped(self.points, width, height):
