@@ -145,7 +145,7 @@ function build(model, el, canvases) {
     ink.show();
   };
   const dropEvents = listen([
-    [canvases.photo, "new-frame", ink.showPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
+    [canvases.photo, "new-frame", ink.kernelDrewPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
     [canvases.photo, "change:width change:height", resize],
     [model, "change:preview", ink.takePreview], [model, "change:tool", sketch.letGo], [model, "change:brush_size change:scale change:pressure", sketch.renew],
     [model, "change:extending", margins.makeRoom], [model, "change:frame", margins.show],

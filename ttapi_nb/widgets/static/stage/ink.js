@@ -29,14 +29,18 @@ export function createInk({ under, over }, canvases, model, edges) {
     for (const mark of pending) draw(mark);
     edges.renew();
   };
+  const fits = () => picture?.width === under.width && picture?.height === under.height;
   const showPhoto = () => {
-    const fits = picture?.width === under.width && picture?.height === under.height;
     photoContext.clearRect(0, 0, under.width, under.height);
-    photoContext.drawImage(fits ? picture : canvases.photo.canvas, 0, 0);
+    photoContext.drawImage(fits() ? picture : canvases.photo.canvas, 0, 0);
   };
   return {
     show,
     showPhoto,
+    // What it draws is the same picture.
+    kernelDrewPhoto() {
+      if (!fits()) showPhoto();
+    },
     // The file that the photo is sent in. Where the page can't have it, the kernel's drawing is all there is.
     async takePreview() {
       const name = model.get("preview");
