@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ Points: TypeAlias = tuple[tuple[float, float, float], ...]
 Box: TypeAlias = tuple[int, int, int, int]
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
+Places: TypeAlias = NDArray[np.floating[Any]]
 
 # Pixels, and rows of pieces, that are worked out at a time.
 AREA, ROWS = 1 << 18, 1 << 17
@@ -283,7 +284,7 @@ class _Spans:
     def trace(self, coverage: Coverage, *, erase: bool) -> None:
         """Paint all of it, or take it away, span by span."""
         level = 0 if erase else 255
-        pixels, full = memoryview(coverage.reshape(-1)), bytes([level]) * coverage.shape[1]
+        pixels, full = coverage.reshape(-1).data, bytes([level]) * coverage.shape[1]
         for start, end in self._joined(coverage.shape[1]):
             pixels[start:end] = full[: end - start]
         touched = np.arange(len(self.row))
@@ -323,7 +324,7 @@ class _Spans:
         order = np.argsort(255 - painted if erase else painted, kind="stable")
         part[down[order], across[order]] = painted[order]
 
-    def _distance(self, across: Floats, down: Floats, piece: Whole) -> Floats:
+    def _distance(self, across: Places, down: Places, piece: Whole) -> Floats:
         """How far each of these places lies outside of its piece."""
         distance = np.empty(len(piece))
         is_disc = piece < len(self.discs)
