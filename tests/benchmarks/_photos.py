@@ -16,8 +16,14 @@ from pathlib import Path
 from PIL import Image
 
 import ttapi_nb as tt
+from tests.benchmarks._bench import not_run
 
 Points = tuple[tuple[float, float], ...]
+
+MISSING = (
+    "The photos of this benchmark ship inside other packages. Get them: "
+    "pip install scikit-image scikit-learn matplotlib"
+)
 
 
 @dataclass(frozen=True)
@@ -37,11 +43,16 @@ class Photo:
         places = found.submodule_search_locations if found is not None else None
         return Path(places[0]) / self.path if places else None
 
+    @property
+    def is_here(self) -> bool:
+        """Whether its package is installed."""
+        file = self.file()
+        return file is not None and file.exists()
+
     def open(self) -> Image.Image:
         """The photo in RGB."""
         file = self.file()
-        if file is None:
-            raise FileNotFoundError(self.path)
+        assert file is not None
         with Image.open(file) as picture:
             return picture.convert("RGB")
 
@@ -130,15 +141,15 @@ PHOTOS = (
 )
 
 
-def missing() -> str:
-    """What a table says in place of its rows where packages that hold photos are not there; empty where they are."""
-    names = {SKIMAGE: "scikit-image", SKLEARN: "scikit-learn", MATPLOTLIB: "matplotlib"}
-    gone = [name for package, name in names.items() if importlib.util.find_spec(package) is None]
-    return f"not run: needs {', '.join(gone)} for their photos. pip install {' '.join(gone)}" if gone else ""
+def need_photos() -> None:
+    """End the script with a sentence where packages that hold photos are not there."""
+    if not all(photo.is_here for photo in PHOTOS):
+        not_run(MISSING)
 
 
 def photos() -> Iterator[tuple[Photo, Image.Image, tt.Mask]]:
-    """Every photo with its mask."""
+    """Every photo with its mask; ends the script with a sentence where the packages are not there."""
+    need_photos()
     for photo in PHOTOS:
         picture = photo.open()
         yield photo, picture, photo.mask(picture.size)

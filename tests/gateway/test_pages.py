@@ -179,7 +179,18 @@ def test_behind_a_token_of_its_own(visitor: httpx.Client, gateway: Running, room
         page = visitor.post("/teacher/in", data={"token": token})
         assert page.status_code == 403
         assert not visitor.cookies
-    for where in ("", "/live", "/board", "/wall", "/runs.csv", "/results.zip", "/small/1/1"):
+    places = (
+        "",
+        "/live",
+        "/board",
+        "/wall",
+        "/limits",
+        "/person/x",
+        "/runs.csv",
+        "/results.zip",
+        "/small/1/1",
+    )
+    for where in places:
         asked = visitor.get(f"/teacher{where}", params={"token": room.teacher_token})
         assert asked.status_code == 401
     answer = httpx.post(f"{gateway.origin}/teacher/in", data={"token": room.teacher_token})
@@ -264,6 +275,21 @@ def test_limits_and_prices_are_set_on_a_page(
     assert kept.status_code == 400
 
 
+def test_tokens_end_when_the_teacher_says(
+    teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger
+):
+    """Times are typed in and shown again; once tokens have ended nothing is sent, in words, until that is undone."""
+    page = teacher.get("/teacher/limits").text
+    typed = {"csrf": csrf(page), "runs-each": "5", "opens": "", "closes": "2046-05-01T12:30"}
+    teacher.post("/teacher/limits", data=typed | {"tokens_until": "2026-01-01T10:00"})
+    assert re.search(r'name="closes" value="2046-05-01T12:30"', teacher.get("/teacher/limits").text)
+    with pytest.raises(tt.AuthenticationError, match="not valid any more"):
+        run_one(gateway, room.people[0][1])
+    assert teacher.post("/teacher/limits", data=typed | {"tokens_until": "soon"}).status_code == 400
+    teacher.post("/teacher/limits", data=typed | {"tokens_until": ""})
+    assert run_one(gateway, room.people[0][1]).results
+
+
 def test_the_service_is_told_who_asks_where_the_teacher_says_so(
     teacher: httpx.Client, room: Made, ledger: Ledger
 ):
@@ -312,7 +338,11 @@ def test_nothing_of_another_class(teacher: httpx.Client, gateway: Running, room:
     person = id_of(ledger, other, "person-1")
     for what in ("revoke", "pause", "renew", "more"):
         assert press(teacher, what, person=person).status_code == 400
+    assert teacher.get(f"/teacher/person/{person}").status_code == 404
+    own = {"csrf": csrf(teacher.get("/teacher").text), "runs-each": "9"}
+    assert teacher.post(f"/teacher/person/{person}", data=own).status_code == 404
     assert not ledger.classes.people_of(other.room)[0].revoked
+    assert not ledger.classes.people_of(other.room)[0].limits
     assert teacher.get("/teacher/small/1/1").status_code == 404
     assert press(teacher, "release", run=1, item=1).status_code == 400
     assert "plates" not in teacher.get("/teacher").text

@@ -63,5 +63,5 @@ def change_limits(database: Database, person_id: str, change: Callable[[Limits],
         person = person_where(db, people.c.id == person_id) or found
         limits = change(person.limits)
         person.room.terms.check(limits)
-        db.execute(update(people).where(people.c.id == person_id).values(limits=json.dumps(limits.given)))
+        db.execute(update(people).where(people.c.id == person_id).values(limits=json.dumps(limits.stated)))
     return limits

@@ -21,17 +21,18 @@ __all__ = ["run_class"]
 
 # What only a whole class has.
 OF_ALL = (
-    "models", "sizes", "opens", "closes", "weekly", "prices", "currency", "tokens_per_image", "safety_identifier",
+    "models", "sizes", "opens", "closes", "tokens_until", "weekly", "prices", "currency", "tokens_per_image",
+    "safety_identifier",
     *(f"{kind}_{scope}" for kind in KINDS for scope in SCOPES if scope != "each"),
 )  # fmt: skip
 
 
-def run_class(given: argparse.Namespace) -> int:
+def run_class(args: argparse.Namespace) -> int:
     """`ttapi-nb class`."""
     try:
-        ledger = Ledger(given.database)
+        ledger = Ledger(args.database)
         try:
-            return _CLASS[given.action](ledger, given)
+            return _CLASS[args.action](ledger, args)
         finally:
             ledger.close()
     except TTAPIError as error:
@@ -39,11 +40,11 @@ def run_class(given: argparse.Namespace) -> int:
         return 1
 
 
-def _new(ledger: Ledger, given: argparse.Namespace) -> int:
-    people, teams = _people(given)
+def _new(ledger: Ledger, args: argparse.Namespace) -> int:
+    people, teams = _people(args)
     made = ledger.classes.make(
-        given.name, people, _new_terms(given, people if isinstance(people, int) else len(people)), teams=teams,
-        most_people=(people if isinstance(people, int) else len(people)) + given.join,
+        args.name, people, _new_terms(args, people if isinstance(people, int) else len(people)), teams=teams,
+        most_people=(people if isinstance(people, int) else len(people)) + args.join,
     )  # fmt: skip
     told = {
         "name": made.room.name,
@@ -51,74 +52,75 @@ def _new(ledger: Ledger, given: argparse.Namespace) -> int:
         "teacher_token": made.teacher_token,
         "people": [{"name": name, "token": token} for name, token in made.people],
     }
-    if given.json:
+    if args.json:
         print(json.dumps(told, indent=2))
     else:
         _say_new(made)
     return 0
 
 
-def _people(given: argparse.Namespace) -> tuple[int | list[str], list[str]]:
+def _people(args: argparse.Namespace) -> tuple[int | list[str], list[str]]:
     """How many people, or their names and teams from a file: a name a line, and behind a comma the team."""
-    if given.names is None:
-        return given.people, []
+    if args.names is None:
+        return args.people, []
     try:
-        lines = Path(given.names).read_text(encoding="utf-8").splitlines()
+        lines = Path(args.names).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         raise SettingsError("The file of --names can't be read. Write a name a line, in UTF-8.") from None
     pairs = [line.partition(",") for line in lines if line.strip()]
     return [name for name, _, _ in pairs], [" ".join(team.split())[:60] for _, _, team in pairs]
 
 
-def _new_terms(given: argparse.Namespace, people: int) -> Terms:
-    terms = _terms_over(Terms(), given)
+def _new_terms(args: argparse.Namespace, people: int) -> Terms:
+    terms = _terms_over(Terms(), args)
     # Who joins by the code comes on top of those who have a token already, and the room's money should not grow by it.
-    if given.runs_room is None and terms.each.runs is not None:
+    if args.runs_room is None and terms.each.runs is not None:
         return replace(terms, room=replace(terms.room, runs=terms.each.runs * max(1, people)))
     return terms
 
 
-def _terms_over(terms: Terms, given: argparse.Namespace) -> Terms:
+def _terms_over(terms: Terms, args: argparse.Namespace) -> Terms:
     """Terms with what the options say changed. Raises `SettingsError`."""
     values: dict[str, Any] = {
-        "models": None if given.models is None else _listed(given.models),
-        "sizes": None if given.sizes is None else _listed(given.sizes),
-        "weekly": given.weekly,
-        "prices": None if given.prices is None else _prices(given.prices),
-        "currency": given.currency,
-        "tokens_each": given.tokens_per_image,
-        "safety_identifier": given.safety_identifier,
+        "models": None if args.models is None else _listed(args.models),
+        "sizes": None if args.sizes is None else _listed(args.sizes),
+        "weekly": args.weekly,
+        "prices": None if args.prices is None else _prices(args.prices),
+        "currency": args.currency,
+        "tokens_each": args.tokens_per_image,
+        "safety_identifier": args.safety_identifier,
     }
     values = {name: value for name, value in values.items() if value is not None}
-    values |= {scope: _limits_over(getattr(terms, scope), given, scope) for scope in SCOPES}
-    for name, text in (("opens", given.opens), ("closes", given.closes)):
+    values |= {scope: _limits_over(getattr(terms, scope), args, scope) for scope in SCOPES}
+    for name in ("opens", "closes", "tokens_until"):
+        text = getattr(args, name)
         if text is not None:
             values[name] = None if text.strip().lower() == NO_LIMIT else moment_of(text)
     return replace(terms, **values)
 
 
-def _limits_over(limits: Limits, given: argparse.Namespace, scope: str) -> Limits:
-    found = {kind: getattr(given, f"{kind}_{scope}") for kind in KINDS}
+def _limits_over(limits: Limits, args: argparse.Namespace, scope: str) -> Limits:
+    found = {kind: getattr(args, f"{kind}_{scope}") for kind in KINDS}
     return replace(
         limits,
         **{kind: None if value == NO_LIMIT else value for kind, value in found.items() if value is not None},
     )
 
 
-def _change(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    if given.person is None:
-        terms = change_terms(ledger.database, room.id, lambda before: _terms_over(before, given))
-        told = {"name": room.name, "limits": {scope: getattr(terms, scope).given for scope in SCOPES}}
-        return _told(given, told, f"The class {room.name!r} has new terms. See ttapi-nb class show.")
-    if any(getattr(given, name) is not None for name in OF_ALL):
+def _change(ledger: Ledger, args: argparse.Namespace) -> int:
+    room = ledger.classes.named(args.name)
+    if args.person is None:
+        terms = change_terms(ledger.database, room.id, lambda before: _terms_over(before, args))
+        told = {"name": room.name, "limits": {scope: getattr(terms, scope).stated for scope in SCOPES}}
+        return _told(args, told, f"The class {room.name!r} has new terms. See ttapi-nb class show.")
+    if any(getattr(args, name) is not None for name in OF_ALL):
         raise SettingsError(
             "With --person only the limits for each person can be changed: --runs-each and the like."
         )
-    person = _named(ledger, room, given.person)
-    limits = change_limits(ledger.database, person.id, lambda before: _limits_over(before, given, "each"))
-    now = limits.over(room.terms.each).given
-    return _told(given, {"name": person.name, "limits": now}, f"{person.name}: {_in_words(now)}.")
+    person = _named(ledger, room, args.person)
+    limits = change_limits(ledger.database, person.id, lambda before: _limits_over(before, args, "each"))
+    now = limits.over(room.terms.each).stated
+    return _told(args, {"name": person.name, "limits": now}, f"{person.name}: {_in_words(now)}.")
 
 
 def _listed(text: str | None) -> tuple[str, ...]:
@@ -148,9 +150,9 @@ def _say_new(made: Made) -> None:
         print(f"  {name}\t{token}")
 
 
-def _show(ledger: Ledger, given: argparse.Namespace) -> int:
-    report = ledger.report(ledger.classes.named(given.name))
-    if given.json:
+def _show(ledger: Ledger, args: argparse.Namespace) -> int:
+    report = ledger.report(ledger.classes.named(args.name))
+    if args.json:
         print(json.dumps(report, indent=2))
         return 0
     print(
@@ -187,31 +189,31 @@ def _amount(kind: str, value: float | None) -> str:
     return "" if value is None else f"{value:,.2f}" if kind == "cost" else f"{value:,}"
 
 
-def _set_open(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    is_open = given.action == "open"
-    if is_open and given.safety_identifier is not None:
+def _set_open(ledger: Ledger, args: argparse.Namespace) -> int:
+    room = ledger.classes.named(args.name)
+    is_open = args.action == "open"
+    if is_open and args.safety_identifier is not None:
         change_terms(
-            ledger.database, room.id, lambda terms: replace(terms, safety_identifier=given.safety_identifier)
+            ledger.database, room.id, lambda terms: replace(terms, safety_identifier=args.safety_identifier)
         )
     ledger.classes.change(room.id, open=int(is_open))
     words = "open: people can run edits" if is_open else "closed: nothing more is sent for it"
-    return _told(given, {"name": room.name, "open": is_open}, f"The class {room.name!r} is {words}.")
+    return _told(args, {"name": room.name, "open": is_open}, f"The class {room.name!r} is {words}.")
 
 
-def _export(ledger: Ledger, given: argparse.Namespace) -> int:
-    rows = ledger.listed(ledger.classes.named(given.name))
-    text = json.dumps(rows, indent=2) if given.json else as_csv(rows)
-    if given.to is None:
+def _export(ledger: Ledger, args: argparse.Namespace) -> int:
+    rows = ledger.listed(ledger.classes.named(args.name))
+    text = json.dumps(rows, indent=2) if args.json else as_csv(rows)
+    if args.to is None:
         sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
         return 0
     try:
-        Path(given.to).write_text(text, encoding="utf-8", newline="")
+        Path(args.to).write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise SettingsError(
             f"The export could not be written ({error.strerror}). Name another file."
         ) from None
-    print(f"{len(rows)} runs are in {given.to}.")
+    print(f"{len(rows)} runs are in {args.to}.")
     return 0
 
 
@@ -222,22 +224,22 @@ def _named(ledger: Ledger, room: Class, name: str) -> Person:
     return found
 
 
-def _revoke(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    found = _named(ledger, room, given.person)
-    if given.action == "revoke":
+def _revoke(ledger: Ledger, args: argparse.Namespace) -> int:
+    room = ledger.classes.named(args.name)
+    found = _named(ledger, room, args.person)
+    if args.action == "revoke":
         ledger.classes.change_person(found.id, revoked=1)
         return _told(
-            given,
+            args,
             {"name": found.name, "revoked": True},
             f"The token of {found.name!r} is not valid any more.",
         )
     token = ledger.classes.renew(found.id)
-    return _told(given, {"name": found.name, "token": token}, f"The new token of {found.name!r}: {token}")
+    return _told(args, {"name": found.name, "token": token}, f"The new token of {found.name!r}: {token}")
 
 
-def _told(given: argparse.Namespace, fields: dict[str, Any], words: str) -> int:
-    print(json.dumps(fields, indent=2) if given.json else words)
+def _told(args: argparse.Namespace, fields: dict[str, Any], words: str) -> int:
+    print(json.dumps(fields, indent=2) if args.json else words)
     return 0
 
 

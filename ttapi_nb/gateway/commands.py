@@ -13,6 +13,7 @@ from ..network.address import is_loopback
 from .app import make_app
 from .hub import Hub, port_here, under_prefix
 from .ledger import Ledger
+from .pruning import Kept
 from .serving import listen, server_for
 from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
@@ -22,23 +23,23 @@ EMBEDDED = "embedded"
 PORT = 8080
 
 
-def run_gateway(given: argparse.Namespace) -> int:
+def run_gateway(args: argparse.Namespace) -> int:
     """`ttapi-nb gateway`, until Ctrl+C or SIGTERM."""
     try:
-        upstream = _upstream(given)
-        ledger = Ledger(given.database)
+        upstream = _upstream(args)
+        ledger = Ledger(args.database)
     except TTAPIError as error:
         print(error, file=sys.stderr)
         return 1
     try:
-        hub = Hub(ledger, [_class_and_group(one) for one in given.hub]) if given.hub else None
-        public = _public(given.public_url)
+        hub = Hub(ledger, [_class_and_group(one) for one in args.hub]) if args.hub else None
+        public = _public(args.public_url)
     except TTAPIError as error:
         ledger.close()
         print(error, file=sys.stderr)
         return 1
     try:
-        socket = listen(given.host, given.port if given.port is not None else port_here() or PORT)
+        socket = listen(args.host, args.port if args.port is not None else port_here() or PORT)
     except OSError as error:
         ledger.close()
         print(
@@ -50,10 +51,11 @@ def run_gateway(given: argparse.Namespace) -> int:
     shown = f"[{host}]" if ":" in host else host
     if isinstance(upstream, EmbeddedUpstream):
         upstream.here = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"  # noqa: S104 - compared only
-    wire = given.upstream_wire
+    wire = args.upstream_wire
     app = make_app(
-        ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire,
+        ledger, upstream, at_once=args.at_once, per_minute=args.per_minute, wire=wire,
         identify=[hub] if hub else [], public=public, keeper=True,
+        kept=Kept(args.keep_days, args.keep_gb),
     )  # fmt: skip
 
     def ready() -> None:
@@ -91,9 +93,9 @@ def _public(url: str) -> str:
     return where.rstrip("/").removesuffix("/v1")
 
 
-def _upstream(given: argparse.Namespace) -> Upstream:
+def _upstream(args: argparse.Namespace) -> Upstream:
     """What the gateway sends to. Raises `SettingsError` or `NotSentError`."""
-    url = given.upstream
+    url = args.upstream
     if url == EMBEDDED or (url is None and is_offline_forced()):
         return EmbeddedUpstream()
     where, problem = checks.address(url or DEFAULT_BASE_URL, "--upstream")
@@ -107,7 +109,7 @@ def _upstream(given: argparse.Namespace) -> Upstream:
         raise SettingsError(
             "TTAPI_OFFLINE=1 is set, so nothing may leave this machine. Unset it, or use --upstream embedded."
         )
-    if parsed.scheme == "http" and not here and not given.allow_http:
+    if parsed.scheme == "http" and not here and not args.allow_http:
         raise SettingsError(
             "--upstream is plain http, where anyone on the way can read the key. Use https, or --allow-http where you "
             "trust the network."
@@ -115,7 +117,7 @@ def _upstream(given: argparse.Namespace) -> Upstream:
     return NetworkUpstream(
         where,
         find_key(),
-        auth_header=given.upstream_auth_header,
-        auth_scheme=given.upstream_auth_scheme,
-        timeout=given.upstream_timeout,
+        auth_header=args.upstream_auth_header,
+        auth_scheme=args.upstream_auth_scheme,
+        timeout=args.upstream_timeout,
     )

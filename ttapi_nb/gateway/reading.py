@@ -162,9 +162,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_name(name: str, found: dict[str, Any]) -> None:
+def _check_name(name: str, fields: dict[str, Any]) -> None:
     plain = name.strip().casefold()
-    if name in found:
+    if name in fields:
         raise UnreadableError(f"The field {name[:40]!r} is there twice. Send it once.")
     # Some services do not tell capitals from small letters.
     if plain != name and plain in RECKONED:
@@ -184,14 +184,14 @@ def _storable(text: str) -> str:
     return text[:LONGEST_PROMPT].encode(errors="replace").decode().replace("\0", "")
 
 
-def _count(given: object) -> int:
-    if given is None:
+def _count(value: object) -> int:
+    if value is None:
         return 1
-    if isinstance(given, str) and re.fullmatch("[0-9]{1,2}", given):
-        given = int(given)
-    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= MOST_RESULTS:
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,2}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_RESULTS:
         raise UnreadableError(f"'n' is not a whole number from 1 to {MOST_RESULTS}. Change it.")
-    return given
+    return value
 
 
 def _model(fields: dict[str, Any]) -> str:

@@ -31,16 +31,16 @@ class Limits:
     cost: float | None = None
 
     def __bool__(self) -> bool:
-        return any(value is not None for value in self.given.values())
+        return any(value is not None for value in self.stated.values())
 
     @property
-    def given(self) -> dict[str, Any]:
+    def stated(self) -> dict[str, Any]:
         """The limits that there are, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def over(self, other: Limits) -> Limits:
         """These limits, and where there are none those of `other`."""
-        return replace(other, **self.given)
+        return replace(other, **self.stated)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,7 @@ class Terms:
     * `each`, `team`, `room`: limits for each person, for each team of people, and for all together.
     * `models`, `sizes`: which may be asked for; empty for any. A list of sizes makes people name one.
     * `opens`, `closes`: seconds since 1970, or None.
+    * `tokens_until`: when everybody's tokens end, in seconds since 1970, or None.
     * `weekly`: what is spent counts for a week, counted from `opens`, or from the making of the class.
     * `prices`, `currency`, `tokens_each`: as in `PriceTable` and `Budget`; the keys of `prices` are joined by commas.
     * `safety_identifier`: whether the service is told, by a word that names nobody, whose request each is.
@@ -69,6 +70,7 @@ class Terms:
     currency: str = ""
     tokens_each: int | None = None
     safety_identifier: bool = False
+    tokens_until: float | None = None
 
     def __post_init__(self) -> None:
         if self.opens is not None and self.closes is not None and self.closes <= self.opens:
@@ -101,7 +103,7 @@ class Terms:
 
     def budget(self, limits: Limits, since: float) -> Budget:
         """A limit as the run log has it."""
-        return Budget(**limits.given, prices=self.table, tokens_each=self.tokens_each, since=since)
+        return Budget(**limits.stated, prices=self.table, tokens_each=self.tokens_each, since=since)
 
     def since(self, created: float, now: float) -> float:
         """From when on runs count, in seconds since 1970."""

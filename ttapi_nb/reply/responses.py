@@ -153,9 +153,8 @@ async def read_response(
 
     No more than `most` are read, those with a picture or an address first, and the note says how many there were.
     """
-    chosen, note = await asyncio.to_thread(_chosen, reply["data"], most)
     # Where pictures are decoded, no other run waits for it.
-    read = await asyncio.to_thread(lambda: [_read_item(item) for item in chosen])
+    read, note = await asyncio.to_thread(_read, reply["data"], most)
     items = [item if item.data is not None or item.problem else await fetched(item, fetch) for item in read]
     said = reply.get("note")
     notes = " ".join(words for words in (said if isinstance(said, str) else "", note) if words)
@@ -164,14 +163,19 @@ async def read_response(
     )
 
 
-def _chosen(given: list[Any], most: int) -> tuple[list[Any], str]:
-    if len(given) <= most:
-        return given, ""
-    sound = [at for at, item in enumerate(given) if item_in(item)][:most]
-    others = (at for at in range(len(given)) if at not in set(sound)) if len(sound) < most else iter(())
+def _read(items: list[Any], most: int) -> tuple[list[ImageData], str]:
+    chosen, note = _chosen(items, most)
+    return [_read_item(item) for item in chosen], note
+
+
+def _chosen(items: list[Any], most: int) -> tuple[list[Any], str]:
+    if len(items) <= most:
+        return items, ""
+    sound = [at for at, item in enumerate(items) if item_in(item)][:most]
+    others = (at for at in range(len(items)) if at not in set(sound)) if len(sound) < most else iter(())
     kept = sorted([*sound, *islice(others, most - len(sound))])
     which = "the first" if kept == list(range(most)) else "only"
-    return [given[at] for at in kept], f"{SENT} {len(given):,} results; {which} {most} were read."
+    return [items[at] for at in kept], f"{SENT} {len(items):,} results; {which} {most} were read."
 
 
 def counted(response: ImagesResponse, asked: int) -> ImagesResponse:

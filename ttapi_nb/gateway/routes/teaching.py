@@ -83,12 +83,12 @@ def own_csrf(request: Request) -> str:
     return csrf_of(request.cookies.get(COOKIE, ""))
 
 
-async def _show(request: Request, gate: Gate, room: Class, said: str = "", problem: str = "") -> Response:
+async def _show(request: Request, gate: Gate, room: Class, notice: str = "", problem: str = "") -> Response:
     ledger = gate.carrier.ledger
     results = await gate.carrier.call(Wall(ledger.database).latest, room)
     return page(
         request, "desk.html", 400 if problem else 200, desk=await _desk(gate, room), csrf=own_csrf(request),
-        waiting_results=results, said=said, problem=problem,
+        waiting_results=results, said=notice, problem=problem,
     )  # fmt: skip
 
 
