@@ -42,7 +42,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks._answers import ANSWERS, Answer  # noqa: E402
 from tests.benchmarks._bench import Table  # noqa: E402
-from tests.benchmarks._photos import Photo, photos  # noqa: E402
+from tests.benchmarks._photos import Photo, need_photos, photos  # noqa: E402
 
 BEFORE = "73cf7fd"
 CLOSE = 1.05
@@ -217,6 +217,7 @@ def main() -> int:
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--paste", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    need_photos()
     if given.paste:
         paste_all(given.only, given.paste)
         return 0
