@@ -20,11 +20,11 @@ from ..browser import field_of
 from ..closing import Closing
 from ..compare import Compare
 from ..looks import looks
-from ..turns import Patient, Turns
 from .acts import ACTIONS, edge_in, extension_in, shape_in
 from .selecting import Selecting
 from .stage import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
 from .surface import Surface
+from .turns import Patient, Turns
 
 __all__ = ["MaskDrawer", "Masks"]
 

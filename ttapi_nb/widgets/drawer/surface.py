@@ -17,9 +17,9 @@ from ...mask import TOOLS, Mark, Mask, Pointed
 from ...picture import SourceImage
 from ..browser import buffer_of, field_of
 from ..looks import looks
-from ..turns import Turns
 from .sheet import Point, Sheet, name_again
 from .stage import Stage
+from .turns import Turns
 
 __all__ = ["Surface"]
 

@@ -33,6 +33,7 @@ from ..browser import PhotoInput
 from ..closing import Closing
 from ..copier import Copier
 from ..drawer import MaskDrawer, Masks
+from ..drawer.turns import Patient
 from ..history import HistoryPanel
 from ..looks import sharing
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
@@ -40,7 +41,6 @@ from ..prompt import PromptBox
 from ..references import ReferenceTray
 from ..text import LateWords, made
 from ..tray import SessionTray
-from ..turns import Patient
 from ..viewer import ResultViewer
 from .controls import Controls
 from .drafts import MaskDrafts
