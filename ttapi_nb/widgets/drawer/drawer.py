@@ -101,6 +101,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         self._run_callbacks = ipywidgets.CallbackDispatcher()
         self._cancel_callbacks = ipywidgets.CallbackDispatcher()
         super().__init__([self.stage], _dom_classes=("ttapi-drawer", "ttapi-stage"), layout=looks().shown)
+        self.stage.around = self.model_id or ""
         for name in ("tool", "brush_size", "pressure", "tolerance", "tint", "opacity", "show"):
             traitlets.link((self, name), (self.stage, name))
         self._enable()

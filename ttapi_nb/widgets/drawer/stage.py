@@ -28,6 +28,8 @@ class Stage(Part):
     * `selecting`: which `engine` selects things, whether it is `busy` or `quick`, what is `missing` for it, a `note`,
       and the `points` that were clicked, [x, y, label] in pixels of the preview.
     * `results`: the comparison on the other side, and `side` which of the two is shown.
+    * `around`: the id of the widget that this is a part of, in which a page that finds its kernel again keeps what is
+      newer there.
     """
 
     _esm = module("stage.js")
@@ -37,6 +39,7 @@ class Stage(Part):
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     results = traitlets.Instance(Compare, allow_none=True).tag(sync=True, **ipywidgets.widget_serialization)
     side = traitlets.Enum(("edit", "result"), "edit").tag(sync=True)
+    around = traitlets.Unicode().tag(sync=True)
     ready = traitlets.Bool(False).tag(sync=True)
     photo_size = traitlets.Tuple((0, 0)).tag(sync=True)
     tool = traitlets.Enum(tuple(TOOLS), "brush").tag(sync=True)
@@ -59,3 +62,7 @@ class Stage(Part):
     problem = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)
     selecting = traitlets.Dict().tag(sync=True)
+
+    def come(self) -> None:
+        """Have the page go to the photo."""
+        self.send({"type": "come"})

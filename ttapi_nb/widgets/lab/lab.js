@@ -8,6 +8,25 @@ const dress = (page) => {
   if (document.body.dataset.jpThemeLight !== undefined || getComputedStyle(document.body).getPropertyValue("--jp-ui-font-color1")) page.classList.add("in-notebook");
 };
 
+// To the result that was opened, or back to where it was opened from.
+function goTo(page, id) {
+  const stage = page.closest(".ttapi-lab")?.querySelector(".ttapi-lab-stage");
+  const back = [...page.querySelectorAll("figure")].find((one) => one.dataset.id === id)?.querySelector("button");
+  const wanted = id ? back ?? page : stage?.querySelector("[role=slider], button");
+  (id ? page : stage)?.scrollIntoView({ block: "nearest" });
+  wanted?.focus({ preventScroll: true });
+}
+
+// A widget is rendered first and put into the page afterwards.
+function come(page) {
+  requestAnimationFrame(() => {
+    const lab = page.closest(".ttapi-lab");
+    if (!lab) { come(page); return; }
+    lab.scrollIntoView({ block: "start" });
+    lab.querySelector("textarea")?.focus({ preventScroll: true });
+  });
+}
+
 function render({ model, el }) {
   const page = document.createElement("div");
   page.className = "ttapi-report";
@@ -20,6 +39,8 @@ function render({ model, el }) {
   const blank = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
   let report = null;
   const voted = (vote) => model.send({ type: "vote", vote });
+  const rated = (id, stars) => model.send({ type: "rate", id, stars });
+  const staged = (one) => model.send({ type: "open", id: one.id });
   const opened = (one, image) => {
     waiting.set(one.id, image);
     model.send({ type: "want", id: one.id });
@@ -32,9 +53,10 @@ function render({ model, el }) {
       const image = waiting.get(message.id);
       if (image?.isConnected) image.src = sourceOf(buffers[0]);
       waiting.delete(message.id);
-    } else if (message.type === "told" && report) report.tell(message.told);
+    } else if (message.type === "staged") goTo(page, message.id);
+    else if (message.type === "told" && report) report.tell(message.told);
     else if (message.type === "told") {
-      report = new Report(page, message.told, (at) => pictures.get(String(at)) ?? blank, { voted, opened });
+      report = new Report(page, message.told, (at) => pictures.get(String(at)) ?? blank, { voted, opened, rated, staged });
       report.show();
     }
   };
@@ -45,11 +67,16 @@ function render({ model, el }) {
     if (!["Tab", "Escape"].includes(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
   };
   window.addEventListener("keydown", press, true);
+  keepAll(model.widget_manager, model.get?.("around")).catch(console.warn);
   model.on("msg:custom", hear);
+  const called = () => come(page);
+  model.on("change:called", called);
+  if (model.get?.("called")) called();
   model.send({ type: "ready" });
   return () => {
     window.removeEventListener("keydown", press, true);
     model.off("msg:custom", hear);
+    model.off("change:called", called);
     pictures.forEach((address) => URL.revokeObjectURL(address));
   };
 }
