@@ -15,11 +15,11 @@ from ...client.client import is_offline_forced
 from ...client.key import Secret, held
 from ...errors import SettingsError, TTAPIError
 from ...fit import HOWS
-from ...lineage import lineage_of, open_result
+from ...lineage import open_result
 from ...log import Budget, RunLog
 from ...mask import EngineName, Mask, Select, asked_for
 from ...models import DEFAULT_MODEL
-from ...picture import ImageSource, SourceImage, open_image, sample
+from ...picture import ImageSource, SourceImage, open_image
 from ...request import EditRequest
 from ...run import Result, Run, start, to_code
 from ...run.editing import NO_LOG
@@ -45,6 +45,7 @@ from .growing import Growing
 from .key_corner import KeyCorner, with_key
 from .lab_door import LabDoor
 from .one_run import OneRun
+from .opening import take_photos
 from .recordings import Recordings
 from .remedies import Remedies
 
@@ -227,9 +228,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.observe(self._drafts.mask_changed, "mask")
         self.observe(self._growing.look, ["image", "mask"])
         self.viewer.session.watch(self._growing.look)
-        self._input.on_photo(self._open_upload)
-        self._input.on_sample(self._open_sample)
-        self._input.on_refused(partial(setattr, self._input, "problem"))
+        take_photos(self)
         self._controls.run.on_click(self._run_asked)
         self._controls.cancel.on_click(lambda _: self.cancel())
         self.drawer.on_run(self._run_asked)
@@ -349,21 +348,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     @traitlets.validate("references")
     def _open_references(self, proposal: Any) -> tuple[SourceImage, ...]:
         return tuple(open_image(source) for source in proposal.value)
-
-    def _open_upload(self, name: str, data: bytes) -> None:
-        try:
-            picture = open_image(data, name=name)
-            if lineage_of(picture) is None:
-                self.image = picture
-            else:
-                self.restore(picture)
-            self._input.problem = ""
-        except TTAPIError as error:
-            self._input.problem = str(error)
-
-    def _open_sample(self) -> None:
-        self.image = sample()
-        self._input.problem = ""
 
     def _run_asked(self, prompt: str | None) -> None:
         self.prompt = self.prompt if prompt is None else prompt

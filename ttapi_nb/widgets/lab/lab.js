@@ -8,22 +8,30 @@ const dress = (page) => {
   if (document.body.dataset.jpThemeLight !== undefined || getComputedStyle(document.body).getPropertyValue("--jp-ui-font-color1")) page.classList.add("in-notebook");
 };
 
-// To the result that was opened, or back to where it was opened from.
-function goTo(page, id) {
-  const stage = page.closest(".ttapi-lab")?.querySelector(".ttapi-lab-stage");
-  const back = [...page.querySelectorAll("figure")].find((one) => one.dataset.id === id)?.querySelector("button");
-  const wanted = id ? back ?? page : stage?.querySelector("[role=slider], button");
-  (id ? page : stage)?.scrollIntoView({ block: "nearest" });
-  wanted?.focus({ preventScroll: true });
+// A widget is rendered first and put into the page afterwards.
+function whenThere(find, act, frames = 200) {
+  requestAnimationFrame(() => {
+    const found = find();
+    if (found) act(found);
+    else if (frames) whenThere(find, act, frames - 1);
+  });
 }
 
-// A widget is rendered first and put into the page afterwards.
-function come(page) {
-  requestAnimationFrame(() => {
-    const lab = page.closest(".ttapi-lab");
-    if (!lab) { come(page); return; }
-    lab.scrollIntoView({ block: "start" });
-    lab.querySelector("textarea")?.focus({ preventScroll: true });
+const come = (page) => whenThere(() => page.closest(".ttapi-lab"), (lab) => {
+  lab.scrollIntoView({ block: "start" });
+  lab.querySelector("textarea")?.focus({ preventScroll: true });
+});
+
+// To the result that was opened, or back to where it was opened from.
+function goTo(page, id) {
+  if (id) {
+    const card = [...page.querySelectorAll("figure")].find((one) => one.dataset.id === id);
+    (card?.querySelector("button") ?? page).focus();
+    return;
+  }
+  whenThere(() => page.closest(".ttapi-lab")?.querySelector(".ttapi-lab-stage [role=slider]"), (slider) => {
+    slider.closest(".ttapi-lab-stage").scrollIntoView({ block: "start" });
+    slider.focus({ preventScroll: true });
   });
 }
 
@@ -54,6 +62,7 @@ function render({ model, el }) {
       if (image?.isConnected) image.src = sourceOf(buffers[0]);
       waiting.delete(message.id);
     } else if (message.type === "staged") goTo(page, message.id);
+    else if (message.type === "come") come(page);
     else if (message.type === "told" && report) report.tell(message.told);
     else if (message.type === "told") {
       report = new Report(page, message.told, (at) => pictures.get(String(at)) ?? blank, { voted, opened, rated, staged });
@@ -69,14 +78,15 @@ function render({ model, el }) {
   window.addEventListener("keydown", press, true);
   keepAll(model.widget_manager, model.get?.("around")).catch(console.warn);
   model.on("msg:custom", hear);
-  const called = () => come(page);
-  model.on("change:called", called);
-  if (model.get?.("called")) called();
+  if (model.get?.("called")) {
+    model.set("called", false);
+    model.save_changes();
+    come(page);
+  }
   model.send({ type: "ready" });
   return () => {
     window.removeEventListener("keydown", press, true);
     model.off("msg:custom", hear);
-    model.off("change:called", called);
     pictures.forEach((address) => URL.revokeObjectURL(address));
   };
 }

@@ -38,8 +38,9 @@ class PromptLab(Closing, ipywidgets.VBox):
     * `client`, `log`, `budget`, `parallel`: as `Experiment.run` takes them.
 
     `take` puts a photo with its mask and a prompt into the form, as *Lab* in an editor does; `on_edit(callback)` offers
-    the way back. `plan` is what the form says now, `trial` what was begun. The grid, table, votes and ranking are those of the report
-    that `trial.report(path)` writes. The notebook keeps small thumbnails of what was made.
+    the way back. `plan` is what the form says now, `trial` what was begun. The grid, table, votes and ranking are those
+    of the report that `trial.report(path)` writes, and a cell opens over its photo. The notebook keeps small thumbnails
+    of what was made.
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class PromptLab(Closing, ipywidgets.VBox):
 
     def come(self) -> None:
         """Have the page go to it, as soon as it is shown."""
-        self._view.called += 1
+        self._view.come()
 
     def on_edit(self, callback: Callable[[Cell], None], remove: bool = False) -> None:
         """Call `callback(cell)` when a cell is to be edited, in an editor say; without one there is no button."""

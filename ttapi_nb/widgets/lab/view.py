@@ -51,8 +51,8 @@ class LabView(Part):
     _css = traitlets.Unicode(text_of("report.css") + _text("lab.css")).tag(sync=True)
 
     around = traitlets.Unicode().tag(sync=True)
-    called = traitlets.Int(0).tag(sync=True)
-    """One more each time that the page is to go there."""
+    called = traitlets.Bool(False).tag(sync=True)
+    """Whether the page is to go there once it is shown."""
 
     def __init__(self, on_open: Callable[[str, int], None] | None = None) -> None:
         self._on_open = on_open
@@ -149,6 +149,11 @@ class LabView(Part):
         out = io.BytesIO()
         on_white(preview(result.image, LARGE)).save(out, "WEBP", quality=90)
         self.send({"type": "large", "id": name}, [out.getvalue()])
+
+    def come(self) -> None:
+        """Have the page go there, or as soon as it is shown."""
+        self.called = True
+        self.send({"type": "come"})
 
     def go_to(self, result: str = "") -> None:
         """Have the browser go to what was opened, or back to this result, by its id."""
