@@ -72,7 +72,7 @@ def test_a_cell_opens_and_goes_back(both: Opened) -> None:
     trial = ran(lab)
     assert not has(lab, "Download")
     opened(lab, trial.cells[0].key)
-    assert sees(lab, "Use as input")
+    assert sees(lab, "Download")
     viewer = of_kind(lab, tt.ResultViewer)
     assert viewer.result is not None
     assert viewer.result.kept
