@@ -56,7 +56,7 @@ def test_an_edit_with_keys_only(notebook: Opened) -> None:
     expect(page.locator(".ttapi-masked")).to_contain_text("%")
     page.keyboard.press("Escape")
     expect(editor.get_by_role("button", name="Numbers", exact=True)).to_be_focused()
-    # A tool by its letter leads to the photo, and Select paints there by arrows and Enter.
+    # A tool's letter leads to the photo.
     page.keyboard.press("b")
     expect(page.locator(".ttapi-sheet")).to_be_focused()
     tab_to(page, book.prompt)
@@ -65,7 +65,7 @@ def test_an_edit_with_keys_only(notebook: Opened) -> None:
     page.keyboard.press("Enter")
     results = editor.get_by_label("Results", exact=True)
     tab_to(page, results)
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowUp")
     tab_to(page, book.button("Run"), "Shift+Tab")
     page.keyboard.press("Enter")
     book.wait_for_results()

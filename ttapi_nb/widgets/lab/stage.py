@@ -36,6 +36,7 @@ class CellStage(ipywidgets.VBox):
         close = _button("Close", "Close this result, and go back to its cell")
         close.on_click(lambda _: self.hide())
         self._head = ipywidgets.Box([self._title, self._edit, close], _dom_classes=("ttapi-actions",))
+        self._viewer: ResultViewer | None = None
         super().__init__([self._head], _dom_classes=("ttapi-results", "ttapi-lab-stage"))
         self.layout.display = "none"
 
@@ -53,23 +54,24 @@ class CellStage(ipywidgets.VBox):
         viewer.session.join(run, ratings=one.ratings)
         at = next((at for at, result in enumerate(run.results) if result.number == number), 0)
         viewer.index = at
-        gone = self.children[1:]
         self._shown = one, f"{key}.{number}"
         self._title.say(f"{one.cell.number}. {one.cell.label}")
-        self.children = (self._head, viewer)
+        self._put(viewer)
         self.layout.display = ""
-        for old in gone:
-            close_tree(old)
 
     def hide(self) -> None:
         """Close what is shown."""
         shown, self._shown = self._shown, None
-        gone = self.children[1:]
-        self.layout.display, self.children = "none", (self._head,)
-        for old in gone:
-            close_tree(old)
+        self.layout.display = "none"
+        self._put(None)
         if shown is not None:
             self._on_close(shown[1])
+
+    def _put(self, viewer: ResultViewer | None) -> None:
+        gone, self._viewer = self._viewer, viewer
+        self.children = (self._head,) if viewer is None else (self._head, viewer)
+        if gone is not None:
+            close_tree(gone)
 
     def _edit_this(self) -> None:
         if self._shown is not None:
