@@ -9,7 +9,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-ON_PATH = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is Chromium without the windows that nobody sees here, and takes a quarter less of the processor.
+ON_PATH = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
+DEBIAN_PACKAGES = ("chromium-headless-shell", "chromium")
 ON_MACOS = (
     "Google Chrome.app/Contents/MacOS/Google Chrome",
     "Chromium.app/Contents/MacOS/Chromium",
@@ -48,7 +56,7 @@ def main() -> int:
     if chosen and browser is None:
         print(f"TTAPI_TEST_BROWSER names {chosen}, which does not start.", file=sys.stderr)
         return 1
-    for get in (_get_from_playwright, _get_from_debian):
+    for get in (_get_from_debian, _get_from_playwright):
         if browser is None and get():
             browser = find_browser()
     if browser is None:
@@ -110,7 +118,9 @@ def _get_from_debian() -> bool:
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     # Another apt may hold the lock, as on a machine that has just started.
     apt = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
-    return _run([*apt, "update"], APT_SECONDS) and _run([*apt, "install", "-y", "chromium"], APT_SECONDS)
+    return _run([*apt, "update"], APT_SECONDS) and any(
+        _run([*apt, "install", "-y", package], APT_SECONDS) for package in DEBIAN_PACKAGES
+    )
 
 
 def _run(command: list[str], seconds: float) -> bool:

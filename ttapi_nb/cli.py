@@ -155,16 +155,16 @@ def _add_select(commands: Any) -> None:
     how.add_argument("--remove", action="store_true", help="remove MobileSAM")
 
 
-def _lab(given: argparse.Namespace, rest: Sequence[str]) -> int:
+def _lab(args: argparse.Namespace, rest: Sequence[str]) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         return _fail('JupyterLab is not installed. Install it with: pip install "ttapi-nb[lab]"')
-    if given.notebook is not None and not Path(given.notebook).is_file():
-        if not given.notebook.endswith(".ipynb"):
+    if args.notebook is not None and not Path(args.notebook).is_file():
+        if not args.notebook.endswith(".ipynb"):
             return _fail(f"There is no notebook of that name. {HIDDEN}", 2)
-        return _fail(f"There is no notebook {given.notebook!r}. Check the name and the folder you are in.")
-    if given.offline:
+        return _fail(f"There is no notebook {args.notebook!r}. Check the name and the folder you are in.")
+    if args.offline:
         os.environ["TTAPI_OFFLINE"] = "1"
-    notebook = _opened_on(Path(given.notebook).resolve()) if given.notebook is not None else []
+    notebook = _opened_on(Path(args.notebook).resolve()) if args.notebook is not None else []
     # In a container one is root, and JupyterLab would stop there; it listens on this machine only.
     root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     # Here, not above: the service needs no JupyterLab.
@@ -245,13 +245,13 @@ def _opened_on(notebook: Path) -> list[str]:
     return [f"--ServerApp.root_dir={root}", f"--LabApp.default_url={url}"]
 
 
-def _serve(given: argparse.Namespace) -> int:
+def _serve(args: argparse.Namespace) -> int:
     # Here, not above: opening JupyterLab needs nothing of the service.
     from .service import Service, serve
 
-    service = Service(seed=given.seed, envelope=given.envelope, leaky=given.leaky, require_key=True)
+    service = Service(seed=args.seed, envelope=args.envelope, leaky=args.leaky, require_key=True)
     try:
-        server = serve(port=given.port, service=service)
+        server = serve(port=args.port, service=service)
     except OSError as error:
         return _fail(f"That port can't be used ({error.strerror}). Choose another with --port, or 0 for any.")
     with server, contextlib.suppress(KeyboardInterrupt):
@@ -261,16 +261,16 @@ def _serve(given: argparse.Namespace) -> int:
     return 0
 
 
-def _generate(given: argparse.Namespace) -> int:
+def _generate(args: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
     from .client import Client
     from .errors import TTAPIError
     from .run import generate
 
-    options: dict[str, Any] = {"size": given.size} | ({"model": given.model} if given.model else {})
+    options: dict[str, Any] = {"size": args.size} | ({"model": args.model} if args.model else {})
     try:
-        run = generate(given.prompt, client=Client.offline() if given.offline else None, **options)
-        where = run.results[0].save(given.out)
+        run = generate(args.prompt, client=Client.offline() if args.offline else None, **options)
+        where = run.results[0].save(args.out)
     except TTAPIError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -281,7 +281,7 @@ def _generate(given: argparse.Namespace) -> int:
     return 0
 
 
-def _experiment(given: argparse.Namespace) -> int:
+def _experiment(args: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
     from .client import Client, default_client
     from .errors import TTAPIError
@@ -289,23 +289,23 @@ def _experiment(given: argparse.Namespace) -> int:
     from .log import Budget
 
     try:
-        plan = Experiment.read(given.plan)
-        print(f"{plan.name}: {plan.estimate(parallel=max(1, given.parallel))}.")
-        if given.estimate:
+        plan = Experiment.read(args.plan)
+        print(f"{plan.name}: {plan.estimate(parallel=max(1, args.parallel))}.")
+        if args.estimate:
             return 0
-        client = Client.offline() if given.offline else default_client()
+        client = Client.offline() if args.offline else default_client()
         print(client.words, flush=True)
-        budget = None if given.most_runs is None else Budget(runs=given.most_runs)
-        trial = plan.run(client, budget=budget, parallel=given.parallel, per_minute=given.per_minute)
-        for votes in given.votes:
+        budget = None if args.most_runs is None else Budget(runs=args.most_runs)
+        trial = plan.run(client, budget=budget, parallel=args.parallel, per_minute=args.per_minute)
+        for votes in args.votes:
             print(f"{votes.name}: {trial.add_votes(votes)} new votes.")
         print(", ".join(f"{count} {state}" for state, count in trial.counts.items()), trial.note, sep=". ")
-        if given.save is not None:
-            trial.save(given.save)
-        if given.csv is not None:
-            trial.to_csv(given.csv)
-        if given.report is not None:
-            print(f"The report is {trial.report(given.report, full=given.full)}.")
+        if args.save is not None:
+            trial.save(args.save)
+        if args.csv is not None:
+            trial.to_csv(args.csv)
+        if args.report is not None:
+            print(f"The report is {trial.report(args.report, full=args.full)}.")
     except TTAPIError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -313,23 +313,23 @@ def _experiment(given: argparse.Namespace) -> int:
     return 0 if set(trial.counts) == {"done"} else 3
 
 
-def _key(given: argparse.Namespace) -> int:
+def _key(args: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
     from .client.key import Secret, ask_key, forget_key, key_place, store_key
     from .errors import SettingsError
 
     try:
-        if given.where:
+        if args.where:
             place = key_place()
             print(
                 f"The key comes from the {place}." if place else "There is no key: ttapi-nb key asks for one."
             )
-        elif given.forget:
+        elif args.forget:
             print(forget_key())
         else:
             # From another program, a password manager say, or from whoever sits there.
             key = ask_key() if sys.stdin.isatty() else Secret(sys.stdin.readline())
-            print(store_key(key, "file" if given.file else None))
+            print(store_key(key, "file" if args.file else None))
     except SettingsError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -337,20 +337,20 @@ def _key(given: argparse.Namespace) -> int:
     return 0
 
 
-def _select(given: argparse.Namespace) -> int:
+def _select(args: argparse.Namespace) -> int:
     # Here, not above, as in the other commands.
     from .errors import SettingsError
     from .mask.select.install import LICENCE, install, remove, state
 
     try:
-        if given.remove:
+        if args.remove:
             print(remove())
-        elif given.install is None:
+        elif args.install is None:
             print(state())
         else:
-            if not given.install:
+            if not args.install:
                 print("Asking npm for MobileSAM, 37 MB.", flush=True)
-            print(install(given.install))
+            print(install(args.install))
             print(LICENCE)
     except SettingsError as error:
         return _fail(str(error))
@@ -359,14 +359,14 @@ def _select(given: argparse.Namespace) -> int:
     return 0
 
 
-def _of_gateway(given: argparse.Namespace) -> int:
+def _of_gateway(args: argparse.Namespace) -> int:
     try:
-        from .gateway import commands
+        from .gateway import class_commands, commands
     except ModuleNotFoundError as error:
         if not is_extra(error):
             raise
         return _fail('This needs a few more packages. Install them with: pip install "ttapi-nb[serve]"')
-    return commands.run_gateway(given) if given.command == "gateway" else commands.run_class(given)
+    return commands.run_gateway(args) if args.command == "gateway" else class_commands.run_class(args)
 
 
 def _fail(problem: str, code: int = 1) -> int:

@@ -130,8 +130,8 @@ def _words(left: Sequence[Unfinished], seconds: float) -> str:
     return f"{edits} {why}: waiting at most {seconds:.0f} s for the answer before Python ends. Ctrl+C ends it now."
 
 
-def _wait_for(found: Sequence[Unfinished], ends: float) -> None:
-    while pending := [one.over for one in found if not one.over.done()]:
+def _wait_for(unfinished: Sequence[Unfinished], ends: float) -> None:
+    while pending := [one.over for one in unfinished if not one.over.done()]:
         seconds = ends - time.monotonic()
         if seconds <= 0:
             return

@@ -148,9 +148,9 @@ def _read(packet: bytes) -> str:
     return re.sub(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,3})|#x([0-9A-Fa-f]{1,2}));", _unescaped, escaped)
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _unescaped(match: re.Match[str]) -> str:
     # Not html.unescape: a number of thousands of digits makes that raise.
-    name, decimal, hexadecimal = found.groups()
+    name, decimal, hexadecimal = match.groups()
     if name:
         return {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}[str(name)]
     return chr(int(decimal)) if decimal else chr(int(hexadecimal, 16))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,42 +11,23 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Reply, Server, json_reply, pictures
+from tests.support import gateways
 from tests.support.gateways import KEY, running
 from tests.support.wifi import Cut, Wifi
 from ttapi_nb.client import again
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
-from ttapi_nb.gateway.terms import Limits, Terms
 
 PHOTO = Image.new("RGB", (64, 64), "navy")
+service = gateways.answering_service
+ledger = gateways.ledger_in_file
+room = gateways.class_of(2, runs=3)
 
 
 @pytest.fixture(autouse=True)
 def nobody_has_spoken() -> None:
     """No address has said anything yet in this process."""
     again._honouring.clear()
-
-
-@pytest.fixture
-def service() -> Iterator[Server]:
-    """The service behind the gateway."""
-    with Server() as server:
-        server.answer = json_reply(pictures(Image.new("RGB", (64, 64), "teal")))
-        yield server
-
-
-@pytest.fixture
-def ledger(environment: Path) -> Iterator[Ledger]:
-    """A ledger in a file."""
-    made = Ledger()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def room(ledger: Ledger) -> Made:
-    """A class of two with three runs each."""
-    return ledger.classes.make("bowls", 2, Terms(each=Limits(runs=3)))
 
 
 def edit(url: str, key: str, **more: Any) -> tt.Run:

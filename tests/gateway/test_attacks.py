@@ -15,36 +15,16 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.server import Reply, Server, encoded, json_reply, pictures
-from tests.support.gateways import KEY, Running, headers, running
+from tests.server import Reply, Server, encoded, json_reply
+from tests.support import gateways
+from tests.support.gateways import ANSWER, KEY, Running, headers, running
 from ttapi_nb.gateway import serving, storing
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
-from ttapi_nb.gateway.terms import Limits, Terms
 
-ANSWER = pictures(Image.new("RGB", (64, 64), "teal"))
-
-
-@pytest.fixture
-def ledger(environment: Path) -> Iterator[Ledger]:
-    """A ledger in a file."""
-    made = Ledger()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def room(ledger: Ledger) -> Made:
-    """A class of two with five results each."""
-    return ledger.classes.make("bowls", 2, Terms(each=Limits(images=5)))
-
-
-@pytest.fixture
-def service() -> Iterator[Server]:
-    """The service behind the gateway."""
-    with Server() as server:
-        server.answer = json_reply(ANSWER)
-        yield server
+service = gateways.answering_service
+ledger = gateways.ledger_in_file
+room = gateways.class_of(2, images=5)
 
 
 @pytest.fixture

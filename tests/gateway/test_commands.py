@@ -64,6 +64,42 @@ def test_names_come_from_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Pa
     assert [one["team"] for one in told(capsys, "class", "show", "art")["people"]] == ["red", ""]
 
 
+def test_limits_are_changed_and_shown(
+    capsys: pytest.CaptureFixture[str], database: str | None, tmp_path: Path
+) -> None:
+    """Limits of every kind, for each person, a team and the room, are changed one by one, and for one person alone."""
+    more = [] if database is None else ["--database", database]
+    names, prices = tmp_path / "names.txt", tmp_path / "prices.json"
+    names.write_text("Ada, red\nBob, red\n", encoding="utf-8")
+    prices.write_text('{"gpt-image-1": 0.25}', encoding="utf-8")
+    told(capsys, "class", "new", "bowls", "--names", str(names), "--runs-each", "4", *more)
+    assert "--prices" in said(capsys, "class", "change", "bowls", "--cost-team", "5", *more)
+    changed = told(
+        capsys, "class", "change", "bowls", "--cost-team", "5", "--prices", str(prices), "--currency", "EUR",
+        "--tokens-each", "900", "--tokens-per-image", "300", "--images-room", "7", "--runs-room", "none",
+        "--safety-identifier", *more,
+    )  # fmt: skip
+    limits = {"each": {"runs": 4, "tokens": 900}, "team": {"cost": 5.0}, "room": {"images": 7}}
+    assert changed == {"name": "bowls", "limits": limits}
+    person = told(capsys, "class", "change", "bowls", "--person", "Ada", "--runs-each", "9", *more)
+    assert person == {"name": "Ada", "limits": {"runs": 9, "tokens": 900}}
+    assert "--person" in said(
+        capsys, "class", "change", "bowls", "--person", "Ada", "--runs-room", "9", *more
+    )
+    shown = told(capsys, "class", "show", "bowls", *more)
+    assert shown["limits"] == limits
+    assert (shown["prices"], shown["currency"], shown["tokens_each"]) == ({"gpt-image-1": 0.25}, "EUR", 300)
+    assert [(one["name"], one["limits"]["runs"]) for one in shown["people"]] == [("Ada", 9), ("Bob", 4)]
+    assert [one["name"] for one in shown["teams"]] == ["red"]
+    assert shown["safety_identifier"] is True
+    assert told(capsys, "class", "open", "bowls", "--no-safety-identifier", *more)["open"]
+    assert told(capsys, "class", "show", "bowls", *more)["safety_identifier"] is False
+    assert main(["class", "show", "bowls", *more]) == 0
+    out = capsys.readouterr().out
+    assert "Ada: 0 of 9 runs, 0 images, 0 of 900 tokens." in out
+    assert "Team red: 0 runs, 0 images, 0.00 of 5.00 EUR." in out
+
+
 def test_what_cannot_be_done_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     """A class that is there or is not, wrong times, prices and databases end with a sentence and the code 1."""
     told(capsys, "class", "new", "bowls")
@@ -74,7 +110,8 @@ def test_what_cannot_be_done_is_said(capsys: pytest.CaptureFixture[str], tmp_pat
         capsys, "class", "new", "x", "--from", "2026-02-02", "--until", "2026-02-01"
     )
     assert "can't be read" in said(capsys, "class", "new", "x", "--from", "soon")
-    assert "needs tokens_each" in said(capsys, "class", "new", "x", "--tokens-each", "5")
+    assert "--tokens-per-image" in said(capsys, "class", "new", "x", "--tokens-each", "5")
+    assert "--prices" in said(capsys, "class", "new", "x", "--cost-room", "5")
     assert "--prices" in said(capsys, "class", "new", "x", "--prices", str(tmp_path / "none.json"))
     wrong = said(
         capsys, "class", "show", "bowls", "--database", "postgresql+psycopg://u:secret@127.0.0.1:1/x"

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.server import Server, json_reply, pictures
+from tests.server import Server, json_reply
+from tests.support import gateways
 from tests.support.gateways import KEY, running
 from ttapi_nb.client.key import Secret
 from ttapi_nb.gateway.classes import Person
@@ -25,22 +25,8 @@ from ttapi_nb.gateway.terms import Limits, Terms
 from ttapi_nb.gateway.upstream import NetworkUpstream
 
 PHOTO = Image.new("RGB", (64, 64), "navy")
-
-
-@pytest.fixture
-def service() -> Iterator[Server]:
-    """The service behind the gateway."""
-    with Server() as server:
-        server.answer = json_reply(pictures(Image.new("RGB", (64, 64), "teal")))
-        yield server
-
-
-@pytest.fixture
-def ledger(environment: Path) -> Iterator[Ledger]:
-    """A ledger in a file."""
-    made = Ledger()
-    yield made
-    made.close()
+service = gateways.answering_service
+ledger = gateways.ledger_in_file
 
 
 class Progress:

@@ -224,6 +224,56 @@ def test_pause_more_revoke_and_renew(teacher: httpx.Client, gateway: Running, ro
         run_one(gateway, found[1])
 
 
+def test_limits_and_prices_are_set_on_a_page(
+    teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger
+):
+    """Limits of every kind for each person and the room are typed in and hold; earlier runs are priced; words that are
+    no number lose nothing that was typed.
+    """
+    run_one(gateway, room.people[0][1])
+    page = teacher.get("/teacher/limits").text
+    typed = {
+        "csrf": csrf(page), "runs-each": "5", "images-each": "", "tokens-each": "", "cost-each": "0.30",
+        "runs-room": "9", "tokens-room": "5,000", "prices": "gpt-image-1.5 = 0.2\r\ngpt-image-1.5, 1024x1024 = 0.25",
+        "currency": "EUR", "tokens": "100",
+    }  # fmt: skip
+    wrong = teacher.post("/teacher/limits", data=typed | {"runs-room": "many"})
+    assert wrong.status_code == 400
+    assert 'value="many"' in wrong.text
+    assert "0.25" in wrong.text
+    assert "--prices" in teacher.post("/teacher/limits", data=typed | {"prices": ""}).text
+    assert teacher.post("/teacher/limits", data=typed | {"csrf": "0" * 64}).status_code == 400
+    assert ledger.report(room.room)["limits"] == {"each": {"runs": 5}, "team": {}, "room": {}}
+    desk = teacher.post("/teacher/limits", data=typed).text
+    report = ledger.report(ledger.classes.named("bowls"))
+    assert report["limits"]["each"] == {"runs": 5, "cost": 0.3}
+    assert report["limits"]["room"] == {"runs": 9, "tokens": 5000}
+    assert report["spent"]["cost"] == 0.25
+    assert re.search(r"0\.25\s*<span class=\"quiet\">of 0\.30", desk)
+    with pytest.raises(tt.QuotaError, match=r"0\.3 EUR, 0\.25 EUR spent"):
+        run_one(gateway, room.people[0][1])
+    person = id_of(ledger, room, "person-1")
+    page = teacher.get(f"/teacher/person/{person}").text
+    assert 'placeholder="0.3"' in page
+    teacher.post(f"/teacher/person/{person}", data={"csrf": csrf(page), "cost-each": "1"})
+    assert run_one(gateway, room.people[0][1]).results
+    assert teacher.get("/teacher/person/nobody").status_code == 404
+    # Their own limit on cost needs the prices, too.
+    kept = teacher.post("/teacher/limits", data=typed | {"prices": "", "cost-each": ""})
+    assert "person-1" in kept.text
+    assert kept.status_code == 400
+
+
+def test_the_service_is_told_who_asks_where_the_teacher_says_so(
+    teacher: httpx.Client, room: Made, ledger: Ledger
+):
+    """A button turns it on, and off."""
+    for what, on in (("identifier", True), ("no-identifier", False)):
+        assert teacher.get("/teacher/limits").text.count(f'value="{what}"') == 1
+        press(teacher, what)
+        assert ledger.classes.named("bowls").terms.safety_identifier is on
+
+
 def test_a_sheet_of_tokens(teacher: httpx.Client, gateway: Running, room: Made):
     """A sheet for the class has a new token for each, and says that it is shown once."""
     page = press(teacher, "sheet").text

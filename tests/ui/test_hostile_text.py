@@ -134,7 +134,7 @@ def test_no_script_is_run(
 ) -> None:
     """Names, prompts, notes, options, answers, errors and files that are scripts: all are shown, none is run."""
     server.answer = answer
-    chosen = sample_of(PAYLOADS, 5)
+    chosen = sample_of(PAYLOADS, 7)
     setup = f"import json\nPAYLOADS = {json.dumps(json.dumps(chosen))}\n{SHOW}"
     book = notebook(paid_editor(server, tmp_path), setup, STEP)
     book.run(0)

@@ -60,9 +60,9 @@ def at_home(browser: Browser, hub: RunningHub, user: str, *cells: str) -> Iterat
     page.click("#login_submit")
     page.wait_for_url(f"{lab.url}/lab**", timeout=2 * PATIENCE)
     page.goto(f"{lab.url}/lab/tree/lesson.ipynb?reset")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
-    page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(timeout=PATIENCE)
-    yield Notebook(page, lab)
+    book = Notebook(page, lab)
+    book.wait_until_ready()
+    yield book
     context.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,10 +13,11 @@ from tests.ui.drawing import wait_for_ink
 from tests.ui.fast_typing import cells, prompts_of, type_and_run
 from tests.ui.focus import WEAK_FOCUS
 from tests.ui.lab import Lab, running_lab
-from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.notebook import PATIENCE, START_TRIES, Notebook
 
 Opened = Callable[..., Notebook]
 EDITOR = "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample(), client=tt.Client.offline())\neditor"
+SIZES = ((1024, 768), (1400, 900), (1920, 1080))
 TOGETHER = {"photo": ".ttapi-sheet", "prompt": ".ttapi-prompt textarea", "Run": ".ttapi-act .ttapi-primary"}
 AXE = ("axe-core", "4.10.3", "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292")
 AUDIT = """async () => (await axe.run(".ttapi-editor")).violations
@@ -66,29 +68,32 @@ def in_sight(page: Page, selector: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("width", "height"), [(1024, 768), (1400, 900), (1920, 1080)])
-def test_all_is_in_sight_and_the_result_too(browser: Browser, themed: Lab, width: int, height: int) -> None:
+def test_all_is_in_sight_and_the_result_too(browser: Browser, themed: Lab) -> None:
     """Photo, prompt and Run are seen together; after Ctrl+Enter the result is, without scrolling, where one painted."""
-    book = opened(browser, themed, f"sight{width}.ipynb", width, height)
+    book = opened(browser, themed, "sight.ipynb", *SIZES[0])
     page = book.page
     try:
-        assert {name: in_sight(page, selector) for name, selector in TOGETHER.items()} == dict.fromkeys(
-            TOGETHER, True
-        )
-        if width > 1024:
-            assert in_sight(page, ".ttapi-status")
-        photo = page.locator("canvas.ttapi-ink").bounding_box()
-        book.paint([(400, 400), (600, 600)])
-        book.prompt.fill("an empty bowl")
-        book.prompt.press("Control+Enter")
-        book.wait_for_results()
-        expect(page.get_by_role("radio", name="Result", exact=True).first).to_be_checked()
-        page.wait_for_function("document.querySelector('.ttapi-after img')?.naturalWidth === 1024")
-        assert in_sight(page, ".ttapi-view")
-        result = page.locator(".ttapi-view").bounding_box()
-        assert photo is not None
-        assert result == pytest.approx(photo, abs=1.5)
-        expect(book.prompt).to_be_focused()
+        for number, (width, height) in enumerate(SIZES, start=1):
+            page.set_viewport_size({"width": width, "height": height})
+            page.get_by_role("radio", name="Edit", exact=True).first.check(force=True)
+            book.editor.evaluate("editor => editor.scrollIntoView()")
+            assert {name: in_sight(page, selector) for name, selector in TOGETHER.items()} == dict.fromkeys(
+                TOGETHER, True
+            )
+            if width > 1024:
+                assert in_sight(page, ".ttapi-status")
+            photo = page.locator("canvas.ttapi-ink").bounding_box()
+            book.paint([(400, 400), (600, 600)])
+            book.prompt.fill("an empty bowl")
+            book.prompt.press("Control+Enter")
+            expect(page.locator(".ttapi-strip input")).to_have_count(number, timeout=PATIENCE)
+            expect(page.get_by_role("radio", name="Result", exact=True).first).to_be_checked()
+            page.wait_for_function("document.querySelector('.ttapi-after img')?.naturalWidth === 1024")
+            assert in_sight(page, ".ttapi-view")
+            result = page.locator(".ttapi-view").bounding_box()
+            assert photo is not None
+            assert result == pytest.approx(photo, abs=1.5)
+            expect(book.prompt).to_be_focused()
         page.locator(".ttapi-view [role=slider]").focus()
         page.keyboard.press("b")
         expect(page.locator(".ttapi-view")).to_be_hidden()
@@ -146,9 +151,15 @@ def test_the_rail_is_one_stop(notebook: Opened) -> None:
     page = book.page
     rail = page.get_by_role("toolbar", name="Tools")
     expect(rail.locator("[tabindex='0']")).to_have_count(1)
-    page.get_by_role("button", name="Use the sample").focus()
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("button", name="Brush", exact=True)).to_be_focused()
+    brush = page.get_by_role("button", name="Brush", exact=True)
+    for _ in range(START_TRIES):
+        page.get_by_role("button", name="Use the sample").focus()
+        page.keyboard.press("Tab")
+        # JupyterLab may yet take the focus to the cell that it made below the one that was run.
+        with contextlib.suppress(AssertionError):
+            expect(brush).to_be_focused(timeout=2_000)
+            break
+    expect(brush).to_be_focused()
     for key, name in (
         ("ArrowRight", "Eraser"),
         ("ArrowDown", "Rectangle"),
@@ -201,7 +212,7 @@ def test_the_editor_passes_an_audit(browser: Browser, themed: Lab, axe: str) -> 
 
 def test_a_prompt_is_sent_whole_however_fast(notebook: Opened) -> None:
     """400 letters at 1 ms each and Ctrl+Enter are what the run asks for, with the kernel idle and while a cell runs."""
-    idle, busy = 3, 2
+    idle, busy = 1, 1
     book = notebook(*cells(idle, busy))
     book.run(0)
     typed = type_and_run(book, idle)

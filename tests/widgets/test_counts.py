@@ -89,5 +89,5 @@ def test_the_ink_after_an_undo_is_the_masks(photo: tt.SourceImage) -> None:
 
 def ink(drawer: tt.MaskDrawer) -> np.ndarray:
     """The mask as the drawer shows it."""
-    shown: np.ndarray = drawer._surface._sheet.shown
+    shown: np.ndarray = drawer._surface._sheet.shown  # noqa: SLF001 - no browser is here to show it
     return shown

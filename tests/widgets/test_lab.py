@@ -13,6 +13,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server
+from ttapi_nb import loop
 from ttapi_nb.experiment import Trial
 from ttapi_nb.widgets.lab.view import LabView, static_grid
 
@@ -106,8 +107,7 @@ def test_the_browser_is_told_and_votes(lab: tt.PromptLab, monkeypatch: pytest.Mo
     view = next(one for one in lab.children if isinstance(one, LabView))
     view._handle_custom_msg({"type": "ready"}, [])
     assert came.wait(PATIENCE)
-    trial.board._lane.submit(lambda: None).result()
-    view._lane.submit(lambda: None).result(PATIENCE)
+    assert loop.quiet(PATIENCE)
     results = [message for message in said if message["type"] == "told"][-1]["told"]["results"]
     pictures = {message["at"] for message in said if message["type"] == "picture"}
     assert {one["at"] for one in results} <= pictures

@@ -180,7 +180,7 @@ def test_a_log_that_can_not_be_written(viewer: ResultViewer, log: tt.RunLog) -> 
     log.prune(keep=0)
     do(viewer, "rate", 0, stars=2)
     assert loop.quiet(30)
-    assert "could not be kept in the run log" in tray_of(viewer).said
+    assert "could not be kept in the run log" in tray_of(viewer).status
     assert seen(viewer, "stars") == [2, 0, 0]
 
 

@@ -107,13 +107,13 @@ def address(url: object, name: str = "base_url") -> tuple[str, str]:
     return url if url.isascii() else str(parsed), ""
 
 
-def origins(given: object) -> tuple[tuple[str, ...], str]:
+def origins(value: object) -> tuple[tuple[str, ...], str]:
     """Further places that results may be fetched from, as scheme://host[:port], and what is wrong, or nothing."""
     shape = 'Write it as fetch_from=["https://files.example.com"].'
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Sequence | set | frozenset):
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence | set | frozenset):
         return (), f"fetch_from is not a list of addresses. {shape}"
     found: list[str] = []
-    for one in given:
+    for one in value:
         url, problem = address(one, "An address in fetch_from")
         if problem:
             return (), problem
@@ -125,17 +125,17 @@ def origins(given: object) -> tuple[tuple[str, ...], str]:
     return tuple(dict.fromkeys(found)), ""
 
 
-def api_key(given: object) -> str:
+def api_key(value: object) -> str:
     """What is wrong with the type of a key; it is never shown."""
     # By its type alone: a frame must not hold what it looks like.
-    fits = isinstance(given, str | Secret) or given is None
+    fits = isinstance(value, str | Secret) or value is None
     return "" if fits else "api_key is not text. Copy it from the TTAPI Dashboard, in quotes."
 
 
-def path(given: object) -> str:
+def path(value: object) -> str:
     """What is wrong with a recording's path."""
     try:
-        text = os.fspath(given) if isinstance(given, str | os.PathLike) else None
+        text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
     except TypeError:
         text = None
     if not isinstance(text, str) or not text or "\0" in text:

@@ -142,7 +142,7 @@ class _Base:
         given = {**settings, **plain, "service": service, "wire": wire, "timeout": timeout}
         _refuse(checks.plain(given, FORM_CHECKS))
         made = cls.__new__(cls)
-        way = Embedded(timeout=timeout, settings=settings, given=service)
+        way = Embedded(timeout=timeout, settings=settings, ready=service)
         made._core = Core(way, FORMS[wire].made(plain))
         return made
 
@@ -294,12 +294,12 @@ class _Images:
         """
         return self._answered(GenerateRequest, check, dict(fields))
 
-    def _answered(self, kind: type[EditRequest], check: bool, given: dict[str, Any]) -> ImagesResponse:
+    def _answered(self, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> ImagesResponse:
         if loop.is_here():
             raise RuntimeError(
                 "This would wait for the very thread it is called on. Call it from another thread."
             )
-        asked = Asking(self._core, kind, check, given)
+        asked = Asking(self._core, kind, check, fields)
         try:
             return asked.answer.result()
         except KeyboardInterrupt as error:
@@ -321,8 +321,8 @@ class _AsyncImages:
         """As `Client.images.generate`, awaited."""
         return await self._answered(GenerateRequest, check, dict(fields))
 
-    async def _answered(self, kind: type[EditRequest], check: bool, given: dict[str, Any]) -> ImagesResponse:
-        asked = Asking(self._core, kind, check, given)
+    async def _answered(self, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> ImagesResponse:
+        asked = Asking(self._core, kind, check, fields)
         try:
             return await loop.follow(asked.answer)
         except asyncio.CancelledError as error:

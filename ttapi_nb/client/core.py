@@ -80,11 +80,11 @@ class Core:
             self.way.load()
 
     async def make(
-        self, kind: type[EditRequest], check: bool, given: dict[str, Any], told: Told
+        self, kind: type[EditRequest], check: bool, fields: dict[str, Any], told: Told
     ) -> ImagesResponse:
         """Open the pictures of an edit, where it is one, and send it."""
         with loading():
-            request = await loop.open_in_thread(lambda: kind.passed_on(**given))
+            request = await loop.open_in_thread(lambda: kind.passed_on(**fields))
         return await self.send(request, told, check=check)
 
     async def send(

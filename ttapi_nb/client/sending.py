@@ -209,14 +209,14 @@ async def _not_yet(url: str) -> bytes:
     raise DownloadError("It has not been fetched yet.")
 
 
-def _retry_after(said: str) -> float | None:
+def _retry_after(header: str) -> float | None:
     """The seconds that a Retry-After header asks for, as a number or as a date; None where it can't be read."""
-    said = said.strip()
+    header = header.strip()
     try:
-        if said.isascii() and said.isdecimal():
-            return float(said)
+        if header.isascii() and header.isdecimal():
+            return float(header)
         # The tolerance is for clocks that differ: a date in the past is now.
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
     except (ValueError, OverflowError):
         return None
 

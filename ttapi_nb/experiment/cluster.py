@@ -36,7 +36,7 @@ class Recipe:
     """
 
     method: str = ""
-    given: tuple[Any, ...] = ()
+    args: tuple[Any, ...] = ()
     named: tuple[tuple[str, Any], ...] = ()
     pickled: bytes = b""
 
@@ -47,7 +47,7 @@ class Recipe:
             made: Client = pickle.loads(self.pickled)  # noqa: S301 - of the one who runs the experiment, as the task is
             return made
         make: Any = getattr(Client, self.method) if self.method else Client
-        found: Client = make(*self.given, **{name: _thawed(value) for name, value in self.named})
+        found: Client = make(*self.args, **{name: _thawed(value) for name, value in self.named})
         return found
 
 
@@ -63,7 +63,7 @@ def recipe_of(client: Client | AsyncClient) -> Recipe:
             ) from None
     call = core.way.call(core.form)
     return Recipe(
-        call.method, call.given, tuple((name, _frozen(value)) for name, value in call.named.items())
+        call.method, call.args, tuple((name, _frozen(value)) for name, value in call.kwargs.items())
     )
 
 

@@ -91,11 +91,11 @@ def _followed(begun: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[n
     return found
 
 
-def _away(masked: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.int32]:
+def _away(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.int32]:
     """How many cells from the mask each cell lies, as far as anything was found."""
     away = np.where(masked, 0, -1).astype(np.int32)
     reached, number = masked, 0
-    while (found & (away < 0)).any():
+    while (changed & (away < 0)).any():
         number += 1
         # A square and a diamond by turns: nearly round.
         wider = _wider(reached, 1)
@@ -111,10 +111,10 @@ def _away(masked: NDArray[np.bool_], found: NDArray[np.bool_]) -> NDArray[np.int
     return away
 
 
-def _sides(found: NDArray[np.bool_], masked: NDArray[np.bool_]) -> tuple[str, ...]:
+def _sides(changed: NDArray[np.bool_], masked: NDArray[np.bool_]) -> tuple[str, ...]:
     rows, columns = np.nonzero(masked)
     top, bottom, left, right = rows.min(), rows.max(), columns.min(), columns.max()
-    y, x = np.nonzero(found)
+    y, x = np.nonzero(changed)
     beyond = {"left": left - x, "right": x - right, "top": top - y, "bottom": y - bottom}
     # Within the mask's box it is the side that is nearest by the mask's own measure.
     high, wide = max(1, bottom - top), max(1, right - left)

@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from ..errors import SettingsError
+from .changing import change_limits, change_terms
 from .classes import Class, Person
 from .ledger import Ledger
+from .limiting import count_in
+from .terms import Limits, Terms
 from .tokens import new_code
 from .wall import Verdict, Wall
 
@@ -70,10 +73,14 @@ def _code(ledger: Ledger, room: Class, fields: Fields) -> Act:
 
 def _more(ledger: Ledger, room: Class, fields: Fields) -> Act:
     person = _named(ledger, room, fields)
-    runs = person.limits.over(room.terms.each).runs
-    if runs is None:
-        raise SettingsError(f"{person.name} has no limit on runs. Set one for all first.")
-    ledger.classes.change_person(person.id, limits=replace(person.limits, runs=min(runs + MORE, MOST)))
+
+    def more(own: Limits) -> Limits:
+        runs = own.over(room.terms.each).runs
+        if runs is None:
+            raise SettingsError(f"{person.name} has no limit on runs. Set one for all first.")
+        return replace(own, runs=min(runs + MORE, MOST))
+
+    change_limits(ledger.database, person.id, more)
     return DONE
 
 
@@ -87,26 +94,27 @@ def _sheet(ledger: Ledger, room: Class, fields: Fields) -> Act:
     return Act(tuple((person.name, ledger.classes.renew(person.id)) for person in everybody), sheet=True)
 
 
-def _limits(ledger: Ledger, room: Class, fields: Fields) -> Act:
-    each, whole = _count(fields.get("each", "")), _count(fields.get("room", ""))
-    terms = replace(
-        room.terms, each=replace(room.terms.each, runs=each), room=replace(room.terms.room, runs=whole)
-    )
-    ledger.classes.change(room.id, terms=terms)
+def _runs(ledger: Ledger, room: Class, fields: Fields) -> Act:
+    each, whole = count_in(fields.get("each", "")), count_in(fields.get("room", ""))
+
+    def change(terms: Terms) -> Terms:
+        return replace(terms, each=replace(terms.each, runs=each), room=replace(terms.room, runs=whole))
+
+    change_terms(ledger.database, room.id, change)
     return DONE
 
 
-def _count(text: str) -> int | None:
-    if not text.strip():
-        return None
-    if not text.strip().isdecimal() or not text.isascii() or int(text[:12]) > MOST:
-        raise SettingsError(f"A limit is a whole number up to {MOST:,}. Leave it empty for none.")
-    return int(text)
+def _identifier(*, on: bool) -> Callable[[Ledger, Class, Fields], Act]:
+    def act(ledger: Ledger, room: Class, fields: Fields) -> Act:
+        change_terms(ledger.database, room.id, lambda before: replace(before, safety_identifier=on))
+        return DONE
+
+    return act
 
 
 def _judge(verdict: Verdict) -> Callable[[Ledger, Class, Fields], Act]:
     def act(ledger: Ledger, room: Class, fields: Fields) -> Act:
-        number, at = _count(fields.get("run", "")[:12]), _count(fields.get("item", ""))
+        number, at = count_in(fields.get("run", "")[:12]), count_in(fields.get("item", ""))
         if not Wall(ledger.database).judge(room, number or 0, at or 0, verdict):
             raise SettingsError("This class has no such result. Load the page again.")
         return DONE
@@ -122,7 +130,9 @@ ACTS: dict[str, Callable[[Ledger, Class, Fields], Act]] = {
     "joining": _room(joinable=1),
     "no-joining": _room(joinable=0),
     "new-code": _code,
-    "limits": _limits,
+    "limits": _runs,
+    "identifier": _identifier(on=True),
+    "no-identifier": _identifier(on=False),
     "pause": _person(paused=1),
     "resume": _person(paused=0),
     "revoke": _person(revoked=1),

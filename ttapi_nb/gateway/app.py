@@ -21,7 +21,7 @@ from .gate import BodyLimits, Gate, Identify
 from .keeping import Keeper
 from .ledger import Ledger
 from .reading import Wire
-from .routes import images, joining, people, teaching, watching
+from .routes import images, joining, limits, people, teaching, watching
 from .runs import Refused
 from .sender import Sender
 from .storing import Store
@@ -63,12 +63,12 @@ def make_app(
     identify: Sequence[Identify] = (),
     public: str = "",
     keeper: bool = False,
-    **limits: Unpack[BodyLimits],
+    **bodies: Unpack[BodyLimits],
 ) -> ASGIApp:
     """The application. Its lifespan begins and ends what carries runs out.
 
-    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `limits`: of bodies.
-    The rest is as in `Gate`.
+    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `bodies`: how
+    large they may be. The rest is as in `Gate`.
     """
     store = Store(ledger.database.folder)
 
@@ -80,14 +80,15 @@ def make_app(
         carrier = Carrier(
             Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside
         )
-        app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public, **limits)
+        app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public, **bodies)
         await carrier.start()
         try:
             yield
         finally:
             await carrier.stop()
 
-    routes = [*images.ROUTES, *people.ROUTES, *watching.ROUTES, *joining.ROUTES, *teaching.ROUTES]
+    parts = (images, people, watching, joining, teaching, limits)
+    routes = [route for part in parts for route in part.ROUTES]
     if isinstance(upstream, EmbeddedUpstream):
         routes.append(Route("/v1/files/{name}", _file(upstream)))
     app = Starlette(

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
-__all__ = ["add_class", "add_gateway", "is_extra"]
+__all__ = ["KINDS", "NO_LIMIT", "SCOPES", "add_class", "add_gateway", "is_extra"]
 
+KINDS = ("runs", "images", "tokens", "cost")
+SCOPES = {"each": "each person", "team": "each team", "room": "all together"}
+NO_LIMIT = "none"
 # What the extra named serve brings.
 PACKAGES = ("jinja2", "segno", "sqlalchemy", "starlette", "uvicorn")
 
@@ -61,6 +65,7 @@ def add_class(commands: Any) -> None:
     actions = room.add_subparsers(dest="action", required=True)
     parts = {
         "new": "make a class: prints the join code, your token and everybody's",
+        "change": "change its limits, prices and rules, or with --person one person's limits; what is left out stays",
         "show": "what each has spent",
         "open": "let people run edits",
         "close": "let nobody run edits",
@@ -76,7 +81,11 @@ def add_class(commands: Any) -> None:
     made["export"].add_argument("--to", help="the file to write; left out, it is printed")
     for name in ("revoke", "renew"):
         made[name].add_argument("person", help="the person's name")
+    _add_identifier(made["open"])
+    made["change"].add_argument("--person", help="the person whose own limits change: those for each person")
     _add_new(made["new"])
+    for name in ("new", "change"):
+        _add_terms(made[name])
 
 
 def _add_new(new: argparse.ArgumentParser) -> None:
@@ -84,18 +93,34 @@ def _add_new(new: argparse.ArgumentParser) -> None:
     who.add_argument("--people", type=_whole, default=0, help="how many people get a token")
     who.add_argument("--names", help="a file with a name on each line, and behind a comma the team")
     new.add_argument("--join", type=_whole, default=40, help="how many more may join with the code (40)")
-    for scope, whose in (("each", "each person"), ("team", "each team"), ("room", "all together")):
-        for kind in ("runs", "images", "tokens", "cost"):
-            read = _amount if kind == "cost" else _whole
-            new.add_argument(f"--{kind}-{scope}", type=read, help=f"the most {kind} for {whose}")
-    new.add_argument("--models", help="the only models allowed, with commas between them")
-    new.add_argument("--sizes", help="the only sizes allowed, with commas between them")
-    new.add_argument("--from", dest="opens", help="when it opens, as 2026-03-02T09:00")
-    new.add_argument("--until", dest="closes", help="when it closes")
-    new.add_argument("--weekly", action="store_true", help="limits are for a week, and begin anew then")
-    new.add_argument("--prices", help='a JSON file of your own prices of a result, as {"gpt-image-1": 0.04}')
-    new.add_argument("--currency", help="the word behind these prices")
-    new.add_argument("--tokens-per-image", type=_whole, help="the tokens you reckon one result takes")
+
+
+def _add_terms(part: argparse.ArgumentParser) -> None:
+    for scope, whose in SCOPES.items():
+        for kind in KINDS:
+            read = _limit(_amount if kind == "cost" else _whole)
+            part.add_argument(
+                f"--{kind}-{scope}", type=read, help=f"the most {kind} for {whose}, or the word {NO_LIMIT}"
+            )
+    part.add_argument("--models", help="the only models allowed, with commas between them; empty for any")
+    part.add_argument("--sizes", help="the only sizes allowed, with commas between them; empty for any")
+    part.add_argument("--from", dest="opens", help=f"when it opens, as 2026-03-02T09:00, or {NO_LIMIT}")
+    part.add_argument("--until", dest="closes", help=f"when it closes, or {NO_LIMIT}")
+    part.add_argument(
+        "--weekly", action=argparse.BooleanOptionalAction, help="limits are for a week, and begin anew then"
+    )
+    part.add_argument("--prices", help='a JSON file of your own prices of a result, as {"gpt-image-1": 0.04}')
+    part.add_argument("--currency", help="the word behind these prices")
+    part.add_argument("--tokens-per-image", type=_whole, help="the tokens you reckon one result takes")
+    _add_identifier(part)
+
+
+def _add_identifier(part: argparse.ArgumentParser) -> None:
+    part.add_argument(
+        "--safety-identifier",
+        action=argparse.BooleanOptionalAction,
+        help="tell the service by a word that names nobody whose request each is, in the field safety_identifier",
+    )
 
 
 def _add_database(parser: argparse.ArgumentParser) -> None:
@@ -139,3 +164,10 @@ def _seconds(text: str) -> float:
     if not number:
         raise ValueError
     return number
+
+
+def _limit(read: Callable[[str], float]) -> Callable[[str], float | str]:
+    def limit(text: str) -> float | str:
+        return NO_LIMIT if text.strip().lower() == NO_LIMIT else read(text)
+
+    return limit

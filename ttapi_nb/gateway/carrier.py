@@ -87,15 +87,21 @@ class Carrier:
 
     async def start(self) -> None:
         """Be there for runs."""
-        await self.call(self.ledger.runs.live)
-        await self._bury()
-        if self.keeper is not None:
-            self._begin(self._have_keeper())
+        # Meanwhile, and before somebody waits for it.
+        beside = asyncio.ensure_future(self._have_keeper())
+        try:
+            await self.call(self.ledger.runs.live)
+            await self._bury()
+        except BaseException:
+            await beside
+            if self.keeper is not None:
+                await self.keeper.close()
+            raise
+        await beside
         self._begin(self._take_turns())
         self._begin(self._look_around())
 
     async def _have_keeper(self) -> None:
-        # Before somebody waits for it.
         with contextlib.suppress(OSError):
             if self.keeper is not None:
                 await self.keeper.ready()

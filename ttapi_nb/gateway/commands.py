@@ -1,12 +1,9 @@
-"""`ttapi-nb class …` and `ttapi-nb gateway`, as the command line calls them. Each returns the exit code."""
+"""`ttapi-nb gateway`, as the command line calls it; it returns the exit code."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from pathlib import Path
-from typing import Any
 
 from ..client import checks
 from ..client.client import DEFAULT_BASE_URL, is_offline_forced
@@ -14,213 +11,34 @@ from ..client.key import find_key
 from ..errors import SettingsError, TTAPIError
 from ..network.address import is_loopback
 from .app import make_app
-from .classes import Made
-from .exporting import as_csv
 from .hub import Hub, port_here, under_prefix
 from .ledger import Ledger
 from .serving import listen, server_for
-from .terms import Limits, Terms, moment_of
 from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
-__all__ = ["run_class", "run_gateway"]
+__all__ = ["run_gateway"]
 
 EMBEDDED = "embedded"
 PORT = 8080
 
 
-def run_class(given: argparse.Namespace) -> int:
-    """`ttapi-nb class`."""
-    try:
-        ledger = Ledger(given.database)
-        try:
-            return _CLASS[given.action](ledger, given)
-        finally:
-            ledger.close()
-    except TTAPIError as error:
-        print(error, file=sys.stderr)
-        return 1
-
-
-def _new(ledger: Ledger, given: argparse.Namespace) -> int:
-    people, teams = _people(given)
-    made = ledger.classes.make(
-        given.name, people, _terms(given, people if isinstance(people, int) else len(people)), teams=teams,
-        most_people=(people if isinstance(people, int) else len(people)) + given.join,
-    )  # fmt: skip
-    told = {
-        "name": made.room.name,
-        "join_code": made.room.code,
-        "teacher_token": made.teacher_token,
-        "people": [{"name": name, "token": token} for name, token in made.people],
-    }
-    if given.json:
-        print(json.dumps(told, indent=2))
-    else:
-        _say_new(made)
-    return 0
-
-
-def _people(given: argparse.Namespace) -> tuple[int | list[str], list[str]]:
-    """How many people, or their names and teams from a file: a name a line, and behind a comma the team."""
-    if given.names is None:
-        return given.people, []
-    try:
-        lines = Path(given.names).read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        raise SettingsError("The file of --names can't be read. Write a name a line, in UTF-8.") from None
-    pairs = [line.partition(",") for line in lines if line.strip()]
-    return [name for name, _, _ in pairs], [" ".join(team.split())[:60] for _, _, team in pairs]
-
-
-def _terms(given: argparse.Namespace, people: int) -> Terms:
-    each = Limits(
-        runs=given.runs_each, images=given.images_each, tokens=given.tokens_each, cost=given.cost_each
-    )
-    # Who joins by the code comes on top of those who have a token already, and the room's money should not grow by it.
-    room_runs = given.runs_room
-    if room_runs is None and given.runs_each is not None:
-        room_runs = given.runs_each * max(1, people)
-    room = Limits(runs=room_runs, images=given.images_room, tokens=given.tokens_room, cost=given.cost_room)
-    team = Limits(
-        runs=given.runs_team, images=given.images_team, tokens=given.tokens_team, cost=given.cost_team
-    )
-    return Terms(
-        each=each,
-        team=team,
-        room=room,
-        models=_listed(given.models),
-        sizes=_listed(given.sizes),
-        opens=None if given.opens is None else moment_of(given.opens),
-        closes=None if given.closes is None else moment_of(given.closes),
-        weekly=given.weekly,
-        prices=_prices(given.prices),
-        currency=given.currency or "",
-        tokens_each=given.tokens_per_image,
-    )
-
-
-def _listed(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
-
-
-def _prices(path: str | None) -> dict[str, float]:
-    if path is None:
-        return {}
-    problem = 'The file of --prices can\'t be read. Write JSON like {"gpt-image-1": 0.04}.'
-    try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not all(
-        isinstance(price, int | float) and not isinstance(price, bool) for price in found.values()
-    ):
-        raise SettingsError(problem)
-    return found
-
-
-def _say_new(made: Made) -> None:
-    print(f"The class {made.room.name!r} is open. People join with the code {made.room.code}.")
-    print(f"Your own token, for the teacher's page: {made.teacher_token}")
-    print("Each person's token, shown this once:")
-    for name, token in made.people:
-        print(f"  {name}\t{token}")
-
-
-def _show(ledger: Ledger, given: argparse.Namespace) -> int:
-    report = ledger.report(ledger.classes.named(given.name))
-    if given.json:
-        print(json.dumps(report, indent=2))
-        return 0
-    spent = report["spent"]
-    print(
-        f"The class {report['name']!r} is {'open' if report['open'] else 'closed'}. Join code: {report['join_code']}"
-    )
-    print(f"Spent: {spent['runs']} runs, {spent['images']} images, {spent['unknown']} of unknown outcome.")
-    for person in report["people"]:
-        mark = " (revoked)" if person["revoked"] else " (paused)" if person["paused"] else ""
-        limit = person["limits"].get("runs")
-        print(
-            f"  {person['name']}{mark}: {person['spent']['runs']}{f' of {limit}' if limit is not None else ''} runs"
-        )
-    return 0
-
-
-def _set_open(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    is_open = given.action == "open"
-    ledger.classes.change(room.id, open=int(is_open))
-    words = "open: people can run edits" if is_open else "closed: nothing more is sent for it"
-    return _told(given, {"name": room.name, "open": is_open}, f"The class {room.name!r} is {words}.")
-
-
-def _export(ledger: Ledger, given: argparse.Namespace) -> int:
-    rows = ledger.listed(ledger.classes.named(given.name))
-    text = json.dumps(rows, indent=2) if given.json else as_csv(rows)
-    if given.to is None:
-        sys.stdout.write(text if text.endswith("\n") or not text else text + "\n")
-        return 0
-    try:
-        Path(given.to).write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise SettingsError(
-            f"The export could not be written ({error.strerror}). Name another file."
-        ) from None
-    print(f"{len(rows)} runs are in {given.to}.")
-    return 0
-
-
-def _revoke(ledger: Ledger, given: argparse.Namespace) -> int:
-    room = ledger.classes.named(given.name)
-    found = next((one for one in ledger.classes.people_of(room) if one.name == given.person), None)
-    if found is None:
-        raise SettingsError("There is nobody of that name in this class. See ttapi-nb class show.")
-    if given.action == "revoke":
-        ledger.classes.change_person(found.id, revoked=1)
-        return _told(
-            given,
-            {"name": found.name, "revoked": True},
-            f"The token of {found.name!r} is not valid any more.",
-        )
-    token = ledger.classes.renew(found.id)
-    return _told(given, {"name": found.name, "token": token}, f"The new token of {found.name!r}: {token}")
-
-
-def _told(given: argparse.Namespace, fields: dict[str, Any], words: str) -> int:
-    print(json.dumps(fields, indent=2) if given.json else words)
-    return 0
-
-
-_CLASS = {
-    "new": _new,
-    "show": _show,
-    "open": _set_open,
-    "close": _set_open,
-    "export": _export,
-    "revoke": _revoke,
-    "renew": _revoke,
-}
-
-
-# The gateway
-
-
-def run_gateway(given: argparse.Namespace) -> int:
+def run_gateway(args: argparse.Namespace) -> int:
     """`ttapi-nb gateway`, until Ctrl+C or SIGTERM."""
     try:
-        upstream = _upstream(given)
-        ledger = Ledger(given.database)
+        upstream = _upstream(args)
+        ledger = Ledger(args.database)
     except TTAPIError as error:
         print(error, file=sys.stderr)
         return 1
     try:
-        hub = Hub(ledger, [_class_and_group(one) for one in given.hub]) if given.hub else None
-        public = _public(given.public_url)
+        hub = Hub(ledger, [_class_and_group(one) for one in args.hub]) if args.hub else None
+        public = _public(args.public_url)
     except TTAPIError as error:
         ledger.close()
         print(error, file=sys.stderr)
         return 1
     try:
-        socket = listen(given.host, given.port if given.port is not None else port_here() or PORT)
+        socket = listen(args.host, args.port if args.port is not None else port_here() or PORT)
     except OSError as error:
         ledger.close()
         print(
@@ -232,9 +50,9 @@ def run_gateway(given: argparse.Namespace) -> int:
     shown = f"[{host}]" if ":" in host else host
     if isinstance(upstream, EmbeddedUpstream):
         upstream.here = f"{'127.0.0.1' if host in ('0.0.0.0', '::') else shown}:{port}"  # noqa: S104 - compared only
-    wire = given.upstream_wire
+    wire = args.upstream_wire
     app = make_app(
-        ledger, upstream, at_once=given.at_once, per_minute=given.per_minute, wire=wire,
+        ledger, upstream, at_once=args.at_once, per_minute=args.per_minute, wire=wire,
         identify=[hub] if hub else [], public=public, keeper=True,
     )  # fmt: skip
 
@@ -273,9 +91,9 @@ def _public(url: str) -> str:
     return where.rstrip("/").removesuffix("/v1")
 
 
-def _upstream(given: argparse.Namespace) -> Upstream:
+def _upstream(args: argparse.Namespace) -> Upstream:
     """What the gateway sends to. Raises `SettingsError` or `NotSentError`."""
-    url = given.upstream
+    url = args.upstream
     if url == EMBEDDED or (url is None and is_offline_forced()):
         return EmbeddedUpstream()
     where, problem = checks.address(url or DEFAULT_BASE_URL, "--upstream")
@@ -289,7 +107,7 @@ def _upstream(given: argparse.Namespace) -> Upstream:
         raise SettingsError(
             "TTAPI_OFFLINE=1 is set, so nothing may leave this machine. Unset it, or use --upstream embedded."
         )
-    if parsed.scheme == "http" and not here and not given.allow_http:
+    if parsed.scheme == "http" and not here and not args.allow_http:
         raise SettingsError(
             "--upstream is plain http, where anyone on the way can read the key. Use https, or --allow-http where you "
             "trust the network."
@@ -297,7 +115,7 @@ def _upstream(given: argparse.Namespace) -> Upstream:
     return NetworkUpstream(
         where,
         find_key(),
-        auth_header=given.upstream_auth_header,
-        auth_scheme=given.upstream_auth_scheme,
-        timeout=given.upstream_timeout,
+        auth_header=args.upstream_auth_header,
+        auth_scheme=args.upstream_auth_scheme,
+        timeout=args.upstream_timeout,
     )

@@ -148,6 +148,9 @@ class Database:
             self._held = None
             if line is not None:
                 with contextlib.suppress(SQLAlchemyError):
+                    # Now, and not when the server notices that the line is gone.
+                    line.execute(text("SELECT pg_advisory_unlock_all()"))
+                with contextlib.suppress(SQLAlchemyError):
                     # Not back into the pool: the lock would go on.
                     line.invalidate()
                     line.close()

@@ -46,7 +46,12 @@ def desk_of(ledger: Ledger, room: Class) -> dict[str, Any]:
     for person in found["people"]:
         own = ids.get(person["name"], "")
         person |= {"id": own, "waits": waits.get(own, 0), "problem": last.get(person["name"], "")}
+    limited = [found["limits"]["each"], *(person["limits"] for person in found["people"])]
+    limited += [found["limits"]["team"], found["limits"]["room"]]
     return found | {
+        # Shown where the service counts them, or somebody's are limited.
+        "with_tokens": bool(found["spent"]["tokens"]) or any("tokens" in one for one in limited),
+        "with_cost": bool(found["prices"]),
         "id": room.id,
         "joinable": room.joinable,
         "most_people": room.most_people,

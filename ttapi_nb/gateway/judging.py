@@ -48,7 +48,7 @@ def _short(error: Exception) -> str:
     return str(error)[:500].replace("\0", "")
 
 
-def _usage(given: Any) -> dict[str, int | None]:
-    if not isinstance(given, Mapping):
+def _usage(usage: Any) -> dict[str, int | None]:
+    if not isinstance(usage, Mapping):
         return {}
-    return {name: value for name in COUNTS if isinstance(value := given.get(name), int)}
+    return {name: value for name in COUNTS if isinstance(value := usage.get(name), int)}

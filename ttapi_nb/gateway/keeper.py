@@ -61,10 +61,10 @@ def _tell(number: int, **fields: Any) -> None:
         sys.stdout.flush()
 
 
-async def _carry(sender: Sender, given: dict[str, Any], over: asyncio.Event) -> None:
-    fields = given["run"]
+async def _carry(sender: Sender, message: dict[str, Any], over: asyncio.Event) -> None:
+    fields = message["run"]
     run = Run(**fields | {"headers": ()})
-    sent = await sender.carry(run, Path(given["body"]), given["accept"], _Told(run.number))
+    sent = await sender.carry(run, Path(message["body"]), message["accept"], _Told(run.number))
     end = sent.end
     _tell(
         run.number,
@@ -79,7 +79,7 @@ async def _carry(sender: Sender, given: dict[str, Any], over: asyncio.Event) -> 
     if over.is_set():
         await sender.forget(run.number)
         with contextlib.suppress(OSError):
-            await asyncio.to_thread(Path(given["body"]).unlink, missing_ok=True)
+            await asyncio.to_thread(Path(message["body"]).unlink, missing_ok=True)
 
 
 async def _keep(first: dict[str, Any], reader: asyncio.StreamReader) -> None:

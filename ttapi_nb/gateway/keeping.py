@@ -148,17 +148,17 @@ async def _read(one: _Beside) -> None:
     await one.process.wait()
 
 
-async def _tell(one: _Beside, said: dict[str, Any]) -> None:
-    progress, future = one.told.get(said["number"], (None, None))
+async def _tell(one: _Beside, message: dict[str, Any]) -> None:
+    progress, future = one.told.get(message["number"], (None, None))
     if progress is None or future is None:
         return
-    if said["what"] == "begun":
-        headers = tuple((str(name), str(value)) for name, value in said["headers"])
-        await progress.begun(said["status"], headers, said["start"], live=said["live"])
-    elif said["what"] == "grown":
-        progress.grown(said["size"])
-    elif said["what"] == "ended":
-        sent = ended(said)
-        del one.told[said["number"]]
+    if message["what"] == "begun":
+        headers = tuple((str(name), str(value)) for name, value in message["headers"])
+        await progress.begun(message["status"], headers, message["start"], live=message["live"])
+    elif message["what"] == "grown":
+        progress.grown(message["size"])
+    elif message["what"] == "ended":
+        sent = ended(message)
+        del one.told[message["number"]]
         if not future.done():
             future.set_result(sent)

@@ -50,7 +50,7 @@ class Ledger:
             "problem": "" if refused is None else refused.message,
             "paused": person.paused or room.paused,
             "spent": _said(mine),
-            "limits": each.given,
+            "limits": each.stated,
             "left": _left((each, mine), (terms.room, whole), *([(terms.team, team)] if team else [])),
             "models": list(terms.models),
             "sizes": list(terms.sizes),
@@ -73,13 +73,18 @@ class Ledger:
                     "team": person.team,
                     "revoked": person.revoked,
                     "paused": person.paused,
-                    "limits": person.limits.over(terms.each).given,
+                    "limits": person.limits.over(terms.each).stated,
                     "spent": _said(spent_by(db, person, start, person.id, "")),
                 }
+                | ({"safety_identifier": person.identifier} if terms.safety_identifier else {})
                 for person in everybody
             ]
             nobody = Person("", "", "", False, False, None, Limits(), room)
             whole = _said(spent_by(db, nobody, start, "", ""))
+            teams = [
+                {"name": team, "spent": _said(spent_by(db, nobody, start, "", team))}
+                for team in sorted({person.team for person in everybody} - {""})
+            ]
             states: dict[str, int] = {}
             for state, sent in db.execute(
                 select(runs.c.state, runs.c.sent).where(runs.c["class"] == room.id)
@@ -92,15 +97,19 @@ class Ledger:
             "paused": room.paused,
             "now": room.closed_because(now) or "open",
             "join_code": room.code,
-            "limits": {"each": terms.each.given, "team": terms.team.given, "room": terms.room.given},
+            "limits": {"each": terms.each.stated, "team": terms.team.stated, "room": terms.room.stated},
             "models": list(terms.models),
             "sizes": list(terms.sizes),
             "opens": terms.opens,
             "closes": terms.closes,
             "weekly": terms.weekly,
+            "prices": dict(terms.prices),
             "currency": terms.currency,
+            "tokens_each": terms.tokens_each,
+            "safety_identifier": terms.safety_identifier,
             "spent": whole,
             "states": states,
+            "teams": teams,
             "people": told,
         }
 
@@ -148,7 +157,7 @@ def _left(*standings: tuple[Limits, Spent]) -> dict[str, Any]:
     """What may still be spent: the least of what several limits leave."""
     left: dict[str, Any] = {}
     for limits, spent in standings:
-        for name, limit in limits.given.items():
+        for name, limit in limits.stated.items():
             rest = max(0, limit - getattr(spent, name))
             left[name] = rest if name not in left else min(left[name], rest)
     return left

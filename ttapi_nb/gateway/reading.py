@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeAlias
 
 from python_multipart.exceptions import FormParserError
@@ -17,10 +18,13 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 from .runs import Asked
 from .skimming import Skimmer
+from .splicing import Splice, into_form, into_json
 
-__all__ = ["EDITS", "GENERATIONS", "BodyReader", "UnreadableError", "Wire"]
+__all__ = ["EDITS", "GENERATIONS", "IDENTIFIER", "BodyReader", "UnreadableError", "Wire"]
 
 EDITS, GENERATIONS = "/v1/images/edits", "/v1/images/generations"
+IDENTIFIER = "safety_identifier"
+"""The field that tells the service who is at the other end, by a word that names nobody."""
 Wire: TypeAlias = Literal["json", "multipart", "references"]
 
 # In bytes. A prompt has at most 32,000 letters, each of them 12 bytes where it is escaped; what is longer is a picture.
@@ -82,10 +86,10 @@ class BodyReader:
 
     def asked(self) -> tuple[Asked, Wire]:
         """What is asked for, and in which form it is written."""
+        fields = self.fields()
         if self._form is not None:
-            fields, wire = self._form.fields(), "multipart"
+            wire = "multipart"
         else:
-            fields = self._from_json()
             wire = "references" if "images" in fields else "json"
         options = {name: fields[name] for name in KEPT if _is_kept(fields.get(name))}
         options["n"] = _count(fields.get("n"))
@@ -103,6 +107,32 @@ class BodyReader:
             options,
         )
         return asked, wire  # type: ignore[return-value]  # the words are those of Wire
+
+    def fields(self) -> dict[str, Any]:
+        """All of its fields but a form's files; of pictures that are text, only how they begin."""
+        return self._from_json() if self._form is None else self._form.fields()
+
+    def anew(self) -> BodyReader:
+        """One for another body of the same kind."""
+        return BodyReader(self._path, self._kind)
+
+    def identified(self, path: Path, identifier: str) -> Splice:
+        """What makes the body at `path`, which was read, say who asks: whatever it says of that itself gives way."""
+        if self._form is not None:
+            # Another reader may not tell capitals from small letters.
+            names = [name for name, _ in self._form.like(IDENTIFIER)]
+        else:
+            names = [name for name in self._from_json() if name.strip().casefold() == IDENTIFIER]
+        if len(names) > 1 or any(name != IDENTIFIER for name in names):
+            raise UnreadableError(
+                f"The field {IDENTIFIER!r} is there in another way. Leave it out: your class says who asks."
+            )
+        if self._form is not None:
+            own = next((part for _, part in self._form.like(IDENTIFIER)), None)
+            return into_form(path, self._form.boundary, own, IDENTIFIER, identifier)
+        if self._skimmer is None:
+            raise AssertionError("a body is JSON or a form")
+        return into_json(bytes(self._skimmer.text), self._skimmer.place, IDENTIFIER, identifier)
 
     def _from_json(self) -> dict[str, Any]:
         if self._skimmer is None or self._skimmer.too_much:
@@ -132,9 +162,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _check_name(name: str, found: dict[str, Any]) -> None:
+def _check_name(name: str, fields: dict[str, Any]) -> None:
     plain = name.strip().casefold()
-    if name in found:
+    if name in fields:
         raise UnreadableError(f"The field {name[:40]!r} is there twice. Send it once.")
     # Some services do not tell capitals from small letters.
     if plain != name and plain in RECKONED:
@@ -154,14 +184,14 @@ def _storable(text: str) -> str:
     return text[:LONGEST_PROMPT].encode(errors="replace").decode().replace("\0", "")
 
 
-def _count(given: object) -> int:
-    if given is None:
+def _count(value: object) -> int:
+    if value is None:
         return 1
-    if isinstance(given, str) and re.fullmatch("[0-9]{1,2}", given):
-        given = int(given)
-    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= MOST_RESULTS:
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,2}", value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_RESULTS:
         raise UnreadableError(f"'n' is not a whole number from 1 to {MOST_RESULTS}. Change it.")
-    return given
+    return value
 
 
 def _model(fields: dict[str, Any]) -> str:
@@ -182,7 +212,9 @@ class _Form:
             raise UnreadableError(
                 "The Content-Type lacks the multipart boundary. Let the HTTP library write it."
             )
+        self.boundary: bytes = boundary
         self._fields: dict[str, Any] = {}
+        self._parts: list[str] = []
         self._headers: dict[bytes, bytes] = {}
         self._name, self._value, self._content = bytearray(), bytearray(), bytearray()
         self._field, self._is_file = "", False
@@ -215,6 +247,10 @@ class _Form:
             raise UnreadableError("The multipart body is broken or cut off. Let the HTTP library write it.")
         return self._fields
 
+    def like(self, name: str) -> list[tuple[str, int]]:
+        """The parts whose name may be taken for this one, as it is written, and their numbers from 0."""
+        return [(one, at) for at, one in enumerate(self._parts) if one.strip().casefold() == name]
+
     def _begin(self) -> None:
         self._headers.clear()
         self._content.clear()
@@ -237,6 +273,8 @@ class _Form:
             )
         if self._headers.get(b"content-transfer-encoding", b"").strip().lower() not in PLAIN_CODINGS:
             raise UnreadableError("A part of the multipart body is encoded. Send it as it is.")
+        self._count(len(said) + 1)
+        self._parts.append(field)
         self._field, self._is_file = field, b"filename" in options or "filename" in said.lower()
         plain = field.strip().casefold()
         if self._is_file and plain in RECKONED:
@@ -247,10 +285,13 @@ class _Form:
     def _data(self, data: bytes, start: int, end: int) -> None:
         if self._is_file:
             return
-        self._kept += end - start
+        self._count(end - start)
+        self._content.extend(data[start:end])
+
+    def _count(self, size: int) -> None:
+        self._kept += size
         if self._kept > MOST_TEXT:
             raise UnreadableError("The form's fields hold more than a prompt. Send pictures as files.")
-        self._content.extend(data[start:end])
 
     def _end(self) -> None:
         if self._is_file:

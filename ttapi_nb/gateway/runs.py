@@ -102,7 +102,9 @@ class Runs:
                 if spent.unknown:
                     count = "1 run" if spent.unknown == 1 else f"{spent.unknown:,} runs"
                     over.append(f"That includes {count} of unknown outcome.")
-                return Refused(" ".join([*over, ADVICE]), 402, "class_limit")
+                # Whoever reads it has no price table.
+                said = " ".join([*over, ADVICE]).replace("Your price table", "Your class's price list")
+                return Refused(said, 402, "class_limit")
         return None
 
     def _standings(self, db: Connection, person: Person, now: float) -> list[tuple[str, Limits, Spent]]:

@@ -20,6 +20,9 @@ class Skimmer:
     def __init__(self, longest: int, most: int) -> None:
         self.text = bytearray()
         self.too_much = False
+        # Where a cut string ends: in `text`, and in what it was made of.
+        self._cuts: list[tuple[int, int]] = []
+        self._before = 0
         self._longest, self._most = longest, most
         self._inside = self._escaped = self._cut = False
         self._start = 0
@@ -53,10 +56,20 @@ class Skimmer:
                 break
             if stop == quote:
                 self._inside = False
+                if self._cut:
+                    self._cuts.append((len(self.text), self._before + quote))
                 self._keep(b'"', always=True)
             else:
                 self._escaped = True
                 self._keep(b"\\")
+        self._before += end
+
+    def place(self, at: int) -> int:
+        """Where in the bytes that were taken a place of `text` is; it must not be within a string that was cut."""
+        for ours, theirs in reversed(self._cuts):
+            if ours <= at:
+                return theirs + at - ours
+        return at
 
     def _keep(self, data: bytes, *, always: bool = False) -> None:
         if self._inside and not always:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from ..files import make_private_folder, new_private_file
+from .splicing import Splice
 
 __all__ = ["MARGIN", "PIECE", "AnswerFile", "Store"]
 
@@ -75,6 +76,20 @@ class Store:
         """A new file for a body."""
         path = self.bodies / uuid.uuid4().hex
         return path, os.fdopen(new_private_file(path), "wb")
+
+    def splice(self, path: Path, splice: Splice) -> None:
+        """Change a body's file."""
+        changed, file = self.new_body()
+        try:
+            with file, path.open("rb") as source:
+                _copy(source, file, splice.start)
+                file.write(splice.data)
+                source.seek(splice.stop)
+                shutil.copyfileobj(source, file, PIECE)
+            changed.replace(path)
+        except BaseException:
+            changed.unlink(missing_ok=True)
+            raise
 
     def new_answer(self, number: int, status: int, headers: Sequence[tuple[str, str]]) -> AnswerFile:
         """A new file for the answer to a run, in place of one that was not finished."""
@@ -141,3 +156,9 @@ class Store:
         for path in self.bodies.iterdir():
             with contextlib.suppress(OSError):
                 path.unlink()
+
+
+def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
+    while size > 0 and (data := source.read(min(size, PIECE))):
+        target.write(data)
+        size -= len(data)

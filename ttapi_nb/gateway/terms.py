@@ -31,16 +31,16 @@ class Limits:
     cost: float | None = None
 
     def __bool__(self) -> bool:
-        return any(value is not None for value in self.given.values())
+        return any(value is not None for value in self.stated.values())
 
     @property
-    def given(self) -> dict[str, Any]:
+    def stated(self) -> dict[str, Any]:
         """The limits that there are, by name."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
     def over(self, other: Limits) -> Limits:
         """These limits, and where there are none those of `other`."""
-        return replace(other, **self.given)
+        return replace(other, **self.stated)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +52,7 @@ class Terms:
     * `opens`, `closes`: seconds since 1970, or None.
     * `weekly`: what is spent counts for a week, counted from `opens`, or from the making of the class.
     * `prices`, `currency`, `tokens_each`: as in `PriceTable` and `Budget`; the keys of `prices` are joined by commas.
+    * `safety_identifier`: whether the service is told, by a word that names nobody, whose request each is.
 
     Raises `SettingsError` for what can't be kept.
     """
@@ -67,13 +68,26 @@ class Terms:
     prices: Prices = field(default_factory=dict)
     currency: str = ""
     tokens_each: int | None = None
+    safety_identifier: bool = False
 
     def __post_init__(self) -> None:
         if self.opens is not None and self.closes is not None and self.closes <= self.opens:
             raise SettingsError("--until is not after --from, so the class would never be open. Change one.")
         for limits in (self.each, self.team, self.room):
-            # Raises where a limit can't be kept.
-            self.budget(limits, 0.0)
+            self.check(limits)
+
+    def check(self, limits: Limits, whose: str = "A limit") -> None:
+        """Raise `SettingsError` where a limit can't be kept under these terms."""
+        if limits.cost is not None and not self.prices:
+            raise SettingsError(
+                f"{whose} on cost needs your own prices of a result, as none are public. Give them too (--prices)."
+            )
+        if limits.tokens is not None and self.tokens_each is None:
+            raise SettingsError(
+                f"{whose} on tokens needs the tokens that you reckon one result takes, as nobody knows before. Give "
+                "them too (--tokens-per-image)."
+            )
+        self.budget(limits, 0.0)
 
     @property
     def table(self) -> PriceTable | None:
@@ -87,7 +101,7 @@ class Terms:
 
     def budget(self, limits: Limits, since: float) -> Budget:
         """A limit as the run log has it."""
-        return Budget(**limits.given, prices=self.table, tokens_each=self.tokens_each, since=since)
+        return Budget(**limits.stated, prices=self.table, tokens_each=self.tokens_each, since=since)
 
     def since(self, created: float, now: float) -> float:
         """From when on runs count, in seconds since 1970."""

@@ -77,7 +77,7 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
             _in_turn(db, lambda: _prepare(db, folder, journal, write))
             db.execute("PRAGMA synchronous = FULL")
             _in_turn(db, lambda: db.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
-            db.execute(f"PRAGMA busy_timeout = {PATIENCE * 1000:.0f}")
+            _wait_for_readers(db)
             # Once more, where nothing can change any more: what is not ours would run within our own questions.
             check_form(db, version_of(db))
             yield db
@@ -112,8 +112,12 @@ def _in_turn(db: sqlite3.Connection, work: Callable[[], object]) -> None:
                 raise
         if db.in_transaction:
             db.execute("ROLLBACK")
-        # Never the same, so that two don't meet again.
-        time.sleep(random.uniform(*PAUSE))  # noqa: S311 - no secret
+        _pause()
+
+
+def _pause() -> None:
+    # Never the same, so that two don't meet again.
+    time.sleep(random.uniform(*PAUSE))  # noqa: S311 - no secret
 
 
 _turns: dict[Path, threading.Lock] = {}
@@ -185,21 +189,35 @@ def _prepare(db: sqlite3.Connection, folder: Path, journal: Journal | None, writ
 def _transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
     db.execute(begin)
     try:
+        _wait_for_readers(db)
         yield
         db.execute("COMMIT")
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
+        _wait_for_readers(db, 0)
 
 
 def _change_mode(db: sqlite3.Connection, wanted: str) -> None:
-    """Change how the file is kept whole. SQLite does that only while nobody else has it open, and does not wait."""
+    """Change how the file is kept whole. SQLite does that only while nobody else has it open."""
     end = time.monotonic() + PATIENCE
     while True:
         try:
+            _wait_for_readers(db)
             db.execute(f"PRAGMA journal_mode = {wanted}")
             return
         except sqlite3.OperationalError:
             if time.monotonic() > end:
                 raise
-            time.sleep(0.02)
+        finally:
+            _wait_for_readers(db, 0)
+        _pause()
+
+
+def _wait_for_readers(db: sqlite3.Connection, seconds: float | None = None) -> None:
+    """Have SQLite itself wait for those that have the file open, with no new ones let in meanwhile.
+
+    Whoever comes by again and again instead may never find it free: of two programs that look every few milliseconds
+    one always has it open, and a first run waited for 23 s.
+    """
+    db.execute(f"PRAGMA busy_timeout = {(PATIENCE if seconds is None else seconds) * 1000:.0f}")

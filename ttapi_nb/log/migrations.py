@@ -10,8 +10,9 @@ import functools
 import re
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Any
 
 from .checks import HASH, count, json_object
 from .searching import PARTS, TABLE, make_index
@@ -20,6 +21,10 @@ __all__ = ["MIGRATIONS", "NEWER", "NOT_A_LOG", "check_form", "migrate", "version
 
 NEWER = "a newer ttapi_nb has written it; install that one here too"
 NOT_A_LOG = "its tables are not those of a run log: it is another program's, or was changed"
+IN_FILE = "SELECT type, name, tbl_name, sql FROM sqlite_master"
+# Versions with what stood in such files, as far as that was found to be sound.
+MOST_SOUND = 16
+_sound: set[tuple[int, tuple[tuple[Any, ...], ...]]] = set()
 
 
 def first_tables(db: sqlite3.Connection) -> None:
@@ -207,7 +212,11 @@ def check_form(db: sqlite3.Connection, version: int) -> None:
 
     A trigger or a view of somebody else's would run in the midst of our own questions. Raises `sqlite3.Error`.
     """
-    found = _form(db)
+    rows = tuple(map(tuple, db.execute(IN_FILE).fetchall()))
+    if (version, rows) in _sound:
+        # Word for word what was looked through before, by this process: that costs more than the whole transaction.
+        return
+    found = _form(rows)
     # Only where SQLite can make it, and its parts are as that version of SQLite writes them.
     index = {row for row in found if row[1] in PARTS}
     if any(row[0] != "table" or row[2] != row[1] for row in index) or any(
@@ -217,10 +226,11 @@ def check_form(db: sqlite3.Connection, version: int) -> None:
     found -= index
     if found != _forms()[version] and not (version == 0 and found == _forms()[1]):
         raise sqlite3.DatabaseError(NOT_A_LOG)
+    if len(_sound) < MOST_SOUND:
+        _sound.add((version, rows))
 
 
-def _form(db: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
-    rows = db.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
+def _form(rows: Sequence[tuple[Any, ...]]) -> frozenset[tuple[str, ...]]:
     # Those that ANALYZE makes say nothing, and are used by nobody but SQLite.
     return frozenset(
         tuple(map(_plain, row))
@@ -237,8 +247,9 @@ def _plain(part: object) -> str:
 def _forms() -> tuple[frozenset[tuple[str, ...]], ...]:
     """What a file of each version has in it, from none on."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        found = [_form(db)]
+        found = [frozenset[tuple[str, ...]]()]
         for migration in MIGRATIONS:
             migration(db)
-            found.append(frozenset(row for row in _form(db) if row[1] not in PARTS))
+            rows = db.execute(IN_FILE).fetchall()
+            found.append(frozenset(row for row in _form(rows) if row[1] not in PARTS))
     return tuple(found)

@@ -206,9 +206,9 @@ def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
     )
 
 
-def restored(row: RunRow, found: sqlite3.Row) -> Step:
+def restored(row: RunRow, columns: sqlite3.Row) -> Step:
     """What fills an editor again, of a row and what else the file says of it."""
-    asked = json_object(found["asked"])
+    asked = json_object(columns["asked"])
     known = {item.name for item in fields(EditRequest)}
     extra = {name: asked.pop(name) for name in list(asked) if name not in known}
     # These stand elsewhere, and no field can be given twice.
@@ -223,11 +223,11 @@ def restored(row: RunRow, found: sqlite3.Row) -> Step:
         prompt=row.prompt,
         model=row.model,
         options=asked,
-        sources=(Origin(words(found["name"]), None, row.source),),
+        sources=(Origin(words(columns["name"]), None, row.source),),
         mask_digest=row.mask,
-        drawing=words(found["drawing"], MASK_CAP),
-        fit=words(found["fit"], 20),
-        strict=found["strict"] != 0,
+        drawing=words(columns["drawing"], MASK_CAP),
+        fit=words(columns["fit"], 20),
+        strict=columns["strict"] != 0,
         time=datetime.fromtimestamp(row.started, UTC),
         version="",
         offline=row.offline,

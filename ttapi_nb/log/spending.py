@@ -118,18 +118,18 @@ class _Tree:
     def _children(self, level: int, number: int) -> range:
         return self._numbers(level - 1, number * SIZES[level], (number + 1) * SIZES[level] - 1)
 
-    def _add(self, found: Tally, level: int, number: int) -> None:
+    def _add(self, tally: Tally, level: int, number: int) -> None:
         first, last = number * SIZES[level], (number + 1) * SIZES[level] - 1
         known = None if any(first <= row <= last for row in self._holes) else self._read(level, number)
         if known is not None and known.most < self._start:
             return
         if known is not None and known.least >= self._start and known.earliest >= self._start:
-            found.add(known.tally)
+            tally.add(known.tally)
         elif level:
             for child in self._children(level, number):
-                self._add(found, level - 1, child)
+                self._add(tally, level - 1, child)
         else:
-            found.add(self._rows(first, last))
+            tally.add(self._rows(first, last))
 
     @property
     def is_behind(self) -> bool:

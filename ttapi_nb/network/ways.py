@@ -244,11 +244,11 @@ def reason(error: BaseException, url: httpx.URL) -> str:
     return ""
 
 
-def _proxy_said(said: str, variable: str, host: str) -> str:
-    status = re.match(r"[0-9]{3}\b", said)
+def _proxy_said(words: str, variable: str, host: str) -> str:
+    status = re.match(r"[0-9]{3}\b", words)
     if status is not None and status[0] == "407":
         return _wants_password(variable)
-    what = f"HTTP {status[0]}" if status is not None else said[:100]
+    what = f"HTTP {status[0]}" if status is not None else words[:100]
     return (
         f"The proxy that {variable} names makes no line to {host} ({what}). Ask whoever runs it, or leave the host out "
         "with NO_PROXY."

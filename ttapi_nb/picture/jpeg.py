@@ -97,14 +97,14 @@ def read_jpeg(data: bytes) -> Parts:
     )
 
 
-def _walk(data: bytes, found: _Found) -> int | None:
+def _walk(data: bytes, segments: _Found) -> int | None:
     """Read the segments, and return where the first scan begins."""
     place = len(START)
     while place < len(data):
         start = data.find(b"\xff", place)
         if start < 0:
             return None
-        found.junk = found.junk or start > place
+        segments.junk = segments.junk or start > place
         place = start
         while data[place : place + 1] == b"\xff":
             place += 1
@@ -115,57 +115,57 @@ def _walk(data: bytes, found: _Found) -> int | None:
         if marker == 0xD9:
             return None
         if marker in (0x00, 0x01, 0xD8, *range(0xD0, 0xD8)):
-            found.junk = found.junk or marker != 0x01
+            segments.junk = segments.junk or marker != 0x01
             continue
         length = int.from_bytes(data[place : place + 2])
         body = data[place + 2 : place + length]
         if length < 2:
-            found.junk = True
+            segments.junk = True
             continue
         if marker in NEEDED or marker in (0xE0, 0xEE):
-            found.kept += [b"\xff", bytes([marker]), data[place : place + length]]
-            found.needed.append((marker, body))
+            segments.kept += [b"\xff", bytes([marker]), data[place : place + length]]
+            segments.needed.append((marker, body))
         if marker in FRAMES and (marker not in DECODED or body[:1] != b"\x08"):
             kind = f"of {body[0]} bits" if marker in DECODED and body else "without loss"
             raise ImageError(
                 f"It is a JPEG {kind}, which can't be opened here. Save it as PNG, or as a JPEG of 8 bits."
             )
-        if marker in FRAMES and len(body) >= 6 and not found.components:
-            found.components = body[5]
-            found.size = int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
+        if marker in FRAMES and len(body) >= 6 and not segments.components:
+            segments.components = body[5]
+            segments.size = int.from_bytes(body[3:5]), int.from_bytes(body[1:3])
         if 0xE0 <= marker <= 0xEF:
-            _application(marker, body, found)
+            _application(marker, body, segments)
         place += length
     return None
 
 
-def _application(marker: int, body: bytes, found: _Found) -> None:
+def _application(marker: int, body: bytes, segments: _Found) -> None:
     if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
         scale = {1: 1.0, 2: 2.54}.get(body[7])
         if scale:
-            found.density = sound_density(
+            segments.density = sound_density(
                 int.from_bytes(body[8:10]) * scale, int.from_bytes(body[10:12]) * scale
             )
     elif marker == 0xE1 and body.startswith(EXIF):
-        found.metadata.setdefault("exif", body)
+        segments.metadata.setdefault("exif", body)
     elif marker == 0xE1 and body.startswith(XMP):
         packet = body[len(XMP) :]
-        found.info.setdefault("xmp", packet)
-        found.metadata.setdefault("xmp", packet)
+        segments.info.setdefault("xmp", packet)
+        segments.metadata.setdefault("xmp", packet)
     elif marker == 0xE2 and body.startswith(ICC) and len(body) > 14:
-        number, found.promised = body[12], max(body[13], 1)
-        found.profile.setdefault(number, body[14:])
+        number, segments.promised = body[12], max(body[13], 1)
+        segments.profile.setdefault(number, body[14:])
     elif marker == 0xE2 and body.startswith(MULTIPLE):
-        found.several = True
+        segments.several = True
     elif marker == 0xED and body.startswith(PHOTOSHOP):
-        found.metadata["iptc"] = found.metadata.get("iptc", b"") + body[len(PHOTOSHOP) :]
+        segments.metadata["iptc"] = segments.metadata.get("iptc", b"") + body[len(PHOTOSHOP) :]
     if marker in (0xE1, 0xE2) and any(name in body for name in GAIN_MAPS):
-        found.gain_map = True
-    found.segments.append((f"APP{marker & 15}", body))
+        segments.gain_map = True
+    segments.segments.append((f"APP{marker & 15}", body))
 
 
-def _profile(found: _Found) -> bytes | None:
-    parts = [found.profile.get(number) for number in range(1, found.promised + 1)]
+def _profile(segments: _Found) -> bytes | None:
+    parts = [segments.profile.get(number) for number in range(1, segments.promised + 1)]
     whole = b"".join(part for part in parts if part is not None)
     sound = (
         None not in parts and len(whole) <= PROFILE_CAP and sound_profile(whole) and is_for_pictures(whole)
@@ -173,17 +173,17 @@ def _profile(found: _Found) -> bytes | None:
     return whole if sound else None
 
 
-def _restarts_missing(scans: bytes, found: _Found) -> bool:
+def _restarts_missing(scans: bytes, segments: _Found) -> bool:
     """Whether a picture of one scan has fewer restart markers than its interval promises."""
-    frame = next((body for marker, body in found.needed if marker in FRAMES), b"")
-    interval = next((int.from_bytes(body[:2]) for marker, body in found.needed[::-1] if marker == 0xDD), 0)
-    if not interval or len(frame) < 6 + 3 * found.components or scans.count(b"\xff\xda") != 1:
+    frame = next((body for marker, body in segments.needed if marker in FRAMES), b"")
+    interval = next((int.from_bytes(body[:2]) for marker, body in segments.needed[::-1] if marker == 0xDD), 0)
+    if not interval or len(frame) < 6 + 3 * segments.components or scans.count(b"\xff\xda") != 1:
         return False
-    factors = [(frame[at] >> 4, frame[at] & 15) for at in range(7, 6 + 3 * found.components, 3)]
+    factors = [(frame[at] >> 4, frame[at] & 15) for at in range(7, 6 + 3 * segments.components, 3)]
     wide, high = (8 * max(1, *(pair[axis] for pair in factors), 1) for axis in (0, 1))
-    if found.components == 1:
+    if segments.components == 1:
         wide = high = 8
-    units = -(-found.size[0] // wide) * -(-found.size[1] // high)
+    units = -(-segments.size[0] // wide) * -(-segments.size[1] // high)
     return len(RESTART.findall(scans)) < -(-units // interval) - 1
 
 

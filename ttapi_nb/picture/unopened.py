@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import Any
 
@@ -16,20 +17,41 @@ from .source import SourceImage
 
 __all__ = ["as_given"]
 
+MOST_KEPT = 32 * 2**20
+"""In bytes: of files that were cut as much is remembered, as the same photo is sent with many prompts."""
+# The newest last. A text of bytes knows its hash, and is itself compared first, so that to ask costs nothing.
+_kept: dict[bytes, Bare] = {}
+
 
 def as_given(source: ImageSource) -> SourceImage:
     """As `open_image`, for whoever only sends it on: a file of plain pixels is not decoded for that.
 
-    What can't be told without, as whether all of its pixels are there, is the service's to say. Raises `ImageError`.
+    What only a decoder sees, as what stands in a JPEG's coded pixels, is the service's to say. Raises `ImageError`.
     """
     found = taken(source)
     if not isinstance(found, File):
         return open_image(source)
-    cut = bare(found.data)
+    cut = _cut(found.data)
     if cut is None:
         return open_image(found.data, name=found.name)
     check_size(cut.size, PIXEL_CAP, tidy(found.name))
     return _Unopened(found, cut)
+
+
+def _cut(data: bytes) -> Bare | None:
+    """The file as it was cut before, or is now."""
+    found = _kept.pop(data, None) or bare(data, PIXEL_CAP)
+    if found is not None:
+        _kept[data] = found
+        # Other threads are at it too, without a lock: a forked child might find that held.
+        with contextlib.suppress(KeyError, RuntimeError, StopIteration):
+            while sum(_size(*one) for one in list(_kept.items())) > MOST_KEPT:
+                del _kept[next(iter(_kept))]
+    return found
+
+
+def _size(data: bytes, cut: Bare) -> int:
+    return len(data) + (0 if cut.data is data else len(cut.data))
 
 
 class _Unopened(SourceImage):

@@ -46,23 +46,23 @@ class Found:
     partial: bool = False
 
 
-def item_in(given: Any, *, sure: bool = True, address: bool = True) -> dict[str, Any] | None:
-    """A result in the plain form, where `given` is one: an object with a picture or an address of one, or a text.
+def item_in(item: Any, *, sure: bool = True, address: bool = True) -> dict[str, Any] | None:
+    """A result in the plain form, where `item` is one: an object with a picture or an address of one, or a text.
 
     `sure` says that nothing speaks of an error, so that whatever stands in `b64_json` counts; `address`, that
     addresses count.
     """
-    if isinstance(given, str):
-        if is_picture_text(given):
-            return {"b64_json": given}
-        return {"url": given} if address and _is_address(given) else None
-    if not isinstance(given, dict):
+    if isinstance(item, str):
+        if is_picture_text(item):
+            return {"b64_json": item}
+        return {"url": item} if address and _is_address(item) else None
+    if not isinstance(item, dict):
         return None
-    encoded = given.get("b64_json")
+    encoded = item.get("b64_json")
     found: dict[str, Any] = {}
     if _counts(encoded, sure):
         found["b64_json"] = encoded
-    for name, value in given.items():
+    for name, value in item.items():
         if (
             "b64_json" not in found
             and name not in NOT_RESULTS
@@ -71,14 +71,14 @@ def item_in(given: Any, *, sure: bool = True, address: bool = True) -> dict[str,
         ):
             found["b64_json"] = value
     for name in ADDRESSES if address else ():
-        value = given.get(name)
+        value = item.get(name)
         value = value.get("url") if isinstance(value, dict) else value
         if isinstance(value, str) and is_picture_text(value):
             found.setdefault("b64_json", value)
         elif isinstance(value, str) and (_is_address(value) or (name == "url" and sure and value)):
             found.setdefault("url", value)
-    if found and "revised_prompt" in given:
-        found["revised_prompt"] = given["revised_prompt"]
+    if found and "revised_prompt" in item:
+        found["revised_prompt"] = item["revised_prompt"]
     return found or None
 
 

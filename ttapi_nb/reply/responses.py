@@ -164,14 +164,14 @@ async def read_response(
     )
 
 
-def _chosen(given: list[Any], most: int) -> tuple[list[Any], str]:
-    if len(given) <= most:
-        return given, ""
-    sound = [at for at, item in enumerate(given) if item_in(item)][:most]
-    others = (at for at in range(len(given)) if at not in set(sound)) if len(sound) < most else iter(())
+def _chosen(items: list[Any], most: int) -> tuple[list[Any], str]:
+    if len(items) <= most:
+        return items, ""
+    sound = [at for at, item in enumerate(items) if item_in(item)][:most]
+    others = (at for at in range(len(items)) if at not in set(sound)) if len(sound) < most else iter(())
     kept = sorted([*sound, *islice(others, most - len(sound))])
     which = "the first" if kept == list(range(most)) else "only"
-    return [given[at] for at in kept], f"{SENT} {len(given):,} results; {which} {most} were read."
+    return [items[at] for at in kept], f"{SENT} {len(items):,} results; {which} {most} were read."
 
 
 def counted(response: ImagesResponse, asked: int) -> ImagesResponse:

@@ -69,10 +69,10 @@ def _pictures(request: EditRequest, paths: Sequence[PathLike | None]) -> tuple[l
     """The expression for all the pictures, and the lines that open them."""
     if not request.image:
         return ["photo"], ["# Write here where the picture is.", 'photo = tt.open_image("photo.png")']
-    given = [*paths, *[None] * len(request.image)]
+    known = [*paths, *[None] * len(request.image)]
     names = ["photo", *(f"reference_{number}" for number in range(1, len(request.image)))]
     lines = []
-    for name, source, path in zip(names, request.image, given, strict=False):
+    for name, source, path in zip(names, request.image, known, strict=False):
         if path is None and _is_sample(source):
             lines.append(f"{name} = tt.sample()")
             continue
@@ -115,10 +115,13 @@ def _mask(mask: Mask | SourceImage, path: PathLike | None) -> list[str]:
 
 def _client(client: Client | AsyncClient) -> list[str]:
     call = client.core.way.call(client.core.form)
-    given = [_literal("path", value) for value in call.given]
-    given += [f"{name}={_literal(name, value)}" for name, value in call.named.items()]
+    arguments = [_literal("path", value) for value in call.args]
+    arguments += [f"{name}={_literal(name, value)}" for name, value in call.kwargs.items()]
     method = f".{call.method}" if call.method else ""
-    return [*(f"# {said}" for said in call.said), f"client = tt.Client{method}({', '.join(given)})"]
+    return [
+        *(f"# {comment}" for comment in call.comments),
+        f"client = tt.Client{method}({', '.join(arguments)})",
+    ]
 
 
 def _options(request: EditRequest) -> Iterator[tuple[str, Any]]:

@@ -105,7 +105,7 @@ def _laid(
     part: npt.NDArray[np.uint8],
     small: npt.NDArray[np.uint8],
     nodes: npt.NDArray[np.int64],
-    found: npt.NDArray[np.int64],
+    field: npt.NDArray[np.int64],
     times: tuple[float, float],
 ) -> tuple[tuple[int, int, int, int], Floats]:
     """What the places found lost on the way down, laid over one another where the pieces are."""
@@ -117,7 +117,7 @@ def _laid(
         full = np.rint(corners * np.array((times[1], times[0]))).astype(np.int64)
         return np.asarray(np.minimum(full, np.array((size[1] - high, size[0] - wide))), np.int64)
 
-    to, of = at(nodes), at(found)
+    to, of = at(nodes), at(field)
     top, left = to.min(axis=0)
     bottom, right = to.max(axis=0) + np.array((high, wide))
     window: Any = np.hanning(high + 2)[1:-1, None] * np.hanning(wide + 2)[None, 1:-1]

@@ -102,9 +102,9 @@ class Part(anywidget.AnyWidget):
     def _name(self) -> str:
         return f"{type(self).__module__}.{type(self).__name__}"
 
-    def add_traits(self, **given: traitlets.TraitType[Any, Any]) -> None:
+    def add_traits(self, **traits: traitlets.TraitType[Any, Any]) -> None:
         """Add the traits that are not there yet."""
-        missing = {name: trait for name, trait in given.items() if not self.has_trait(name)}
+        missing = {name: trait for name, trait in traits.items() if not self.has_trait(name)}
         if missing:
             super().add_traits(**missing)
 

@@ -70,9 +70,9 @@ def read_entries(archive: zipfile.ZipFile) -> list[Entry]:
     return [_entry(json_in(archive, name), name) for name in sorted(sizes)]
 
 
-def _entry(found: dict[str, Any], name: str) -> Entry:
+def _entry(entry: dict[str, Any], name: str) -> Entry:
     try:
-        options = _dict(found["options"])
+        options = _dict(entry["options"])
         # Plain values only: they are compared and shown, and nothing else.
         if any(not isinstance(value, str | int | float) for value in options.values()):
             raise TypeError
@@ -81,19 +81,19 @@ def _entry(found: dict[str, Any], name: str) -> Entry:
         ):
             raise ValueError
         ask = Ask(
-            _text(found["prompt"], PROMPT_CAP),
-            _text(found["model"]),
+            _text(entry["prompt"], PROMPT_CAP),
+            _text(entry["model"]),
             {_text(field): value for field, value in options.items()},
-            _digest(found["extra"]) if found["extra"] != "" else "",
-            tuple(map(_picture, _list(found["images"]))),
-            None if found["mask"] is None else _picture(found["mask"]),
+            _digest(entry["extra"]) if entry["extra"] != "" else "",
+            tuple(map(_picture, _list(entry["images"]))),
+            None if entry["mask"] is None else _picture(entry["mask"]),
         )
-        drawn = found.get("mask_file")
+        drawn = entry.get("mask_file")
         return Entry(
             ask,
-            _reply(_dict(found["reply"])),
+            _reply(_dict(entry["reply"])),
             None if drawn is None else _digest(drawn),
-            step_in(_text(found.get("asked", ""), STEP_CAP)),
+            step_in(_text(entry.get("asked", ""), STEP_CAP)),
         )
     except (KeyError, TypeError, ValueError):
         pass
@@ -109,9 +109,9 @@ def step_in(text: str) -> Step | None:
         return None
 
 
-def _reply(found: dict[str, Any]) -> dict[str, Any]:
-    if "refusal" in found:
-        refused = _dict(found["refusal"])
+def _reply(entry: dict[str, Any]) -> dict[str, Any]:
+    if "refusal" in entry:
+        refused = _dict(entry["refusal"])
         return {
             "refusal": {
                 "status": _number(refused["status"]),
@@ -120,24 +120,24 @@ def _reply(found: dict[str, Any]) -> dict[str, Any]:
                 "param": _text_or_none(refused["param"]),
             }
         }
-    counts = None if found["usage"] is None else _dict(found["usage"])
+    counts = None if entry["usage"] is None else _dict(entry["usage"])
     usage = counts and {item.name: _number_or_none(counts.get(item.name)) for item in fields(Usage)}
     results = [
         (_text_or_none(_dict(item)["sha256"]), _text_or_none(item["revised_prompt"], PROMPT_CAP))
-        for item in _list(found["results"])
+        for item in _list(entry["results"])
     ]
     if not all(name is None or DIGEST.fullmatch(name) for name, _ in results):
         raise ValueError
     return {
-        "created": _number_or_none(found["created"]),
+        "created": _number_or_none(entry["created"]),
         "usage": usage,
-        "embedded": found["embedded"] is True,
+        "embedded": entry["embedded"] is True,
         "results": results,
     }
 
 
-def _picture(found: Any) -> tuple[str, int, int]:
-    digest, width, height = _list(found)
+def _picture(picture: Any) -> tuple[str, int, int]:
+    digest, width, height = _list(picture)
     return _digest(digest), _number(width), _number(height)
 
 

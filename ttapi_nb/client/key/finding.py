@@ -19,12 +19,12 @@ Place: TypeAlias = Literal["environment", "keyring", "file"]
 """Where a key was found, or is stored."""
 
 
-def find_key(given: Secret | None = None) -> Secret:
+def find_key(api_key: Secret | None = None) -> Secret:
     """The key that was given, or the one that `look_for_key` finds.
 
     Raises `MissingKeyError` where there is none, `SettingsError` where it can't be one.
     """
-    secret = given if given is not None else look_for_key()
+    secret = api_key if api_key is not None else look_for_key()
     state = "missing" if secret is None else _state(secret)
     if secret is None or state == "missing":
         raise MissingKeyError(

@@ -25,18 +25,18 @@ EMBEDDED_BASE_URL = "http://embedded.invalid/v1"
 
 @dataclass(frozen=True, eq=False)
 class Embedded(Line):
-    """Answers by `given`, a service made elsewhere, or by one that is made with `settings` when it is first asked."""
+    """Answers by `ready`, a service made elsewhere, or by one that is made with `settings` when it is first asked."""
 
     base_url: str = EMBEDDED_BASE_URL
     settings: Mapping[str, Any] = field(default_factory=dict)
-    given: Service | None = None
+    ready: Service | None = None
 
     @cached
     def service(self) -> Service:
         """The service; it loads what it paints with."""
         from ...service import Service
 
-        return self.given or Service(**self.settings)
+        return self.ready or Service(**self.settings)
 
     @property
     def offline(self) -> bool:
@@ -50,16 +50,18 @@ class Embedded(Line):
         return f"{client}.offline()"
 
     def call(self, form: Form) -> Call:
-        said = ["The service inside the package: nothing is billed."]
+        comments = ["The service inside the package: nothing is billed."]
         service = self.service
         settings = {"seed": getattr(service, "_seed", 0), "leaky": getattr(service, "_leaky", False)}
         if getattr(service, "_fill", None) is not None:
-            said.append("It filled with a function of your own: give that again, as fill=….")
-        return Call(tuple(said), "offline", (), {name: value for name, value in settings.items() if value})
+            comments.append("It filled with a function of your own: give that again, as fill=….")
+        return Call(
+            tuple(comments), "offline", (), {name: value for name, value in settings.items() if value}
+        )
 
     def again(self, client: Any, form: Form) -> Callable[[], Any]:
-        given = self.settings if self.given is None else {"service": self.given}
-        return partial(client.offline, **given, timeout=self.timeout, **form.arguments)
+        settings = self.settings if self.ready is None else {"service": self.ready}
+        return partial(client.offline, **settings, timeout=self.timeout, **form.arguments)
 
     def load(self) -> None:
         from .. import sending  # noqa: F401

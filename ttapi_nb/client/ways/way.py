@@ -20,12 +20,12 @@ __all__ = ["Call", "Way"]
 
 @dataclass(frozen=True)
 class Call:
-    """The call that makes a client with a way: what `said` in comments, the method of `Client` and its arguments."""
+    """The call that makes a client with a way: the comments above it, the method of `Client` and its arguments."""
 
-    said: tuple[str, ...]
+    comments: tuple[str, ...]
     method: str = ""
-    given: tuple[Any, ...] = ()
-    named: Mapping[str, Any] = field(default_factory=dict)
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Way(ABC):

@@ -26,8 +26,9 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:;"
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-MOST_FIELDS = 10_000
+MOST_FIELDS = 16_000
 """In bytes: a form of these pages is never longer."""
+MOST_NAMES = 40
 
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(HERE / "templates"),
@@ -122,7 +123,7 @@ async def fields_of(request: Request) -> Mapping[str, str] | None:
         if len(data) > MOST_FIELDS:
             return None
     try:
-        found = parse_qs(data.decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
+        found = parse_qs(data.decode(), keep_blank_values=True, max_num_fields=MOST_NAMES, errors="strict")
     except ValueError:
         return None
     return {name: values[-1] for name, values in found.items()}

@@ -22,6 +22,7 @@ from ..classes import Person
 from ..database import LedgerError
 from ..flights import Flight
 from ..gate import Gate, gate_of, person_of
+from ..identifying import identify
 from ..reading import EDITS, GENERATIONS, BodyReader, UnreadableError
 from ..runs import Asked, End, Refused, Run, may_not
 
@@ -55,7 +56,7 @@ async def post(request: Request) -> Response:
     given = request.headers.get("idempotency-key", "")
     run_id = given or uuid.uuid4().hex
     async with gate.uploads.place(person.id):
-        found = await _body_of(request, gate)
+        found = await _body_of(request, gate, person)
     if not isinstance(found, tuple):
         return found
     asked, body = found
@@ -102,7 +103,7 @@ def _too_large(gate: Gate) -> Refused:
     )
 
 
-async def _body_of(request: Request, gate: Gate) -> tuple[Asked, Path] | Response:
+async def _body_of(request: Request, gate: Gate, person: Person) -> tuple[Asked, Path] | Response:
     """What a request asks for, with its body on the disk; or the answer where that can't be."""
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else PIECE
@@ -126,6 +127,8 @@ async def _body_of(request: Request, gate: Gate) -> tuple[Asked, Path] | Respons
                     "class_wire",
                 )
             )
+        if person.room.terms.safety_identifier:
+            await asyncio.to_thread(identify, reader, gate.store, path, person.identifier)
         kept = True
         return asked, path
     except UnreadableError as error:
@@ -166,7 +169,7 @@ async def _spool(request: Request, gate: Gate, reader: BodyReader, file: IO[byte
             await asyncio.to_thread(take, bytes(parts))
             parts.clear()
     await asyncio.to_thread(take, bytes(parts))
-    await asyncio.to_thread(file.flush)
+    await asyncio.to_thread(file.close)
 
 
 async def _unlink(path: Path) -> None:

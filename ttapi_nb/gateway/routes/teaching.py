@@ -23,7 +23,7 @@ from ..pages import COOKIE, csrf_of, fields_of, page, qr, root_of, secured
 from ..wall import Wall
 from .joining import from_where, line_of
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "STALE", "OfTeacher", "own_csrf", "teacher"]
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 OfTeacher: TypeAlias = Callable[[Request, Gate, Class], Awaitable[Response]]
@@ -78,16 +78,17 @@ async def _desk(gate: Gate, room: Class) -> dict[str, Any]:
     return await gate.carrier.call(desk_of, gate.carrier.ledger, room)
 
 
-def _csrf(request: Request) -> str:
+def own_csrf(request: Request) -> str:
+    """What the forms of this teacher's pages carry."""
     return csrf_of(request.cookies.get(COOKIE, ""))
 
 
-async def _show(request: Request, gate: Gate, room: Class, said: str = "", problem: str = "") -> Response:
+async def _show(request: Request, gate: Gate, room: Class, notice: str = "", problem: str = "") -> Response:
     ledger = gate.carrier.ledger
     results = await gate.carrier.call(Wall(ledger.database).latest, room)
     return page(
-        request, "desk.html", 400 if problem else 200, desk=await _desk(gate, room), csrf=_csrf(request),
-        waiting_results=results, said=said, problem=problem,
+        request, "desk.html", 400 if problem else 200, desk=await _desk(gate, room), csrf=own_csrf(request),
+        waiting_results=results, said=notice, problem=problem,
     )  # fmt: skip
 
 
@@ -100,7 +101,7 @@ async def show(request: Request, gate: Gate, room: Class) -> Response:
 @teacher
 async def live(request: Request, gate: Gate, room: Class) -> Response:
     """The part of the desk that changes by itself."""
-    return page(request, "live.html", desk=await _desk(gate, room), csrf=_csrf(request))
+    return page(request, "live.html", desk=await _desk(gate, room), csrf=own_csrf(request))
 
 
 @teacher
@@ -173,7 +174,7 @@ def _file(data: bytes, kind: str, name: str) -> Response:
 async def do(request: Request, gate: Gate, room: Class) -> Response:
     """What a button of the page does."""
     fields = await fields_of(request)
-    if fields is None or fields.get("csrf") != _csrf(request):
+    if fields is None or fields.get("csrf") != own_csrf(request):
         return await _show(request, gate, room, problem=STALE)
     if fields.get("do") == "leave":
         answer = secured(RedirectResponse(f"{root_of(request)}/teacher", 303))

@@ -33,13 +33,13 @@ class Bitmap(Mark):
     erase: bool = False
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Self:
-        x, y, (width, height) = given["x"], given["y"], given["size"]
+    def read(cls, data: dict[str, Any]) -> Self:
+        x, y, (width, height) = data["x"], data["y"], data["size"]
         whole = all(isinstance(number, int) and abs(number) < LARGEST for number in (x, y))
         if not whole or not is_length(width) or not is_length(height) or width * height > PIXEL_CAP:
             raise ValueError
-        packed = base64.b64decode(given["packed"], validate=True)
-        mark = cls(x, y, (width, height), packed, truth(given["erase"]))
+        packed = base64.b64decode(data["packed"], validate=True)
+        mark = cls(x, y, (width, height), packed, truth(data["erase"]))
         # Now rather than when it is first drawn: what is damaged should fail where it is read.
         mark._pixels()
         return mark

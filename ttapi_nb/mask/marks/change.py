@@ -29,12 +29,12 @@ class Change(Mark):
     pixels: float = 0.0
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Change:
-        if given["what"] not in get_args(What):
+    def read(cls, data: dict[str, Any]) -> Change:
+        if data["what"] not in get_args(What):
             raise MaskError(
                 "This mask was changed in a way that is not known here. Open it with a newer ttapi_nb."
             )
-        return cls(given["what"], amount(given["pixels"]))
+        return cls(data["what"], amount(data["pixels"]))
 
     @property
     def fades(self) -> bool:

@@ -87,7 +87,7 @@ class Mark(ABC):
 
     @classmethod
     @abstractmethod
-    def read(cls, given: dict[str, Any]) -> Mark:
+    def read(cls, data: dict[str, Any]) -> Mark:
         """The mark that was written as these fields, every one checked; what is not known raises `MaskError`, and what
         is no such mark `KeyError`, `TypeError` or `ValueError`.
         """

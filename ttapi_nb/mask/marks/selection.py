@@ -44,19 +44,19 @@ class Selection(Bitmap):
         )
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Self:
-        made = super().read(given)
-        points = tuple((x, y) for x, y in numbers(given["points"]))
-        labels = tuple(given["labels"])
+    def read(cls, data: dict[str, Any]) -> Self:
+        made = super().read(data)
+        points = tuple((x, y) for x, y in numbers(data["points"]))
+        labels = tuple(data["labels"])
         if len(labels) != len(points) or not all(is_length(one) or one == 0 for one in labels):
             raise ValueError
-        box = given["box"]
+        box = data["box"]
         if box is not None:
             (left, top), (right, bottom) = corners(box)
             box = (left, top, right, bottom)
-        if not isinstance(given["engine"], str):
+        if not isinstance(data["engine"], str):
             raise TypeError
-        return replace(made, points=points, labels=labels, box=box, engine=given["engine"][:WORD_CAP])
+        return replace(made, points=points, labels=labels, box=box, engine=data["engine"][:WORD_CAP])
 
     def scaled(self, sx: float, sy: float) -> Self:
         box = None

@@ -57,11 +57,11 @@ class Shape(Mark):
     erase: bool = False
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Shape:
-        outline = OUTLINES.get(given["outline"]) if isinstance(given["outline"], str) else None
+    def read(cls, data: dict[str, Any]) -> Shape:
+        outline = OUTLINES.get(data["outline"]) if isinstance(data["outline"], str) else None
         if outline is None:
             raise MaskError("This mask has a shape that is not known here. Open it with a newer ttapi_nb.")
-        return cls(given["outline"], outline.points(given["points"]), truth(given["erase"]))
+        return cls(data["outline"], outline.points(data["points"]), truth(data["erase"]))
 
     @classmethod
     def maker(cls, name: str) -> Callable[[Pointed, bool], Shape | None]:

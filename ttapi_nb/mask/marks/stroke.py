@@ -29,8 +29,8 @@ class Stroke(Mark):
     erase: bool = False
 
     @classmethod
-    def read(cls, given: dict[str, Any]) -> Stroke:
-        return cls(stroke_points(given["points"], 0), truth(given["erase"]))
+    def read(cls, data: dict[str, Any]) -> Stroke:
+        return cls(stroke_points(data["points"], 0), truth(data["erase"]))
 
     @classmethod
     def made(cls, points: Pointed, erase: bool) -> Stroke:

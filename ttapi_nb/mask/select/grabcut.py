@@ -203,20 +203,20 @@ def _on(cv2: Any, labels: Labels) -> NDArray[np.bool_]:
     return on
 
 
-def _pieces(cv2: Any, found: NDArray[np.bool_], clicked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _pieces(cv2: Any, foreground: NDArray[np.bool_], clicked: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What was found without its specks."""
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8), connectivity=8)
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(foreground.astype(np.uint8), connectivity=8)
     if count <= 2:
-        return found
+        return foreground
     sizes = stats[:, cv2.CC_STAT_AREA]
     keep = sizes >= SPECK * sizes[1:].max()
-    keep[np.unique(pieces[clicked & found])] = True
+    keep[np.unique(pieces[clicked & foreground])] = True
     keep[0] = False
     kept: NDArray[np.bool_] = keep[pieces]
     return kept
 
 
-def _placed(whole: Floats, found: NDArray[np.bool_], window: Window, size: tuple[int, int]) -> Floats:
+def _placed(whole: Floats, foreground: NDArray[np.bool_], window: Window, size: tuple[int, int]) -> Floats:
     """Coverage of the photo, of what was found in the window."""
     left, top, right, bottom = window
     height, width = whole.shape
@@ -228,6 +228,6 @@ def _placed(whole: Floats, found: NDArray[np.bool_], window: Window, size: tuple
         min(size[1], round(bottom * down)),
     )
     coverage = np.zeros((size[1], size[0]), np.float32)
-    scores = np.where(found, np.float32(1), np.float32(-1))
+    scores = np.where(foreground, np.float32(1), np.float32(-1))
     coverage[box[1] : box[3], box[0] : box[2]] = sharp(scores, (box[2] - box[0], box[3] - box[1]), 2.0)
     return coverage

@@ -30,18 +30,18 @@ WRONG = (
 )
 
 
-def install(given: Sequence[Path] = ()) -> str:
+def install(paths: Sequence[Path] = ()) -> str:
     """Put both files into the data folder, each checked and whole at every moment; returns what was done, in words.
 
-    `given` is npm's tarball or the two files; where it is empty, the user's own npm is asked. Raises `SettingsError`,
+    `paths` is npm's tarball or the two files; where it is empty, the user's own npm is asked. Raises `SettingsError`,
     and then nothing has changed.
     """
-    if not given:
+    if not paths:
         with tempfile.TemporaryDirectory(prefix="ttapi-") as made:
             return _from_tarball(_packed(Path(made)))
-    if len(given) == 1 and not given[0].is_dir():
-        return _from_tarball(given[0])
-    where = [given[0] / file.name for file in FILES] if len(given) == 1 else list(given)
+    if len(paths) == 1 and not paths[0].is_dir():
+        return _from_tarball(paths[0])
+    where = [paths[0] / file.name for file in FILES] if len(paths) == 1 else list(paths)
     return _keep({file: _found(file, where) for file in FILES})
 
 
@@ -135,8 +135,8 @@ def _from_tarball(path: Path) -> str:
     return _keep(found)
 
 
-def _found(file: ModelFile, given: Sequence[Path]) -> bytes:
-    for path in given:
+def _found(file: ModelFile, paths: Sequence[Path]) -> bytes:
+    for path in paths:
         if path.name == file.name:
             with contextlib.suppress(OSError):
                 # What is longer is not the file, and may be any length.

@@ -148,7 +148,7 @@ class MobileSam(Engine):
         scores: Floats = self._ask(DECODER, given, stop)[2][0, 0]
         return _calmed(scores), (width * DRAWN / SIDE, height * DRAWN / SIDE)
 
-    def _ask(self, file: ModelFile, given: dict[str, Any], stop: Stop) -> Any:
+    def _ask(self, file: ModelFile, inputs: dict[str, Any], stop: Stop) -> Any:
         session, options = self._session(file), load_onnxruntime().RunOptions()
 
         def end() -> None:
@@ -156,7 +156,7 @@ class MobileSam(Engine):
 
         with stop.telling(end), _end.running(end):
             try:
-                return session.run(None, given, options)
+                return session.run(None, inputs, options)
             except Exception:
                 # It is how a run that was told to end does.
                 stop.check()

@@ -42,13 +42,13 @@ class Controls:
         # What the photo shows of a run: it counts the seconds itself.
         self._doing = ""
 
-    def show_problems(self, found: tuple[str, ...], name: str) -> None:
+    def show_problems(self, problems: tuple[str, ...], name: str) -> None:
         """Say why no run can start, or that one can; `name` is what is written on Run."""
         with self.run.hold_sync():
-            self.run.disabled = bool(found)
+            self.run.disabled = bool(problems)
             self.run.description = name
-            self.run.tooltip = " ".join(found) or "Run the edit (Ctrl+Enter)"
-        self.status.say(found or ("Ready.",), "notice" if found else "quiet")
+            self.run.tooltip = " ".join(problems) or "Run the edit (Ctrl+Enter)"
+        self.status.say(problems or ("Ready.",), "notice" if problems else "quiet")
 
     def show(self, run: Run) -> None:
         """Say how far a run is, also on the thread that began or stopped it."""

@@ -11,35 +11,35 @@ from ...text import cut
 __all__ = ["card_of", "gone", "in_all"]
 
 
-def card_of(found: RunRow) -> dict[str, object]:
+def card_of(row: RunRow) -> dict[str, object]:
     """A run as the browser is told of it: texts, numbers, and what can be done with it."""
-    state: str = "unknown: may have been billed" if found.state == "unknown" else found.state
-    if found.billed is not None:
-        state = "billed, as you found" if found.billed else "not billed, as you found"
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.started))
-    rated = found.ratings.values()
+    state: str = "unknown: may have been billed" if row.state == "unknown" else row.state
+    if row.billed is not None:
+        state = "billed, as you found" if row.billed else "not billed, as you found"
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(row.started))
+    rated = row.ratings.values()
     return {
-        "id": found.id,
-        "prompt": cut(found.prompt, 120) or "(no prompt)",
-        "facts": f"{when} · {cut(found.model, 60)} · {state}{' · offline' if found.offline else ''}",
-        "problem": cut(found.problem, 400),
-        "gone": gone(found),
-        "count": len(found.results),
+        "id": row.id,
+        "prompt": cut(row.prompt, 120) or "(no prompt)",
+        "facts": f"{when} · {cut(row.model, 60)} · {state}{' · offline' if row.offline else ''}",
+        "problem": cut(row.problem, 400),
+        "gone": gone(row),
+        "count": len(row.results),
         "stars": max((one.stars for one in rated), default=0),
         "notes": [cut(one.note, 200) for one in rated if one.note],
         "kept": any(one.verdict == "kept" for one in rated),
-        "unsettled": found.state == "unknown" and found.billed is None,
-        "waiting": bool(found.waiting),
+        "unsettled": row.state == "unknown" and row.billed is None,
+        "waiting": bool(row.waiting),
         "done": "",
         "undo": False,
     }
 
 
-def gone(found: RunRow) -> str:
+def gone(row: RunRow) -> str:
     """What is said where results were taken away."""
-    if not found.pruned:
+    if not row.pruned:
         return ""
-    return f"{'Its result was' if found.pruned == 1 else 'Its results were'} pruned to make room."
+    return f"{'Its result was' if row.pruned == 1 else 'Its results were'} pruned to make room."
 
 
 def in_all(totals: Totals) -> str:

@@ -68,11 +68,11 @@ class LabView(Part):
     def __repr__(self) -> str:
         return f"LabView({self.trial!r})"
 
-    def show(self, trial: Trial | None, said: Callable[[str], None]) -> None:
+    def show(self, trial: Trial | None, say: Callable[[str], None]) -> None:
         """Show another trial; `said(words)` is told what goes wrong."""
         if self.trial is not None:
             self.trial.on_change(self._changed, remove=True)
-        self.trial, self._said = trial, said
+        self.trial, self._said = trial, say
         self._sent.clear()
         if trial is not None:
             trial.on_change(self._changed)

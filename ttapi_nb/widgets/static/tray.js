@@ -149,7 +149,7 @@ function createPlaces(model, deeds, state) {
   const thumbs = createThumbs(state.choose);
   const count = make("span", { className: "ttapi-count", "aria-live": "polite" });
   const what = make("span", { className: "ttapi-what" });
-  const said = make("span", { className: "ttapi-said", role: "status" });
+  const status = make("span", { className: "ttapi-said", role: "status" });
   const stars = createStars(deeds.star);
   const note = createNote((message) => model.send(message));
   const rivals = createRivals((key) => model.send({ type: "compare", key }));
@@ -162,7 +162,7 @@ function createPlaces(model, deeds, state) {
   const flips = make("div", { className: "ttapi-flips" }, back, count, on);
   const row = make("div", { className: "ttapi-deeds", role: "group", "aria-label": "The result that is chosen" },
     flips, stars.row, note.field, keep, discard, rivals.field, save, undo);
-  return { thumbs, count, what, said, stars, note, rivals, keep, undo, row, about: [keep, discard, save, back, on] };
+  return { thumbs, count, what, status, stars, note, rivals, keep, undo, row, about: [keep, discard, save, back, on] };
 }
 
 function drawAll(model, places, state) {
@@ -171,7 +171,7 @@ function drawAll(model, places, state) {
   places.count.textContent = item ? `${items.indexOf(item) + 1} of ${items.length}` : "No result";
   places.what.textContent = item ? `${item.model} · ${item.prompt}` : "";
   places.what.title = places.what.textContent;
-  places.said.textContent = model.get("said");
+  places.status.textContent = model.get("status");
   places.stars.draw(item?.stars ?? 0);
   places.note.draw(item);
   places.rivals.draw(items, key, model.get("against"));
@@ -192,12 +192,12 @@ function render({ model, el }) {
   el.classList.add("ttapi-session");
   el.setAttribute("role", "group");
   el.setAttribute("aria-label", "Results of this session");
-  el.append(places.thumbs.row, make("div", { className: "ttapi-words" }, places.what, places.said), places.row);
+  el.append(places.thumbs.row, make("div", { className: "ttapi-words" }, places.what, places.status), places.row);
   state.whenSeen(draw);
   const dropKeys = listenToTrayKeys(el, places.note, deeds);
   const dropEvents = listen([
     [model, "change:thumbs", load], [model, "change:chosen", state.told],
-    [model, "change:items change:against change:discarded change:said", draw],
+    [model, "change:items change:against change:discarded change:status", draw],
   ]);
   load();
   return () => {

@@ -200,15 +200,15 @@ class Session:
 
     # What is thought of them
 
-    def rate(self, key: str, **given: Any) -> None:
+    def rate(self, key: str, **changes: Any) -> None:
         """Note `stars` (0 to 5), a `note` or a `verdict` for a result, here and in its run's log."""
         with self._guard:
             entry = self.entry(key)
-            if entry is None or replace(entry.rating, **given) == entry.rating:
+            if entry is None or replace(entry.rating, **changes) == entry.rating:
                 return
-            self._put(replace(entry, rating=replace(entry.rating, **given)))
+            self._put(replace(entry, rating=replace(entry.rating, **changes)))
         self._changed()
-        self._write(entry, given)
+        self._write(entry, changes)
 
     def discard(self, key: str) -> None:
         """Take a result out of the tray; the next one is chosen. `undo` brings it back."""
@@ -247,14 +247,14 @@ class Session:
         if self.against is not None and self.against.key == entry.key:
             self.against = entry
 
-    def _write(self, entry: Entry, given: dict[str, Any]) -> None:
+    def _write(self, entry: Entry, changes: dict[str, Any]) -> None:
         log = entry.run.log
         if log is not None:
             # Not here: a log that another kernel writes into would hold up the hand.
-            self._lane.submit(partial(self._write_now, log, entry.run.id, entry.number, given))
+            self._lane.submit(partial(self._write_now, log, entry.run.id, entry.number, changes))
 
-    def _write_now(self, log: RunLog, run_id: str, number: int, given: dict[str, Any]) -> None:
+    def _write_now(self, log: RunLog, run_id: str, number: int, changes: dict[str, Any]) -> None:
         try:
-            log.rate(run_id, number, **given)
+            log.rate(run_id, number, **changes)
         except ResultError as error:
             self._trouble(LOST.format(error=error))

@@ -34,7 +34,7 @@ class SessionTray(Part):
     chosen = traitlets.Unicode().tag(sync=True)
     against = traitlets.Unicode().tag(sync=True)
     discarded = traitlets.Int(0).tag(sync=True)
-    said = traitlets.Unicode().tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -54,7 +54,7 @@ class SessionTray(Part):
 
     def say(self, words: str) -> None:
         """What went wrong, until something else is done here."""
-        self.said = words
+        self.status = words
 
     def _show(self) -> None:
         session = self.session
@@ -69,7 +69,7 @@ class SessionTray(Part):
             self.chosen = chosen.key if chosen is not None else ""
             self.against = against.key if against is not None else ""
             self.discarded = session.discarded
-            self.said = ""
+            self.status = ""
             self.layout.display = "" if entries or session.discarded else "none"
 
     def _receive(self, _: object, message: object, __: object) -> None:

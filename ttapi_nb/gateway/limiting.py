@@ -1,0 +1,98 @@
+"""Limits and prices as a teacher types them into a form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+from ..errors import SettingsError
+from .arguments import KINDS, SCOPES
+from .terms import Limits, Terms
+
+__all__ = ["count_in", "fields_of_limits", "fields_of_terms", "limits_in", "terms_in"]
+
+Fields: TypeAlias = Mapping[str, str]
+MOST = 10**9
+MOST_PRICES = 200
+NO_PRICE = "A line of the prices can't be read. Write each like: gpt-image-1, 1024x1024, high = 0.04"
+
+
+def count_in(text: str) -> int | None:
+    """A whole number, or None where nothing is typed. Raises `SettingsError`."""
+    plain = text.strip().replace(",", "")
+    if not plain:
+        return None
+    if not plain.isascii() or not plain.isdecimal() or int(plain[:12]) > MOST:
+        raise SettingsError(f"A limit is a whole number up to {MOST:,}. Leave it empty for none.")
+    return int(plain)
+
+
+def _amount_in(text: str) -> float | None:
+    if not text.strip():
+        return None
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 <= amount <= MOST:
+        raise SettingsError("A cost is a number of 0 or more, like 12.50. Leave it empty for none.")
+    return amount
+
+
+def limits_in(fields: Fields, scope: str) -> Limits:
+    """The limits of a form for each person, each team or the room. Raises `SettingsError`."""
+    values: dict[str, Any] = {
+        kind: (_amount_in if kind == "cost" else count_in)(fields.get(f"{kind}-{scope}", ""))
+        for kind in KINDS
+    }
+    return Limits(**values)
+
+
+def terms_in(terms: Terms, fields: Fields) -> Terms:
+    """Terms with the limits and prices of a form. Raises `SettingsError`."""
+    return replace(
+        terms,
+        each=limits_in(fields, "each"),
+        team=limits_in(fields, "team"),
+        room=limits_in(fields, "room"),
+        prices=_prices_in(fields.get("prices", "")),
+        currency=" ".join(fields.get("currency", "").split()),
+        tokens_each=count_in(fields.get("tokens", "")),
+    )
+
+
+def _prices_in(text: str) -> dict[str, float]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) > MOST_PRICES:
+        raise SettingsError(f"There are more than {MOST_PRICES} prices. Leave some out.")
+    found: dict[str, float] = {}
+    for line in lines:
+        what, _, price = line.rpartition("=")
+        parts = [part.strip() for part in what.split(",")]
+        amount = _amount_in(price)
+        if amount is None or not all(parts) or not 1 <= len(parts) <= 3:
+            raise SettingsError(NO_PRICE)
+        found[",".join(parts)] = amount
+    return found
+
+
+def fields_of_limits(limits: Limits, scope: str) -> dict[str, str]:
+    """Limits as `limits_in` reads them."""
+    return {f"{kind}-{scope}": _typed(limits.stated.get(kind)) for kind in KINDS}
+
+
+def fields_of_terms(terms: Terms) -> dict[str, str]:
+    """Terms as `terms_in` reads them."""
+    found: dict[str, str] = {}
+    for scope in SCOPES:
+        found |= fields_of_limits(getattr(terms, scope), scope)
+    prices = "\n".join(
+        f"{', '.join(part.strip() for part in what.split(','))} = {_typed(price)}"
+        for what, price in terms.prices.items()
+    )
+    return found | {"prices": prices, "currency": terms.currency, "tokens": _typed(terms.tokens_each)}
+
+
+def _typed(value: float | None) -> str:
+    return "" if value is None else str(value) if isinstance(value, int) else f"{value:.12g}"
