@@ -37,19 +37,12 @@ def offer(editor: tt.ImageEditor) -> str:
     return next((name for name in names if name.startswith("Grow the mask by ")), "")
 
 
-def run(editor: tt.ImageEditor) -> tt.Run:
-    """Run, and wait until all of it is shown."""
-    run = editor.run().wait(30)
-    editor._controls.lane.submit(lambda: None).result(30)
-    return run
-
-
 def test_growing_is_offered_and_paid_only_by_run(editor: tt.ImageEditor) -> None:
     """The side is said, the button grows the mask so that it holds what was cut off, undo takes that back, and only Run
     sends again.
     """
     assert not offer(editor)
-    run(editor)
+    editor.run().wait(30)
     name, before = offer(editor), editor.mask
     assert "goes on past the mask on the right" in said(editor)
     press(editor, name)
@@ -62,16 +55,16 @@ def test_growing_is_offered_and_paid_only_by_run(editor: tt.ImageEditor) -> None
     assert editor.mask == before
     assert sees(editor, name)
     editor.drawer.redo()
-    run(editor)
+    editor.run().wait(30)
     assert len(tt.RunLog().rows()) == 2
     assert not offer(editor)
 
 
 def test_it_is_offered_for_what_is_looked_at(editor: tt.ImageEditor) -> None:
     """Not where nothing goes on, nor for another photo or a mask that was changed since."""
-    first = run(editor)
+    first = editor.run().wait(30)
     editor.prompt = "nothing"
-    run(editor)
+    editor.run().wait(30)
     assert not offer(editor)
     editor.viewer.run = first
     assert offer(editor)

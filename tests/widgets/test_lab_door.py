@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.server import PATIENCE
 from tests.support.controls import has, labelled, message, of_kind, press, said, sees
+from ttapi_nb.widgets.lab.stage import CellStage
 from ttapi_nb.widgets.lab.view import LabView
 
 Opened = tuple[tt.ImageEditor, tt.PromptLab]
@@ -34,17 +36,19 @@ def both(photo: Image.Image, tmp_path: Path) -> Opened:
 
 
 def ran(lab: tt.PromptLab) -> Any:
-    """The lab's trial, when all of it is done and told."""
+    """The lab's trial, when all of it is done."""
     press(lab, "Run")
     assert lab.trial is not None
-    trial = lab.trial.wait(PATIENCE)
-    trial.board._lane.submit(lambda: None).result(PATIENCE)
-    return trial
+    return lab.trial.wait(PATIENCE)
 
 
 def opened(lab: tt.PromptLab, key: str) -> None:
-    """Open a cell's first result."""
-    lab._open(key, 1)
+    """Open a cell's first result as the browser asks for it, and wait until it is shown."""
+    shown = threading.Event()
+    stage = of_kind(lab, CellStage)
+    stage.layout.observe(lambda _: shown.set(), "display")
+    message(of_kind(lab, LabView), {"type": "open", "id": f"{key}.1"})
+    assert shown.wait(PATIENCE)
 
 
 def test_what_is_edited_goes_over(both: Opened) -> None:
