@@ -159,6 +159,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._checks = Checks(self, lambda: self._remedies.in_doubt)
         self._growing = Growing(self, self._arrange)
         self._lab = LabDoor(self, self._arrange_whole, alike.shown)
+        doors = made(self._copier, self._lab.button)
+        self._doors = ipywidgets.HBox(doors, layout=alike.shown, _dom_classes=("ttapi-doors",))
         self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
         self._body = ipywidgets.Box(
             [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
@@ -195,8 +197,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._options,
             self._tray,
             self._plan,
-            self._copier,
-            self._lab.button,
+            self._doors,
             self._key.words,
             self._key.opener,
             self._key.form,
