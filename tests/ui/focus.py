@@ -32,17 +32,18 @@ WEAK_FOCUS = """() => {
   const looks = (one) => [one, one.parentElement, ...one.children].flatMap((part) => marks(part).map((colour) => {
     const [under, own] = [ground(part.parentElement), ground(part)];
     const beside = [under, own].map((one) => contrast(laid(parsed(colour), one), one));
-    return { colour, best: Math.max(...beside) };
+    return { part, colour, best: Math.max(...beside) };
   }));
   const editor = document.querySelector(".ttapi-editor");
   const weak = [];
   for (const one of editor.querySelectorAll("button, input, select, textarea, [tabindex]")) {
     if (one.disabled || !one.checkVisibility({ visibilityProperty: true })) continue;
     document.activeElement.blur();
-    const before = looks(one).map(({ colour }) => colour);
+    const before = looks(one);
+    const isNew = (look) => !before.some(({ part, colour }) => part === look.part && colour === look.colour);
     one.focus({ focusVisible: true, preventScroll: true });
     if (document.activeElement !== one) continue;
-    const best = Math.max(0, ...looks(one).filter(({ colour }) => !before.includes(colour)).map((look) => look.best));
+    const best = Math.max(0, ...looks(one).filter(isNew).map((look) => look.best));
     if (best < 3) weak.push([best.toFixed(1), one.outerHTML.slice(0, 120)]);
   }
   return weak;
