@@ -17,7 +17,7 @@ help:
 	@echo "make test    run everything: unit tests, notebooks, browser tests, with coverage"
 	@echo "make quick   run what needs no browser and no notebook and is not marked slow, properties and tables by a sample"
 	@echo "make check   ruff and mypy"
-	@echo "make bench   run the benchmarks, and write BENCHMARKS.md"
+	@echo "make bench   run the benchmarks, and write BENCHMARKS.md; some of them: make bench ARGS=\"fill mask_speed\""
 	@echo "make trust   run the trust runs, which take too long for CI"
 	@echo "make lock    renew requirements-lock.txt, by which tests and CI install (needs uv)"
 	@echo "make clean   remove .venv and all that the others made"

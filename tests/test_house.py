@@ -102,7 +102,7 @@ LIBRARIES = {
         "starlette",
         "uvicorn",
     },
-    "widgets": PICTURES | TOOLKIT,
+    "widgets": PICTURES | TOOLKIT | {"lazy_loader"},
     "cli": {"jupyterlab"},
 }
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from math import inf
 from types import MappingProxyType
 
@@ -58,6 +59,7 @@ def megabytes(count: int) -> str:
     return f"{count / MB:.1f}".removesuffix(".0") + " MB"
 
 
+@lru_cache(maxsize=256)
 def parse_size(text: str) -> tuple[int, int] | None:
     """Width and height in pixels of a size written as `"1024x1536"`, or None where it is not written so."""
     match = re.fullmatch(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})", text)

@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
-__all__ = ["Table", "Times", "alternating", "cpu", "median", "peak_of"]
+__all__ = ["NOT_RUN", "Table", "Times", "alternating", "cpu", "median", "not_run", "peak_of"]
 
+NOT_RUN = 77
+"""The exit status of a script that can't run here."""
 ROWS_VARIABLE = "TTAPI_BENCH_ROWS"
 HEADING = f"{'work':58}{'ours':>30}{'limit':>30}{'ratio':>8}{'goal':>8}{'peak MB':>16}"
 
@@ -83,6 +85,12 @@ def peak_of(work: Work) -> float:
     if peak <= 0:
         return _watched(work)
     return peak / 1e6
+
+
+def not_run(why: str) -> NoReturn:
+    """End the script: it can't run here, and `why` says what to do about that."""
+    print(f"Not run: {why}", flush=True)
+    raise SystemExit(NOT_RUN)
 
 
 def _status(name: str) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from PIL import Image
 
 import ttapi_nb as tt
+from tests.benchmarks._bench import not_run
 
 Points = tuple[tuple[float, float], ...]
 
@@ -40,11 +41,16 @@ class Photo:
         places = found.submodule_search_locations if found is not None else None
         return Path(places[0]) / self.path if places else None
 
+    @property
+    def is_here(self) -> bool:
+        """Whether its package is installed."""
+        file = self.file()
+        return file is not None and file.exists()
+
     def open(self) -> Image.Image:
         """The photo in RGB."""
         file = self.file()
-        if file is None or not file.exists():
-            raise SystemExit(MISSING)
+        assert file is not None
         with Image.open(file) as picture:
             return picture.convert("RGB")
 
@@ -134,7 +140,9 @@ PHOTOS = (
 
 
 def photos() -> Iterator[tuple[Photo, Image.Image, tt.Mask]]:
-    """Every photo with its mask; exits with a sentence where the packages are not there."""
+    """Every photo with its mask; ends the script with a sentence where the packages are not there."""
+    if not all(photo.is_here for photo in PHOTOS):
+        not_run(MISSING)
     for photo in PHOTOS:
         picture = photo.open()
         yield photo, picture, photo.mask(picture.size)

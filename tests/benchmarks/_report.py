@@ -1,28 +1,44 @@
 """Run every benchmark of this folder, also after one that fails; print what they print, and write `BENCHMARKS.md`.
 
-Names of scripts, without .py, run only these, and write nothing. Ends with 1 where a goal is missed or a script fails.
+    make bench                              # all of them
+    make bench ARGS="mask_speed fill"       # these alone; the rows of the others stay as they are
+    make bench ARGS="--minutes 3"           # each is stopped after so long, and what it has found by then is kept
+
+Ends with 1 where a goal is missed or a script fails. One that can't run here, as it misses a package, says why in its
+row and counts as neither. The rows that stay say when they were measured; on another machine all begin anew.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.benchmarks._bench import ROWS_VARIABLE
+from tests.benchmarks._bench import NOT_RUN, ROWS_VARIABLE
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WRITTEN = ROOT / "BENCHMARKS.md"
+MINUTES = 6.0
+"""How long a script may take; on two quiet cores the longest needs about four."""
+HEAD = (
+    "# Benchmarks\n\nWritten by `make bench`. Each row is a piece of work against its limit or a peer, in one run and "
+    "in turn: medians, with the least and the most in brackets; peaks are megabytes, ours and the limit's.\n\n"
+)
 
 
 def commit() -> str:
@@ -33,7 +49,8 @@ def commit() -> str:
             ["git", *words], cwd=ROOT, capture_output=True, text=True, check=False
         ).stdout.strip()
 
-    return f"{git('rev-parse', '--short', 'HEAD') or 'unknown'}{', changed' if git('status', '--porcelain') else ''}"
+    changed = git("status", "--porcelain", "--", ".", f":!{WRITTEN.name}")
+    return f"{git('rev-parse', '--short', 'HEAD') or 'unknown'}{', changed' if changed else ''}"
 
 
 def machine() -> str:
@@ -53,19 +70,63 @@ def machine() -> str:
     )
 
 
-def run(script: Path, rows: Path) -> tuple[int, str, float]:
-    """Run one, showing what it prints; returns its exit status, that, and its seconds."""
+@dataclass
+class Outcome:
+    """How a script ended: its status, what it printed, its seconds, its rows, and whether it was stopped."""
+
+    status: int
+    said: str
+    seconds: float
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    stopped: bool = False
+
+    @property
+    def word(self) -> str:
+        """One word for it."""
+        if self.stopped:
+            return "Stopped"
+        return {0: "Passed", NOT_RUN: "Not run"}.get(self.status, "Missed" if self.rows else "Failed")
+
+
+def run(script: Path, minutes: float) -> Outcome:
+    """Run one, showing what it prints."""
     print(f"== {script.name}", flush=True)
-    start = time.perf_counter()
-    said = []
-    environment = os.environ | {ROWS_VARIABLE: str(rows), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(
-        [sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    ) as process:
-        for line in process.stdout or ():
-            said.append(line)
-            print(line, end="", flush=True)
-    return process.returncode, "".join(said), time.perf_counter() - start
+    start, said = time.perf_counter(), list[str]()
+    late = threading.Event()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder) / "rows.jsonl"
+        environment = os.environ | {ROWS_VARIABLE: str(rows), "PYTHONUNBUFFERED": "1"}
+        # A session of its own, so that servers and browsers that it started end with it.
+        with subprocess.Popen(
+            [sys.executable, script],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=environment,
+            start_new_session=True,
+        ) as process:
+
+            def stop() -> None:
+                late.set()
+                os.killpg(process.pid, signal.SIGKILL)
+
+            timer = threading.Timer(60 * minutes, stop)
+            timer.start()
+            for line in process.stdout or ():
+                said.append(line)
+                print(line, end="", flush=True)
+            status = process.wait()
+            timer.cancel()
+        found = [json.loads(line) for line in rows.read_text("utf-8").splitlines()] if rows.exists() else []
+    if late.is_set():
+        said.append(f"Stopped after {minutes:g} minutes.\n")
+        print(said[-1], flush=True)
+    missing = re.findall(r"^ModuleNotFoundError: (.*)$", "".join(said), re.MULTILINE)
+    if status and missing:
+        said.append(f"Not run: {missing[-1]}.\n")
+        print(said[-1], flush=True)
+        status = NOT_RUN
+    return Outcome(status, "".join(said), time.perf_counter() - start, found, late.is_set())
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
@@ -78,39 +139,62 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
+def section(script: Path, outcome: Outcome) -> str:
+    """What the file says of a script."""
+    when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}"
+    lines = [f"## `{script.name}`", "", f"{outcome.word}, in {outcome.seconds:.0f} s; {when}.", ""]
+    if outcome.rows:
+        lines += [*table(outcome.rows), ""]
+        if outcome.stopped:
+            lines += [outcome.said.splitlines()[-1], ""]
+    else:
+        said = outcome.said.rstrip()
+        lines += ["```text", said.splitlines()[-1] if outcome.status == NOT_RUN and said else said, "```", ""]
+    return "\n".join(lines)
+
+
+def kept(here: str) -> dict[str, str]:
+    """The sections that were written before on this machine, by the names of their scripts."""
+    text = WRITTEN.read_text("utf-8") if WRITTEN.exists() else ""
+    if f"* {here}\n" not in text:
+        return {}
+    found = re.split(r"^## `([^`]+)`\n", text, flags=re.MULTILINE)[1:]
+    return {
+        name: f"## `{name}`\n{rest.rstrip()}\n"
+        for name, rest in zip(found[::2], found[1::2], strict=True)
+        if (HERE / name).exists()
+    }
+
+
 def main() -> int:
     """Run them; returns the exit status."""
-    chosen = sys.argv[1:]
-    scripts = [one for one in sorted(HERE.glob("[!_]*.py")) if not chosen or one.stem in chosen]
-    text = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`. Each row is a piece of work against its limit or a peer, in one run and in turn: "
-        "medians, with the least and the most in brackets.",
-        "",
-        f"* {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}",
-        f"* {machine()}",
-        "",
-    ]
-    failed = []
-    for script in scripts:
-        with tempfile.TemporaryDirectory() as folder:
-            rows = Path(folder) / "rows.jsonl"
-            status, said, seconds = run(script, rows)
-            found = (
-                [json.loads(line) for line in rows.read_text("utf-8").splitlines()] if rows.exists() else []
-            )
-        if status:
-            failed.append(script.name)
-        text += [f"## `{script.name}`", "", f"{'Failed' if status else 'Passed'}, in {seconds:.0f} s.", ""]
-        text += [*table(found), ""] if found else ["```text", said.rstrip(), "```", ""]
-    print(f"\n{len(scripts) - len(failed)} of {len(scripts)} scripts passed.", flush=True)
-    if failed:
-        print(f"These did not: {', '.join(failed)}.", flush=True)
-    if not chosen:
-        WRITTEN.write_text("\n".join(text), "utf-8")
-        print(f"Written to {WRITTEN.name}.", flush=True)
-    return int(bool(failed))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", help="scripts to run, without .py; left out, all")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="how long each may take")
+    wanted = parser.parse_args()
+    every = {script.stem: script for script in sorted(HERE.glob("[!_]*.py"))}
+    unknown = [name for name in wanted.names if name not in every]
+    if unknown:
+        parser.error(f"There is no benchmark {', '.join(unknown)}. There are: {', '.join(every)}.")
+    here = machine()
+    outcomes: dict[str, Outcome] = {}
+    sections = kept(here)
+    for name in wanted.names or every:
+        script = every[name]
+        outcomes[script.name] = run(script, wanted.minutes)
+        sections[script.name] = section(script, outcomes[script.name])
+        # After each: a run that is broken off has its rows too.
+        text = "\n".join(sections[name] for name in sorted(sections))
+        head = f"{HEAD}* {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}\n* {here}\n\n"
+        WRITTEN.write_text(head + text, "utf-8")
+    print()
+    for name, outcome in outcomes.items():
+        missed = [row["work"] for row in outcome.rows if not row["met"]]
+        print("\n         ".join((f"{outcome.word:8} {name} ({outcome.seconds:.0f} s)", *missed)))
+    print(f"Written to {WRITTEN.name}.", flush=True)
+    return int(any(outcome.status not in (0, NOT_RUN) for outcome in outcomes.values()))
 
 
 if __name__ == "__main__":

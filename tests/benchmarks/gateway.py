@@ -27,6 +27,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.benchmarks._bench import Table
 from tests.support.gateways import command, process
 
 RUNS, PEOPLE = 12, 300
@@ -91,10 +92,8 @@ def took(client: httpx.Client, url: str, kind: str, body: bytes, token: str) -> 
     return time.perf_counter() - begun
 
 
-def speed(service: Service, port: int, token: str, runs: int) -> bool:
-    """Print what each form and size takes; whether all are within the bound."""
-    good = True
-    print(f"{'':24}{'bare':>16}{'through':>16}{'p50':>8}{'p95':>8}{'adds':>10}")
+def speed(table: Table, service: Service, port: int, token: str, runs: int) -> None:
+    """The rows of what each form and size takes."""
     with httpx.Client(trust_env=False, timeout=120) as client:
         for size in (MIB, 20 * MIB):
             for form, (kind, body) in bodies(size).items():
@@ -103,20 +102,10 @@ def speed(service: Service, port: int, token: str, runs: int) -> bool:
                     for name, at in (("bare", service.port), ("through", port)):
                         url = f"http://127.0.0.1:{at}/v1/images/edits"
                         times[name].append(took(client, url, kind, body, token))
-                p50, p95 = (
-                    {name: share(found, part) for name, found in times.items()} for part in (0.5, 0.95)
-                )
-                ratios = p50["through"] / p50["bare"], p95["through"] / p95["bare"]
-                good = good and max(ratios) <= MOST
-                shown = [
-                    f"{p50[name] * 1000:6.0f}, {p95[name] * 1000:4.0f} ms" for name in ("bare", "through")
-                ]
-                added = (p50["through"] - p50["bare"]) * 1000
-                print(
-                    f"{form:12}{size // MIB:3} MiB     {shown[0]:>16}{shown[1]:>16}{ratios[0]:8.2f}{ratios[1]:8.2f}"
-                    f"{added:7.0f} ms"
-                )
-    return good
+                slow = [share(times[name], 0.95) for name in ("through", "bare")]
+                work = f"{form}, {size // MIB} MiB, through the gateway"
+                table.compare(work, times["through"], times["bare"], MOST)
+                table.compare(f"{work}, p95", slow[:1], slow[1:], MOST)
 
 
 def share(times: list[float], part: float) -> float:
@@ -162,8 +151,8 @@ async def wait_together(port: int, tokens: list[str], body: bytes, kind: str) ->
     raise AssertionError("they don't all wait")
 
 
-def flat(place: Path, service: Service, people: int) -> bool:
-    """Whether memory does not follow what waits."""
+def flat(table: Table, place: Path, service: Service, people: int) -> None:
+    """The row of memory, which does not follow what waits."""
     made = command(place, "class", "new", "many", "--people", str(people))["people"]
     service.hold = True
     started, port = process(
@@ -190,29 +179,27 @@ def flat(place: Path, service: Service, people: int) -> bool:
         started.kill()
         started.communicate()
     waits = people * len(body) / MIB
-    good = after - before <= MOST_GROWTH * waits
-    print(
-        f"\n{people} people wait with {waits:.0f} MiB: {before:.0f} MiB with 8 of them, {after:.0f} MiB with all"
-    )
-    return good
+    note = f"{before:.0f} MiB with 8 of them, {after:.0f} MiB with all, who wait with {waits:.0f} MiB."
+    table.count(f"memory while {people} people wait", after - before, MOST_GROWTH * waits, "MiB", note=note)
 
 
 def main() -> int:
     """Measure, and say whether the bounds are kept."""
     os.environ.pop("TTAPI_OFFLINE", None)
     runs, people = (int(one) for one in [*sys.argv[1:3], *map(str, (RUNS, PEOPLE)[len(sys.argv[1:3]) :])])
+    table = Table("A class's gateway")
     service = Service()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         token = command(place, "class", "new", "speed", "--people", "1")["people"][0]["token"]
         started, port = process(place, "--port", "0", "--upstream", f"http://127.0.0.1:{service.port}/v1")
         try:
-            good = speed(service, port, token, runs)
+            speed(table, service, port, token, runs)
         finally:
             started.terminate()
             started.communicate()
-        good &= flat(place, service, people)
-    return 0 if good else 1
+        flat(table, place, service, people)
+    return table.finish()
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def test_limits_are_changed_and_shown(
     changed = told(
         capsys, "class", "change", "bowls", "--cost-team", "5", "--prices", str(prices), "--currency", "EUR",
         "--tokens-each", "900", "--tokens-per-image", "300", "--images-room", "7", "--runs-room", "none",
-        "--safety-identifier", *more,
+        "--safety-identifier", "--tokens-until", "2040-01-01", *more,
     )  # fmt: skip
     limits = {"each": {"runs": 4, "tokens": 900}, "team": {"cost": 5.0}, "room": {"images": 7}}
     assert changed == {"name": "bowls", "limits": limits}
@@ -92,6 +92,9 @@ def test_limits_are_changed_and_shown(
     assert [(one["name"], one["limits"]["runs"]) for one in shown["people"]] == [("Ada", 9), ("Bob", 4)]
     assert [one["name"] for one in shown["teams"]] == ["red"]
     assert shown["safety_identifier"] is True
+    assert shown["tokens_until"] > 2e9
+    told(capsys, "class", "change", "bowls", "--tokens-until", "none", *more)
+    assert told(capsys, "class", "show", "bowls", *more)["tokens_until"] is None
     assert told(capsys, "class", "open", "bowls", "--no-safety-identifier", *more)["open"]
     assert told(capsys, "class", "show", "bowls", *more)["safety_identifier"] is False
     assert main(["class", "show", "bowls", *more]) == 0

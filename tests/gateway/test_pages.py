@@ -264,6 +264,21 @@ def test_limits_and_prices_are_set_on_a_page(
     assert kept.status_code == 400
 
 
+def test_tokens_end_when_the_teacher_says(
+    teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger
+):
+    """Times are typed in and shown again; once tokens have ended nothing is sent, in words, until that is undone."""
+    page = teacher.get("/teacher/limits").text
+    typed = {"csrf": csrf(page), "runs-each": "5", "opens": "", "closes": "2046-05-01T12:30"}
+    teacher.post("/teacher/limits", data=typed | {"tokens_until": "2026-01-01T10:00"})
+    assert re.search(r'name="closes" value="2046-05-01T12:30"', teacher.get("/teacher/limits").text)
+    with pytest.raises(tt.AuthenticationError, match="not valid any more"):
+        run_one(gateway, room.people[0][1])
+    assert teacher.post("/teacher/limits", data=typed | {"tokens_until": "soon"}).status_code == 400
+    teacher.post("/teacher/limits", data=typed | {"tokens_until": ""})
+    assert run_one(gateway, room.people[0][1]).results
+
+
 def test_the_service_is_told_who_asks_where_the_teacher_says_so(
     teacher: httpx.Client, room: Made, ledger: Ledger
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tests.support.properties import examples
 from ttapi_nb.mask import Mask
 from ttapi_nb.mask.marks import Shape, Stroke
 from ttapi_nb.mask.raster import draw_segment, merge
+from ttapi_nb.mask.sweep import sparse
 
 places = st.floats(-900, 1400, width=32)
 dots = st.tuples(places, places, st.floats(0.5, 700, width=32))
@@ -115,3 +117,24 @@ def test_a_stroke_changes_nothing_beyond_its_reach() -> None:
     assert coverage.any()
     assert not coverage[~within].any()
     assert within.mean() < 0.3
+
+
+@pytest.mark.parametrize("erase", [False, True])
+def test_a_long_thin_stroke_is_the_stroke_pixel_by_pixel(erase: bool) -> None:
+    """Painted or taken away row by row, over the borders too, each pixel is what it is where all are worked out."""
+    points = (
+        (-50.0, 20.0, 7.0),
+        (800.0, 610.5, 11.0),
+        (1500.0, 900.0, 3.0),
+        (1500.0, 905.0, 0.4),
+        (30.0, 1190.0, 6.0),
+    )
+    rows, pieces = np.full((1200, 1400), 200 if erase else 30, np.uint8), np.zeros((1200, 1400), np.uint8)
+    before = rows.copy()
+    assert sparse(points, 1400, 1200) is not None
+    Stroke(points, erase).draw(rows)
+    for start, end in itertools.pairwise(points):
+        draw_segment(pieces, start, end)
+    merge(before, pieces, erase=erase)
+    assert np.abs(rows.astype(int) - before).max() <= 1
+    assert (rows == (0 if erase else 255)).sum() > 10_000

@@ -20,6 +20,7 @@ from .carrier import Carrier
 from .gate import BodyLimits, Gate, Identify
 from .keeping import Keeper
 from .ledger import Ledger
+from .pruning import Kept
 from .reading import Wire
 from .routes import images, joining, limits, people, teaching, watching
 from .runs import Refused
@@ -63,12 +64,13 @@ def make_app(
     identify: Sequence[Identify] = (),
     public: str = "",
     keeper: bool = False,
+    kept: Kept | None = None,
     **bodies: Unpack[BodyLimits],
 ) -> ASGIApp:
     """The application. Its lifespan begins and ends what carries runs out.
 
-    `keeper`: the lines to a service elsewhere are a process of their own, which outlives this one. `bodies`: how
-    large they may be. The rest is as in `Gate`.
+    `kept`: how much of answers is kept. `keeper`: the lines to a service elsewhere are a process of their own, which
+    outlives this one. `bodies`: how large they may be. The rest is as in `Gate`.
     """
     store = Store(ledger.database.folder)
 
@@ -78,7 +80,7 @@ def make_app(
         if keeper and isinstance(upstream, NetworkUpstream):
             beside = Keeper(partial(_settings, upstream, ledger))
         carrier = Carrier(
-            Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside
+            Sender(ledger, store, upstream), at_once=at_once, per_minute=per_minute, keeper=beside, kept=kept
         )
         app.state.gate = Gate(carrier, store, wire, identify=list(identify), public=public, **bodies)
         await carrier.start()

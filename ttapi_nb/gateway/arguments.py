@@ -39,7 +39,7 @@ def add_gateway(commands: Any) -> None:
     )
     gateway.add_argument("--upstream-auth-header", default="TT-API-KEY", help="the header of the key")
     gateway.add_argument("--upstream-auth-scheme", default="", help="the word before the key, Bearer say")
-    gateway.add_argument("--upstream-timeout", type=_seconds, default=300.0, help="seconds for one request")
+    gateway.add_argument("--upstream-timeout", type=_over_zero, default=300.0, help="seconds for one request")
     gateway.add_argument(
         "--allow-http", action="store_true", help="send the key over plain http to another machine"
     )
@@ -47,6 +47,12 @@ def add_gateway(commands: Any) -> None:
         "--at-once", type=_positive, default=16, help="how many requests are sent at the same time"
     )
     gateway.add_argument("--per-minute", type=_positive, help="how many requests are sent a minute")
+    gateway.add_argument(
+        "--keep-days", type=_over_zero, default=30.0, help="for how many days answers are kept (30)"
+    )
+    gateway.add_argument(
+        "--keep-gb", type=_over_zero, default=20.0, help="how many gigabytes of answers are kept (20)"
+    )
     gateway.add_argument(
         "--hub",
         action="append",
@@ -106,6 +112,7 @@ def _add_terms(part: argparse.ArgumentParser) -> None:
     part.add_argument("--sizes", help="the only sizes allowed, with commas between them; empty for any")
     part.add_argument("--from", dest="opens", help=f"when it opens, as 2026-03-02T09:00, or {NO_LIMIT}")
     part.add_argument("--until", dest="closes", help=f"when it closes, or {NO_LIMIT}")
+    part.add_argument("--tokens-until", help=f"when all tokens end, or {NO_LIMIT}")
     part.add_argument(
         "--weekly", action=argparse.BooleanOptionalAction, help="limits are for a week, and begin anew then"
     )
@@ -159,7 +166,7 @@ def _amount(text: str) -> float:
     return number
 
 
-def _seconds(text: str) -> float:
+def _over_zero(text: str) -> float:
     number = _amount(text)
     if not number:
         raise ValueError

@@ -18,6 +18,7 @@ from .classes import Person
 from .database import DiskFullError, LedgerError
 from .flights import Flight
 from .keeping import Keeper
+from .pruning import EVERY, Kept, prune, tidy
 from .runs import Asked, End, Refused, Run
 from .sender import Sender, Sent, say
 from .storing import Store
@@ -47,9 +48,15 @@ class Carrier:
     """Sends what is admitted: at most `at_once` runs at a time and `per_minute` a minute, by all gateways together."""
 
     def __init__(
-        self, sender: Sender, *, at_once: int, per_minute: int | None, keeper: Keeper | None = None
+        self,
+        sender: Sender,
+        *,
+        at_once: int,
+        per_minute: int | None,
+        keeper: Keeper | None = None,
+        kept: Kept | None = None,
     ) -> None:
-        self.sender, self.keeper = sender, keeper
+        self.sender, self.keeper, self.kept = sender, keeper, kept or Kept()
         self.ledger, self.store = sender.ledger, sender.store
         self.at_once, self.per_minute = at_once, per_minute
         self.flights: dict[tuple[str, str], Flight] = {}
@@ -100,6 +107,7 @@ class Carrier:
         await beside
         self._begin(self._take_turns())
         self._begin(self._look_around())
+        self._begin(self._tidy_up())
 
     async def _have_keeper(self) -> None:
         with contextlib.suppress(OSError):
@@ -223,6 +231,16 @@ class Carrier:
                 await self._bury()
             except LedgerError as error:
                 say(error)
+
+    async def _tidy_up(self) -> None:
+        while not self._closing:
+            wanted = {flight.body for flight in self.flights.values()}
+            try:
+                await self.call(prune, self.ledger, self.store, self.kept)
+                await asyncio.to_thread(tidy, self.store, wanted, alone=self._alone)
+            except (LedgerError, OSError) as error:
+                say(error)
+            await asyncio.sleep(EVERY)
 
     async def _bury(self) -> None:
         left = await self.call(self.ledger.runs.bury)

@@ -21,7 +21,8 @@ __all__ = ["run_class"]
 
 # What only a whole class has.
 OF_ALL = (
-    "models", "sizes", "opens", "closes", "weekly", "prices", "currency", "tokens_per_image", "safety_identifier",
+    "models", "sizes", "opens", "closes", "tokens_until", "weekly", "prices", "currency", "tokens_per_image",
+    "safety_identifier",
     *(f"{kind}_{scope}" for kind in KINDS for scope in SCOPES if scope != "each"),
 )  # fmt: skip
 
@@ -91,7 +92,8 @@ def _terms_over(terms: Terms, args: argparse.Namespace) -> Terms:
     }
     values = {name: value for name, value in values.items() if value is not None}
     values |= {scope: _limits_over(getattr(terms, scope), args, scope) for scope in SCOPES}
-    for name, text in (("opens", args.opens), ("closes", args.closes)):
+    for name in ("opens", "closes", "tokens_until"):
+        text = getattr(args, name)
         if text is not None:
             values[name] = None if text.strip().lower() == NO_LIMIT else moment_of(text)
     return replace(terms, **values)

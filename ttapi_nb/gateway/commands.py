@@ -13,6 +13,7 @@ from ..network.address import is_loopback
 from .app import make_app
 from .hub import Hub, port_here, under_prefix
 from .ledger import Ledger
+from .pruning import Kept
 from .serving import listen, server_for
 from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
@@ -54,6 +55,7 @@ def run_gateway(args: argparse.Namespace) -> int:
     app = make_app(
         ledger, upstream, at_once=args.at_once, per_minute=args.per_minute, wire=wire,
         identify=[hub] if hub else [], public=public, keeper=True,
+        kept=Kept(args.keep_days, args.keep_gb),
     )  # fmt: skip
 
     def ready() -> None:

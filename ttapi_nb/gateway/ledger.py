@@ -102,6 +102,7 @@ class Ledger:
             "sizes": list(terms.sizes),
             "opens": terms.opens,
             "closes": terms.closes,
+            "tokens_until": terms.tokens_until,
             "weekly": terms.weekly,
             "prices": dict(terms.prices),
             "currency": terms.currency,

@@ -1,20 +1,22 @@
-"""Limits and prices as a teacher types them into a form."""
+"""Limits, prices and times as a teacher types them into a form."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeAlias
 
 from ..errors import SettingsError
 from .arguments import KINDS, SCOPES
-from .terms import Limits, Terms
+from .terms import Limits, Terms, moment_of
 
 __all__ = ["count_in", "fields_of_limits", "fields_of_terms", "limits_in", "terms_in"]
 
 Fields: TypeAlias = Mapping[str, str]
 MOST = 10**9
 MOST_PRICES = 200
+MOMENTS = ("opens", "closes", "tokens_until")
 NO_PRICE = "A line of the prices can't be read. Write each like: gpt-image-1, 1024x1024, high = 0.04"
 
 
@@ -50,7 +52,8 @@ def limits_in(fields: Fields, scope: str) -> Limits:
 
 
 def terms_in(terms: Terms, fields: Fields) -> Terms:
-    """Terms with the limits and prices of a form. Raises `SettingsError`."""
+    """Terms with the limits, prices and times of a form. Raises `SettingsError`."""
+    moments: dict[str, Any] = {name: _moment_in(fields[name]) for name in MOMENTS if name in fields}
     return replace(
         terms,
         each=limits_in(fields, "each"),
@@ -59,7 +62,12 @@ def terms_in(terms: Terms, fields: Fields) -> Terms:
         prices=_prices_in(fields.get("prices", "")),
         currency=" ".join(fields.get("currency", "").split()),
         tokens_each=count_in(fields.get("tokens", "")),
+        **moments,
     )
+
+
+def _moment_in(text: str) -> float | None:
+    return moment_of(text) if text.strip() else None
 
 
 def _prices_in(text: str) -> dict[str, float]:
@@ -91,6 +99,9 @@ def fields_of_terms(terms: Terms) -> dict[str, str]:
         f"{', '.join(part.strip() for part in what.split(','))} = {_typed(price)}"
         for what, price in terms.prices.items()
     )
+    for name in MOMENTS:
+        moment = getattr(terms, name)
+        found[name] = "" if moment is None else time.strftime("%Y-%m-%dT%H:%M", time.localtime(moment))
     return found | {"prices": prices, "currency": terms.currency, "tokens": _typed(terms.tokens_each)}
 
 

@@ -339,7 +339,8 @@ class Runs:
 
 def may_not(person: Person, now: float) -> Refused | None:
     """Why somebody may run nothing now, whatever they ask for."""
-    if person.revoked or (person.expires is not None and now >= person.expires):
+    ends = (person.expires, person.room.terms.tokens_until)
+    if person.revoked or any(end is not None and now >= end for end in ends):
         return Refused(
             "This token is not valid any more. Ask your teacher for a new one.", 401, "class_token"
         )

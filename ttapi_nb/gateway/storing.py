@@ -151,12 +151,6 @@ class Store:
         for path in (self.answers / str(number), self.answers / f"{number}.part"):
             path.unlink(missing_ok=True)
 
-    def tidy(self) -> None:
-        """Delete bodies that nobody waits for; only where no other gateway uses the folder."""
-        for path in self.bodies.iterdir():
-            with contextlib.suppress(OSError):
-                path.unlink()
-
 
 def _copy(source: IO[bytes], target: IO[bytes], size: int) -> None:
     while size > 0 and (data := source.read(min(size, PIECE))):

@@ -50,6 +50,7 @@ class Terms:
     * `each`, `team`, `room`: limits for each person, for each team of people, and for all together.
     * `models`, `sizes`: which may be asked for; empty for any. A list of sizes makes people name one.
     * `opens`, `closes`: seconds since 1970, or None.
+    * `tokens_until`: when everybody's tokens end, in seconds since 1970, or None.
     * `weekly`: what is spent counts for a week, counted from `opens`, or from the making of the class.
     * `prices`, `currency`, `tokens_each`: as in `PriceTable` and `Budget`; the keys of `prices` are joined by commas.
     * `safety_identifier`: whether the service is told, by a word that names nobody, whose request each is.
@@ -69,6 +70,7 @@ class Terms:
     currency: str = ""
     tokens_each: int | None = None
     safety_identifier: bool = False
+    tokens_until: float | None = None
 
     def __post_init__(self) -> None:
         if self.opens is not None and self.closes is not None and self.closes <= self.opens:

@@ -34,34 +34,47 @@ forking.anew(globals(), "_guard")
 class Rendered:
     """A mask's pixels, `whole` or in `tiles`, and what they say. Masks with the same marks may share one."""
 
-    __slots__ = ("__weakref__", "_derived", "bounds", "meaning", "png", "tiles", "whole")
+    __slots__ = ("__weakref__", "_derived", "_pending", "_tiles", "bounds", "meaning", "png", "whole")
 
     def __init__(self) -> None:
         self.whole: Coverage | None = None
-        self.tiles: Tiles | None = None
+        self._tiles: Tiles | None = None
+        # Of what they are to be made when they are first asked for, and where that is changed.
+        self._pending: tuple[Tiles, list[Box]] | None = None
         self.meaning: Meaning | None = None
         self.bounds: tuple[Box | None] | None = None
         self.png: bytes | None = None
         self._derived: dict[Hashable, Any] = {}
 
+    @property
+    def tiles(self) -> Tiles | None:
+        """The same in tiles, where they are made or cost only what was painted last."""
+        # Read once: another thread may drop them in between.
+        pending, whole = self._pending, self.whole
+        if self._tiles is None and pending is not None and whole is not None:
+            self._tiles = pending[0].changed(whole, pending[1])
+            self._pending = None
+        return self._tiles
+
     def pixels(self) -> Coverage | None:
         """The whole, to be read, where any pixels are here."""
-        # Read once: another thread may drop it in between.
-        whole, tiles = self.whole, self.tiles
+        # As above.
+        whole, tiles = self.whole, self._tiles
         return whole if whole is not None or tiles is None else tiles.whole()
 
     def part(self, box: Box) -> Coverage | None:
         """The pixels in a box that lies within, to be read, where they are here."""
-        whole, tiles = self.whole, self.tiles
+        whole, tiles = self.whole, self._tiles
         if whole is not None:
             return whole[box[1] : box[3], box[0] : box[2]]
         return None if tiles is None else tiles.part(box)
 
     def as_tiles(self) -> Tiles | None:
         """The same in tiles, where any pixels are here."""
-        if self.tiles is None and self.whole is not None:
-            self.tiles = Tiles.of(self.whole)
-        return self.tiles
+        found, whole = self.tiles, self.whole
+        if found is None and whole is not None:
+            found = self._tiles = Tiles.of(whole)
+        return found
 
     def draw(
         self, marks: Sequence[Mark], size: tuple[int, int], start: Rendered | None, pixels: Coverage | None
@@ -75,7 +88,7 @@ class Rendered:
         if len(marks) <= FEW and all(box is not None for box in boxes):
             tiles = Tiles.empty(whole.shape) if start is None else start.as_tiles()
             if tiles is not None:
-                self.tiles = tiles.changed(whole, [one for box in boxes for one in box or ()])
+                self._pending = tiles, [one for box in boxes for one in box or ()]
         return whole
 
     def keep(self, whole: Coverage) -> Coverage:

@@ -11,19 +11,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .raster import Coverage
 
-__all__ = ["AREA", "grouped", "sweep", "sweep_all"]
+__all__ = ["AREA", "grouped", "sparse", "sweep", "sweep_all", "trace"]
 
 Points: TypeAlias = tuple[tuple[float, float, float], ...]
 Box: TypeAlias = tuple[int, int, int, int]
 Floats: TypeAlias = NDArray[np.float64]
 Whole: TypeAlias = NDArray[np.int64]
+Places: TypeAlias = NDArray[np.floating[Any]]
 
 # Pixels, and rows of pieces, that are worked out at a time.
 AREA, ROWS = 1 << 18, 1 << 17
@@ -34,6 +35,8 @@ LOOSE, SMALL = 3, 1 << 16
 # Of many strokes these are painted first, and then each time so many times more: what is covered by then is left out,
 # as far as whole tiles of so many pixels a side tell.
 FIRST, MORE, TILE = 512, 2, 16
+# A stroke whose common box has so many pixels for each row of its pieces is painted row by row.
+SPARSE = 64
 FAR = 1e9
 
 
@@ -127,6 +130,23 @@ def grouped(points: Points, width: int, height: int) -> tuple[tuple[Pieces, Box]
     return tuple(Pieces.of([points]).groups(width, height))
 
 
+@lru_cache(maxsize=8)
+def sparse(points: Points, width: int, height: int) -> tuple[Pieces, tuple[Box, ...]] | None:
+    """The pieces of a stroke that leaves nearly all of its common box empty, and the boxes of whole pixels around each;
+    None for any other.
+    """
+    pieces = Pieces.of([points])
+    boxes = np.clip(pieces.boxes, 0, (width, height, width, height))
+    seen = (boxes[:, 2] > boxes[:, 0]) & (boxes[:, 3] > boxes[:, 1])
+    if not seen.any():
+        return None
+    boxes = np.concatenate((np.floor(boxes[:, :2]), np.ceil(boxes[:, 2:])), axis=1)[seen].astype(np.int64)
+    across, down = boxes[:, 2:].max(axis=0) - boxes[:, :2].min(axis=0)
+    if across * down < max(SMALL, SPARSE * (boxes[:, 3] - boxes[:, 1]).sum()):
+        return None
+    return pieces.only(np.flatnonzero(seen)), tuple(map(tuple, boxes.tolist()))
+
+
 def sweep_all(coverage: Coverage, strokes: Sequence[Points]) -> None:
     """Paint strokes through these points, x, y and radius each, into `coverage`, in place."""
     height, width = coverage.shape
@@ -138,6 +158,26 @@ def sweep_all(coverage: Coverage, strokes: Sequence[Points]) -> None:
         for some, (left, top, right, bottom) in pieces.groups(width, height):
             sweep(coverage[top:bottom, left:right], some, left, top)
         begun, count = begun + count, count * MORE
+
+
+def trace(coverage: Coverage, pieces: Pieces, *, erase: bool) -> None:
+    """Paint these pieces into `coverage`, one piece of memory, or take them away, looking only at what they touch."""
+    rows = np.cumsum(np.ceil(pieces.boxes[:, 3]) - np.floor(pieces.boxes[:, 1]))
+    height, width = coverage.shape
+    for discs, straight in _some_at_a_time(pieces, rows):
+        _Spans.of(discs, straight, 0, 0, height, width).trace(coverage, erase=erase)
+
+
+def _some_at_a_time(pieces: Pieces, ends: Floats | Whole) -> Iterator[tuple[Floats, Floats]]:
+    """Discs and straight pieces of about `ROWS` rows each time; `ends` are the sums of their rows."""
+    count, begun = len(pieces.discs), 0
+    while begun < len(ends):
+        stop = max(begun + 1, int(np.searchsorted(ends, (ends[begun - 1] if begun else 0) + ROWS, "right")))
+        yield (
+            pieces.discs[begun : min(stop, count)],
+            pieces.straight[max(0, begun - count) : max(0, stop - count)],
+        )
+        begun = stop
 
 
 def _boxes_of_discs(dots: Floats) -> Floats:
@@ -173,20 +213,12 @@ def _sweep_band(band: Coverage, pieces: Pieces, left: int, top: int) -> None:
     low, high = pieces.boxes[:, 1] - top, pieces.boxes[:, 3] - top
     rows = np.clip(np.ceil(high), 0, height) - np.clip(np.floor(low), 0, height)
     touched = np.flatnonzero(rows > 0)
-    pieces, rows = pieces.only(touched), rows[touched]
-    # A very long stroke in one place: some of it at a time.
-    ends = np.cumsum(rows)
-    count = len(pieces.discs)
     full = band == 255
-    begun = 0
-    while begun < len(rows):
-        stop = max(begun + 1, int(np.searchsorted(ends, (ends[begun - 1] if begun else 0) + ROWS, "right")))
-        discs = pieces.discs[begun : min(stop, count)]
-        straight = pieces.straight[max(0, begun - count) : max(0, stop - count)]
+    # A very long stroke in one place: some of it at a time.
+    for discs, straight in _some_at_a_time(pieces.only(touched), np.cumsum(rows[touched])):
         spans = _Spans.of(discs, straight, left, top, height, width)
         spans.fill(full)
         spans.soften(band, full)
-        begun = stop
     band[full] = 255
 
 
@@ -240,27 +272,59 @@ class _Spans:
         height, width = full.shape
         counted = np.zeros((height, width + 1), np.int32)
         np.cumsum(full, axis=1, dtype=np.int32, out=counted[:, 1:])
-        places, pieces = [], []
-        for start, end in ((self.first, self.inner), (self.outer, self.last)):
+        found = []
+        for start, end in self._sides():
             wide = end - start
             open_ = np.flatnonzero(counted[self.row, end] - counted[self.row, start] < wide)
-            wide = wide[open_]
-            which = np.repeat(open_, wide)
-            within = np.arange(len(which)) - np.repeat(np.cumsum(wide) - wide, wide)
-            places.append(self.row[which] * width + start[which] + within)
-            pieces.append(self.which[which])
-        place, piece = np.concatenate(places), np.concatenate(pieces)
-        soft = ~full.ravel()[place]
-        place, piece = place[soft], piece[soft]
-        down, across = np.divmod(place, width)
+            found.append(self._pixels(open_, start[open_], wide[open_]))
+        down, across, piece = map(np.concatenate, zip(*found, strict=True))
+        soft = ~full[down, across]
+        self._shade(band, down[soft], across[soft], piece[soft], erase=False)
+
+    def trace(self, coverage: Coverage, *, erase: bool) -> None:
+        """Paint all of it, or take it away, span by span."""
+        level = 0 if erase else 255
+        pixels, full = coverage.reshape(-1).data, bytes([level]) * coverage.shape[1]
+        for start, end in self._joined(coverage.shape[1]):
+            pixels[start:end] = full[: end - start]
+        touched = np.arange(len(self.row))
+        found = [self._pixels(touched, start, end - start) for start, end in self._sides()]
+        down, across, piece = map(np.concatenate, zip(*found, strict=True))
+        soft = coverage[down, across] != level
+        self._shade(coverage, down[soft], across[soft], piece[soft], erase=erase)
+
+    def _joined(self, width: int) -> Iterator[tuple[int, int]]:
+        """Where pixels that are covered wholly begin and end, counted row after row; those that overlap as one."""
+        real = self.inner < self.outer
+        line = self.row[real] * width
+        order = np.argsort(line + self.inner[real], kind="stable")
+        start, end = (line + self.inner[real])[order], (line + self.outer[real])[order]
+        most = np.maximum.accumulate(end)
+        first = np.ones(len(start), np.bool_)
+        first[1:] = start[1:] >= most[:-1]
+        last = np.append(first[1:], True)[: len(start)]
+        return zip(start[first].tolist(), most[last].tolist(), strict=True)
+
+    def _sides(self) -> tuple[tuple[Whole, Whole], tuple[Whole, Whole]]:
+        return (self.first, self.inner), (self.outer, self.last)
+
+    def _pixels(self, spans: Whole, start: Whole, wide: Whole) -> tuple[Whole, Whole, Whole]:
+        """The pixels from `start`, so many in each of these spans: rows, columns, and which piece they are of."""
+        which = np.repeat(np.arange(len(spans)), wide)
+        within = np.arange(len(which)) - np.repeat(np.cumsum(wide) - wide, wide)
+        return self.row[spans[which]], start[which] + within, self.which[spans[which]]
+
+    def _shade(self, part: Coverage, down: Whole, across: Whole, piece: Whole, *, erase: bool) -> None:
+        """Paint pixels of an edge, or take them away, by how far each lies outside of its piece."""
         distance = self._distance(across + 0.5, down + 0.5, piece)
         painted = np.rint(np.clip(0.5 - distance, 0, 1) * 255).astype(np.uint8)
-        painted = np.maximum(painted, band[down, across])
-        # Of several values for a pixel the last one stays, which is to be the greatest.
-        order = np.argsort(painted, kind="stable")
-        band[down[order], across[order]] = painted[order]
+        before = part[down, across]
+        painted = np.minimum(255 - painted, before) if erase else np.maximum(painted, before)
+        # Of several values for a pixel the last one stays, which is to be the greatest, or of what is left the least.
+        order = np.argsort(255 - painted if erase else painted, kind="stable")
+        part[down[order], across[order]] = painted[order]
 
-    def _distance(self, across: Floats, down: Floats, piece: Whole) -> Floats:
+    def _distance(self, across: Places, down: Places, piece: Whole) -> Floats:
         """How far each of these places lies outside of its piece."""
         distance = np.empty(len(piece))
         is_disc = piece < len(self.discs)

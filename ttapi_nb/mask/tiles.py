@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import weakref
+from collections.abc import Iterable, Iterator
+from itertools import compress
+from operator import is_not
 from typing import TypeAlias
 
 import numpy as np
@@ -25,10 +28,14 @@ class Tiles:
     costs what differs, and so does telling where they do.
     """
 
-    __slots__ = ("_found", "_shape")
+    __slots__ = ("__weakref__", "_before", "_found", "_near", "_shape")
 
     def __init__(self, shape: tuple[int, ...], found: list[Coverage | int]) -> None:
         self._shape, self._found = shape, found
+        # What these were made of, and the box beyond which both are the same: neighbours in an undo history need no
+        # looking through.
+        self._before: weakref.ref[Tiles] | None = None
+        self._near: Box | None = None
 
     @classmethod
     def empty(cls, shape: tuple[int, ...]) -> Tiles:
@@ -43,7 +50,7 @@ class Tiles:
 
     def changed(self, coverage: Coverage, boxes: Iterable[Box]) -> Tiles:
         """The tiles of `coverage`, which differs from these in no place beyond `boxes`."""
-        found, wide = self._found.copy(), -(-self._shape[1] // SIDE)
+        found, wide, boxes = self._found.copy(), -(-self._shape[1] // SIDE), list(boxes)
         for number in {number for box in boxes for number in self._within(box)}:
             row, column = divmod(number, wide)
             new = coverage[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE]
@@ -52,7 +59,14 @@ class Tiles:
                 found[number] = level
             elif isinstance(old, int) or not np.array_equal(old, new):
                 found[number] = new.copy()
-        return Tiles(self._shape, found)
+        made = Tiles(self._shape, found)
+        made._before = weakref.ref(self)
+        height, width = self._shape
+        sides = list(zip(*boxes, strict=True)) or [(0,)] * 4
+        left, top, right, bottom = max(0, min(sides[0])), max(0, min(sides[1])), max(sides[2]), max(sides[3])
+        if left < right and top < bottom:
+            made._near = (left, top, min(width, right), min(height, bottom))
+        return made
 
     def _within(self, box: Box) -> Iterator[int]:
         wide = -(-self._shape[1] // SIDE)
@@ -83,11 +97,11 @@ class Tiles:
 
     def differing(self, other: Tiles) -> Box | None:
         """A box beyond which both, of one shape, have the same pixels; None where they are the same everywhere."""
-        pairs: Sequence[int] = [
-            number
-            for number, (one, two) in enumerate(zip(self._found, other._found, strict=True))
-            if one is not two
-        ]
+        for one, two in ((self, other), (other, self)):
+            if one._before is not None and one._before() is two:
+                return one._near
+        unlike = map(is_not, self._found, other._found)
+        pairs = list(compress(range(len(self._found)), unlike))
         if not pairs:
             return None
         wide, (height, width) = -(-self._shape[1] // SIDE), self._shape

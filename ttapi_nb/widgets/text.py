@@ -42,7 +42,10 @@ class Words(ipywidgets.HTML):
 
     def say(self, words: str | Sequence[str], tone: Tone = "quiet") -> None:
         """Show `words` in place of what was there; nothing hides the line."""
-        self.words, self.tone = _lines(words), tone
+        lines = _lines(words)
+        if (lines, tone) == (self.words, self.tone):
+            return
+        self.words, self.tone = lines, tone
         with self.hold_sync():
             self.value, self.layout = self._html(), self._layout()
 

@@ -8,7 +8,6 @@ from itertools import chain, islice
 from typing import TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...errors import MaskError
 
@@ -41,27 +40,30 @@ def is_length(side: object) -> bool:
     return isinstance(side, int | np.integer) and not isinstance(side, bool) and bool(side > 0)
 
 
-def _plain(points: Iterable[Sequence[float]], least: int, wide: int) -> NDArray[np.float64] | None:
-    """Points as one array, where they are at least so many rows of so many ordinary numbers: what nearly all are, and
-    looked at one by one they take ten times as long.
+def _plain(points: Iterable[Sequence[float]], least: int, wide: int) -> list[float] | None:
+    """The numbers of points in one list, where they are at least so many rows of so many ordinary numbers: what nearly
+    all are, and looked at one by one they take ten times as long.
     """
     if not isinstance(points, list | tuple) or not least <= len(points) <= MOST_POINTS:
         return None
     try:
         if set(map(len, points)) != {wide}:
             return None
-        flat = np.fromiter(chain.from_iterable(points), np.float64, wide * len(points))
+        flat = list(chain.from_iterable(points))
+        if {*map(type, flat)} != {float}:
+            flat = np.fromiter(flat, np.float64, len(flat)).tolist()
     except (TypeError, ValueError, OverflowError):
         return None
-    # Not so for what is no number either.
-    fits = np.minimum.reduce(flat) > -LARGEST and np.maximum.reduce(flat) < LARGEST
-    return flat.reshape(-1, wide) if fits else None
+    # What is no number may be neither the least nor the greatest, but the sum is none either.
+    fits = min(flat) > -LARGEST and max(flat) < LARGEST and not math.isnan(sum(flat))
+    return flat if fits else None
 
 
 def polygon_points(points: Iterable[Sequence[float]]) -> tuple[Point, ...]:
     plain = _plain(points, 3, 2)
     if plain is not None:
-        return tuple(map(tuple, plain.tolist()))
+        number = iter(plain)
+        return tuple(zip(number, number, strict=True))
     given = numbers(points)
     if len(given) < 3 or not all(len(point) == 2 for point in given):
         raise MaskError("A polygon needs at least three corners, each (x, y). For a line use paint().")
@@ -70,8 +72,9 @@ def polygon_points(points: Iterable[Sequence[float]]) -> tuple[Point, ...]:
 
 def stroke_points(points: Iterable[Sequence[float]], radius: float) -> tuple[tuple[float, float, float], ...]:
     plain = _plain(points, 1, 3)
-    if plain is not None and np.minimum.reduce(plain[:, 2]) > 0:
-        return tuple(map(tuple, plain.tolist()))
+    if plain is not None and min(plain[2::3]) > 0:
+        number = iter(plain)
+        return tuple(zip(number, number, number, strict=True))
     given = numbers(points)
     if not given or not all(len(point) in (2, 3) for point in given):
         raise MaskError("A stroke needs at least one point, each (x, y) or (x, y, radius).")

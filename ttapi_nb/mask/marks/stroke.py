@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import MaskError
 from ..raster import Coverage, merge
-from ..sweep import AREA, grouped, sweep, sweep_all
+from ..sweep import AREA, grouped, sparse, sweep, sweep_all, trace
 from .code import number, points
 from .mark import Mark, Pointed, Tool
 from .points import stroke_points, truth
@@ -47,6 +47,9 @@ class Stroke(Mark):
     def draw(self, coverage: Coverage) -> None:
         """Paint the stroke into `coverage`, in place."""
         height, width = coverage.shape
+        if coverage.flags.c_contiguous and (few := sparse(self.points, width, height)) is not None:
+            trace(coverage, few[0], erase=self.erase)
+            return
         for pieces, (left, top, right, bottom) in grouped(self.points, width, height):
             part = coverage[top:bottom, left:right]
             drawn = np.zeros_like(part) if self.erase else part
@@ -63,6 +66,8 @@ class Stroke(Mark):
             sweep_all(coverage, [stroke.points for stroke in strokes])
 
     def reach(self, size: tuple[int, int]) -> Sequence[tuple[int, int, int, int]]:
+        if (few := sparse(self.points, *size)) is not None:
+            return few[1]
         return [box for _, box in grouped(self.points, *size)]
 
     def cost(self, size: tuple[int, int]) -> tuple[float, float]:

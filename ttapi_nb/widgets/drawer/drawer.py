@@ -260,7 +260,9 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             if change.new is not None:
                 self._surface.show_mask(change.new)
             self._remember((self.image, change.old))
-            self._selecting.show()
+            # Where it is not chosen it shows nothing, and looking for its engine takes longer than an undo.
+            if self.tool == "select":
+                self._selecting.show()
 
     @traitlets.observe("tool")
     def _prepare_selecting(self, _: Any = None) -> None:
@@ -269,7 +271,10 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self._selecting.show()
 
     def _remember(self, state: State) -> None:
-        if self._recording and state[1] is not None:
+        if not self._recording:
+            # Part of a change, at whose end it is looked what can be done now.
+            return
+        if state[1] is not None:
             self._past.append(state)
             self._future.clear()
             photos = [id(image) for image, _ in self._past]
@@ -382,10 +387,15 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             "extend": open_,
             "edge": marked,
         }
-        with self.stage.hold_sync():
-            self.stage.can = [name for name, can in able.items() if can]
-            self.stage.share = self._surface.share if marked else 0.0
-            self.stage.hint = self._hint(marked)
+        now = {
+            "can": [name for name, can in able.items() if can],
+            "share": self._surface.share if marked else 0.0,
+            "hint": self._hint(marked),
+        }
+        new = {name: value for name, value in now.items() if value != getattr(self.stage, name)}
+        with self.stage.hold_sync() if len(new) > 1 else contextlib.nullcontext():
+            for name, value in new.items():
+                setattr(self.stage, name, value)
 
     def _hint(self, marked: bool) -> str:
         if self.mask is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable
 from typing import TypeAlias
@@ -11,7 +12,7 @@ import ipywidgets
 import numpy as np
 from PIL import Image
 
-from ...mask import TINT, Coverage, Mask
+from ...mask import HALF, TINT, Coverage, Mask
 from ...picture import SourceImage, encode
 from ..closing import close_tree
 
@@ -35,39 +36,41 @@ class Sheet:
     def __init__(self, photo: ipycanvas.Canvas, ink: ipycanvas.Canvas) -> None:
         self._photo, self._ink = photo, ink
         self.tell: Callable[[dict[str, object], bytes], None] | None = None
-        self._preview: ipywidgets.Image | None = None
+        self.preview: ipywidgets.Image | None = None
         self._mask: Mask | None = None
         self.scale = 1.0
         self.shown: Coverage = np.zeros((1, 1), np.uint8)
+        # How many of its pixels are masked: counted where it changes, as all of it takes longer than the change.
+        self._masked = 0
 
     def show_photo(self, source: SourceImage) -> tuple[int, int]:
         """Show another picture, without ink; returns the size it is shown at."""
         self.forget_photo()
         preview = source.preview(PREVIEW_EDGE)
         format = "JPEG" if preview.mode == "RGB" else "PNG"
-        self._preview = ipywidgets.Image(value=encode(preview, format), format=format.lower())
+        self.preview = ipywidgets.Image(value=_file_of(preview, format), format=format.lower())
         self.scale = preview.width / source.size[0]
-        self.shown = np.zeros((preview.height, preview.width), np.uint8)
+        self.shown, self._masked = np.zeros((preview.height, preview.width), np.uint8), 0
         self._mask = Mask(source.size)
         return preview.size
 
     def forget_photo(self) -> None:
         """Close what the picture was sent in."""
-        if self._preview is not None:
-            close_tree(self._preview)
-        self._preview = None
+        if self.preview is not None:
+            close_tree(self.preview)
+        self.preview = None
 
     def draw_photo(self) -> None:
         """Draw the picture: ipycanvas shows nothing that it was told before a reload."""
-        if self._preview is not None:
+        if self.preview is not None:
             name_again(self._photo)
             self._photo.clear()
-            self._photo.draw_image(self._preview, 0, 0)
+            self._photo.draw_image(self.preview, 0, 0)
             if self.tell is not None:
                 height, width = self.shown.shape
-                mime = f"image/{self._preview.format}"
+                mime = f"image/{self.preview.format}"
                 self.tell(
-                    {"type": "photo", "width": width, "height": height, "mime": mime}, self._preview.value
+                    {"type": "photo", "width": width, "height": height, "mime": mime}, self.preview.value
                 )
 
     def show_mask(self, mask: Mask) -> None:
@@ -83,9 +86,15 @@ class Sheet:
         part = self.shown[top:bottom, left:right]
         new = self._ink_in((left, top, right, bottom), mask)
         box = Image.fromarray(part ^ new).getbbox()
+        self._masked += masked_in(new) - masked_in(part)
         part[:] = new
         if box is not None:
             self.draw_ink(left + box[0], top + box[1], left + box[2], top + box[3])
+
+    @property
+    def share(self) -> float:
+        """How much of what is shown is masked, 0 to 1."""
+        return self._masked / self.shown.size
 
     def draw_all_ink(self) -> None:
         """Draw all ink again."""
@@ -133,6 +142,20 @@ class Sheet:
         inner = exact[0] - left, exact[1] - top, exact[2] - left, exact[3] - top
         size = box[2] - box[0], box[3] - box[1]
         return np.asarray(part.resize(size, Image.Resampling.BOX, inner))
+
+
+def _file_of(preview: Image.Image, format: str) -> bytes:
+    if format != "JPEG":
+        return encode(preview, format)
+    # As results are shown. To be sent it would be written finer, and half as large again.
+    out = io.BytesIO()
+    preview.save(out, format, quality=88, subsampling=0)
+    return out.getvalue()
+
+
+def masked_in(ink: Coverage) -> int:
+    """How many pixels are edited."""
+    return int(np.count_nonzero(ink >= HALF))
 
 
 def name_again(canvas: ipycanvas.Canvas) -> None:

@@ -27,6 +27,7 @@ class Stage(Part):
     * `progress`: empty, or what a run is `doing`, for how many `seconds`, and whether a part of the photo is `masked`.
     * `selecting`: which `engine` selects things, whether it is `busy` or `quick`, what is `missing` for it, a `note`,
       and the `points` that were clicked, [x, y, label] in pixels of the preview.
+    * `preview`: what the photo is sent in, which the page shows before the kernel has had time to draw it.
     * `results`: the comparison on the other side, and `side` which of the two is shown.
     * `around`: the id of the widget that this is a part of, in which a page that finds its kernel again keeps what is
       newer there.
@@ -40,6 +41,9 @@ class Stage(Part):
     results = traitlets.Instance(Compare, allow_none=True).tag(sync=True, **ipywidgets.widget_serialization)
     side = traitlets.Enum(("edit", "result"), "edit").tag(sync=True)
     around = traitlets.Unicode().tag(sync=True)
+    preview = traitlets.Instance(ipywidgets.Image, allow_none=True).tag(
+        sync=True, **ipywidgets.widget_serialization
+    )
     ready = traitlets.Bool(False).tag(sync=True)
     photo_size = traitlets.Tuple((0, 0)).tag(sync=True)
     tool = traitlets.Enum(tuple(TOOLS), "brush").tag(sync=True)

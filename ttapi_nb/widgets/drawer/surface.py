@@ -29,8 +29,6 @@ FAR, LEAST_FAR = 100, 100_000
 NAME_CAP = 500
 # Views of a drawer whose marks are counted; a browser that comes back after so many others starts anew.
 VIEWS = 64
-# From so much on a pixel is edited.
-HALF = 128
 
 OnMark: TypeAlias = Callable[[Mark], None]
 OnAsk: TypeAlias = Callable[[str, list[Point], bool], None]
@@ -75,6 +73,7 @@ class Surface:
                     canvas.width, canvas.height = width, height
             with self.stage.hold_sync():
                 self.stage.scale, self.stage.ready = self._sheet.scale, True
+                self.stage.preview = self._sheet.preview
                 self.stage.photo_size = source.size
             if self._seen:
                 self._draw_photo()
@@ -87,7 +86,7 @@ class Surface:
     @property
     def share(self) -> float:
         """How much of the picture is masked, 0 to 1, as it is shown."""
-        return float(np.count_nonzero(self._sheet.shown >= HALF) / self._sheet.shown.size)
+        return self._sheet.share
 
     def let_go(self) -> None:
         """Close what is no child, and let ipycanvas forget its last canvas."""

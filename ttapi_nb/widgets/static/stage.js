@@ -151,9 +151,9 @@ function build(model, el, canvases) {
     sheet.focus({ preventScroll: true });
   };
   const dropEvents = listen([
-    [canvases.photo, "new-frame", ink.showPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
+    [canvases.photo, "new-frame", ink.kernelDrewPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
     [canvases.photo, "change:width change:height", resize],
-    [model, "change:tool", sketch.letGo], [model, "change:brush_size change:scale change:pressure", sketch.renew],
+    [model, "change:preview", ink.takePreview], [model, "change:tool", sketch.letGo], [model, "change:brush_size change:scale change:pressure", sketch.renew],
     [model, "change:extending", margins.makeRoom], [model, "change:frame", margins.show],
     [model, "change:margins", margins.changed],
     [model, "change:brush_size change:ready change:scale change:tool", ring.show],
@@ -164,6 +164,7 @@ function build(model, el, canvases) {
   const watch = new ResizeObserver(view.layout);
   watch.observe(sheet);
   resize();
+  ink.takePreview();
   const dropFollowers = follow(model, el, parts, shownParts);
   return () => {
     watch.disconnect();

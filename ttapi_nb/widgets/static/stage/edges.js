@@ -59,7 +59,7 @@ export function createEdges({ sheet, edges, over }, model, view) {
   return {
     renew,
     start() {
-      if (!marching) march(0);
+      if (!marching && model.get("show") === "edges") march(0);
     },
     stop() {
       cancelAnimationFrame(marching);

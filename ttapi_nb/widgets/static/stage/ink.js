@@ -5,9 +5,15 @@ import { drawMark } from "./tools.js";
 
 const INK = "#00beff"; // what the kernel's ink is drawn in; another tint is laid over it here
 
+async function bitmapOf(model, name) {
+  const file = await model.widget_manager.get_model(name.slice("IPY_MODEL_".length));
+  return createImageBitmap(new Blob([file.get("value")], { type: `image/${file.get("format")}` }));
+}
+
 export function createInk({ under, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
   let pending = [];
+  let picture = null; // the photo as the page has it, which is there before the kernel has drawn it
 
   const draw = (mark, from) => drawMark(context, mark, model.get("tint"), from);
   const show = () => {
@@ -23,11 +29,25 @@ export function createInk({ under, over }, canvases, model, edges) {
     for (const mark of pending) draw(mark);
     edges.renew();
   };
+  const fits = () => picture?.width === under.width && picture?.height === under.height;
+  const showPhoto = () => {
+    photoContext.clearRect(0, 0, under.width, under.height);
+    photoContext.drawImage(fits() ? picture : canvases.photo.canvas, 0, 0);
+  };
   return {
     show,
-    showPhoto() {
-      photoContext.clearRect(0, 0, under.width, under.height);
-      photoContext.drawImage(canvases.photo.canvas, 0, 0);
+    showPhoto,
+    // What it draws is the same picture.
+    kernelDrewPhoto() {
+      if (!fits()) showPhoto();
+    },
+    // The file that the photo is sent in. Where the page can't have it, the kernel's drawing is all there is.
+    async takePreview() {
+      const name = model.get("preview");
+      const shown = name && await bitmapOf(model, name).catch(() => null);
+      if (model.get("preview") !== name) return;
+      picture = shown;
+      showPhoto();
     },
     // The kernel's ink has a new frame, which has the marks that it answered.
     kernelDrew() {

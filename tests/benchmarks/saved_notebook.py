@@ -1,0 +1,65 @@
+"""How large a notebook becomes that keeps ten results with all widget state, as nbclient and papermill store it.
+
+Once from the editor with the sample, and once from a viewer with results of noise, which no file format packs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.benchmarks._bench import Table
+
+RESULTS, MOST = 10, 0.5
+EDITOR = (
+    "import time, ttapi_nb as tt\n"
+    "editor = tt.ImageEditor(tt.sample(), client=tt.Client.offline(), log=False, model='gpt-image-1.5')\neditor",
+    "editor.mask = tt.Mask(editor.image.size).ellipse((250, 305, 775, 785))\n"
+    f"editor.prompt, editor.options = 'a blue bowl', {{'n': {RESULTS}}}\n"
+    "editor.run().wait()\n"
+    "end = time.monotonic() + 60\n"
+    f"while len(editor.viewer.results) < {RESULTS} and time.monotonic() < end: time.sleep(0.05)\n"
+    f"assert len(editor.viewer.results) == {RESULTS}",
+)
+VIEWER = (
+    "import numpy as np, ttapi_nb as tt\nviewer = tt.ResultViewer()\nviewer",
+    "noise = np.random.default_rng(3).integers(0, 256, (1024, 1024, 3), np.uint8)\n"
+    "client = tt.Client.offline(fill=lambda image, mask, prompt, seed: image)\n"
+    "mask = tt.Mask((1024, 1024)).rectangle((200, 200, 800, 800))\n"
+    f"viewer.run = tt.edit(noise, 'a bowl', mask=mask, n={RESULTS}, client=client, log=False)",
+)
+
+
+def saved(cells: tuple[str, ...]) -> tuple[int, str]:
+    """The bytes of such a notebook after a kernel ran it, and which of its widgets weigh most."""
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    done = NotebookClient(book, kernel_name="python3", timeout=120).execute()
+    state: dict[str, Any] = done.metadata["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+    weights: dict[str, int] = {}
+    for one in state.values():
+        name = str(one["state"].get("_anywidget_id") or one["model_name"]).rpartition(".")[2]
+        weights[name] = weights.get(name, 0) + len(json.dumps(one))
+    outputs = sum(len(json.dumps(cell.outputs)) for cell in done.cells)
+    heavy = sorted(weights.items(), key=lambda one: -one[1])[:5]
+    told = ", ".join(f"{name} {weight / 1e3:.0f}" for name, weight in (("outputs", outputs), *heavy))
+    return len(nbformat.writes(done)), f"kB: {told}"
+
+
+def main() -> int:
+    """Print the table."""
+    table = Table("A saved notebook")
+    for name, cells in (("the sample in an editor", EDITOR), ("noise in a viewer", VIEWER)):
+        size, told = saved(cells)
+        table.count(f"{RESULTS} results with widget state, {name}", size / 1e6, MOST, "MB", note=told)
+    return table.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
