@@ -99,12 +99,13 @@ def new_private_file(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), PRIVATE_FILE)
 
 
-def close_to_others(path: Path, *, link: bool = False) -> None:
+def close_to_others(path: str | Path, *, link: bool = False) -> None:
     """Take a file or folder from all but its owner, as far as it is ours; what a link leads to only with `link`."""
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):
-        found = path.stat() if link else path.lstat()
+        # By `os`: a text is looked up in a tenth of the time that a `Path` takes to be made.
+        found = os.stat(path) if link else os.lstat(path)  # noqa: PTH116
         mode = stat.S_IMODE(found.st_mode)
         if mode & 0o077 and not stat.S_ISLNK(found.st_mode):
-            path.chmod(mode & PRIVATE_FOLDER)
+            Path(path).chmod(mode & PRIVATE_FOLDER)

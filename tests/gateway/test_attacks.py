@@ -192,6 +192,12 @@ def test_a_service_that_quotes_the_key(
     for path in environment.rglob("*"):
         if path.is_file():
             assert KEY.encode() not in path.read_bytes(), path
+    with httpx.Client(base_url=gateway.origin, trust_env=False, follow_redirects=True) as teacher:
+        teacher.post("/teacher/in", data={"token": room.teacher_token})
+        for where in ("", "/limits", "/runs.csv", "/wall", "/board"):
+            page = teacher.get(f"/teacher{where}")
+            assert page.status_code == 200
+            assert KEY not in page.text
     assert KEY not in "".join(capfd.readouterr())
     assert service.posts[0].get("tt-api-key") == KEY
 

@@ -179,7 +179,18 @@ def test_behind_a_token_of_its_own(visitor: httpx.Client, gateway: Running, room
         page = visitor.post("/teacher/in", data={"token": token})
         assert page.status_code == 403
         assert not visitor.cookies
-    for where in ("", "/live", "/board", "/wall", "/runs.csv", "/results.zip", "/small/1/1"):
+    places = (
+        "",
+        "/live",
+        "/board",
+        "/wall",
+        "/limits",
+        "/person/x",
+        "/runs.csv",
+        "/results.zip",
+        "/small/1/1",
+    )
+    for where in places:
         asked = visitor.get(f"/teacher{where}", params={"token": room.teacher_token})
         assert asked.status_code == 401
     answer = httpx.post(f"{gateway.origin}/teacher/in", data={"token": room.teacher_token})
@@ -327,7 +338,11 @@ def test_nothing_of_another_class(teacher: httpx.Client, gateway: Running, room:
     person = id_of(ledger, other, "person-1")
     for what in ("revoke", "pause", "renew", "more"):
         assert press(teacher, what, person=person).status_code == 400
+    assert teacher.get(f"/teacher/person/{person}").status_code == 404
+    own = {"csrf": csrf(teacher.get("/teacher").text), "runs-each": "9"}
+    assert teacher.post(f"/teacher/person/{person}", data=own).status_code == 404
     assert not ledger.classes.people_of(other.room)[0].revoked
+    assert not ledger.classes.people_of(other.room)[0].limits
     assert teacher.get("/teacher/small/1/1").status_code == 404
     assert press(teacher, "release", run=1, item=1).status_code == 400
     assert "plates" not in teacher.get("/teacher").text

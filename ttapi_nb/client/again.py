@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -162,13 +163,18 @@ def _heard(line: Line, headers: Mapping[str, str]) -> bool:
     """Whether an answer with these headers is of a gateway that honours the key; it is remembered."""
     said = headers.get(GATEWAY_HEADER) == HONOURED
     if said and not line.offline:
-        _honouring.add(origin(httpx.URL(line.base_url)))
+        _honouring.add(_origin(line.base_url))
     return said
+
+
+@functools.lru_cache(16)
+def _origin(url: str) -> tuple[str, str, int]:
+    return origin(httpx.URL(url))
 
 
 def _honours(line: Line) -> bool:
     """Whether this address has said that it honours the key."""
-    return not line.offline and origin(httpx.URL(line.base_url)) in _honouring
+    return not line.offline and bool(_honouring) and _origin(line.base_url) in _honouring
 
 
 def _may_honour(line: Line) -> bool:

@@ -83,9 +83,16 @@ class Core:
         self, kind: type[EditRequest], check: bool, fields: dict[str, Any], told: Told
     ) -> ImagesResponse:
         """Open the pictures of an edit, where it is one, and send it."""
+
+        def made() -> tuple[EditRequest, tuple[str, ...], Path]:
+            request = kind.passed_on(**fields)
+            return request, self.problems(request) if check else (), RunLog().folder
+
         with loading():
-            request = await loop.open_in_thread(lambda: kind.passed_on(**fields))
-        return await self.send(request, told, check=check)
+            request, found, folder = await loop.open_in_thread(made)
+        if found:
+            raise InvalidRequestError(found)
+        return await self._sent(request, told, None, folder)
 
     async def send(
         self,
@@ -105,9 +112,15 @@ class Core:
             found = await asyncio.to_thread(self.problems, request) if check else ()
         if found:
             raise InvalidRequestError(found)
+        folder = RunLog().folder if raw is None else raw.path.parent.parent
+        return await self._sent(request, told, raw, folder)
+
+    async def _sent(
+        self, request: EditRequest, told: Told | None, raw: RawAnswer | None, folder: Path
+    ) -> ImagesResponse:
         kept = raw
         if raw is None and not self.offline:
-            kept = self.raw(RunLog().folder, uuid.uuid4().hex, leaves_no_folder=True)
+            kept = self.raw(folder, uuid.uuid4().hex, leaves_no_folder=True)
         response = counted(await self.way.answer(request, self.form, told or Told(), kept), request.n)
         if raw is None and kept is not None and response.is_whole:
             await loop.in_thread(kept.understood)

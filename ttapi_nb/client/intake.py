@@ -26,7 +26,7 @@ PACKING = ("content-encoding", "transfer-encoding")
 
 
 class Intake:
-    """Takes a body piece by piece. Nothing in here is for the loop's thread.
+    """Takes a body piece by piece. But for making one, nothing in here is for the loop's thread.
 
     What is kept in `raw` is what the body unpacks to, as a key can be taken out of that only. The packed bytes
     themselves are kept where they can't be unpacked: nobody can look into them here.
@@ -42,6 +42,14 @@ class Intake:
         self._cap, self._came, self._is_closed = cap, 0, False
         self._unpack: Unpacking | None = None
         self._packed: IO[bytes] | None = None
+        self._has_begun = False
+
+    def _begin(self) -> None:
+        """With its first bytes, as that looks into folders and makes a file."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        headers, cap, raw = self._headers, self._cap, self._raw
         kept = headers
         try:
             self._unpack = unpacking(headers, cap)
@@ -50,7 +58,7 @@ class Intake:
             # All of it is kept, for when it can be undone.
             self.failure = error
         if raw is not None:
-            raw.head(status, kept)
+            raw.head(self._status, kept)
 
     def take(self, data: bytes) -> None:
         """The next bytes. Raises where there are too many; other faults wait until all of it is here, and kept."""
@@ -96,6 +104,7 @@ class Intake:
         return hashlib.sha256(b"%d %s" % (self._came, self.reader.text)).digest()
 
     def _take(self, data: bytes) -> None:
+        self._begin()
         self._came += len(data)
         if self._came > self._cap:
             self.failure = TooLargeError("it is larger than any answer is")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Protocol
 
 import httpx
@@ -37,8 +38,8 @@ class Lines:
         self._foreign: list[_Kept] = []
 
     @contextlib.asynccontextmanager
-    async def opened(self, makes: Makes) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """The transport, for one request. Raises `NotSentError` where the network can't be set up."""
+    async def opened(self, makes: Makes) -> AsyncIterator[httpx.AsyncClient]:
+        """What sends, for one request. Raises `NotSentError` where the network can't be set up."""
         here = asyncio.get_running_loop()
         if self._kept is not None and self._kept.loop is not here:
             self._foreign.append(self._kept)
@@ -54,7 +55,7 @@ class Lines:
         kept = self._kept
         kept.users += 1
         try:
-            yield _Borrowed(kept.transport)
+            yield kept.client
         finally:
             kept.users -= 1
             kept.rest(self)
@@ -76,7 +77,13 @@ class _Kept:
     def __init__(
         self, here: asyncio.AbstractEventLoop, set_up: object, transport: httpx.AsyncBaseTransport
     ) -> None:
-        self.loop, self.set_up, self.transport = here, set_up, transport
+        self.loop, self.set_up = here, set_up
+        # Made once, as that takes as long as sending a small request. httpx limits each read alone; one deadline over
+        # all of them is what people mean. A service's cookies go nowhere.
+        self.client = httpx.AsyncClient(
+            transport=transport, timeout=httpx.Timeout(None), follow_redirects=False, trust_env=False
+        )
+        self.client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.users = 0
         self._is_retired = False
         self._closing: asyncio.Task[Any] | None = None
@@ -104,14 +111,4 @@ class _Kept:
 
     def _close_if_unused(self) -> None:
         if not self.users and self._closing is None:
-            self._closing = asyncio.ensure_future(self.transport.aclose())
-
-
-class _Borrowed(httpx.AsyncBaseTransport):
-    """A transport that stays open when its client is closed."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        return await self._inner.handle_async_request(request)
+            self._closing = asyncio.ensure_future(self.client.aclose())

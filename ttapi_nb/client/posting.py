@@ -29,8 +29,6 @@ __all__ = ["Line", "Reply", "post"]
 
 # In bytes: how much of an answer is read at a time.
 PIECE = 2**18
-# httpx limits each read alone; one deadline over all of them is what people mean.
-NO_LIMIT = httpx.Timeout(None)
 PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
 
 
@@ -85,7 +83,7 @@ class Line(Protocol):
 
 
 async def post(
-    transport: httpx.AsyncBaseTransport,
+    client: httpx.AsyncClient,
     line: Line,
     body: Body,
     cap: int,
@@ -103,14 +101,12 @@ async def post(
     try:
         async with (
             limit,
-            # Of its own, and of no consequence for another: a service's cookies go nowhere.
-            httpx.AsyncClient(transport=transport, timeout=NO_LIMIT, follow_redirects=False) as client,
             client.stream(
                 "POST", url, content=body.data, headers=headers, extensions={"trace": leaving.trace}
             ) as stream,
         ):
             status, said = stream.status_code, stream.headers
-            reply = Reply(status, said, await loop.in_thread(partial(Intake, status, dict(said), cap, raw)))
+            reply = Reply(status, said, Intake(status, dict(said), cap, raw))
             await _read(stream, reply.body)
             return reply
     except _StoppedError:

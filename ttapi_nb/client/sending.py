@@ -165,8 +165,8 @@ async def _ask(
 ) -> tuple[dict[str, Any], bool, bool]:
     """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
     # It reads certificates, and tells what is wrong with the network's set-up.
-    async with line.lines.opened(line) as transport:
-        send_it = partial(post, transport, line, body, cap, raw)
+    async with line.lines.opened(line) as client:
+        send_it = partial(post, client, line, body, cap, raw)
         reply = await posted(line, send_it, told)
     if reply.status == 407 and not line.offline:
         # Of a proxy that passes plain http on: it has passed nothing on.

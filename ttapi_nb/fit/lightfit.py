@@ -189,7 +189,7 @@ def _first(kind: Kind, terms: int, cells: Cells) -> Floats:
 
 def _solved(design: Floats, target: Floats, weight: Floats) -> Floats:
     """Weighted least squares for each channel: (cells, channels, terms), (cells, channels), the same."""
-    design, target, weight = (np.moveaxis(values, 1, 0) for values in (design, target, weight))
+    design, target, weight = design.transpose(1, 0, 2), target.T, weight.T
     weighed = design * weight[..., None]
     square = (weighed.transpose(0, 2, 1) @ design).astype(np.float64)
     side = (weighed.transpose(0, 2, 1) @ target[..., None]).astype(np.float64)

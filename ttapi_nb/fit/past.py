@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image
 
 __all__ = ["Past", "past_of"]
 
@@ -78,8 +78,17 @@ def past_of(seen: NDArray[np.bool_], outside: NDArray[np.bool_], step: int) -> P
 
 
 def _wider(cells: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
-    picture = Image.fromarray(cells.astype(np.uint8) * 255).filter(ImageFilter.MaxFilter(2 * by + 1))
-    return np.asarray(picture) > 0
+    """With all cells that are at most so many from one of these, across corners too. Pillow's filter, which sorts,
+    takes thirty times as long, and what is followed takes hundreds of steps.
+    """
+    for _ in range(by):
+        column = cells.copy()
+        column[1:] |= cells[:-1]
+        column[:-1] |= cells[1:]
+        cells = column.copy()
+        cells[:, 1:] |= column[:, :-1]
+        cells[:, :-1] |= column[:, 1:]
+    return cells
 
 
 def _followed(begun: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -98,7 +107,6 @@ def _away(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.i
     while (changed & (away < 0)).any():
         number += 1
         # A square and a diamond by turns: nearly round.
-        wider = _wider(reached, 1)
         if number % 2:
             cross = reached.copy()
             cross[1:] |= reached[:-1]
@@ -106,6 +114,8 @@ def _away(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.i
             cross[:, 1:] |= reached[:, :-1]
             cross[:, :-1] |= reached[:, 1:]
             wider = cross
+        else:
+            wider = _wider(reached, 1)
         away[wider & (away < 0)] = number
         reached = wider
     return away

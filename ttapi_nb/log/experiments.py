@@ -147,12 +147,16 @@ class Experiments:
     def show(self, run_id: str, number: int, shown: Shown) -> None:
         """Keep what is shown of a run's result."""
         leak = shown.leak or (None, None)
-        with self._file.open() as db:
+        values = (run_id, number, shown.thumb, *shown.size, *leak, shown.kept, cut(shown.note))
+
+        def keep(db: sqlite3.Connection) -> None:
             db.execute(
                 "INSERT OR REPLACE INTO shown (run, number, thumb, width, height, leak, mean, kept, note)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (run_id, number, shown.thumb, *shown.size, *leak, shown.kept, cut(shown.note)),
+                values,
             )
+
+        self._file.write(keep)
 
     def shown(self, name: str, runs: Collection[str] | None = None) -> dict[tuple[str, int], Shown]:
         """What is shown of the results of an experiment, or of some of its runs, by run and number."""

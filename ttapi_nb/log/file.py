@@ -9,16 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 from ..errors import ResultError
+from ..files import sync_folder
 from .folder import adopt, claim, prepare
 from .fork import FORKED_INSIDE, in_use, on_fork
 from .migrations import MIGRATIONS, check_form, migrate, version_of
+from .together import Piece, Within, write_together
 
 __all__ = ["Journal", "LogFile", "opened"]
 
+T = TypeVar("T")
 Journal: TypeAlias = Literal["wal", "rollback"]
 """How SQLite keeps a log whole. `rollback` is for folders on a network, where `wal` is not safe between machines."""
 
@@ -53,6 +57,28 @@ class LogFile:
         if failure is not None:
             raise failure
 
+    def write(self, work: Callable[[sqlite3.Connection], T], folder: Path | None = None) -> T:
+        """What `work(db)` gives, done within a transaction that is on the disk when this returns, with what other
+        threads have to write just now. It may not use the log otherwise. Where it puts files into a `folder`, their
+        names are on the disk then too. Raises what it raises, or `ResultError`.
+        """
+        if threading.current_thread() is threading.main_thread():
+            # Which may be interrupted at any moment: with nobody else's work.
+            with self.open() as db:
+                result = work(db)
+                if folder is not None:
+                    sync_folder(folder)
+            return result
+        piece = Piece(work, folder)
+        write_together((self.folder, self.journal), partial(connected, self.folder, self.journal), piece)
+        error = piece.own or piece.failure
+        if isinstance(error, OSError | sqlite3.Error | MemoryError):
+            raise self.unusable(error) from None
+        if error is not None:
+            raise error
+        found: T = piece.result
+        return found
+
     def unusable(self, error: Exception) -> ResultError:
         """What to raise where the log can't be read or written."""
         return ResultError(
@@ -68,24 +94,48 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
     `write` keeps other writers out from the start, so that what is read is still so when it is written. Raises
     `OSError` or `sqlite3.Error`.
     """
-    with in_use() as is_still_here, _turn(folder) if write else contextlib.nullcontext():
-        path = prepare(folder)
-        before = _identity(path)
-        db = sqlite3.connect(path, timeout=0, isolation_level=None)
+    with connected(folder, journal, write=write) as within, within() as db:
+        yield db
+
+
+@contextlib.contextmanager
+def connected(folder: Path, journal: Journal | None, *, write: bool = True) -> Iterator[Within]:
+    """As `opened`, for several transactions one after the other: `with within() as db` is one of them."""
+    turn = partial(_turn, folder) if write else contextlib.nullcontext
+    with in_use() as is_still_here:
+        with turn():
+            path = prepare(folder)
+            before = _identity(path)
+            db = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
-            _distrust(db)
-            _in_turn(db, lambda: _prepare(db, folder, journal, write))
-            db.execute("PRAGMA synchronous = FULL")
-            _in_turn(db, lambda: db.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
-            _wait_for_readers(db)
-            # Once more, where nothing can change any more: what is not ours would run within our own questions.
-            check_form(db, version_of(db))
-            yield db
-            if not is_still_here():
-                raise OSError(FORKED_INSIDE)
-            db.execute("COMMIT")
-            if write and _identity(path) != before:
-                raise OSError(REPLACED)
+            with turn():
+                _distrust(db)
+                _in_turn(db, lambda: _prepare(db, folder, journal, write))
+                db.execute("PRAGMA synchronous = FULL")
+
+            @contextlib.contextmanager
+            def within() -> Iterator[sqlite3.Connection]:
+                try:
+                    with turn():
+                        if _identity(path) != before:
+                            raise OSError(REPLACED)
+                        _wait_for_readers(db, 0)
+                        _in_turn(db, lambda: db.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
+                        _wait_for_readers(db)
+                        # Once more, where nothing can change any more: what is not ours would run within our own
+                        # questions.
+                        check_form(db, version_of(db))
+                        yield db
+                        if not is_still_here():
+                            raise OSError(FORKED_INSIDE)
+                        db.execute("COMMIT")
+                        if write and _identity(path) != before:
+                            raise OSError(REPLACED)
+                finally:
+                    if is_still_here() and db.in_transaction:
+                        db.execute("ROLLBACK")
+
+            yield within
         finally:
             # Which undoes what was not committed. A forked child must not: it would let go of its parent's locks.
             if is_still_here():

@@ -56,6 +56,7 @@ NAMES: dict[str, tuple[re.Pattern[str], ...] | None] = {
 }
 # What SQLite puts beside its file.
 BESIDE = ("-wal", "-shm", "-journal")
+FILES = (DATABASE, *(DATABASE + end for end in BESIDE))
 ABANDONED = 86_400.0
 """Seconds after which a file that was never renamed is nobody's."""
 # The end of a journal that names another one, which SQLite deletes. Only a transaction over several files writes that.
@@ -80,24 +81,32 @@ def prepare(folder: Path) -> Path:
         # First of all, so that not even the folder is closed to others.
         _must_be_free(folder)
     # A log may be given a folder that several people work in: what is its own in there is private all the same.
-    make_private_folder(folder, {DATABASE, *(DATABASE + end for end in BESIDE), *NAMES, MODELS})
-    for name in (DATABASE, *(DATABASE + end for end in BESIDE)):
-        _must_be_plain(folder / name)
+    make_private_folder(folder, {*FILES, *NAMES, MODELS})
+    base = os.fspath(folder) + os.sep
+    seen = [_must_be_plain(base, name) for name in FILES]
     _must_name_no_other(folder / f"{DATABASE}-journal")
-    # Made here, not by SQLite: it gives its other files this one's mode.
-    with contextlib.suppress(FileExistsError):
-        os.close(new_private_file(path))
-    for name in (DATABASE, *(DATABASE + end for end in BESIDE)):
-        close_to_others(folder / name)
+    if not seen[0]:
+        # Made here, not by SQLite: it gives its other files this one's mode.
+        with contextlib.suppress(FileExistsError):
+            os.close(new_private_file(path))
+    for name in FILES:
+        close_to_others(base + name)
     for name in NAMES:
-        _must_be_folder(folder / name)
+        _must_be_folder(base + name)
     return path
 
 
-def _must_be_plain(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        if not stat.S_ISREG(path.lstat().st_mode):
-            raise OSError(f"{path.name} there is a link, a folder or a device, and no file")
+def _must_be_plain(base: str, name: str) -> bool:
+    """Whether there is such a file. Raises `OSError` where it is none. By its name as a text: this is done for every
+    transaction, and a `Path` costs more than the look.
+    """
+    try:
+        found = os.lstat(base + name)
+    except FileNotFoundError:
+        return False
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{name} there is a link, a folder or a device, and no file")
+    return True
 
 
 def _must_name_no_other(journal: Path) -> None:
@@ -108,15 +117,15 @@ def _must_name_no_other(journal: Path) -> None:
             raise OSError(f"{journal.name} there names other files, which no journal of a run log does")
 
 
-def _must_be_folder(path: Path) -> str | None:
+def _must_be_folder(path: str | Path) -> str | None:
     """What the system knows a folder by; None where there is none. Raises `OSError` where it is none, or a link."""
     try:
-        found = path.lstat()
+        found = os.lstat(path)
     except FileNotFoundError:
         return None
     if not stat.S_ISDIR(found.st_mode):
         raise OSError(
-            f"{path.name} there is a link or a file, and not a folder of the log's own; move it away"
+            f"{Path(path).name} there is a link or a file, and not a folder of the log's own; move it away"
         )
     return f"{found.st_dev}:{found.st_ino}"
 
@@ -132,11 +141,11 @@ def claim(db: sqlite3.Connection, folder: Path) -> bool:
             with contextlib.suppress(FileExistsError):
                 place.mkdir(mode=0o700)
                 _seen.add((place, _must_be_folder(place) or ""))
-    good = True
+    good, base = True, os.fspath(folder) + os.sep
     for name in NAMES:
-        identity = _must_be_folder(folder / name)
+        identity = _must_be_folder(base + name)
         if identity is not None and known.get(name) == identity:
-            close_to_others(folder / name)
+            close_to_others(base + name)
         elif identity is not None:
             good = False
     return good
@@ -203,7 +212,8 @@ def written(results: Path, name: str, data: bytes) -> Path:
 
 
 def place(db: sqlite3.Connection, results: Path, name: str, part: Path) -> None:
-    """Give a file that `written` made its name, and note it as the log's. Raises `OSError`.
+    """Give a file that `written` made its name, and note it as the log's; whoever calls this has the name written to
+    the disk. Raises `OSError`.
 
     A file of that name that the log did not make stays as it is: if it is the same, it will do.
     """
@@ -214,7 +224,7 @@ def place(db: sqlite3.Connection, results: Path, name: str, part: Path) -> None:
             raise OSError(f"{RESULTS}/{name} is there already, and is not what this log would put there")
         part.unlink()
         return
-    placed(part, target)
+    part.replace(target)
     db.execute("INSERT OR IGNORE INTO files (name) VALUES (?)", (name,))
 
 

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 
-__all__ = ["FORKED_INSIDE", "in_use", "on_fork"]
+__all__ = ["FORKED_INSIDE", "in_use", "is_wanted", "on_fork"]
 
 PATIENCE = 5.0
 """For how many seconds a fork waits until other threads have closed their logs."""
@@ -31,6 +31,10 @@ class _Gate:
         self._shut = False
         self.torn = False
         """Whether this process is a copy that was made while somebody was inside."""
+
+    @property
+    def is_shut(self) -> bool:
+        return self._shut
 
     def enter(self) -> None:
         me = threading.get_ident()
@@ -87,6 +91,11 @@ def in_use() -> Iterator[Callable[[], bool]]:
     finally:
         if os.getpid() == process:
             _gate.leave()
+
+
+def is_wanted() -> bool:
+    """Whether somebody waits for all logs to be closed, to fork."""
+    return _gate.is_shut
 
 
 def on_fork(in_child: Callable[[], None]) -> None:

@@ -79,12 +79,16 @@ def _keep(
             # So that nothing is written into a folder that is somebody else's.
             pass
         # Written before the log is held, as pictures are large and other kernels wait for it.
-        with _on_the_disk(results, files) as parts, file.open() as db:
-            put_back(db, file.folder, known, run_id)
-            # While the log is held, so that no prune() can take a file away between this and its row.
-            for name, part in parts.items():
-                place(db, results, name, part)
-            write(db)
+        with _on_the_disk(results, files) as parts:
+
+            def keep(db: sqlite3.Connection) -> None:
+                put_back(db, file.folder, known, run_id)
+                # While the log is held, so that no prune() can take a file away between this and its row.
+                for name, part in parts.items():
+                    place(db, results, name, part)
+                write(db)
+
+            file.write(keep, results)
     except OSError as error:
         raise file.unusable(error) from None
 

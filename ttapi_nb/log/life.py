@@ -114,7 +114,8 @@ class Life:
 
     def _reserved(self, row: dict[str, Any], limit: _Limit, claim: Claim | None, begun: list[str]) -> bool:
         """Whether a run's row is written; not where its budget has to ask for prices first."""
-        with self._file.open() as db:
+
+        def reserve(db: sqlite3.Connection) -> bool:
             give_up(db, self.folder)
             # Now, not before: where others were waited for, it begins after theirs.
             row["started"] = time.time()
@@ -128,7 +129,9 @@ class Life:
             insert(db, row, limit.start)
             begun.append(row["id"])
             memory.remember(self.folder, row)
-        return True
+            return True
+
+        return self._file.write(reserve)
 
     def _known(self, run_id: str) -> memory.Known | None:
         return memory.known(self.folder, checks.run_name(run_id))

@@ -84,7 +84,8 @@ class RunLog(Life):
         known = self._known(run_id)
         if known is not None and known.withdrawn:
             raise NotSentError(NOT_WAITING)
-        with self._file.open() as db:
+
+        def mark(db: sqlite3.Connection) -> None:
             if known is not None:
                 put_back(db, self.folder, known, run_id)
             done = db.execute(
@@ -92,6 +93,8 @@ class RunLog(Life):
             )
             if done.rowcount != 1:
                 raise NotSentError(NOT_WAITING)
+
+        self._file.write(mark)
         if known is not None:
             known.row["sent"] = 1
 
@@ -138,8 +141,7 @@ class RunLog(Life):
         }
         if known is not None:
             known.end = end
-        with self._file.open() as db:
-            write_end(db, self.folder, known, run_id, end)
+        self._file.write(lambda db: write_end(db, self.folder, known, run_id, end))
         self._settled(run_id)
         if self.limit_bytes is not None:
             self.prune(limit_bytes=self.limit_bytes)

@@ -212,7 +212,11 @@ def check_form(db: sqlite3.Connection, version: int) -> None:
 
     A trigger or a view of somebody else's would run in the midst of our own questions. Raises `sqlite3.Error`.
     """
-    rows = tuple(map(tuple, db.execute(IN_FILE).fetchall()))
+    text, db.text_factory = db.text_factory, bytes
+    try:
+        rows = tuple(map(tuple, db.execute(IN_FILE).fetchall()))
+    finally:
+        db.text_factory = text
     if (version, rows) in _sound:
         # Word for word what was looked through before, by this process: that costs more than the whole transaction.
         return
@@ -235,12 +239,16 @@ def _form(rows: Sequence[tuple[Any, ...]]) -> frozenset[tuple[str, ...]]:
     return frozenset(
         tuple(map(_plain, row))
         for row in rows
-        if not (row[0] == "table" and str(row[1]).startswith("sqlite_stat"))
+        if not (_text(row[0]) == "table" and _text(row[1]).startswith("sqlite_stat"))
     )
 
 
 def _plain(part: object) -> str:
-    return re.sub(r"\s+", "", str(part)).lower()
+    return re.sub(r"\s+", "", _text(part)).lower()
+
+
+def _text(part: object) -> str:
+    return part.decode("utf-8", "replace") if isinstance(part, bytes) else str(part)
 
 
 @functools.cache

@@ -26,8 +26,9 @@ __all__ = ["KEPT", "listening", "load"]
 KEPT = 1.5
 """For how many seconds a line is kept for another request: less than services keep theirs, which hang up then."""
 
-# In bytes: what is written between two looks at what came, what is taken of that at once, and kept at most.
-PIECE = 1 << 18
+# In bytes: what is written between two looks at what came, and what a line takes without being waited for; what is
+# taken of what came at once, and kept at most.
+PIECE, SIP = 1 << 20, 1 << 14
 HEARD = 1 << 16
 MOST_HEARD = 1 << 22
 # Begins a request; a line to a proxy of SOCKS begins with other things. How a proxy makes a line is its own affair.
@@ -137,12 +138,16 @@ class _Line(httpcore.AsyncNetworkStream):
         if answer is None:
             await self._inner.write(buffer, timeout)
             return
+        if len(buffer) <= SIP:
+            self._listen(answer)
+            await self._inner.write(buffer, timeout)
+            return
+        view = memoryview(buffer)
         for start in range(0, len(buffer), PIECE):
-            if len(buffer) > PIECE:
-                self._listen(answer)
-                # So that what came is taken before a write finds the line broken.
-                await asyncio.sleep(0)
-            await self._write(answer, buffer[start : start + PIECE], timeout)
+            self._listen(answer)
+            # So that what came is taken before a write finds the line broken.
+            await asyncio.sleep(0)
+            await self._write(answer, view[start : start + PIECE], timeout)
 
     @property
     def _is_left(self) -> bool:
@@ -154,8 +159,9 @@ class _Line(httpcore.AsyncNetworkStream):
         rested = asyncio.get_running_loop().time() - self._rests_since
         return rested > KEPT or bool(self._inner.get_extra_info("is_readable"))
 
-    async def _write(self, answer: Answer, piece: bytes, timeout: float | None) -> None:
-        writing = asyncio.ensure_future(self._inner.write(piece, timeout))
+    async def _write(self, answer: Answer, piece: memoryview, timeout: float | None) -> None:
+        # Typed for bytes; all that takes them there takes any buffer.
+        writing = asyncio.ensure_future(self._inner.write(piece, timeout))  # type: ignore[arg-type]
         try:
             while True:
                 self._listen(answer)

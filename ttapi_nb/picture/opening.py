@@ -23,6 +23,7 @@ from .own import OwnFile
 from .parts import Numbers, Parts, sound_density, sound_profile
 from .png import DAMAGED
 from .reading import FILE_CAP
+from .recent import opened_before, remember
 from .source import FORMATS, SourceImage
 
 __all__ = [
@@ -287,12 +288,16 @@ def _from_pil(image: Image.Image, name: str, pixel_cap: int) -> SourceImage:
         _check_size(image.size, pixel_cap)
         # First, and once: a picture that failed to load passes for a whole one the second time.
         image.load()
+        if (known := opened_before(image, name)) is not None:
+            return known
         upright = _turned(image)
         if upright.mode == "F" or upright.mode.startswith("I"):
             array = np.asarray(upright)
             numbers, words = judged(array.astype(array.dtype.newbyteorder("=")))
             return _from_memory(numbers, name, words)
-        return _of_pil(upright, name, was_turned=upright is not image)
+        opened = _of_pil(upright, name, was_turned=upright is not image)
+        remember(image, opened)
+        return opened
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 - Pillow decodes only now, and decoders fail with any error at all

@@ -153,15 +153,19 @@ async def read_response(
 
     No more than `most` are read, those with a picture or an address first, and the note says how many there were.
     """
-    chosen, note = await asyncio.to_thread(_chosen, reply["data"], most)
     # Where pictures are decoded, no other run waits for it.
-    read = await asyncio.to_thread(lambda: [_read_item(item) for item in chosen])
+    read, note = await asyncio.to_thread(_read, reply["data"], most)
     items = [item if item.data is not None or item.problem else await fetched(item, fetch) for item in read]
     said = reply.get("note")
     notes = " ".join(words for words in (said if isinstance(said, str) else "", note) if words)
     return ImagesResponse(
         _count(reply.get("created")), tuple(items), _read_usage(reply.get("usage")), offline, note=notes
     )
+
+
+def _read(items: list[Any], most: int) -> tuple[list[ImageData], str]:
+    chosen, note = _chosen(items, most)
+    return [_read_item(item) for item in chosen], note
 
 
 def _chosen(items: list[Any], most: int) -> tuple[list[Any], str]:

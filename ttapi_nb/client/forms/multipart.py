@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -36,10 +37,9 @@ class Multipart(Form):
 
     def _encoded(self, request: EditRequest) -> Body:
         name = "image" if len(request.image_files) == 1 else "image[]"
-        files = [(name, (file.name, file.data, file.mime)) for file in request.image_files]
-        mask = request.mask_file
-        if mask is not None:
-            files.append(("mask", (mask.name, mask.data, mask.mime)))
+        given = [(name, file) for file in request.image_files]
+        if request.mask_file is not None:
+            given.append(("mask", request.mask_file))
         data: dict[str, str | list[str]] = {}
         for key, value in (dict.fromkeys(self.model_names, request.model) | request.body()).items():
             if isinstance(value, list | tuple):
@@ -50,8 +50,15 @@ class Multipart(Form):
         # In here, as the other forms are written without it.
         import httpx
 
+        # Nobody else's text can have this in it. It stands for each file, which is put in its place with one copy.
+        mark = uuid.uuid4().hex.encode()
+        files = [(key, (file.name, mark, file.mime)) for key, file in given]
         form = httpx.Request("POST", "http://unused", files=files, data=data)
-        return Body(form.headers["Content-Type"], form.read())
+        first, *others = form.read().split(mark)
+        parts = [first]
+        for (_, file), rest in zip(given, others, strict=True):
+            parts += [file.data, rest]
+        return Body(form.headers["Content-Type"], b"".join(parts))
 
 
 def _written(value: Any) -> str:

@@ -29,7 +29,7 @@ from ..runs import Asked, End, Refused, Run, may_not
 __all__ = ["ROUTES"]
 
 # In bytes: how much of a body is written at a time.
-PIECE = 2**18
+PIECE = 2**19
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 # In seconds: how often a run that another gateway has is looked at.
 LOOK = 0.2
@@ -153,22 +153,31 @@ class _TooLarge(Exception):  # noqa: N818 - it ends the reading, and is no fault
 
 
 async def _spool(request: Request, gate: Gate, reader: BodyReader, file: IO[bytes]) -> None:
+    """Read a body into its file. While a piece is looked at and written the next one comes in."""
     parts = bytearray()
     size = 0
+    writing: asyncio.Future[None] | None = None
 
-    def take(data: bytes) -> None:
-        reader.feed(data)
+    def take(data: bytearray) -> None:
+        reader.feed(bytes(data))
         file.write(data)
 
-    async for part in request.stream():
-        size += len(part)
-        if size > gate.most_body:
-            raise _TooLarge
-        parts += part
-        if len(parts) >= PIECE:
-            await asyncio.to_thread(take, bytes(parts))
-            parts.clear()
-    await asyncio.to_thread(take, bytes(parts))
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > gate.most_body:
+                raise _TooLarge
+            parts += part
+            if len(parts) >= PIECE:
+                if writing is not None:
+                    await asyncio.shield(writing)
+                writing = asyncio.ensure_future(asyncio.to_thread(take, parts))
+                parts = bytearray()
+    finally:
+        # Also where it ends otherwise: nobody else may close a file that is written to.
+        if writing is not None:
+            await asyncio.shield(writing)
+    await asyncio.to_thread(take, parts)
     await asyncio.to_thread(file.close)
 
 
