@@ -211,6 +211,8 @@ def test_each_form_says_who_asks(
     assert words == [ada.identifier, bob.identifier, ada.identifier]
     assert len(set(words)) == 2
     assert all(len(word) == 64 and set(word) <= set("0123456789abcdef") for word in words)
+    me = httpx.get(f"{gateway.url}/me", headers=headers(room.people[0][1])).json()
+    assert me["safety_identifier"] == ada.identifier
     report = ledger.report(ledger.classes.named("bowls"))
     assert [one["safety_identifier"] for one in report["people"]] == words[:2]
 

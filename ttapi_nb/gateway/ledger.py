@@ -57,6 +57,7 @@ class Ledger:
             "opens": terms.opens,
             "closes": terms.closes,
             "currency": terms.currency,
+            "safety_identifier": person.identifier if terms.safety_identifier else None,
         }
         return found | ({"team": person.team} if person.team else {})
 

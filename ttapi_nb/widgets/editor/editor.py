@@ -15,11 +15,7 @@ from ...asked import Asked, Prepared, prepare
 from ...client import Client, default_client
 from ...client.client import is_offline_forced
 from ...client.key import Secret, held
-from ...errors import (
-    FitError,
-    SettingsError,
-    TTAPIError,
-)
+from ...errors import FitError, SettingsError, TTAPIError
 from ...fit import HOWS
 from ...lineage import lineage_of, open_result
 from ...log import Budget, RunLog
@@ -49,6 +45,7 @@ from .filling import at_hand, fill_in, words_of_result, words_of_run
 from .key_corner import KeyCorner, with_key
 from .naming import run_words
 from .one_run import OneRun
+from .plan_line import PlanLine
 from .recordings import Recordings
 from .remedies import Remedies
 
@@ -62,8 +59,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     * `mask`: what was painted, a `Mask` of the photo's size; read it, assign it, observe it.
     * `references`: a tuple of pictures that go along, for models that take several; the mask is not theirs.
     * `model`, `size`, `prompt`: strings; `options`: a dict of the other fields of `EditRequest`.
-    * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"pad"`, `"scale"` or
-      `"none"`; `strict`: whether what lies outside the mask is kept exactly.
+    * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"tiles"`, `"pad"`,
+      `"scale"` or `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is, and where it found no key it takes one: see `use_key`.
     * `log`: where runs are recorded, False for nowhere. `budget`: how much may be spent. `select`: see `MaskDrawer`.
@@ -142,7 +139,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._tray = ReferenceTray()
         self._controls = Controls(alike.shown, lambda: self.current, self.drawer.show_progress)
         self.status = self._controls.status
-        self._plan = LateWords(self._arrange)
+        self._plan = PlanLine(self._arrange, partial(setattr, self, "fit"))
         self._copier = Copier(self.to_code, layout=alike.shown)
         self._restored = LateWords(self._arrange)
         self._recordings = Recordings(self, self.client, alike.shown)
@@ -159,7 +156,9 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
         )
         self._drafts = MaskDrafts(self, self._arrange_whole)
-        self._remedies = Remedies(self._arrange, partial(setattr, self, "model"), self._key.ask)
+        self._remedies = Remedies(
+            self._arrange, partial(setattr, self, "model"), self._key.ask, self.drawer.show_both
+        )
         self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
         self._body = ipywidgets.Box(
             [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
@@ -194,6 +193,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._options,
             self._tray,
             self._plan,
+            self._plan.offers,
             self._copier,
             self._key.words,
             self._key.opener,
@@ -262,14 +262,16 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         """The edit as it would be sent, and what is wrong with it, the budget too."""
         asked = self.asked
         try:
-            prepared = prepare(asked, self.client.core.problems)
+            prepared = prepare(asked, self.client.core.problems, cuts=self.client.core.cuts)
         except FitError as error:
             return Prepared(asked, asked.request, None, (str(error),))
         if self.budget is not None and self.run_log is False:
             return replace(prepared, problems=(*prepared.problems, NO_LOG))
         if self.budget is not None and not prepared.problems and not self.client.is_offline:
             with self._one.asked_on_this_thread():
-                return replace(prepared, problems=self._log().problems(self.budget, prepared.sent))
+                return replace(
+                    prepared, problems=self._log().problems(self.budget, prepared.sent, prepared.requests)
+                )
         return prepared
 
     @property
@@ -405,10 +407,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         if mine != self._latest:
             # Another thread has changed something since, and says what follows.
             return
-        said = [] if plan is None else [plan.words]
-        if self.budget is not None and not self.client.is_offline:
-            said.append(f"Estimated cost: {self.budget.estimate(prepared.sent).words}.")
-        self._plan.say(" ".join(said))
+        self._plan.show(prepared, None if self.client.is_offline else self.budget)
         whole = plan is None or plan.box == (0, 0, *plan.source_size)
         self.drawer.show_frame(None if whole or plan is None else plan.box)
         self._controls.show_problems(found, self._name_of(prepared))
