@@ -32,7 +32,7 @@ from .models import MODELS
 from .picture import SourceImage, open_image, sample
 from .reply import ImagesResponse
 from .request import EditRequest
-from .run import Run, edit, generate, start_edit
+from .run import Run, TiledRun, edit, generate, start_edit
 from .service import Service
 from .widgets import ImageEditor, MaskDrawer, ModelPicker, PromptLab, ResultViewer, SizePicker
 
@@ -78,6 +78,7 @@ __all__ = [
     "SizePicker",
     "SourceImage",
     "TTAPIError",
+    "TiledRun",
     "UnknownOutcomeError",
     "ask_key",
     "edit",

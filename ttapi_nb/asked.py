@@ -51,20 +51,45 @@ class Prepared:
     plan: Fit | None = None
     problems: tuple[str, ...] = ()
 
+    @property
+    def requests(self) -> int:
+        """How many requests it takes: one for each tile where it goes in tiles."""
+        return len(self.plan.tiles) if self.plan is not None and self.plan.how == "tiles" else 1
 
-def prepare(asked: Asked, problems: Callable[[EditRequest], Sequence[str]] | None = None) -> Prepared:
+
+def prepare(
+    asked: Asked, problems: Callable[[EditRequest], Sequence[str]] | None = None, *, cuts: bool = False
+) -> Prepared:
     """Fit what is asked for to its model, and look for what is wrong with `problems`: `EditRequest.problems`, or a
     client's, which knows its body form too. Left out, nobody looks.
 
     The first picture and its mask are fitted as `Fit.plan` says, and the plan's size is asked for. The others go whole,
-    in a format the model takes and, where that can be done, under its byte limit. Raises `FitError` for an unknown
-    `fit`, for `"crop"` without a mask, and where nothing of the mask would be sent.
+    in a format the model takes and, where that can be done, under its byte limit. With `cuts` a thin mask that crosses
+    a large photo goes in tiles unasked, which takes several requests; `sent` is then what would go out as one. Raises
+    `FitError` for an unknown `fit`, for `"crop"` and `"tiles"` without a mask, for `"tiles"` with several results or
+    without `strict`, and where nothing of the mask would be sent.
     """
     sent, plan = _fitted(asked.request, asked.fit)
+    if plan is not None and plan.tiles:
+        plan = _in_tiles(asked, plan, cuts=cuts)
     found = () if problems is None else tuple(problems(sent))
     if problems is not None and plan is None and not found and not sent.generates:
         found = (NO_PICTURE,)
     return Prepared(asked, sent, plan, found)
+
+
+def _in_tiles(asked: Asked, plan: Fit, *, cuts: bool) -> Fit:
+    """The plan with its tiles where they are asked for, or may be taken or offered."""
+    problem = ""
+    if asked.request.n != 1:
+        problem = 'fit="tiles" makes one result. Set n to 1, or use fit="auto".'
+    elif not asked.strict:
+        problem = 'fit="tiles" keeps what is outside the mask. Use strict=True, or fit="auto".'
+    if not problem:
+        return replace(plan, how="tiles") if cuts else plan
+    if plan.how == "tiles":
+        raise FitError(problem)
+    return replace(plan, tiles=())
 
 
 def _fitted(request: EditRequest, how: str) -> tuple[EditRequest, Fit | None]:
@@ -75,7 +100,7 @@ def _fitted(request: EditRequest, how: str) -> tuple[EditRequest, Fit | None]:
     # A mask that can't travel goes as it is, so that its problem is said.
     travels = request.mask is None or mask is not None
     faint = mask is not None and bool(mask.meaning.problem)
-    if faint and how == "crop":
+    if faint and how in ("crop", "tiles"):
         travels = False
     plan = Fit.plan(first, request.model, request.size, how if travels or how not in HOWS else "none", mask)
     picture, note = plan.there_and_note(first)

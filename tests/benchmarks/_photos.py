@@ -1,7 +1,9 @@
 """Photos with a mask drawn on each: the sample, and those that ship inside scikit-image, scikit-learn and matplotlib.
 
-`pip install scikit-image scikit-learn matplotlib` brings them; they are read where those packages keep them, and
-nothing is copied. Masks are drawn by hand, in shares of the photo's width and height.
+`pip install scikit-image scikit-learn matplotlib` brings them, into an environment of their own if you like
+(`python -m venv --system-site-packages photos`); they are read where those packages keep them, and nothing is
+copied. They are not in the project's lock: a table that needs them says so, and ends well. Masks are drawn by hand,
+in shares of the photo's width and height.
 """
 
 from __future__ import annotations
@@ -139,10 +141,15 @@ PHOTOS = (
 )
 
 
-def photos() -> Iterator[tuple[Photo, Image.Image, tt.Mask]]:
-    """Every photo with its mask; ends the script with a sentence where the packages are not there."""
+def need_photos() -> None:
+    """End the script with a sentence where packages that hold photos are not there."""
     if not all(photo.is_here for photo in PHOTOS):
         not_run(MISSING)
+
+
+def photos() -> Iterator[tuple[Photo, Image.Image, tt.Mask]]:
+    """Every photo with its mask; ends the script with a sentence where the packages are not there."""
+    need_photos()
     for photo in PHOTOS:
         picture = photo.open()
         yield photo, picture, photo.mask(picture.size)

@@ -8,7 +8,8 @@ pixel outside a mask is not the photo's.
 
     paste_table.py [--before COMMIT | --before none] [--only NAME] [--sheets FOLDER]
 
-`--sheets` saves contact sheets at 100 and 400 % there: the photo, the answer, and what each way makes of it.
+`--sheets` saves contact sheets at 100 and 400 % there: the photo, the answer, and what each way makes of it. The photos
+come with `pip install scikit-image scikit-learn matplotlib`; without them nothing is run.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ sys.path.insert(0, str(ROOT))
 
 from tests.benchmarks._answers import ANSWERS, Answer  # noqa: E402
 from tests.benchmarks._bench import Table  # noqa: E402
-from tests.benchmarks._photos import Photo, photos  # noqa: E402
+from tests.benchmarks._photos import Photo, need_photos, photos  # noqa: E402
 
 BEFORE = "73cf7fd"
 CLOSE = 1.05
@@ -216,6 +217,7 @@ def main() -> int:
     parser.add_argument("--sheets", type=Path)
     parser.add_argument("--paste", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    need_photos()
     if given.paste:
         paste_all(given.only, given.paste)
         return 0

@@ -387,7 +387,7 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", metavar="COMMIT", help="also time the drawer of this commit")
-    parser.add_argument("--rounds", type=int, default=5, help="how often each scribbles")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each scribbles")
     wanted = parser.parse_args()
     table = Table("Pointer to pixel, in ms")
     with contextlib.ExitStack() as stack:

@@ -59,7 +59,7 @@ def boxes(draw: Any, size: tuple[int, int]) -> tuple[int, int, int, int]:
 def plans(draw: Any, side: st.SearchStrategy[int] = sides) -> tuple[Fit, tuple[int, int, int, int] | None]:
     """Any plan: every model row, way and size that goes together, and the mask's bounds."""
     size, model, how = (draw(side), draw(side)), draw(models), draw(st.sampled_from(HOWS))
-    bounds = draw(boxes(size)) if how == "crop" or draw(st.booleans()) else None
+    bounds = draw(boxes(size)) if how in ("crop", "tiles") or draw(st.booleans()) else None
     asked = draw(st.sampled_from(model_for(model).sizes))
     return Fit.of_sizes(size, model, asked, how, bounds), bounds
 
@@ -185,7 +185,7 @@ def test_a_crop_is_not_scaled_up_where_the_picture_has_the_pixels() -> None:
 def test_ways_that_can_not_be_gone() -> None:
     """An unknown way, and a crop without a mask, are errors of ours that say what to do."""
     for how in ("stretch", "", "AUTO"):
-        with pytest.raises(FitError, match="Use one of auto, crop, pad, scale, none") as caught:
+        with pytest.raises(FitError, match="Use one of auto, crop, tiles, pad, scale, none") as caught:
             Fit.plan(source(), "gpt-image-1", how=how)
         assert isinstance(caught.value, TTAPIError)
     for mask in (None, Mask((60, 40)), Mask((9, 9)).rectangle((0, 0, 5, 5))):

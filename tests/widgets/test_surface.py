@@ -155,3 +155,20 @@ def test_a_run_is_taken_once_and_after_its_marks(drawer):
     assert asked == [("red", 1, False)]
     message(stage_of(drawer), run | {"number": 3, "prompt": "blue"})
     assert asked[1:] == [("blue", 1, False)]
+
+
+def test_the_page_has_the_photo_before_the_kernel_draws_it(drawer):
+    """The stage refers to the file that the photo is sent in, as large as it is shown; another photo brings its own."""
+    stage = stage_of(drawer)
+    first = stage.preview
+    assert first is not None
+    with Image.open(io.BytesIO(first.value)) as shown:
+        assert shown.size == (stage.photo.width, stage.photo.height)
+    drawer.image = Image.new("RGB", (90, 60), "navy")
+    second = stage.preview
+    assert second is not None
+    assert second is not first
+    assert first.comm is None
+    with Image.open(io.BytesIO(second.value)) as shown:
+        assert shown.size == (90, 60)
+        assert shown.getpixel((5, 5)) == pytest.approx((0, 0, 128), abs=3)

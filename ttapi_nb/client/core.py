@@ -39,6 +39,11 @@ class Core:
         return self.way.offline
 
     @property
+    def cuts(self) -> bool:
+        """Whether an edit may take more requests than one without being asked."""
+        return self.way.cuts
+
+    @property
     def timeout(self) -> float:
         """Seconds for the whole of a request."""
         return self.way.timeout

@@ -76,6 +76,10 @@ class Plan:
         }
         if isinstance(repeats, bool) or not isinstance(repeats, int) or not 1 <= repeats <= 1000:
             raise SettingsError(f"repeats={repeats!r:.40} is not a whole number from 1 to 1000.")
+        if fit == "tiles":
+            raise SettingsError(
+                'fit="tiles" takes several requests, and a cell of an experiment is one. Use fit="auto" or "crop".'
+            )
         for key, value in given.items():
             object.__setattr__(self, key, value)
         object.__setattr__(self, "together", groups_of(zip, self._axes))

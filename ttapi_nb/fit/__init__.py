@@ -12,6 +12,7 @@ from .paste import Pasted, paste, surroundings
 from .plan import HOWS, Fit
 from .register import Moved
 from .sizes import AUTO_AREA
+from .tiles import part_of
 from .words import mask_for, masked_words
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "mask_for",
     "masked_words",
     "measure_leak",
+    "part_of",
     "paste",
     "surroundings",
 ]

@@ -29,8 +29,10 @@ LARGE, LEFT = 20.0, 0.5
 FLAT, MOST = 4.0, 64.0
 # What is taken has to lower the ring's error by this share and by so many levels.
 BETTER, LEVELS = 0.98, 0.05
-# Levels from which a channel may have been clipped, and how far from them what is lost is mixed in.
-WHITE, BLACK, NEAR = 252, 3, 64
+# Levels from which a channel may have been clipped, and how far from them what is lost is mixed in: by as much as white
+# itself is moved, but for a few levels, and within these. A cast of 14 leaves a bright sky alone that is not clipped.
+WHITE, BLACK = 252, 3
+LEAST_NEAR, MOST_NEAR, FEW = 6, 64, 8
 # What the ring tells far from the mask counts for so much of what it tells right beside it.
 FAR = 0.1
 # Cells between which a field is smoothed.
@@ -91,6 +93,7 @@ class Evening:
     added: Coarse | None
     lost: tuple[tuple[int, Coarse | None, Coarse | None], ...] = ()
     even: bool = False
+    near: float = LEAST_NEAR
 
     def applied(self, colours: NDArray[np.uint8], box: Box) -> Floats:
         """Colours (height, width, 3) of the answer's part `box` as the source would have them, not rounded."""
@@ -101,8 +104,17 @@ class Evening:
         else:
             made = self._moved(colours, box)
         # Only what was clipped in all three: channel by channel it would take colours that were never there.
-        ends = ((0, _WHITER[colours.min(axis=2)], np.maximum), (1, _BLACKER[colours.max(axis=2)], np.minimum))
-        for end, share, most in ends if self.lost else ():
+        if not self.lost:
+            return made
+        whiter = np.clip((_LEVELS - (WHITE - self.near)) / self.near, 0, 1).astype(np.float32)
+        planes = [colours[..., channel] for channel in range(3)]
+        for end, shares, least, most in (
+            (0, whiter, np.minimum, np.maximum),
+            (1, _BLACKER, np.maximum, np.minimum),
+        ):
+            if all(lost[end + 1] is None for lost in self.lost):
+                continue
+            share = shares[least(least(planes[0], planes[1]), planes[2])]
             if not share.any():
                 continue
             for channel, *lost in self.lost:
@@ -117,7 +129,7 @@ class Evening:
         lost = tuple(
             (channel, _shrunk(white, step), _shrunk(black, step)) for channel, white, black in self.lost
         )
-        return Evening(self.linear, factor, added, lost, self.even)
+        return replace(self, factor=factor, added=added, lost=lost)
 
     @functools.cached_property
     def _levels(self) -> Floats:
@@ -151,8 +163,8 @@ def _shrunk(field: Coarse | None, step: int) -> Coarse | None:
 
 
 _LIGHT = to_light(np.arange(256, dtype=np.float32))
-_WHITER = np.clip((np.arange(256, dtype=np.float32) - (WHITE - NEAR)) / NEAR, 0, 1)
-_BLACKER = np.clip((BLACK + 6 - np.arange(256, dtype=np.float32)) / 6, 0, 1)
+_LEVELS = np.arange(256, dtype=np.float32)
+_BLACKER = np.clip((BLACK + LEAST_NEAR - _LEVELS) / LEAST_NEAR, 0, 1)
 _BACK = from_light(np.linspace(0, 1, 1 << 14, dtype=np.float32) ** 2)
 
 
@@ -209,10 +221,9 @@ def evening_of(look: Look, *, whole: bool = False) -> tuple[Evening | None, Ligh
     if not after < BETTER * before - LEVELS:
         return None, Light(0.0, 0.0, 0.0, "none")
     evening = Evening(model.kind == "light", _coarse(factor, grid.step), _coarse(added, grid.step))
-    if model.kind == "none" or model.terms > 1 or bent:
-        evening = replace(evening, lost=_lost(grid, evening, look))
-    else:
-        evening = replace(evening, lost=_lost(grid, evening, look), even=True)
+    lost, near = _lost(grid, evening, look)
+    even = model.kind != "none" and model.terms == 1 and not bent
+    evening = replace(evening, lost=lost, near=near, even=even)
     return evening, _told(grid, model, made, factor)
 
 
@@ -308,11 +319,16 @@ def _coarse(field: Floats | None, step: int) -> Coarse | None:
     return None if field is None else Coarse(np.ascontiguousarray(field, np.float32), step)
 
 
-def _lost(grid: _Grid, evening: Evening, look: Look) -> tuple[tuple[int, Coarse | None, Coarse | None], ...]:
-    """What stands for levels that the answer clipped: what the source has in the ring where the answer is clipped."""
+def _lost(
+    grid: _Grid, evening: Evening, look: Look
+) -> tuple[tuple[tuple[int, Coarse | None, Coarse | None], ...], float]:
+    """What stands for levels that the answer clipped: what the source has in the ring where the answer is clipped; and
+    how many levels from white that is mixed in.
+    """
     before, after = (np.asarray(picture)[..., :3] for picture in (look.source, look.answer))
     outside = look.outside
     found = []
+    moved = 0.0
     for channel in range(3):
         ends: list[Coarse | None] = []
         for level, clipped in ((255, after[..., channel] >= WHITE), (0, after[..., channel] <= BLACK)):
@@ -322,10 +338,11 @@ def _lost(grid: _Grid, evening: Evening, look: Look) -> tuple[tuple[int, Coarse 
             known = outside & clipped
             # Only what was moved off the end can have been lost there.
             lost = (there < 253) if level else (there > 2)
+            moved = max(moved, 255 - there) if level else moved
             ends.append(_mean_where(before[..., channel], known, grid) if lost else None)
         if any(end is not None for end in ends):
             found.append((channel, ends[0], ends[1]))
-    return tuple(found)
+    return tuple(found), min(MOST_NEAR, max(LEAST_NEAR, moved - FEW))
 
 
 def _mean_where(levels: NDArray[np.uint8], known: NDArray[np.bool_], grid: _Grid) -> Coarse | None:

@@ -7,7 +7,10 @@ the two can be compared just outside.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,27 +88,67 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     moved = moved_of(look)
     back = moved if moved is not None and not moved.still else None
     if back is not None:
-        laid = read_moved(look.answer, (0, 0, *look.answer.size), back.in_steps(look.step))
+        there = back.in_steps(look.step)
+        laid = read_moved(look.answer, (0, 0, *look.answer.size), there, quickly=look.step > 1)
         look = look.with_answer(laid)
     evening, light = evening_of(look)
     depth = ramp(covered, seam(source.size), borders(region, source.size))
     left, top, right, bottom = bounds
-    rows = max(1, STRIP // (right - left))
     weights = np.zeros((bottom - top, right - left), np.uint8)
-    for start in range(top, bottom, rows):
-        strip = (left, start, right, min(bottom, start + rows))
-        here = (slice(strip[1], strip[3]), slice(left, right))
+    for strip, part in _read(answer, _strips(covered, bounds), back):
+        here = (slice(strip[1], strip[3]), slice(strip[0], strip[2]))
         share = np.clip(depth.over(strip), 0, 1)
         weight = np.minimum(covered[here].astype(np.float32) / 255, share * share * (3 - 2 * share))
-        place = (at[0] + left, at[1] + start, at[0] + right, at[1] + strip[3])
-        part = answer.crop(strip) if back is None else read_moved(answer, strip, back)
+        place = (at[0] + strip[0], at[1] + strip[1], at[0] + strip[2], at[1] + strip[3])
         even = None if evening is None else evening.applied(np.asarray(part)[..., :3], strip)
         blended = _blended(source.crop(place), part, covered[here], weight, even, whole.mode)
         whole.paste(blended, place[:2])
         # Only what is covered, but all of that: a share too small for a level is one still.
-        weights[start - top : strip[3] - top] = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
+        rounded = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
+        weights[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left] = rounded
     where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
     return Pasted(whole, light, moved, where, weights)
+
+
+def _strips(covered: NDArray[np.uint8], bounds: Box) -> list[Box]:
+    """The boxes that are blended one by one: all that is covered."""
+    left, top, right, bottom = bounds
+    rows = max(1, STRIP // (right - left))
+    found = []
+    for start in range(top, bottom, rows):
+        end = min(bottom, start + rows)
+        # What crosses a photo aslant is a small part of its box.
+        columns = np.flatnonzero(covered[start:end, left:right].any(axis=0))
+        if len(columns):
+            found.append((left + int(columns[0]), start, left + int(columns[-1]) + 1, end))
+    return found
+
+
+def _read(answer: Image.Image, strips: list[Box], back: Moved | None) -> Iterator[tuple[Box, Image.Image]]:
+    """What of the answer belongs into each strip; of one that was turned, the next is read while one is blended."""
+    if back is None:
+        yield from ((strip, answer.crop(strip)) for strip in strips)
+        return
+    read = partial(read_moved, answer, moved=back)
+    if len(strips) < 2 or not back.turn:
+        yield from ((strip, read(strip)) for strip in strips)
+        return
+    with ThreadPoolExecutor(1) as other:
+        ahead = [_begun(other, read, strips[0])]
+        for number, strip in enumerate(strips):
+            ahead += [_begun(other, read, further) for further in strips[number + 1 : number + 2]]
+            yield strip, ahead.pop(0)()
+
+
+def _begun(
+    other: ThreadPoolExecutor, read: Callable[[Box], Image.Image], strip: Box
+) -> Callable[[], Image.Image]:
+    """Have a strip read on another thread; what gives it."""
+    try:
+        return other.submit(read, strip).result
+    except RuntimeError:
+        # As Python ends no thread can be started.
+        return partial(read, strip)
 
 
 def _blended(

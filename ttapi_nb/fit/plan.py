@@ -27,13 +27,14 @@ from .geometry import Box, Size, by_size, centred, holding, same_shape, side_of,
 from .landing import Landed, Landing, landing_of
 from .pixels import carried, cells, repeat_edges
 from .sizes import asked_size, best_size, chooses, context_of, crop_box, grown, worth_cutting
+from .tiles import tiles_of
 from .words import mask_for, masked_words
 
 __all__ = ["HOWS", "Fit"]
 
 Number = TypeVar("Number", float, Fraction)
 
-HOWS = ("auto", "crop", "pad", "scale", "none")
+HOWS = ("auto", "crop", "tiles", "pad", "scale", "none")
 """The ways to fit a picture: what `fit=` takes."""
 
 
@@ -52,24 +53,27 @@ class Fit:
     * `box`: what is sent of it, (left, top, right, bottom); it may reach beyond the picture, where it is padded.
     * `sent_size`: the size the box is sent at.
     * `asked_size`: the size asked of the model, `"auto"` or `"WIDTHxHEIGHT"`.
-    * `how`: what is done: `"crop"`, `"pad"`, `"scale"` or `"none"`.
+    * `how`: what is done: `"crop"`, `"tiles"`, `"pad"`, `"scale"` or `"none"`.
     * `format`: the file format it is sent in: its own where the model takes that, else PNG.
     * `model`: the model it is made for.
     * `note`: what else happens to the picture, as a sentence.
     * `masked`: what is asked of it and what is protected, as a sentence.
     * `changes`: what opening the picture changed before it is sent, as a sentence.
+    * `tiles`: the boxes of the picture that what is masked can be cut into where it is thin and the picture large. With
+      `"tiles"` the part in each is sent by itself, cropped, one after the other, and all else here tells of the whole.
     """
 
     source_size: Size
     box: Box
     sent_size: Size
     asked_size: str = "auto"
-    how: Literal["crop", "pad", "scale", "none"] = "none"
+    how: Literal["crop", "tiles", "pad", "scale", "none"] = "none"
     format: str = "PNG"
     model: str = ""
     note: str = ""
     masked: str = ""
     changes: str = ""
+    tiles: tuple[Box, ...] = ()
 
     # Planning
 
@@ -81,14 +85,32 @@ class Fit:
 
         `how` is one of `HOWS`. `"crop"` cuts out the mask with its surroundings, `"pad"` keeps the whole picture and
         fills up what its shape lacks, `"scale"` brings the whole picture to the size, stretched where its shape is
-        another, and `"none"` sends it as it is. `"auto"` crops where the mask is small on the picture, and else scales
+        another, and `"none"` sends it as it is. `"tiles"` cuts the mask into parts that are sent one by one, where that
+        sends them larger, and is else as `"auto"`, which crops where the mask is small on the picture, and else scales
         or pads. A `size` of `"auto"` becomes the size of the model's that suits best. Raises `FitError` where `how` is
-        unknown, or where there is no mask to crop to.
+        unknown, or where there is no mask to crop or to cut.
         """
         mask = mask_for(source, mask)
         bounds = None if mask is None else mask.bounds
         plan = cls.of_sizes(source.size, model, size, how, bounds, format_for(source, model_for(model)))
-        return replace(plan, masked=masked_words(source, mask), changes=changes_in_words(source))
+        plan = replace(plan, masked=masked_words(source, mask), changes=changes_in_words(source))
+        if mask is None or how not in ("auto", "tiles"):
+            return plan
+        tiles = plan._tiles(mask, size, any_width=how == "tiles")
+        return replace(plan, tiles=tiles, how="tiles" if tiles and how == "tiles" else plan.how)
+
+    def _tiles(self, mask: Mask, size: str, *, any_width: bool) -> tuple[Box, ...]:
+        """The tiles that this plan, of the whole, can be cut into."""
+
+        def sent(box: Box) -> float:
+            return max(Fit.of_sizes(self.source_size, self.model, size, "crop", box).scale)
+
+        def made() -> tuple[Box, ...]:
+            span, longest = max(self.scale), max(self.sent_size)
+            return tiles_of(mask, span, sent, longest, any_width=any_width)
+
+        # A plan is looked at with every key, and the mask is another only after a stroke.
+        return mask.derived((self.source_size, self.box, self.sent_size, self.model, size, any_width), made)
 
     @classmethod
     def of_sizes(
@@ -103,10 +125,12 @@ class Fit:
         """As `plan`, on numbers alone; `bounds` is the box around the mask in the source's pixels."""
         if how not in HOWS:
             raise FitError(f"fit={how!r} is not known. Use one of {', '.join(HOWS)}.")
-        if how == "crop" and bounds is None:
+        if how in ("crop", "tiles") and bounds is None:
             raise FitError(
-                'fit="crop" cuts out what is masked, and nothing is. Paint a mask first, or use fit="auto".'
+                f'fit="{how}" cuts out what is masked, and nothing is. Paint a mask first, or use fit="auto".'
             )
+        # As a whole, what goes in tiles goes as it would without.
+        how = "auto" if how == "tiles" else how
         row = model_for(model)
         asked = asked_size(row, size)
         whole = (0, 0, *source_size)
@@ -268,7 +292,13 @@ class Fit:
     @property
     def words(self) -> str:
         """The plan in a sentence or two."""
-        if self.how == "none":
+        if self.how == "tiles":
+            first = (
+                f"Sends {len(self.tiles)} tiles along the mask one after the other as {self.format}, each nearer to "
+                f"its own size: {len(self.tiles)} requests instead of 1."
+            )
+            second = f"All return into {by_size(self.source_size)}."
+        elif self.how == "none":
             first = f"Sends the picture as it is, {by_size(self.sent_size)} as {self.format}."
             asked = parse_size(self.asked_size) if isinstance(self.asked_size, str) else None
             second = f"The answer of {by_size(asked)} is brought back to that." if asked else ""
@@ -280,6 +310,14 @@ class Fit:
             done = self._changes()
             second = f"{what} is {' and '.join(done).rstrip(',')}." if done else ""
         return " ".join(words for words in (first, second, self.masked, self.changes, self.note) if words)
+
+    @property
+    def offer(self) -> str:
+        """What tiles would bring where they are not used, as a sentence; empty where nothing."""
+        if not self.tiles or self.how == "tiles":
+            return ""
+        count = len(self.tiles)
+        return f"In {count} tiles along the mask it would come back sharper: {count} requests instead of 1."
 
     def _changes(self) -> list[str]:
         left, top, right, bottom = self.box

@@ -88,8 +88,10 @@ class Moved:
         return self.scale * math.cos(angle) - 1, self.scale * math.sin(angle)
 
 
-def read_moved(answer: Image.Image, box: Box, moved: Moved) -> Image.Image:
-    """What of the answer belongs into `box`; beyond its border its edge goes on."""
+def read_moved(answer: Image.Image, box: Box, moved: Moved, *, quickly: bool = False) -> Image.Image:
+    """What of the answer belongs into `box`; beyond its border its edge goes on. `quickly` is for what is only compared
+    by its light.
+    """
     corners = [moved.there(x, y) for x in (box[0], box[2]) for y in (box[1], box[3])]
     room = 3
     left, top = (math.floor(min(corner[axis] for corner in corners)) - room for axis in (0, 1))
@@ -106,7 +108,8 @@ def read_moved(answer: Image.Image, box: Box, moved: Moved) -> Image.Image:
     a, b = moved._turned
     rows = (1 + a, -b, x0 - left, b, 1 + a, y0 - top)
     # Answers as large as that were scaled up: nothing is left to lose, and time is.
-    smooth = Image.Resampling.BILINEAR if max(answer.size) > LARGE else Image.Resampling.BICUBIC
+    simply = quickly or max(answer.size) > LARGE
+    smooth = Image.Resampling.BILINEAR if simply else Image.Resampling.BICUBIC
     return part.transform(size, Image.Transform.AFFINE, rows, smooth)
 
 

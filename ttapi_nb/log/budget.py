@@ -96,12 +96,13 @@ class PriceTable:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run is expected to take before it is sent; None is unknown."""
+    """What a run, or so many `runs`, is expected to take before it is sent; None is unknown."""
 
     images: int
     tokens: int | None
     cost: float | None
     currency: str = ""
+    runs: int = 1
 
     @property
     def words(self) -> str:
@@ -181,22 +182,27 @@ class Budget:
             return self.since.timestamp()
         return float(self.since or 0)
 
-    def estimate(self, request: EditRequest) -> Estimate:
-        """What a request takes, as it is sent; costs nothing to ask."""
+    def estimate(self, request: EditRequest, requests: int = 1) -> Estimate:
+        """What a request takes, as it is sent, or so many like it; costs nothing to ask."""
         options = sent_options(request)
         images = asked_images(options)
-        tokens = None if self.tokens_each is None else self.tokens_each * images
+        tokens = None if self.tokens_each is None else self.tokens_each * images * requests
         if self.prices is None:
-            return Estimate(images, tokens, None)
+            return Estimate(images * requests, tokens, None, runs=requests)
+        cost = self.prices.cost(request.model, options, images)
         return Estimate(
-            images, tokens, self.prices.cost(request.model, options, images), self.prices.currency
+            images * requests,
+            tokens,
+            None if cost is None else cost * requests,
+            self.prices.currency,
+            requests,
         )
 
     def over(self, estimate: Estimate, spent: Spent, whose: str = "The budget") -> list[str]:
         """The limits that a run would break, a sentence for each, without what to do about it."""
         found = []
         for name, one, wanted, used, limit in (
-            ("runs", "run", 1, spent.runs, self.runs),
+            ("runs", "run", estimate.runs, spent.runs, self.runs),
             ("images", "image", estimate.images, spent.images, self.images),
             ("tokens", "token", estimate.tokens or 0, spent.tokens, self.tokens),
         ):

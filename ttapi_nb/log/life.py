@@ -95,7 +95,7 @@ class Life:
         `BudgetError`, `ClaimedError`, and `InvalidRequestError` for what can't be written down.
         """
         run_id = checks.run_name(run_id)
-        estimate = (budget or Budget()).estimate(prepared.sent)
+        estimate = (budget or Budget()).estimate(prepared.sent, prepared.requests)
         row = new_row(run_id, prepared, offline=offline, address=address, estimate=estimate, claim=claim)
         limit = _Limit(None if offline else budget, estimate)
         begun: list[str] = []

@@ -256,10 +256,12 @@ class RunLog(Life):
             # When the log is let go: what somebody's functions do is theirs.
             quotes.ask()
 
-    def problems(self, budget: Budget, request: EditRequest) -> tuple[str, ...]:
-        """Which limits are in the way of a request now, as sentences; empty where it may be sent. Reserves nothing."""
+    def problems(self, budget: Budget, request: EditRequest, requests: int = 1) -> tuple[str, ...]:
+        """Which limits are in the way of a request now, or of so many like it, as sentences; empty where it may be
+        sent. Reserves nothing.
+        """
         spent = self.spent(budget)
-        return budget.problems(budget.estimate(request), spent)
+        return budget.problems(budget.estimate(request, requests), spent)
 
     def restore(self, run_id: str) -> Step:
         """What fills an editor as it was before a run. Raises `ResultError` where there is none of this id.

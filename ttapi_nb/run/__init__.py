@@ -7,5 +7,6 @@ from .editing import edit, generate, start, start_edit
 from .result import Result
 from .run import Run
 from .script import to_code
+from .tiled import TiledRun
 
-__all__ = ["Result", "Run", "edit", "generate", "made_again", "start", "start_edit", "to_code"]
+__all__ = ["Result", "Run", "TiledRun", "edit", "generate", "made_again", "start", "start_edit", "to_code"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from functools import partial
 from typing import Literal, Unpack
 
-from ..asked import Asked, prepare
+from ..asked import Asked, Prepared, prepare
 from ..client import AsyncClient, Client, default_client
-from ..errors import InvalidRequestError, SettingsError
+from ..client.core import Core
+from ..errors import BudgetError, InvalidRequestError, SettingsError
 from ..log import Budget, Claim, RunLog, default_log
 from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest, MaskSource, Options
@@ -17,6 +19,7 @@ from .carrier import STOPPED_PATIENCE, Carrier
 from .ending import INTERRUPTED
 from .making import results_of
 from .run import Run
+from .tiled import TiledRun, Tiles
 
 __all__ = ["NO_LOG", "edit", "generate", "start", "start_edit"]
 
@@ -42,8 +45,9 @@ def edit(
     * `mask`: a `Mask`, a picture that is transparent where the edit is, or whatever else `Mask.read` reads in one way.
       Without one, or where nothing is painted on it, the whole picture may change.
     * `client`: left out, one with the environment's key, or where there is none the embedded service.
-    * `fit`: how the picture is brought to what the model takes: `"auto"`, `"crop"` to the mask's surroundings, `"pad"`,
-      `"scale"`, or `"none"`; see `Fit.plan`. The results are of the picture's own size either way.
+    * `fit`: how the picture is brought to what the model takes: `"auto"`, `"crop"` to the mask's surroundings,
+      `"tiles"` along the mask, `"pad"`, `"scale"`, or `"none"`; see `Fit.plan`. Tiles are sent one by one, each as a
+      run of its own: see `TiledRun`. The results are of the picture's own size either way.
     * `strict`: where there is a mask, keep what lies outside it exactly as it was.
     * `log`: where the run is recorded; False for nowhere.
     * `budget`: how much may be spent in the log, which it needs; see `Budget`. The embedded service spends nothing.
@@ -120,11 +124,15 @@ def start(
     """
     if log is False and budget is not None:
         raise SettingsError(NO_LOG)
-    core = (client or default_client()).core
-    prepared = prepare(asked, core.problems if check else None)
+    client = client or default_client()
+    core = client.core
+    prepared = prepare(asked, core.problems if check else None, cuts=core.cuts and claim is None)
     if prepared.problems:
         raise InvalidRequestError(prepared.problems)
     core.load()
+    if prepared.requests > 1:
+        again = partial(start, client=client, log=log, budget=budget, check=check)
+        return _in_tiles(prepared, core, again, default_log() if log is None else log or None, budget, watch)
     run = Run(prepared, log=default_log() if log is None else log or None, budget=budget, claim=claim)
     if watch is not None:
         watch(run)
@@ -140,3 +148,24 @@ def start(
         with contextlib.suppress(KeyboardInterrupt):
             wait((carrier.over,), STOPPED_PATIENCE)
         raise
+
+
+def _in_tiles(
+    prepared: Prepared,
+    core: Core,
+    again: Callable[..., Run],
+    log: RunLog | None,
+    budget: Budget | None,
+    watch: Callable[[Run], None] | None,
+) -> Run:
+    """As `start`, for what goes in tiles: none is sent where the budget has not room for all."""
+    if budget is not None and log is not None and not core.offline:
+        found = log.problems(budget, prepared.sent, prepared.requests)
+        if found:
+            raise BudgetError(found)
+    run = TiledRun(prepared, log=log, budget=budget)
+    if watch is not None:
+        watch(run)
+    tiles = run._carrier = Tiles(run, again, timeout=core.timeout, offline=core.offline)
+    tiles.begin()
+    return run

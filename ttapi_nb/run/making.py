@@ -15,6 +15,7 @@ from ..picture import SourceImage, edited_picture, open_image
 from ..reply import ImageData, ImagesResponse
 from ..request import EditRequest
 from .blank import blank, plan_of
+from .finer import finer, is_filled
 from .result import Result
 from .run import Run
 
@@ -95,7 +96,10 @@ def _result(
             f"{note} What you masked is not in it, so nothing changed. Ask for a size of the picture's shape."
         )
     else:
-        pasted = paste(source.pixels, landed.part, mask, landed.region[:2])
+        part = landed.part
+        if response.offline and is_filled(item.data):
+            part = finer(part, landed.region, source.pixels, mask, plan)
+        pasted = paste(source.pixels, part, mask, landed.region[:2])
         picture = edited_picture(source, pasted.image, name, pasted.box, pasted.weight)
         light, moved = pasted.light, pasted.moved
     return Result(

@@ -170,7 +170,7 @@ class Run:
     @property
     def estimate(self) -> Estimate:
         """What it was expected to take before it was sent."""
-        return self._estimate or (self.budget or Budget()).estimate(self.request)
+        return self._estimate or (self.budget or Budget()).estimate(self.request, self.prepared.requests)
 
     def __await__(self) -> Generator[Any, None, Run]:
         if self._is_copy():

@@ -18,12 +18,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from ..freeing import give_back
 from ..picture import SourceImage
@@ -35,13 +35,15 @@ from .refusal import Refusal
 from .rules import Edit, Hole, check, check_generation
 from .shape import result_size, shaped
 
-__all__ = ["Answer", "Fill", "Service"]
+__all__ = ["FILLED", "Answer", "Fill", "Service"]
 
 EDITS, GENERATIONS = "/v1/images/edits", "/v1/images/generations"
 FILES = "/v1/files/"
 URL_SECONDS = 60 * 60
 URLS_KEPT = 64
 BLOCK = 32
+FILLED = "ttapi_nb fill"
+"""What a result's file says where the service's own fill is in it."""
 SIGN = {"TTAPI-NB-Service": "embedded"}
 
 Fill: TypeAlias = Callable[[Image.Image, Image.Image, str, int], Image.Image]
@@ -171,7 +173,7 @@ class Service:
         for number in range(edit.n):
             result = self._result(edit, digest, number, fills[number] if fills else None)
             see_through = see_through or (number == 0 and _keeps_alpha(result, edit))
-            encoded = _encoded(result, edit)
+            encoded = _encoded(result, edit, filled=bool(fills))
             if edit.as_url:
                 data.append({"url": files_url + self._keep(encoded, edit.output_format)})
             else:
@@ -302,11 +304,17 @@ def _keeps_alpha(result: Image.Image, edit: Edit) -> bool:
     return result.mode == "RGBA" and edit.output_format != "jpeg" and edit.background != "opaque"
 
 
-def _encoded(result: Image.Image, edit: Edit) -> bytes:
+def _encoded(result: Image.Image, edit: Edit, *, filled: bool) -> bytes:
     out = io.BytesIO()
     pixels = result if _keeps_alpha(result, edit) else over_white(result)
+    said: dict[str, Any] = {}
     if edit.output_format == "png":
-        pixels.save(out, "PNG", compress_level=1)
+        if filled:
+            said["pnginfo"] = PngImagePlugin.PngInfo()
+            said["pnginfo"].add_text("Software", FILLED)
+        pixels.save(out, "PNG", compress_level=1, **said)
     else:
-        pixels.save(out, edit.output_format.upper(), quality=edit.compression)
+        if filled:
+            said["comment" if edit.output_format == "jpeg" else "xmp"] = FILLED.encode()
+        pixels.save(out, edit.output_format.upper(), quality=edit.compression, **said)
     return out.getvalue()

@@ -21,6 +21,7 @@ OTHER = "other …"
 FIT_WORDS = {
     "auto": "what suits best",
     "crop": "the mask and its surroundings",
+    "tiles": "tiles along the mask, one by one",
     "pad": "all of it, padded to the shape",
     "scale": "all of it, scaled",
     "none": "the photo as it is",

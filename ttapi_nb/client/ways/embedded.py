@@ -43,6 +43,10 @@ class Embedded(Line):
         return True
 
     @property
+    def cuts(self) -> bool:
+        return True
+
+    @property
     def words(self) -> str:
         return "Embedded service: no key, nothing is billed. It reads nothing of the prompt but colour words."
 

@@ -57,6 +57,11 @@ class Way(ABC):
         return False
 
     @property
+    def cuts(self) -> bool:
+        """Whether an edit may take more requests than one without being asked: none is billed, and none recorded."""
+        return False
+
+    @property
     def own_host(self) -> bool:
         """Whether it is TTAPI's own address, or answers as that would."""
         return True

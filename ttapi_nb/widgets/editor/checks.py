@@ -32,14 +32,15 @@ class Checks:
         editor = self._editor
         asked = editor.asked
         try:
-            prepared = prepare(asked, editor.client.core.problems)
+            prepared = prepare(asked, editor.client.core.problems, cuts=editor.client.core.cuts)
         except FitError as error:
             return Prepared(asked, asked.request, None, (str(error),))
         if editor.budget is not None and editor.run_log is False:
             return replace(prepared, problems=(*prepared.problems, NO_LOG))
         if editor.budget is not None and not prepared.problems and not editor.client.is_offline:
             with editor._one.asked_on_this_thread():
-                return replace(prepared, problems=editor._log().problems(editor.budget, prepared.sent))
+                found = editor._log().problems(editor.budget, prepared.sent, prepared.requests)
+                return replace(prepared, problems=found)
         return prepared
 
     def look(self) -> None:
@@ -56,10 +57,7 @@ class Checks:
         if mine != self._latest:
             # Another thread has changed something since, and says what follows.
             return
-        said = [] if plan is None else [plan.words]
-        if editor.budget is not None and not editor.client.is_offline:
-            said.append(f"Estimated cost: {editor.budget.estimate(prepared.sent).words}.")
-        editor._plan.say(" ".join(said))
+        editor._plan.show(prepared, None if editor.client.is_offline else editor.budget)
         whole = plan is None or plan.box == (0, 0, *plan.source_size)
         editor.drawer.show_frame(None if whole or plan is None else plan.box)
         editor._controls.show_problems(found, self.name(prepared))

@@ -84,7 +84,7 @@ class Controls:
             self._show_progress(doing, run.seconds)
 
     def _say_time(self, run: Run) -> None:
-        if run.status == "sending" and run.note:
+        if run.status == "sending" and run.note and run.prepared.requests == 1:
             # The service is busy, and waited for.
             self.status.say(run.note, "busy")
             return
@@ -100,4 +100,5 @@ class Controls:
 
 
 def _doing(run: Run) -> str:
-    return "Sending" if run.status == "sending" else "Waiting for the result"
+    doing = "Sending" if run.status == "sending" else "Waiting for the result"
+    return doing if run.prepared.requests == 1 else f"{run.note} {doing}".strip()

@@ -46,6 +46,7 @@ from .key_corner import KeyCorner, with_key
 from .lab_door import LabDoor
 from .one_run import OneRun
 from .opening import take_photos
+from .plan_line import PlanLine
 from .recordings import Recordings
 from .remedies import Remedies
 
@@ -59,8 +60,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     * `mask`: what was painted, a `Mask` of the photo's size; read it, assign it, observe it.
     * `references`: a tuple of pictures that go along, for models that take several; the mask is not theirs.
     * `model`, `size`, `prompt`: strings; `options`: a dict of the other fields of `EditRequest`.
-    * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"pad"`, `"scale"` or
-      `"none"`; `strict`: whether what lies outside the mask is kept exactly.
+    * `fit`: how the photo is brought to the model, as in `ttapi_nb.edit`: `"auto"`, `"crop"`, `"tiles"`, `"pad"`,
+      `"scale"` or `"none"`; `strict`: whether what lies outside the mask is kept exactly.
     * `client`: left out, one with the environment's key, or where there is none the embedded service; the editor says
       which it is, and where it found no key it takes one: see `use_key`.
     * `log`: where runs are recorded, False for nowhere. `budget`: how much may be spent. `select`: see `MaskDrawer`.
@@ -138,7 +139,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._tray = ReferenceTray()
         self._controls = Controls(alike.shown, lambda: self.current, self.drawer.show_progress)
         self.status = self._controls.status
-        self._plan = LateWords(self._arrange)
+        self._plan = PlanLine(self._arrange, partial(setattr, self, "fit"))
         self._copier = Copier(self.to_code, layout=alike.shown)
         self._restored = LateWords(self._arrange)
         self._recordings = Recordings(self, self.client, alike.shown)
@@ -155,7 +156,9 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
         )
         self._drafts = MaskDrafts(self, self._arrange_whole)
-        self._remedies = Remedies(self._arrange, partial(setattr, self, "model"), self._key.ask)
+        self._remedies = Remedies(
+            self._arrange, partial(setattr, self, "model"), self._key.ask, self.drawer.show_both
+        )
         self._checks = Checks(self, lambda: self._remedies.in_doubt)
         self._growing = Growing(self, self._arrange)
         self._lab = LabDoor(self, self._arrange_whole, alike.shown)
@@ -197,6 +200,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._options,
             self._tray,
             self._plan,
+            self._plan.offers,
             self._doors,
             self._key.words,
             self._key.opener,

@@ -16,7 +16,7 @@ def run_words(prepared: Prepared, budget: Budget | None, *, offline: bool, in_do
     what = "Run again anyway" if in_doubt else "Run on the whole photo" if _is_whole(prepared) else "Run"
     if offline:
         return f"{what} · free"
-    cost = None if budget is None else budget.estimate(prepared.sent)
+    cost = None if budget is None else budget.estimate(prepared.sent, prepared.requests)
     return f"{what} · cost unknown" if cost is None or cost.cost is None else f"{what} · about {cost.words}"
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from ...errors import AuthenticationError, RefusedError, UnknownOutcomeError
-from ...run import Run
+from ...mask import Mask
+from ...picture import SourceImage
+from ...run import Run, TiledRun
 from ..offers import LateOffers
 
 __all__ = ["Remedies"]
@@ -15,15 +17,19 @@ __all__ = ["Remedies"]
 class Remedies(LateOffers):
     """Offers what follows from an error, until something else is asked for.
 
-    `use_model(name)` and `ask_key()` are what is offered. `in_doubt` tells whether the same was sent before, and nobody
-    knows what became of it.
+    `use_model(name)`, `ask_key()` and `go_on(picture, mask)` are what is offered. `in_doubt` tells whether the same was
+    sent before, and nobody knows what became of it.
     """
 
     def __init__(
-        self, arrange: Callable[[], None], use_model: Callable[[str], None], ask_key: Callable[[], None]
+        self,
+        arrange: Callable[[], None],
+        use_model: Callable[[str], None],
+        ask_key: Callable[[], None],
+        go_on: Callable[[SourceImage, Mask], None],
     ) -> None:
         super().__init__(arrange)
-        self._use_model, self._ask_key = use_model, ask_key
+        self._use_model, self._ask_key, self._go_on = use_model, ask_key, go_on
         self.in_doubt = False
 
     def forget(self) -> None:
@@ -35,7 +41,11 @@ class Remedies(LateOffers):
         """Offer what may help after this run, which has ended."""
         error = run.error
         self.in_doubt = isinstance(error, UnknownOutcomeError) and not offline
-        if isinstance(error, RefusedError) and error.models:
+        if isinstance(run, TiledRun) and run.status != "done" and run.results and run.left is not None:
+            # Those that are done are not asked for once more.
+            go_on = partial(self._go_on, run.results[0].picture, run.left)
+            self.offer("", [("Go on with the tiles left", go_on)])
+        elif isinstance(error, RefusedError) and error.models:
             self.offer("", [(f"Use {name}", partial(self._use_model, name)) for name in error.models])
         elif isinstance(error, AuthenticationError) and not offline:
             self.offer("", [("Use another key", self._ask_key)])

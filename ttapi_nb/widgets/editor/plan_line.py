@@ -1,0 +1,44 @@
+"""The plan in words, and tiles where they would come back sharper, by one click."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ...asked import Prepared
+from ...log import Budget
+from ..offers import LateOffers
+from ..text import LateWords
+
+__all__ = ["PlanLine"]
+
+
+class PlanLine(LateWords):
+    """What is sent of the photo and what that costs; `offers` stands below it where there is something to choose.
+
+    `use_fit(how)` is what a click chooses.
+    """
+
+    def __init__(self, arrange: Callable[[], None], use_fit: Callable[[str], None]) -> None:
+        super().__init__(arrange)
+        self.offers = LateOffers(arrange)
+        self._use_fit = use_fit
+        self._offered = ""
+
+    def show(self, prepared: Prepared, budget: Budget | None) -> None:
+        """Say how it would be sent; `budget` is what its cost is estimated by, None where nothing is billed."""
+        plan = prepared.plan
+        said = [] if plan is None else [plan.words]
+        if budget is not None:
+            said.append(f"Estimated cost: {budget.estimate(prepared.sent, prepared.requests).words}.")
+        self.say(" ".join(said))
+        words = "" if plan is None else plan.offer
+        if words == self._offered:
+            return
+        self._offered = words
+        if plan is None or not words:
+            self.offers.clear()
+        else:
+            self.offers.offer(
+                words, [(f"Send {len(plan.tiles)} tiles", partial(self._use_fit, "tiles"))], "quiet"
+            )
