@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from ...experiment.cells import Cell
 from ...fit import HOWS
 from ..act import Act
-from ..lab import PromptLab
 
 if TYPE_CHECKING:
+    from ...experiment.cells import Cell
+    from ..lab import PromptLab
     from .editor import ImageEditor
 
 __all__ = ["LabDoor"]
@@ -51,6 +51,9 @@ class LabDoor:
             return
         editor._restored.say(ALONE if editor.references else "", "notice")
         if self.lab is None:
+            # With the first click, if at all: it would hold up every first editor.
+            from ..lab import PromptLab
+
             lab = PromptLab(client=editor.client, log=editor.run_log or None, budget=editor.budget)
             lab.take(editor.asked)
             lab.on_edit(self._back)
