@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from ... import widgets
 from ...fit import HOWS
 from ..act import Act
 
@@ -51,10 +52,8 @@ class LabDoor:
             return
         editor._restored.say(ALONE if editor.references else "", "notice")
         if self.lab is None:
-            # With the first click, if at all: it would hold up every first editor.
-            from ..lab import PromptLab
-
-            lab = PromptLab(client=editor.client, log=editor.run_log or None, budget=editor.budget)
+            # Loaded with the first click, if at all: it would hold up every first editor.
+            lab = widgets.PromptLab(client=editor.client, log=editor.run_log or None, budget=editor.budget)
             lab.take(editor.asked)
             lab.on_edit(self._back)
             self.lab = lab
