@@ -5,8 +5,8 @@ has the source's size, and that outside the mask it is the source byte for byte:
 mask, and once with a hostile one that repaints everything, shifts the colours and answers in another shape. A known
 part of the protected pixels is planted with a change that can be seen, and the rest with one that can't, in some rows
 one level beside the meter's threshold: the leak meter has to read that part to within a percentage point. Exits with 1
-where a claim fails; seconds are only told. Each source goes to each model by one of the plans in turn, and with `--all`,
-which takes about ten minutes, by every plan.
+where a claim fails; seconds are only told. Each source goes to each model by one of the plans in turn, and with
+`--all`, which takes about ten minutes, by every plan.
 """
 
 from __future__ import annotations
