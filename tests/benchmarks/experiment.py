@@ -35,9 +35,9 @@ def photo_of(size: int) -> tt.SourceImage:
     return tt.open_image(Image.fromarray(grain).resize((size, size)))
 
 
-def timed(size: int, masked: bool, rounds: int = 2, model: str = SMALL) -> tuple[list[float], float]:
-    """Seconds for `CELLS` prompts, on a masked photo of this side or of words alone, and what one more of them needs at
-    most in megabytes.
+def timed(size: int, masked: bool, rounds: int = 2, model: str = SMALL) -> tuple[list[float], float, float]:
+    """Seconds for `CELLS` prompts, on a masked photo of this side or of words alone; what one more of them needs at
+    most, in megabytes; and how many seconds of processor time that takes.
     """
     photo = photo_of(size)
     mask = tt.Mask((size, size)).ellipse((size // 4, size // 4, size * 3 // 4, size * 3 // 4))
@@ -57,9 +57,11 @@ def timed(size: int, masked: bool, rounds: int = 2, model: str = SMALL) -> tuple
 
         for _ in range(rounds + 1):
             run()
+        before = time.process_time()
         peak = peak_of(run)
+        spent = time.process_time() - before
     # The first round only warms up, and the last one was watched.
-    return found[1:-1], peak
+    return found[1:-1], peak, spent
 
 
 def in_use() -> float:
@@ -96,8 +98,9 @@ def main() -> int:
         ("of words alone", 64, False),
         (f"on a masked photo of {SIDE}x{SIDE}", SIDE, True),
     ):
-        times, peak = timed(size, masked)
-        table.compare(f"{CELLS} cells {words}, {AT_ONCE} at once", times, ideal, MOST, peak=peak)
+        times, peak, spent = timed(size, masked)
+        note = f"{spent:.2f} s of processor time."
+        table.compare(f"{CELLS} cells {words}, {AT_ONCE} at once", times, ideal, MOST, peak=peak, note=note)
     seconds, before, after = many()
     note = f"{seconds:.3f} s a cell; {before:.0f} MB after a tenth of them, {after:.0f} MB after all."
     table.count(
