@@ -368,6 +368,13 @@ def test_importing_the_package_is_cheap() -> None:
     assert found & (TOOLKIT | PICTURES | {"httpx", "patchmatch", "platformdirs", "python_multipart"}) == set()
 
 
+def test_an_editor_loads_nothing_of_the_labs() -> None:
+    """What only experiments use is not loaded for the first editor, which is waited for."""
+    found = modules_after("import ttapi_nb; ttapi_nb.ImageEditor")
+    assert "ipywidgets" in found
+    assert found & {"yaml", "tqdm", "pandas"} == set()
+
+
 def test_nothing_before_the_widgets_needs_a_toolkit() -> None:
     """All the rooms below the widgets can be loaded without ipywidgets or IPython."""
     rooms = [room for room in ROOMS[: ROOMS.index("widgets")] if any(room_of(file) == room for file in FILES)]

@@ -17,7 +17,7 @@ import ttapi_nb as tt
 from tests.benchmarks._bench import Table, alternating, peak_of
 from ttapi_nb.service.paint import PATCH, WORK_SIZE, fills_of, paint
 
-ROUNDS = 3
+ROUNDS = 2
 BOX = (256, 256, 768, 768)
 
 

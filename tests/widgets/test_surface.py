@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.controls import message
 from tests.support.painting import Screen, mark, own_surface, stage_of
 from ttapi_nb import MaskDrawer
 
@@ -139,3 +140,35 @@ def test_a_browser_without_ipycanvas_is_sent_photo_and_ink(drawer, monkeypatch):
     kinds = [head["type"] for head, _ in told]
     assert kinds == ["ink", "taken"]
     assert (told[0][0]["left"], told[0][0]["width"]) == (90, 20)
+
+
+def test_a_run_is_taken_once_and_after_its_marks(drawer):
+    """A run waits for a mark that was lost before it, and sent twice it is one; its prompt goes with it."""
+    asked = []
+    drawer.on_run(lambda prompt: asked.append((prompt, len(drawer.mask.marks), drawer.lock.is_mine)))
+    run = {"type": "run", "view": "a", "number": 2, "prompt": "red"}
+    message(stage_of(drawer), run)
+    assert asked == []
+    mark(drawer, 1, [(100, 100, 10)])
+    message(stage_of(drawer), run)
+    message(stage_of(drawer), run)
+    assert asked == [("red", 1, False)]
+    message(stage_of(drawer), run | {"number": 3, "prompt": "blue"})
+    assert asked[1:] == [("blue", 1, False)]
+
+
+def test_the_page_has_the_photo_before_the_kernel_draws_it(drawer):
+    """The stage refers to the file that the photo is sent in, as large as it is shown; another photo brings its own."""
+    stage = stage_of(drawer)
+    first = stage.preview
+    assert first is not None
+    with Image.open(io.BytesIO(first.value)) as shown:
+        assert shown.size == (stage.photo.width, stage.photo.height)
+    drawer.image = Image.new("RGB", (90, 60), "navy")
+    second = stage.preview
+    assert second is not None
+    assert second is not first
+    assert first.comm is None
+    with Image.open(io.BytesIO(second.value)) as shown:
+        assert shown.size == (90, 60)
+        assert shown.getpixel((5, 5)) == pytest.approx((0, 0, 128), abs=3)

@@ -240,6 +240,8 @@ class Sender:
                 if self._stopped or not keys:
                     break
             try:
+                # Whoever sent them may be gone.
+                self._log.recover()
                 found = self._read(keys)
             except TTAPIError:
                 continue

@@ -78,17 +78,19 @@ def _reached(look: Look, moved: Moved) -> NDArray[np.bool_]:
 
 def _boxed(plane: Floats, radius: int) -> Floats:
     """The mean over a square of `2 * radius + 1` pixels, the edge repeated beyond the border."""
-    for axis in (0, 1):
-        around = [(0, 0), (0, 0)]
-        around[axis] = (radius, radius)
-        padded = np.moveaxis(np.pad(plane, around, "edge"), axis, 0)
-        length = plane.shape[axis]
-        total = padded[:length].copy()
-        for start in range(1, 2 * radius + 1):
-            total += padded[start : start + length]
-        total *= np.float32(1 / (2 * radius + 1))
-        plane = np.moveaxis(total, 0, axis)
-    return plane
+    length = 2 * radius + 1
+    down: Floats = np.pad(plane, ((radius, radius), (0, 0)), "edge")
+    rows, columns = plane.shape
+    # Never turned round: with its rows in one piece each of these takes a fraction of the time.
+    total = down[:rows] + down[1 : 1 + rows]
+    for start in range(2, length):
+        total += down[start : start + rows]
+    across: Floats = np.pad(total, ((0, 0), (radius, radius)), "edge")
+    total = across[:, :columns] + across[:, 1 : 1 + columns]
+    for start in range(2, length):
+        total += across[:, start : start + columns]
+    total *= np.float32(1 / length**2)
+    return total
 
 
 def _beyond(before: NDArray[np.uint8], after: Floats, radius: int) -> Floats:

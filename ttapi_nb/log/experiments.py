@@ -134,8 +134,9 @@ class Experiments:
     # Their runs
 
     def rows(self, name: str, cells: Collection[str] | None = None) -> list[RunRow]:
-        """The runs of an experiment, or of some of its cells, oldest first; each row's `cell` is the key."""
-        self._recover()
+        """The runs of an experiment, or of some of its cells as they are, oldest first; `cell` of a row is the key."""
+        if cells is None:
+            self._recover()
         with self._file.open(write=False) as db:
             found = db.execute(
                 "SELECT * FROM runs WHERE experiment = ? AND typeof(id) = 'text'"

@@ -21,8 +21,8 @@ __all__ = ["detail_of"]
 PIECE = 16
 # A piece is told by so many means a side, and by how rough it is there, which counts so much.
 CELLS, ROUGH = 4, 2.5
-# At most so many places are looked at.
-PLACES = 24_000
+# At most so many places are looked at; of three times as many none was seen to be better.
+PLACES = 8_000
 # A smaller loss than this is not worth the time.
 LEAST = 1.2
 
@@ -94,10 +94,11 @@ def _told(pixels: npt.NDArray[np.uint8], corners: npt.NDArray[np.int64]) -> Floa
 def _likest(wanted: Floats, places: Floats) -> npt.NDArray[np.int64]:
     """For each piece the place that looks most like it."""
     found = []
-    lengths = (places**2).sum(axis=1)
+    half = (places**2).sum(axis=1) / 2
     for start in range(0, len(wanted), 256):
-        some = wanted[start : start + 256]
-        found.append((lengths[None] - 2 * some @ places.T).argmin(axis=1))
+        alike = wanted[start : start + 256] @ places.T
+        alike -= half
+        found.append(alike.argmax(axis=1))
     return np.concatenate(found)
 
 

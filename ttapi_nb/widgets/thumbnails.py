@@ -11,7 +11,7 @@ from ..picture import preview
 __all__ = ["THUMBNAIL_EDGE", "thumbnail"]
 
 THUMBNAIL_EDGE = 256
-THUMBNAIL_BYTES = 14_000
+THUMBNAIL_BYTES = 12_000
 """What a thumbnail may weigh. Ten of them and the photo's, saved twice as base64, stay under 0.5 MB of a notebook."""
 
 
