@@ -90,7 +90,8 @@ def main() -> int:
             table.under(f"a letter with a mask, {name}, fit {fit}", found, LETTER_MOST, peak=peak, note=note)
             if fit == "auto":
                 ours, limits = undos(editor.drawer, shown)
-                note = f"presses 1, 4, {UNDOS}: {ours[0] * 1e3:.1f}, {ours[3] * 1e3:.1f}, {ours[-1] * 1e3:.1f} ms; {REST}"
+                times = f"{ours[0] * 1e3:.1f}, {ours[3] * 1e3:.1f}, {ours[-1] * 1e3:.1f}"
+                note = f"presses 1, 4 and {UNDOS}: {times} ms; {REST}"
                 peak = peak_of(editor.drawer.redo)
                 table.compare(f"undo in the editor, {name}", ours, limits, UNDO_MOST, peak=peak, note=note)
             editor.close()
