@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.benchmarks._bench import Table
 from tests.support.gateways import command, process
 
-RUNS, PEOPLE = 12, 300
+RUNS, PEOPLE = 6, 300
 SERVICE_SECONDS = 1.0
 MIB = 2**20
 MOST, MOST_GROWTH = 1.3, 0.2

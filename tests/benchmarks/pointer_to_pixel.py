@@ -246,6 +246,11 @@ class Contender:
         assert box is not None
         return box["width"], box["height"]
 
+    def megabytes(self) -> float:
+        """What the page's scripts hold."""
+        held: float = self.page.evaluate("performance.memory.usedJSHeapSize / 1e6")
+        return held
+
     def scribble(self, rate: int, moves: int, way: str, *, count: bool) -> Scribble:
         """Scribble so many moves, so many a second, by the mouse or in the page, on a canvas without ink; and, where
         they are to be counted, see how many the kernel has.
@@ -352,7 +357,8 @@ def measure(
         late, lost = (sum(getattr(one, what) for one in found["ours"]) for what in ("late", "lost"))
         note = f"{late} of {moves * rounds} moves late, {lost} lost."
         row = f"p95 at {rate} Hz, {way}, {name}"
-        table.compare(row, times["ours"], times["bare"], MOST, note=note)
+        peaks = contenders["ours"].megabytes(), contenders["bare"].megabytes()
+        table.compare(row, times["ours"], times["bare"], MOST, peak=peaks, note=note)
         if "before" in times:
             table.compare(f"{row}, against before", times["ours"], times["before"], MOST_BEFORE)
         assert not lost, f"{lost} moves of {moves * rounds} are not in the mask."
@@ -387,7 +393,7 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", metavar="COMMIT", help="also time the drawer of this commit")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each scribbles")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each scribbles")
     wanted = parser.parse_args()
     table = Table("Pointer to pixel, in ms")
     with contextlib.ExitStack() as stack:
