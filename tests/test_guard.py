@@ -16,7 +16,7 @@ from tests.server import Server
 from ttapi_nb import Client, loop, start_edit
 from ttapi_nb.log.budget import PriceTable
 from ttapi_nb.service import Service
-from ttapi_nb.widgets.turns import Turns
+from ttapi_nb.widgets.drawer.turns import Turns
 
 PICTURE = Image.new("RGB", (8, 8))
 

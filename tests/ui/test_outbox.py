@@ -12,7 +12,7 @@ from tests.support.scripts import ask
 
 OUTBOX = """
   const sent = (window.sent = []);
-  const model = { send: (message, _, [buffer]) => sent.push([message, [...new Uint8Array(buffer)]]) };
+  const model = { send: (message, _, buffers) => sent.push([message, [...new Uint8Array(buffers?.[0] ?? 0)]]) };
   window.outbox = it.createOutbox(model);
   window.hand = (points) => {
     const mark = { tool: "brush", points, erase: false };
@@ -103,12 +103,35 @@ def test_what_is_no_answer_is_none(outbox: Page, act: str) -> None:
     assert numbers(outbox) == [1, 1]
 
 
-@pytest.mark.parametrize("act", ["outbox.forget()", "outbox.stop()"])
-def test_what_is_of_no_use_is_not_sent_again(outbox: Page, act: str) -> None:
-    """With another photo, or when the view goes, no mark is sent again; the next has the next number."""
+def test_a_run_comes_after_the_marks(outbox: Page) -> None:
+    """A run has its place among the marks, is sent again with them, and pressed twice in vain it is one."""
+    outbox.evaluate("hand([1, 0, 1]); outbox.run({ prompt: 'a' }); outbox.run({ prompt: 'a' });")
+    outbox.clock.run_for(2_000)
+    assert numbers(outbox) == [1, 2, 1, 2]
+    message = outbox.evaluate("sent.at(-1)[0]")
+    assert message == {"type": "run", "view": message["view"], "number": 2, "prompt": "a"}
+    outbox.evaluate("answer(1); answer(2); outbox.run({ prompt: 'a' });")
+    assert numbers(outbox)[4:] == [3]
+
+
+def test_what_is_of_no_use_is_not_sent_again(outbox: Page) -> None:
+    """When the view goes, no mark is sent again; the next has the next number."""
     outbox.evaluate("hand([1, 0, 1])")
-    outbox.evaluate(act)
+    outbox.evaluate("outbox.stop()")
     outbox.clock.run_for(600_000)
     assert numbers(outbox) == [1]
     outbox.evaluate("hand([1, 0, 1])")
     assert numbers(outbox) == [1, 2]
+
+
+def test_another_photo_lets_marks_go_and_waits_for_none(outbox: Page) -> None:
+    """With another photo no mark is sent again; the kernel, which never got it, is told the next under another name."""
+    outbox.evaluate("hand([1, 0, 1]); outbox.run({ prompt: 'a' });")
+    outbox.evaluate("outbox.forget()")
+    first, run = outbox.evaluate("[sent[0][0].view, sent.at(-1)[0]]")
+    assert run == {"type": "run", "view": run["view"], "number": 1, "prompt": "a"}
+    assert run["view"] != first
+    outbox.evaluate("hand([2, 0, 1])")
+    assert numbers(outbox) == [1, 2, 1, 2]
+    outbox.clock.run_for(2_000)
+    assert numbers(outbox)[4:] == [1, 2]

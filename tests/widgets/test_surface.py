@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.controls import message
 from tests.support.painting import Screen, mark, own_surface, stage_of
 from ttapi_nb import MaskDrawer
 
@@ -139,6 +140,21 @@ def test_a_browser_without_ipycanvas_is_sent_photo_and_ink(drawer, monkeypatch):
     kinds = [head["type"] for head, _ in told]
     assert kinds == ["ink", "taken"]
     assert (told[0][0]["left"], told[0][0]["width"]) == (90, 20)
+
+
+def test_a_run_is_taken_once_and_after_its_marks(drawer):
+    """A run waits for a mark that was lost before it, and sent twice it is one; its prompt goes with it."""
+    asked = []
+    drawer.on_run(lambda prompt: asked.append((prompt, len(drawer.mask.marks), drawer.lock.is_mine)))
+    run = {"type": "run", "view": "a", "number": 2, "prompt": "red"}
+    message(stage_of(drawer), run)
+    assert asked == []
+    mark(drawer, 1, [(100, 100, 10)])
+    message(stage_of(drawer), run)
+    message(stage_of(drawer), run)
+    assert asked == [("red", 1, False)]
+    message(stage_of(drawer), run | {"number": 3, "prompt": "blue"})
+    assert asked[1:] == [("blue", 1, False)]
 
 
 def test_the_page_has_the_photo_before_the_kernel_draws_it(drawer):

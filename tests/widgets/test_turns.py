@@ -12,7 +12,7 @@ import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server, json_reply, pictures
 from tests.support.painting import stroke
 from ttapi_nb.network import ways
-from ttapi_nb.widgets.turns import Turns
+from ttapi_nb.widgets.drawer.turns import Turns
 
 
 @pytest.fixture

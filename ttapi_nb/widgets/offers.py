@@ -8,7 +8,6 @@ import ipywidgets
 
 from .closing import close_tree
 from .text import LateWords, Tone, Words
-from .toolbar import button
 
 __all__ = ["LateOffers"]
 
@@ -32,7 +31,7 @@ class LateOffers(LateWords):
         gone = self._row
         said = [Words(words, tone)] if words else []
         self._row = ipywidgets.Box(
-            [*said, *(button(name, "", act) for name, act in acts)], _dom_classes=("ttapi-offers",)
+            [*said, *(_button(name, act) for name, act in acts)], _dom_classes=("ttapi-offers",)
         )
         self._arrange()
         if gone is not None:
@@ -44,3 +43,9 @@ class LateOffers(LateWords):
         if gone is not None:
             self._arrange()
             close_tree(gone)
+
+
+def _button(name: str, act: Callable[[], None]) -> ipywidgets.Button:
+    made = ipywidgets.Button(description=name, tooltip=name)
+    made.on_click(lambda _: act())
+    return made

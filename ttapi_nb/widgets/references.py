@@ -13,7 +13,6 @@ from ..picture import SourceImage, open_image, thumbnail_html
 from .browser import PhotoInput
 from .closing import close_tree
 from .text import LateWords, made
-from .toolbar import row
 
 __all__ = ["ReferenceTray"]
 
@@ -89,7 +88,7 @@ class ReferenceTray(ipywidgets.VBox):
 
     def _show_cards(self) -> None:
         if self._cards is None:
-            self._cards = row(())
+            self._cards = ipywidgets.Box(_dom_classes=("ttapi-tools",))
             self._arrange()
         before = self._cards.children
         self._cards.children = tuple(self._card(at) for at in range(len(self.value)))

@@ -32,10 +32,14 @@ function facts(one) {
   return said;
 }
 
-// `source(at)` is where a picture is; `voted(vote)`, where it is given, is told of each vote, and who hands it in then.
+// What a control is known by when the page is made anew.
+const nameOf = (one) => [one.closest("figure")?.dataset.id, one.tagName, one.getAttribute("aria-label") ?? one.textContent.replace(/[▲▼]/g, "").trim()].join(" ");
+
+// `source(at)` is where a picture is. Who shows it in a notebook is told: `voted(vote)` of each vote, `rated(id, stars)`,
+// `opened(one, image)` when a large picture is wanted, and `staged(one)` where a result is to be opened elsewhere.
 class Report {
-  constructor(page, told, source, { voted = null, opened = null } = {}) {
-    Object.assign(this, { page, told, source, voted, opened, known: null });
+  constructor(page, told, source, { voted = null, opened = null, rated = null, staged = null } = {}) {
+    Object.assign(this, { page, told, source, voted, opened, rated, staged, known: null });
     this.state = { view: "Grid", rows: "", columns: "", fixed: {}, sort: ["number", 1], chosen: [], votes: [], voter: "", pair: null, saved: true };
     const first = this.axes();
     this.state.rows = first.find((name) => name === "prompt") ?? first[0] ?? "";
@@ -114,10 +118,10 @@ class Report {
   card(one) {
     if (one.at === null) return say(one.problem ? `${one.state}: ${one.problem}` : one.state, "div", { className: "state" });
     const tick = make("input", { type: "checkbox", checked: this.state.chosen.includes(one.id), "aria-label": `Compare ${this.label(one)}`, onchange: () => this.choose(one, tick.checked) });
-    const view = make("button", { type: "button", "aria-label": `Open ${this.label(one)}`, onclick: () => this.compare([one]) }, this.picture(one.at, this.label(one)));
+    const view = make("button", { type: "button", "aria-label": `Open ${this.label(one)}`, onclick: () => (this.staged ? this.staged(one) : this.compare([one])) }, this.picture(one.at, this.label(one)));
     const rest = this.axes().filter((name) => name !== this.state.rows && name !== this.state.columns && (this.state.fixed[name] ?? "(all)") === "(all)");
     const which = rest.map((name) => `${name} ${one.values[name] ?? ""}`).join(", ");
-    return make("figure", {}, view, make("figcaption", {}, make("label", {}, tick, " compare"), ...facts(one).map((fact) => say(fact)), which ? say(which) : null));
+    return make("figure", { "data-id": one.id }, view, make("figcaption", {}, make("label", {}, tick, " compare"), ...facts(one).map((fact) => say(fact)), which ? say(which) : null));
   }
 
   grid() {
@@ -324,7 +328,10 @@ class Report {
 
   key(event) {
     const target = event.composedPath()[0];
-    if (this.state.view !== "Vote" || target.matches?.("input, select") || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const card = this.rated && target.closest?.("figure");
+    if (card && /^[0-5]$/.test(event.key)) { event.preventDefault(); this.rated(card.dataset.id, Number(event.key)); }
+    if (this.state.view !== "Vote" || target.matches?.("input, select")) return;
     if (VOTES[event.key]) { event.preventDefault(); this.vote(VOTES[event.key]); }
   }
 
@@ -334,13 +341,14 @@ class Report {
     const tabs = Object.keys(VIEWS).map((name) => make("button", { type: "button", "aria-pressed": String(this.state.view === name), onclick: turn(name) }, name));
     const old = this.page.querySelector(".scroll");
     const at = old && [old.scrollLeft, old.scrollTop];
-    const inside = this.page.contains(document.activeElement);
+    const inside = this.page.contains(document.activeElement) && nameOf(document.activeElement);
     this.page.replaceChildren(say(this.told.name, "h1"), say([counts, this.told.cost, this.told.made].filter(Boolean).join(" · "), "p", { className: "soft" }),
       ...this.told.notices.map((notice) => say(notice, "p", { className: "notice" })), this.told.note ? say(this.told.note, "p", { className: "notice" }) : "",
       make("nav", { className: "row" }, ...tabs), this[VIEWS[this.state.view]]());
     this.bar();
     // What had the focus is gone, and the next key would be the notebook's.
-    if (inside) this.page.focus({ preventScroll: true });
+    const again = inside && [...this.page.querySelectorAll("button, select, input, .scroll")].find((one) => nameOf(one) === inside);
+    if (inside) (again || this.page).focus({ preventScroll: true });
     const scroll = this.page.querySelector(".scroll");
     if (scroll && at) [scroll.scrollLeft, scroll.scrollTop] = at;
   }

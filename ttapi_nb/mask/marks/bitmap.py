@@ -97,4 +97,4 @@ class Bitmap(Mark):
 
 
 # What it fills only the kernel knows, which has the photo.
-Bitmap.tools = (Tool("bucket", "fill-drip", "Click to fill similar colours (G)"),)
+Bitmap.tools = (Tool("bucket"),)

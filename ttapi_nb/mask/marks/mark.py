@@ -22,24 +22,20 @@ KINDS: dict[str, type[Mark]] = {}
 class Tool:
     """One tool of a drawer.
 
-    * `name`: what it is called; `icon`: of Font Awesome; `hint`: what it does, with its key in brackets.
+    * `name`: what it is called, here and in `widgets/static/stage/tools.js`, which has its icon, key and words.
     * `make(points, erase)`: the mark that it makes of what a pointer did, or None where that covers nothing. Raises
       `MaskError` where it can't be one. None for a tool that asks for something that only the kernel knows.
     * `sized`: whether the brush's size counts, `pressed`: whether a pen's pressure does.
     * `erases`: whether it takes paint away; the browser calls it by the tool that paints with the same marks.
     * `boxes`: whether a box can be dragged with it, which is no mark by itself.
-    * `plain`: whether it works where every move of the pointer goes through the kernel.
     """
 
     name: str
-    icon: str
-    hint: str
     make: Callable[[Pointed, bool], Mark | None] | None = None
     sized: bool = False
     pressed: bool = False
     erases: bool = False
     boxes: bool = False
-    plain: bool = False
 
 
 class Mark(ABC):

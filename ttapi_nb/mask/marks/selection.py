@@ -68,4 +68,4 @@ class Selection(Bitmap):
 
 
 # What it finds an engine says, which has the photo.
-Selection.tools = (Tool("select", "magic", "Click a thing, or drag a box around it (W)", boxes=True),)
+Selection.tools = (Tool("select", boxes=True),)

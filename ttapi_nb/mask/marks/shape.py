@@ -170,28 +170,13 @@ def _supersampled(
 
 
 OUTLINES = {
-    "rectangle": Outline(
-        _box,
-        _rectangle,
-        _box_code,
-        (Tool("rectangle", "square", "Fill a rectangle (R)", Shape.maker("rectangle")),),
-    ),
-    "ellipse": Outline(
-        _box, _ellipse, _box_code, (Tool("ellipse", "circle", "Fill an ellipse (O)", Shape.maker("ellipse")),)
-    ),
+    "rectangle": Outline(_box, _rectangle, _box_code, (Tool("rectangle", Shape.maker("rectangle")),)),
+    "ellipse": Outline(_box, _ellipse, _box_code, (Tool("ellipse", Shape.maker("ellipse")),)),
     "polygon": Outline(
         polygon_points,
         _polygon,
         written,
-        (
-            Tool(
-                "polygon",
-                "draw-polygon",
-                "Click the corners; close with Enter, a double click or the first corner (P)",
-                Shape.maker("polygon"),
-            ),
-            Tool("lasso", "pencil", "Fill what you draw around (F)", Shape.maker("polygon")),
-        ),
+        (Tool("polygon", Shape.maker("polygon")), Tool("lasso", Shape.maker("polygon"))),
         least=3,
         ends=False,
     ),

@@ -90,15 +90,7 @@ class Stroke(Mark):
 
 
 Stroke.tools = (
-    Tool(
-        "brush",
-        "paint-brush",
-        "Paint what should change (B)",
-        Stroke.made,
-        sized=True,
-        pressed=True,
-        plain=True,
-    ),
-    Tool("eraser", "eraser", "Take paint away (E)", sized=True, pressed=True, erases=True, plain=True),
-    Tool("line", "minus", "Paint a straight line (L)", Stroke.made, sized=True),
+    Tool("brush", Stroke.made, sized=True, pressed=True),
+    Tool("eraser", sized=True, pressed=True, erases=True),
+    Tool("line", Stroke.made, sized=True),
 )

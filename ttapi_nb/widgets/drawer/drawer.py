@@ -20,11 +20,11 @@ from ..browser import field_of
 from ..closing import Closing
 from ..compare import Compare
 from ..looks import looks
-from ..turns import Patient, Turns
 from .acts import ACTIONS, edge_in, extension_in, shape_in
 from .selecting import Selecting
 from .stage import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
 from .surface import Surface
+from .turns import Patient, Turns
 
 __all__ = ["MaskDrawer", "Masks"]
 
@@ -101,6 +101,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         self._run_callbacks = ipywidgets.CallbackDispatcher()
         self._cancel_callbacks = ipywidgets.CallbackDispatcher()
         super().__init__([self.stage], _dom_classes=("ttapi-drawer", "ttapi-stage"), layout=looks().shown)
+        self.stage.around = self.model_id or ""
         for name in ("tool", "brush_size", "pressure", "tolerance", "tint", "opacity", "show"):
             traitlets.link((self, name), (self.stage, name))
         self._enable()

@@ -34,8 +34,8 @@ from ...mask.select import (
 )
 from ...picture import SourceImage
 from ..browser import field_of
-from ..turns import Turns
 from .stage import Stage
+from .turns import Turns
 
 __all__ = ["Selecting"]
 

@@ -29,6 +29,8 @@ class Stage(Part):
       and the `points` that were clicked, [x, y, label] in pixels of the preview.
     * `preview`: what the photo is sent in, which the page shows before the kernel has had time to draw it.
     * `results`: the comparison on the other side, and `side` which of the two is shown.
+    * `around`: the id of the widget that this is a part of, in which a page that finds its kernel again keeps what is
+      newer there.
     """
 
     _esm = module("stage.js")
@@ -38,6 +40,7 @@ class Stage(Part):
     ink = traitlets.Instance(ipycanvas.Canvas).tag(sync=True, **ipywidgets.widget_serialization)
     results = traitlets.Instance(Compare, allow_none=True).tag(sync=True, **ipywidgets.widget_serialization)
     side = traitlets.Enum(("edit", "result"), "edit").tag(sync=True)
+    around = traitlets.Unicode().tag(sync=True)
     preview = traitlets.Instance(ipywidgets.Image, allow_none=True).tag(
         sync=True, **ipywidgets.widget_serialization
     )
@@ -63,3 +66,7 @@ class Stage(Part):
     problem = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)
     selecting = traitlets.Dict().tag(sync=True)
+
+    def come(self) -> None:
+        """Have the page go to the photo."""
+        self.send({"type": "come"})

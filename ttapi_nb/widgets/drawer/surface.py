@@ -17,9 +17,9 @@ from ...mask import TOOLS, Mark, Mask, Pointed
 from ...picture import SourceImage
 from ..browser import buffer_of, field_of
 from ..looks import looks
-from ..turns import Turns
 from .sheet import Point, Sheet, name_again
 from .stage import Stage
+from .turns import Turns
 
 __all__ = ["Surface"]
 
@@ -120,19 +120,22 @@ class Surface:
                 self._sheet.tell = self._tell
                 self._photo_wanted()
                 self._draw_ink()
-        elif kind == "mark":
+        elif kind in ("mark", "run"):
             view, number = field_of(message, "view", str), field_of(message, "number", int)
-            # Without these it can't even be answered, and no browser of ours sends it.
             if view is not None and number is not None and len(view) <= NAME_CAP:
                 with self.lock:
-                    self._receive_mark(message, view, number, buffers)
+                    self._receive_next(kind, message, view, number, buffers)
+            elif kind == "run":
+                self._on_act(kind, message)
         elif kind is not None:
             self._on_act(kind, message)
 
     def _tell(self, head: dict[str, object], data: bytes) -> None:
         self.stage.send(head, [data])
 
-    def _receive_mark(self, message: object, view: str, number: int, buffers: Sequence[Any]) -> None:
+    def _receive_next(
+        self, kind: str, message: object, view: str, number: int, buffers: Sequence[Any]
+    ) -> None:
         taken = self._taken.setdefault(view, 0)
         while len(self._taken) > VIEWS:
             del self._taken[next(iter(self._taken))]
@@ -144,7 +147,10 @@ class Surface:
             self._sheet.draw_all_ink()
         else:
             self._taken[view] = number
-            if not self._took(message, buffers):
+            if kind == "run":
+                # It asks what is spent, and may wait for that.
+                self.lock.after(lambda: self._on_act(kind, message))
+            elif not self._took(message, buffers):
                 self._sheet.draw_all_ink()
         # The ink is on its way: from its next frame on, the browser need not paint this mark itself.
         self.stage.send({"type": "taken", "view": view, "number": number})

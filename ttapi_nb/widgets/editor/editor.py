@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any, Literal
 
 import ipywidgets
 import traitlets
 
-from ...asked import Asked, Prepared, prepare
+from ...asked import Asked
 from ...client import Client, default_client
 from ...client.client import is_offline_forced
 from ...client.key import Secret, held
-from ...errors import FitError, SettingsError, TTAPIError
+from ...errors import SettingsError, TTAPIError
 from ...fit import HOWS
-from ...lineage import lineage_of, open_result
+from ...lineage import open_result
 from ...log import Budget, RunLog
 from ...mask import EngineName, Mask, Select, asked_for
 from ...models import DEFAULT_MODEL
-from ...picture import ImageSource, SourceImage, open_image, sample
+from ...picture import ImageSource, SourceImage, open_image
 from ...request import EditRequest
 from ...run import Result, Run, start, to_code
 from ...run.editing import NO_LOG
@@ -29,6 +27,7 @@ from ..browser import PhotoInput
 from ..closing import Closing
 from ..copier import Copier
 from ..drawer import MaskDrawer, Masks
+from ..drawer.turns import Patient
 from ..history import HistoryPanel
 from ..looks import sharing
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
@@ -36,15 +35,17 @@ from ..prompt import PromptBox
 from ..references import ReferenceTray
 from ..text import LateWords, made
 from ..tray import SessionTray
-from ..turns import Patient
 from ..viewer import ResultViewer
+from .checks import Checks
 from .controls import Controls
 from .drafts import MaskDrafts
 from .earlier_runs import EarlierRuns
 from .filling import at_hand, fill_in, words_of_result, words_of_run
+from .growing import Growing
 from .key_corner import KeyCorner, with_key
-from .naming import run_words
+from .lab_door import LabDoor
 from .one_run import OneRun
+from .opening import take_photos
 from .plan_line import PlanLine
 from .recordings import Recordings
 from .remedies import Remedies
@@ -104,8 +105,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.run_log = log
         self.budget = budget
         self._one = OneRun()
-        self._checks = itertools.count()
-        self._latest = -1
         self._session: SessionTray | None = None
         # With a key or without, whoever brings a client has chosen.
         takes_key = client is None and self.client.is_offline and not is_offline_forced()
@@ -113,6 +112,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._looks, self._made = alike, alike.made
             children = self._parts(select, takes_key=takes_key)
         super().__init__(children, _dom_classes=("ttapi-editor",))
+        self.drawer.stage.around = self.model_id or ""
         self._link()
         self.model, self.size, self.prompt = model, size, prompt
         self.fit, self.strict, self.references = fit, strict, tuple(references)
@@ -159,6 +159,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._remedies = Remedies(
             self._arrange, partial(setattr, self, "model"), self._key.ask, self.drawer.show_both
         )
+        self._checks = Checks(self, lambda: self._remedies.in_doubt)
+        self._growing = Growing(self, self._arrange)
+        self._lab = LabDoor(self, self._arrange_whole, alike.shown)
+        doors = made(self._copier, self._lab.button)
+        self._doors = ipywidgets.HBox(doors, layout=alike.shown, _dom_classes=("ttapi-doors",))
         self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
         self._body = ipywidgets.Box(
             [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
@@ -167,7 +172,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def _whole(self) -> list[ipywidgets.Widget]:
         history = None if self.run_log is False else self.history
-        return list(made(self._input, self._drafts.offers, self._body, self._session, self.viewer, history))
+        parts = (self._input, self._drafts.offers, self._body, self._session, self.viewer, history)
+        return list(made(*parts, self._lab.lab))
 
     def _place_tray(self, tray: SessionTray) -> None:
         self._session = tray
@@ -186,6 +192,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._controls.buttons,
             self.status,
             self._remedies,
+            self._growing,
             self._restored,
             self._model,
             self._size,
@@ -194,7 +201,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._tray,
             self._plan,
             self._plan.offers,
-            self._copier,
+            self._doors,
             self._key.words,
             self._key.opener,
             self._key.form,
@@ -224,9 +231,9 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         )
         self.observe(self._drafts.photo_changed, "image")
         self.observe(self._drafts.mask_changed, "mask")
-        self._input.on_photo(self._open_upload)
-        self._input.on_sample(self._open_sample)
-        self._input.on_refused(partial(setattr, self._input, "problem"))
+        self.observe(self._growing.look, ["image", "mask"])
+        self.viewer.session.watch(self._growing.look)
+        take_photos(self)
         self._controls.run.on_click(self._run_asked)
         self._controls.cancel.on_click(lambda _: self.cancel())
         self.drawer.on_run(self._run_asked)
@@ -256,23 +263,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     @property
     def problems(self) -> tuple[str, ...]:
         """Why a run can't start now, as sentences; empty where it can."""
-        return self._prepared().problems
-
-    def _prepared(self) -> Prepared:
-        """The edit as it would be sent, and what is wrong with it, the budget too."""
-        asked = self.asked
-        try:
-            prepared = prepare(asked, self.client.core.problems, cuts=self.client.core.cuts)
-        except FitError as error:
-            return Prepared(asked, asked.request, None, (str(error),))
-        if self.budget is not None and self.run_log is False:
-            return replace(prepared, problems=(*prepared.problems, NO_LOG))
-        if self.budget is not None and not prepared.problems and not self.client.is_offline:
-            with self._one.asked_on_this_thread():
-                return replace(
-                    prepared, problems=self._log().problems(self.budget, prepared.sent, prepared.requests)
-                )
-        return prepared
+        return self._checks.prepared().problems
 
     @property
     def results(self) -> tuple[Result, ...]:
@@ -363,21 +354,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def _open_references(self, proposal: Any) -> tuple[SourceImage, ...]:
         return tuple(open_image(source) for source in proposal.value)
 
-    def _open_upload(self, name: str, data: bytes) -> None:
-        try:
-            picture = open_image(data, name=name)
-            if lineage_of(picture) is None:
-                self.image = picture
-            else:
-                self.restore(picture)
-            self._input.problem = ""
-        except TTAPIError as error:
-            self._input.problem = str(error)
-
-    def _open_sample(self) -> None:
-        self.image = sample()
-        self._input.problem = ""
-
     def _run_asked(self, prompt: str | None) -> None:
         self.prompt = self.prompt if prompt is None else prompt
         self._try_run()
@@ -394,28 +370,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._remedies.forget()
         if change is not None and change.name == "image":
             self._restored.say("")
-        self.lock.after(self._check_now)
-
-    def _check_now(self) -> None:
-        mine = self._latest = next(self._checks)
-        image: SourceImage | None = self.image
-        self._input.photo_name = "" if image is None else f"{image.name} · {image.size[0]} × {image.size[1]}"
-        if self._one.under_way:
-            return
-        prepared = self._prepared()
-        plan, found = prepared.plan, prepared.problems
-        if mine != self._latest:
-            # Another thread has changed something since, and says what follows.
-            return
-        self._plan.show(prepared, None if self.client.is_offline else self.budget)
-        whole = plan is None or plan.box == (0, 0, *plan.source_size)
-        self.drawer.show_frame(None if whole or plan is None else plan.box)
-        self._controls.show_problems(found, self._name_of(prepared))
-
-    def _name_of(self, prepared: Prepared) -> str:
-        return run_words(
-            prepared, self.budget, offline=self.client.is_offline, in_doubt=self._remedies.in_doubt
-        )
+        self.lock.after(self._checks.look)
 
     def _run_changed(self, run: Run) -> None:
         # On the controls' lane.
@@ -431,4 +386,4 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._controls.show(run)
             if run.done:
                 self._remedies.after(run, offline=self.client.is_offline)
-                self._controls.run.description = self._name_of(run.prepared)
+                self._controls.run.description = self._checks.name(run.prepared)

@@ -14,9 +14,9 @@ from ... import loop
 from ...errors import ImageError, ResultError, TTAPIError
 from ...log import RunLog, RunRow, Totals
 from ...picture import open_image
+from ..drawer.turns import Turns
 from ..fold import Fold
 from ..thumbnails import thumbnail
-from ..turns import Turns
 from .grid import RunGrid
 from .words import card_of, gone, in_all
 

@@ -8,6 +8,33 @@ const dress = (page) => {
   if (document.body.dataset.jpThemeLight !== undefined || getComputedStyle(document.body).getPropertyValue("--jp-ui-font-color1")) page.classList.add("in-notebook");
 };
 
+// A widget is rendered first and put into the page afterwards.
+function whenThere(find, act, frames = 200) {
+  requestAnimationFrame(() => {
+    const found = find();
+    if (found) act(found);
+    else if (frames) whenThere(find, act, frames - 1);
+  });
+}
+
+const come = (page) => whenThere(() => page.closest(".ttapi-lab"), (lab) => {
+  lab.scrollIntoView({ block: "start" });
+  lab.querySelector("textarea")?.focus({ preventScroll: true });
+});
+
+// To the result that was opened, or back to where it was opened from.
+function goTo(page, id) {
+  if (id) {
+    const card = [...page.querySelectorAll("figure")].find((one) => one.dataset.id === id);
+    (card?.querySelector("button") ?? page).focus();
+    return;
+  }
+  whenThere(() => page.closest(".ttapi-lab")?.querySelector(".ttapi-lab-stage [role=slider]"), (slider) => {
+    slider.closest(".ttapi-lab-stage").scrollIntoView({ block: "start" });
+    slider.focus({ preventScroll: true });
+  });
+}
+
 function render({ model, el }) {
   const page = document.createElement("div");
   page.className = "ttapi-report";
@@ -20,6 +47,8 @@ function render({ model, el }) {
   const blank = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
   let report = null;
   const voted = (vote) => model.send({ type: "vote", vote });
+  const rated = (id, stars) => model.send({ type: "rate", id, stars });
+  const staged = (one) => model.send({ type: "open", id: one.id });
   const opened = (one, image) => {
     waiting.set(one.id, image);
     model.send({ type: "want", id: one.id });
@@ -32,9 +61,11 @@ function render({ model, el }) {
       const image = waiting.get(message.id);
       if (image?.isConnected) image.src = sourceOf(buffers[0]);
       waiting.delete(message.id);
-    } else if (message.type === "told" && report) report.tell(message.told);
+    } else if (message.type === "staged") goTo(page, message.id);
+    else if (message.type === "come") come(page);
+    else if (message.type === "told" && report) report.tell(message.told);
     else if (message.type === "told") {
-      report = new Report(page, message.told, (at) => pictures.get(String(at)) ?? blank, { voted, opened });
+      report = new Report(page, message.told, (at) => pictures.get(String(at)) ?? blank, { voted, opened, rated, staged });
       report.show();
     }
   };
@@ -45,7 +76,13 @@ function render({ model, el }) {
     if (!["Tab", "Escape"].includes(event.key) && !event.ctrlKey && !event.metaKey) event.stopPropagation();
   };
   window.addEventListener("keydown", press, true);
+  keepAll(model.widget_manager, model.get?.("around")).catch(console.warn);
   model.on("msg:custom", hear);
+  if (model.get?.("called")) {
+    model.set("called", false);
+    model.save_changes();
+    come(page);
+  }
   model.send({ type: "ready" });
   return () => {
     window.removeEventListener("keydown", press, true);

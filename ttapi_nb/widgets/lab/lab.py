@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import ipywidgets
 from IPython.display import display
 
+from ...asked import Asked
 from ...client import AsyncClient, Client, default_client
 from ...errors import SettingsError, TTAPIError
 from ...experiment import Experiment, Trial, TrialCell
-from ...experiment.photos import Photo
+from ...experiment.cells import Cell
+from ...experiment.photos import Photo, photos_of
 from ...experiment.plan import Plan
 from ...experiment.prompts import Prompt
 from ...log import Budget, RunLog
+from ...mask import Mask
 from ...models import DEFAULT_MODEL, MODELS
+from ...request import EditRequest
 from ..closing import Closing
 from ..text import Words
+from .stage import CellStage
 from .view import LabView, static_grid
 
 __all__ = ["PromptLab"]
@@ -31,8 +37,10 @@ class PromptLab(Closing, ipywidgets.VBox):
     * `photos`, `name`: as `Experiment` takes them, where there is no plan.
     * `client`, `log`, `budget`, `parallel`: as `Experiment.run` takes them.
 
-    `plan` is what the form says now, `trial` what was begun. The grid, table, votes and ranking are those of the report
-    that `trial.report(path)` writes. The notebook keeps small thumbnails of what was made.
+    `take` puts a photo with its mask and a prompt into the form, as *Lab* in an editor does; `on_edit(callback)` offers
+    the way back. `plan` is what the form says now, `trial` what was begun. The grid, table, votes and ranking are those
+    of the report that `trial.report(path)` writes, and a cell opens over its photo. The notebook keeps small thumbnails
+    of what was made.
     """
 
     def __init__(
@@ -58,10 +66,15 @@ class PromptLab(Closing, ipywidgets.VBox):
         self._name = given.name if given is not None else name
         self._client, self._budget, self._parallel = client or default_client(), budget, parallel
         self._log = trial.log if trial is not None else log
+        # What belongs to all cells, and has no field of its own.
+        self._options: Mapping[str, Any] = given.options if given is not None else {}
+        self._fit, self._strict = (given.fit, given.strict) if given is not None else ("auto", True)
+        self._edit_callbacks = ipywidgets.CallbackDispatcher()
         self.trial: Trial | None = None
         self._kept_id = ""
         self._build(given)
-        super().__init__([self._form, self._status, self._view])
+        super().__init__([self._form, self._status, self._stage, self._view], _dom_classes=("ttapi-lab",))
+        self._view.around = self.model_id or ""
         self._show_estimate()
         if trial is not None:
             self._follow(trial)
@@ -89,13 +102,14 @@ class PromptLab(Closing, ipywidgets.VBox):
         self._run = ipywidgets.Button(description="Run", icon="play", button_style="primary")
         self._stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
         self._status = Words()
-        self._view = LabView()
-        photos = ", ".join(photo.label for photo in self._photos)
-        about = Words(f"Photos: {photos}. {self._client.words}")
+        self._view = LabView(self._open)
+        self._stage = CellStage(lambda one: self._edit_callbacks(one.cell), self._view.go_to)
+        self._about = Words()
+        self._say_photos()
         row = ipywidgets.HBox(
             [self._sizes, self._repeats, self._run, self._stop], layout={"flex_flow": "row wrap"}
         )
-        self._form = ipywidgets.VBox([about, self._prompts, self._models, row])
+        self._form = ipywidgets.VBox([self._about, self._prompts, self._models, row])
         for part in (self._prompts, self._models, self._sizes, self._repeats):
             part.observe(self._show_estimate, "value")
         self._run.on_click(lambda _: self.run())
@@ -116,15 +130,63 @@ class PromptLab(Closing, ipywidgets.VBox):
             self._photos,
             self._models.value,
             self._sizes.value.split() or "auto",
-            given.options if given is not None else None,
+            self._options,
             int(self._repeats.value),
             given.variables if given is not None else None,
             zip=given.together if given is not None else (),
             skip=given.ruled_out if given is not None else None,
-            fit=given.fit if given is not None else "auto",
-            strict=given.strict if given is not None else True,
+            fit=self._fit,
+            strict=self._strict,
             name=self._name,
         )
+
+    def _say_photos(self) -> None:
+        photos = ", ".join(photo.label for photo in self._photos)
+        self._about.say(f"Photos: {photos}. {self._client.words}")
+
+    def take(self, asked: Asked) -> None:
+        """Put the photo, mask, prompt, model and size of an edit into the form, beside what is there; its options, fit
+        and strictness hold for all cells from now on.
+        """
+        request = asked.request
+        mask = request.mask if isinstance(request.mask, Mask) else None
+        photo = Photo(asked.source, mask)
+        there = [one for one in self._photos if one.picture is not None]
+        alike = (photo.digest, photo.mask_digest)
+        if photo.picture is not None and alike not in [(one.digest, one.mask_digest) for one in there]:
+            self._photos = list(photos_of([*there, photo]))
+        known = [line.strip() for line in self._prompts.value.splitlines() if line.strip()]
+        prompt = " ".join(request.prompt.split())
+        if prompt and prompt not in known:
+            self._prompts.value = "\n".join([*known, prompt])
+        chosen = self._models.value if known else ()
+        self._models.options = list(dict.fromkeys([*self._models.options, request.model]))
+        self._models.value = tuple(dict.fromkeys([*chosen, request.model]))
+        sizes = self._sizes.value.split() if known else []
+        self._sizes.value = " ".join(dict.fromkeys([*sizes, request.size or "auto"]))
+        self._options, self._fit, self._strict = _further(request), asked.fit, asked.strict
+        self._say_photos()
+        self._show_estimate()
+
+    def come(self) -> None:
+        """Have the page go to it, as soon as it is shown."""
+        self._view.come()
+
+    def on_edit(self, callback: Callable[[Cell], None], remove: bool = False) -> None:
+        """Call `callback(cell)` when a cell is to be edited, in an editor say; without one there is no button."""
+        self._edit_callbacks.register_callback(callback, remove=remove)
+        self._stage.offer_edit()
+
+    def _open(self, key: str, number: int) -> None:
+        """Show a result of a cell over its photo."""
+        if self.trial is None:
+            return
+        try:
+            self._stage.show(self.trial, key, number)
+        except TTAPIError as error:
+            self._status.say(str(error), "alert")
+        else:
+            self._view.go_to()
 
     def _show_estimate(self, _: object = None) -> None:
         if self.trial is not None and self.trial.running:
@@ -202,3 +264,13 @@ class PromptLab(Closing, ipywidgets.VBox):
         page = static_grid(self.trial) if self.trial is not None else ""
         bundle = {"text/plain": f"Thumbnails of {self!r}", "text/html": page}
         display(bundle, raw=True, display_id=self._kept_id, update=update)  # type: ignore[no-untyped-call] # as above
+
+
+def _further(request: EditRequest) -> dict[str, Any]:
+    """The options of an edit, as an experiment takes them."""
+    return {
+        item.name: value
+        for item in fields(request)
+        if item.name not in ("image", "prompt", "mask", "model", "size", "extra_body")
+        and (value := getattr(request, item.name)) != item.default
+    }

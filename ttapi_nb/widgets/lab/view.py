@@ -18,8 +18,9 @@ from ...experiment import Trial, TrialCell
 from ...experiment.report import script_of, text_of
 from ...experiment.report.telling import pictures_of, told_of
 from ...log import Vote
+from ...log.ratings import MOST_STARS
 from ...picture import on_white, open_image, preview
-from ..browser import Part, field_of
+from ..browser import Part, field_of, module
 from ..thumbnails import thumbnail
 
 __all__ = ["LabView", "static_grid"]
@@ -39,12 +40,22 @@ def _text(name: str) -> str:
 
 
 class LabView(Part):
-    """Shows a `trial`; `on_vote(callback)` is called after each vote."""
+    """Shows a `trial`. `on_open(cell key, number)` is called, on a thread, where a result is to be looked at.
 
-    _esm = traitlets.Unicode(f"{script_of()}\n{_text('lab.js')}").tag(sync=True)
+    `around` is the id of the widget that it is a part of, as a stage has it.
+    """
+
+    _esm = traitlets.Unicode(f"{module('keeping.js').default_value}\n{script_of()}\n{_text('lab.js')}").tag(
+        sync=True
+    )
     _css = traitlets.Unicode(text_of("report.css") + _text("lab.css")).tag(sync=True)
 
-    def __init__(self) -> None:
+    around = traitlets.Unicode().tag(sync=True)
+    called = traitlets.Bool(False).tag(sync=True)
+    """Whether the page is to go there once it is shown."""
+
+    def __init__(self, on_open: Callable[[str, int], None] | None = None) -> None:
+        self._on_open = on_open
         self.trial: Trial | None = None
         self._sent: set[str] = set()
         self._lane = loop.lane()
@@ -119,6 +130,8 @@ class LabView(Part):
             name = field_of(message, "id", str)
             if name is not None:
                 loop.start(partial(self._give, name))
+        elif kind in ("open", "rate"):
+            self._about(kind, message)
         elif kind == "vote":
             self._vote(message.get("vote") if isinstance(message, dict) else None)
 
@@ -136,6 +149,29 @@ class LabView(Part):
         out = io.BytesIO()
         on_white(preview(result.image, LARGE)).save(out, "WEBP", quality=90)
         self.send({"type": "large", "id": name}, [out.getvalue()])
+
+    def come(self) -> None:
+        """Have the page go there, or as soon as it is shown."""
+        self.called = True
+        self.send({"type": "come"})
+
+    def go_to(self, result: str = "") -> None:
+        """Have the browser go to what was opened, or back to this result, by its id."""
+        self.send({"type": "staged", "id": result})
+
+    def _about(self, kind: str, message: object) -> None:
+        """Look at a result, or give it stars."""
+        trial, stars = self.trial, field_of(message, "stars", int)
+        key, _, number = (field_of(message, "id", str) or "").rpartition(".")
+        if trial is None or key not in trial.board or not number.isdecimal() or len(number) > 6:
+            return
+        if kind == "open" and self._on_open is not None:
+            loop.start(partial(self._on_open, key, int(number)))
+        elif kind == "rate" and stars is not None and stars <= MOST_STARS:
+            try:
+                trial.rate(key, stars, number=int(number))
+            except (SettingsError, TTAPIError) as error:
+                self._said(str(error))
 
     def _vote(self, given: object) -> None:
         trial = self.trial

@@ -1,12 +1,15 @@
 // A button that is never disabled in HTML: the keyboard would lose its place, and nobody could read why.
 
 import { listen, make } from "./basics.js";
-import { promptAround } from "./prompt_around.js";
+import { runAround } from "./prompt_around.js";
 
 function render({ model, el }) {
   el.classList.add("ttapi-act");
   const press = () => {
-    if (!model.get("disabled")) model.send({ event: "click", ...(model.get("primary") ? promptAround(el) : {}) });
+    const click = (more) => model.send({ event: "click", ...more });
+    if (model.get("disabled")) return;
+    if (model.get("primary")) runAround(el, click);
+    else click();
   };
   const button = make("button", { type: "button", onclick: press });
   el.append(button);

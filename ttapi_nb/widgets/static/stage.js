@@ -5,6 +5,7 @@
 // one job.
 
 import { listen, make } from "./basics.js";
+import { keepAll, unpacked } from "./keeping.js";
 import { createFoot } from "./stage/foot.js";
 import { createCorners } from "./stage/corners.js";
 import { createEdges } from "./stage/edges.js";
@@ -31,7 +32,7 @@ const PATIENCE = 3_000; // milliseconds to wait for ipycanvas, where the page ma
 
 async function canvasModel(model, name) {
   const late = new Promise((_, fail) => { setTimeout(fail, PATIENCE, new Error("ipycanvas does not come")); });
-  const found = await Promise.race([model.widget_manager.get_model(model.get(name).slice("IPY_MODEL_".length)), late]);
+  const found = await Promise.race([model.widget_manager.get_model(unpacked(model.get(name))), late]);
   if (typeof found?.canvas?.getContext !== "function") throw new Error(`ipycanvas shows no canvas for ${name}`);
   return found;
 }
@@ -131,7 +132,7 @@ function build(model, el, canvases) {
     el, { sheet, rail, popovers, result, selecting }, model, view, sketch, { hide, holdSpace: pointer.holdSpace });
   const shownParts = { rail, options, result, popovers, progress, bar, ink, edges };
   putTogether(el, parts, shownParts);
-  const dropSurroundings = watchSurroundings(model, el);
+  const dropSurroundings = watchSurroundings(el, outbox);
 
   const fit = () => {
     ink.resize(canvases.photo.get("width"), canvases.photo.get("height"));
@@ -147,6 +148,11 @@ function build(model, el, canvases) {
     ink.showPhoto();
     ink.show();
   };
+  const come = ({ type }) => {
+    if (type !== "come") return;
+    (el.closest(".ttapi-editor") ?? el).scrollIntoView({ block: "start" });
+    sheet.focus({ preventScroll: true });
+  };
   const dropEvents = listen([
     [canvases.photo, "new-frame", ink.kernelDrewPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
     [canvases.photo, "change:width change:height", resize],
@@ -154,7 +160,7 @@ function build(model, el, canvases) {
     [model, "change:extending", margins.makeRoom], [model, "change:frame", margins.show],
     [model, "change:margins", margins.changed],
     [model, "change:brush_size change:ready change:scale change:tool", ring.show],
-    [model, "msg:custom", outbox.receive], [model, "msg:custom", selecting.receive],
+    [model, "msg:custom", outbox.receive], [model, "msg:custom", selecting.receive], [model, "msg:custom", come],
     [model, "change:tool change:selecting", selecting.show],
   ]);
   layout?.on?.("comm_live_update", alive);
@@ -173,6 +179,7 @@ function build(model, el, canvases) {
 }
 
 async function render({ model, el }) {
+  keepAll(model.widget_manager, model.get("around")).catch(console.warn);
   let canvases;
   try {
     canvases = { photo: await canvasModel(model, "photo"), ink: await canvasModel(model, "ink") };

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 from PIL import Image
 
 from ...fit import mask_for
 from ...picture import ImageFile, SourceImage, preview
 from ..thumbnails import thumbnail
-from ..tray import Entry
+from ..tray import Entry, Session
+from .kept import alt_of
+from .words import no_heat
 
-__all__ = ["Before", "as_file", "picture_of"]
+__all__ = ["Before", "as_file", "pair_of", "picture_of"]
 
 SHOWN_EDGE = 1600
 """The longest side of a picture that goes to the browser, in pixels; the full one stays here."""
@@ -31,6 +34,29 @@ class Before:
         while len(self._kept) > self._most:
             self._kept.pop(next(iter(self._kept)))
         return found
+
+
+def pair_of(session: Session, entry: Entry, index: int, photos: Before) -> dict[str, Any]:
+    """What the browser is told of a result, the one at `index` of all, and of what it is laid over."""
+    against, source = session.against, entry.run.source
+    before = {"name": f"photo {source.digest}", "label": "Before", "alt": "Before the edit"}
+    thumb = None if against is not None else photos.thumbnail(source)
+    if against is not None:
+        place = session.entries.index(against) if against in session.entries else 0
+        before = {
+            "name": f"result {against.key}",
+            "label": f"Result {place + 1}",
+            "alt": alt_of(place, against),
+        }
+        thumb = against.thumbnail
+    item = {
+        "key": entry.key,
+        "alt": alt_of(index, entry),
+        "label": "After" if against is None else f"Result {index + 1}",
+        "has_raw": entry.result.kept,
+        "no_heat": no_heat(entry.result),
+    }
+    return {"size": source.size, "before": before, "item": item, "thumbs": [thumb, entry.thumbnail]}
 
 
 def picture_of(name: str, entries: tuple[Entry, ...]) -> Image.Image | None:

@@ -12,7 +12,6 @@ import ipywidgets
 import traitlets
 from IPython.display import display
 
-from ...errors import ResultError
 from ...log import Rating
 from ...picture import SourceImage
 from ...run import Result, Run
@@ -20,8 +19,9 @@ from ..closing import Closing
 from ..compare import MODES, Compare, Download
 from ..text import StatusLine, Words
 from ..tray import Entry, Session, SessionTray
-from .kept import alt_of, kept_html
-from .pictures import Before, as_file, picture_of
+from .kept import kept_html
+from .pictures import Before, as_file, pair_of, picture_of
+from .saving import write_results
 from .words import HEAT_LEGEND, figures_of, leaked, no_heat, said_of
 
 __all__ = ["MODES", "ResultViewer"]
@@ -204,27 +204,9 @@ class ResultViewer(Closing, ipywidgets.VBox):
         return self._write(chosen, folder)
 
     def _write(self, results: list[Result], folder: str | Path) -> tuple[Path, ...]:
-        where = Path(folder).expanduser().resolve()
-        written: list[Path] = []
-        for result in results:
-            try:
-                if self.raw:
-                    name = f"{result.picture.name}-raw"
-                    written.append(SourceImage(result.raw, "PNG", name).save(free_name(where, name)))
-                else:
-                    written.append(result.save(free_name(where, result.picture.name)))
-            except ResultError as error:
-                before = f"{len(written)} of {len(results)} were saved. " if written else ""
-                self._status.say(f"{before}{error}", "alert")
-                return tuple(written)
-        if len(written) == 1:
-            self._status.say(f"Saved as {written[0]}", "good")
-        elif written:
-            names = ", ".join(path.name for path in written)
-            self._status.say(f"Saved {len(written)} results in {where}: {names}", "good")
-        else:
-            self._status.say("Nothing was saved: no result is starred.", "notice")
-        return tuple(written)
+        written, said, tone = write_results(results, folder, raw=self.raw)
+        self._status.say(said, tone)
+        return written
 
     def show_in_cell(self, widget: ipywidgets.Widget | None = None) -> None:
         """Display `widget` (left out: this one), and after it an output with the results' thumbnails.
@@ -376,7 +358,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
         result, run = entry.result, entry.run
         if self.mode == "heat" and no_heat(result):
             self.mode = "slider"
-        self._panes.show(**self._pair(entry))
+        self._panes.show(**pair_of(self.session, entry, self.index, self._before))
         several = len(self.session.entries) > 1
         self._save_all_button.layout.display = "" if several else "none"
         name, shown = ("Raw answer", result.raw) if self.raw else ("Result", result.image)
@@ -384,28 +366,6 @@ class ResultViewer(Closing, ipywidgets.VBox):
         legend = HEAT_LEGEND if self.mode == "heat" else ""
         self._leak.say(" ".join(filter(None, (leaked(result), legend))))
         self._notice.say(said_of(result), "notice")
-
-    def _pair(self, entry: Entry) -> dict[str, Any]:
-        """What the browser is told of a result and of what it is laid over."""
-        against, source = self.session.against, entry.run.source
-        before = {"name": f"photo {source.digest}", "label": "Before", "alt": "Before the edit"}
-        thumb = None if against is not None else self._before.thumbnail(source)
-        if against is not None:
-            place = self.session.entries.index(against) if against in self.session.entries else 0
-            before = {
-                "name": f"result {against.key}",
-                "label": f"Result {place + 1}",
-                "alt": alt_of(place, against),
-            }
-            thumb = against.thumbnail
-        item = {
-            "key": entry.key,
-            "alt": alt_of(self.index, entry),
-            "label": "After" if against is None else f"Result {self.index + 1}",
-            "has_raw": entry.result.kept,
-            "no_heat": no_heat(entry.result),
-        }
-        return {"size": source.size, "before": before, "item": item, "thumbs": [thumb, entry.thumbnail]}
 
     def _prompt_wanted(self) -> None:
         self._use_prompt.layout.display = "" if self._prompt_callbacks.callbacks else "none"
@@ -421,10 +381,3 @@ def _button(description: str, icon: str, act: Callable[[], object], tooltip: str
     button = ipywidgets.Button(description=description, icon=icon, tooltip=tooltip)
     button.on_click(lambda _: act())
     return button
-
-
-def free_name(folder: Path, stem: str) -> Path:
-    candidate, number = folder / f"{stem}.png", 2
-    while candidate.exists():
-        candidate, number = folder / f"{stem}-{number}.png", number + 1
-    return candidate

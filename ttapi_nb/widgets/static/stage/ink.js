@@ -1,12 +1,13 @@
 // The photo and the ink over it, copied from ipycanvas's canvases, and the marks that the kernel's own ink may not show
 // yet, painted over it at once. Painting one twice changes nothing: paint is opaque, and see-through comes from CSS.
 
+import { unpacked } from "../keeping.js";
 import { drawMark } from "./tools.js";
 
 const INK = "#00beff"; // what the kernel's ink is drawn in; another tint is laid over it here
 
 async function bitmapOf(model, name) {
-  const file = await model.widget_manager.get_model(name.slice("IPY_MODEL_".length));
+  const file = await model.widget_manager.get_model(unpacked(name));
   return createImageBitmap(new Blob([file.get("value")], { type: `image/${file.get("format")}` }));
 }
 

@@ -4,6 +4,7 @@
 import { choose, make } from "../basics.js";
 import { createChoices } from "../compare/choices.js";
 import { createCompare } from "../compare/whole.js";
+import { unpacked } from "../keeping.js";
 
 const SIDES_OF_STAGE = { edit: "Edit", result: "Result" };
 
@@ -30,7 +31,7 @@ export function createResultSide(model) {
     compare = null;
     for (const part of [place, ways, looks]) part.replaceChildren();
     if (name) {
-      const results = await model.widget_manager.get_model(name.slice("IPY_MODEL_".length));
+      const results = await model.widget_manager.get_model(unpacked(name));
       if (known !== name) return;
       compare = createCompare(results, place);
       ways.append(compare.ways);

@@ -1,6 +1,6 @@
 // What has to do with the page around the stage: names for screen readers, and the run key of an editor.
 
-import { promptAround } from "../prompt_around.js";
+import { RUN_ASKED, runAround } from "../prompt_around.js";
 
 // ipywidgets gives a slider's handle no name, and reads a button's icon as a letter.
 function nameParts(root) {
@@ -16,10 +16,27 @@ function nameParts(root) {
   for (const icon of root.querySelectorAll("button > i")) icon.setAttribute("aria-hidden", "true");
 }
 
-export function watchSurroundings(model, el) {
+// What had the focus may be gone: an offer that was taken, a field that is no more. The next Tab would begin at the
+// page's top, and the next letter be the notebook's.
+function createFocusKeeper(root) {
+  let last = null;
+  const note = ({ target }) => { last = target; };
+  root.addEventListener("focusin", note);
+  return {
+    look() {
+      if (!last || last.isConnected || document.activeElement !== document.body) return;
+      last = null;
+      (root.querySelector(".ttapi-primary") ?? root.querySelector(".ttapi-sheet"))?.focus({ preventScroll: true });
+    },
+    stop: () => root.removeEventListener("focusin", note),
+  };
+}
+
+export function watchSurroundings(el, outbox) {
   const editor = () => el.closest(".ttapi-editor");
   let watch;
   let frame;
+  let keeper;
   const begin = () => {
     const root = editor() ?? el.closest(".ttapi-drawer");
     // A widget is rendered first and put into the page afterwards.
@@ -28,7 +45,11 @@ export function watchSurroundings(model, el) {
       return;
     }
     nameParts(root);
-    watch = new MutationObserver(() => nameParts(root));
+    keeper = createFocusKeeper(root);
+    watch = new MutationObserver(() => {
+      nameParts(root);
+      keeper.look();
+    });
     watch.observe(root, { childList: true, subtree: true, attributeFilter: ["class"] });
   };
   begin();
@@ -38,13 +59,17 @@ export function watchSurroundings(model, el) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !editor()?.contains(event.target)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    if (!event.repeat) model.send({ type: "run", ...promptAround(el) });
+    if (!event.repeat) runAround(el, () => {});
   };
+  const run = (event) => outbox.run(event.detail);
+  el.addEventListener(RUN_ASKED, run);
   // JupyterLab listens further in, so only the capture phase on window comes first.
   window.addEventListener("keydown", key, true);
   return () => {
     cancelAnimationFrame(frame);
     watch?.disconnect();
+    keeper?.stop();
     window.removeEventListener("keydown", key, true);
+    el.removeEventListener(RUN_ASKED, run);
   };
 }

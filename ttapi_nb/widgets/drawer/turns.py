@@ -14,7 +14,7 @@ from typing import Any
 
 import traitlets
 
-from .. import loop
+from ... import loop
 
 __all__ = ["Patient", "Turns"]
 
