@@ -51,9 +51,23 @@ def main() -> int:
     times = alternating(ways, ROUNDS)
     peaks = {name: peak_of(work) for name, work in ways.items()}
     pairs = peaks["fill"], peaks["alone"]
-    table.compare("one fill, against pypatchmatch at 512", times["fill"], times["alone"], 1.05, peak=pairs)
+    table.compare(
+        "one fill, against pypatchmatch at 512",
+        times["fill"],
+        times["alone"],
+        1.05,
+        peak=pairs,
+        note="what is more brings the fill to the photo's own size and sharpness",
+    )
     pairs = peaks["edit"], peaks["alone"]
-    table.compare("the whole edit, against the same", times["edit"], times["alone"], 1.1, peak=pairs)
+    table.compare(
+        "the whole edit, against the same",
+        times["edit"],
+        times["alone"],
+        1.1,
+        peak=pairs,
+        note="what is more is the photo's PNG, the answer's, the paste, and most of all what one would see of a leak",
+    )
     cores = min(4, os.cpu_count() or 1)
     pairs = peaks["four"], peaks["fill"]
     table.compare(

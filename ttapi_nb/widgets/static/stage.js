@@ -10,7 +10,7 @@ import { createFoot } from "./stage/foot.js";
 import { createCorners } from "./stage/corners.js";
 import { createEdges } from "./stage/edges.js";
 import { makeForms } from "./stage/forms.js";
-import { createInk } from "./stage/ink.js";
+import { createInk, previewOf } from "./stage/ink.js";
 import { createMargins } from "./stage/margins.js";
 import { createOptions } from "./stage/options.js";
 import { createOutbox } from "./stage/outbox.js";
@@ -134,7 +134,7 @@ function build(model, el, canvases) {
   putTogether(el, parts, shownParts);
   const dropSurroundings = watchSurroundings(el, outbox);
 
-  const resize = () => {
+  const fit = () => {
     ink.resize(canvases.photo.get("width"), canvases.photo.get("height"));
     sheet.style.setProperty("--ttapi-aspect", over.width / over.height);
     outbox.forget();
@@ -142,6 +142,9 @@ function build(model, el, canvases) {
     selecting.letGo();
     view.reset();
     margins.makeRoom();
+  };
+  const resize = () => {
+    fit();
     ink.showPhoto();
     ink.show();
   };
@@ -163,7 +166,7 @@ function build(model, el, canvases) {
   layout?.on?.("comm_live_update", alive);
   const watch = new ResizeObserver(view.layout);
   watch.observe(sheet);
-  resize();
+  fit();
   ink.takePreview();
   const dropFollowers = follow(model, el, parts, shownParts);
   return () => {
@@ -188,4 +191,11 @@ async function render({ model, el }) {
   return build(model, el, canvases);
 }
 
-export default { render };
+function initialize({ model }) {
+  const look = () => { previewOf(model); };
+  model.on("change:preview", look);
+  look();
+  return () => model.off("change:preview", look);
+}
+
+export default { initialize, render };

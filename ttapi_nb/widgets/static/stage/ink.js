@@ -11,6 +11,15 @@ async function bitmapOf(model, name) {
   return createImageBitmap(new Blob([file.get("value")], { type: `image/${file.get("format")}` }));
 }
 
+let decoded = { name: null, bitmap: null };
+
+// The photo from the file that it is sent in, begun to be decoded before anything is shown; null where there is none.
+export function previewOf(model) {
+  const name = model.get("preview");
+  if (decoded.name !== name) decoded = { name, bitmap: name ? bitmapOf(model, name).catch(() => null) : null };
+  return decoded.bitmap;
+}
+
 export function createInk({ under, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
   let pending = [];
@@ -45,7 +54,7 @@ export function createInk({ under, over }, canvases, model, edges) {
     // The file that the photo is sent in. Where the page can't have it, the kernel's drawing is all there is.
     async takePreview() {
       const name = model.get("preview");
-      const shown = name && await bitmapOf(model, name).catch(() => null);
+      const shown = await previewOf(model);
       if (model.get("preview") !== name) return;
       picture = shown;
       showPhoto();
