@@ -30,12 +30,16 @@ Floats = npt.NDArray[np.float32]
 
 
 def detail_of(
-    part: npt.NDArray[np.uint8], small: npt.NDArray[np.uint8], fill: npt.NDArray[np.uint8], hole: Hole
+    part: npt.NDArray[np.uint8],
+    small: npt.NDArray[np.uint8],
+    fill: npt.NDArray[np.uint8],
+    hole: Hole,
+    most: int = PLACES,
 ) -> tuple[tuple[int, int, int, int], Floats] | None:
     """The box (left, top, right, bottom) of `part` that the hole lies in, and what is added there, (height, width, 3).
 
-    `part` is the photo, `small` the same at the fill's size, with `hole` marking there what `fill` has anew. None where
-    nothing was lost, or where no place can be told.
+    `part` is the photo, `small` the same at the fill's size, with `hole` marking there what `fill` has anew; at most so
+    many places are looked at. None where nothing was lost, or where no place can be told.
     """
     times = part.shape[1] / small.shape[1], part.shape[0] / small.shape[0]
     rows, columns = np.flatnonzero(hole.any(axis=1)), np.flatnonzero(hole.any(axis=0))
@@ -51,7 +55,7 @@ def detail_of(
     places = every[_means(sums, every, PIECE)[:, 0] == 0]
     if len(places) < 8:
         return None
-    places = places[:: max(1, math.ceil(len(places) / PLACES))]
+    places = places[:: max(1, math.ceil(len(places) / most))]
     found = places[_likest(_told(fill, nodes), _told(small, places))]
     return _laid(part, small, nodes, found, times)
 
