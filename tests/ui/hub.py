@@ -28,7 +28,7 @@ c.JupyterHub.authenticator_class = "dummy"
 c.JupyterHub.spawner_class = "simple"
 c.Authenticator.allow_all = True
 c.JupyterHub.load_groups = {groups!r}
-c.ConfigurableHTTPProxy.command = ["configurable-http-proxy"]
+c.ConfigurableHTTPProxy.command = [sys.executable, {proxy!r}]
 c.ConfigurableHTTPProxy.auth_token = "{secret}"
 c.ConfigurableHTTPProxy.api_url = "http://127.0.0.1:{proxy_port}"
 c.Spawner.args = ["--allow-root"]
@@ -87,6 +87,7 @@ def running_hub(
         service_port=service_port,
         groups=groups,
         secret=secrets.token_hex(16),
+        proxy=str(Path(__file__).parent / "hub_proxy.py"),
         student=str(folder / "students"),
         teacher=str(teacher),
         path=str(ROOT),
