@@ -95,6 +95,15 @@ function follow(model, el, { sheet, over, problem }, { rail, options, result, ba
   ]);
 }
 
+// Brings the editor into sight when the kernel asks for that.
+function comer(el, sheet) {
+  return ({ type }) => {
+    if (type !== "come") return;
+    (el.closest(".ttapi-editor") ?? el).scrollIntoView({ block: "start" });
+    sheet.focus({ preventScroll: true });
+  };
+}
+
 function build(model, el, canvases) {
   const parts = makeParts();
   const { sheet, over, gone } = parts;
@@ -148,11 +157,6 @@ function build(model, el, canvases) {
     ink.showPhoto();
     ink.show();
   };
-  const come = ({ type }) => {
-    if (type !== "come") return;
-    (el.closest(".ttapi-editor") ?? el).scrollIntoView({ block: "start" });
-    sheet.focus({ preventScroll: true });
-  };
   const dropEvents = listen([
     [canvases.photo, "new-frame", ink.kernelDrewPhoto], [canvases.ink, "new-frame", ink.kernelDrew],
     [canvases.photo, "change:width change:height", resize],
@@ -160,7 +164,7 @@ function build(model, el, canvases) {
     [model, "change:extending", margins.makeRoom], [model, "change:frame", margins.show],
     [model, "change:margins", margins.changed],
     [model, "change:brush_size change:ready change:scale change:tool", ring.show],
-    [model, "msg:custom", outbox.receive], [model, "msg:custom", selecting.receive], [model, "msg:custom", come],
+    [model, "msg:custom", outbox.receive], [model, "msg:custom", selecting.receive], [model, "msg:custom", comer(el, sheet)],
     [model, "change:tool change:selecting", selecting.show],
   ]);
   layout?.on?.("comm_live_update", alive);
