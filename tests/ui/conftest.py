@@ -15,6 +15,7 @@ from tests.ui.lab import Lab, launched, running_lab
 from tests.ui.notebook import Notebook
 
 FAILED = pytest.StashKey[bool]()
+LONGEST = ("test_stage.py", "test_drawer.py", "test_hub.py", "test_canary.py", "test_drawer_survives.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,8 +24,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     On a busy machine JupyterLab now and then opens a page without its kernel or its shortcuts. A test that waited in
     vain is run once more, and the closing line counts it; one that saw something wrong is not.
     """
-    # A browser's driver leaves an event loop running in its process, so these come last.
-    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
+    # A browser's driver leaves an event loop running in its process, so these come last, the longest files first.
+    items.sort(
+        key=lambda item: (
+            Path(__file__).parent in item.path.parents,
+            LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST),
+        )
+    )
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.ui)

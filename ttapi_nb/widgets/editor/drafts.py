@@ -44,7 +44,7 @@ class MaskDrafts:
         self._lane = loop.lane()
         self._guard = threading.Lock()
         # What is to be written next, and whether somebody is on the way to do that.
-        self._pending: tuple[SourceImage, Mask | None] | None = None
+        self._pending: tuple[SourceImage, Mask | None, Drafts] | None = None
         self._waiting = False
         # The photos of which this editor has kept a mask: only those are let go when nothing is painted any more.
         self._kept: set[str] = set()
@@ -56,10 +56,12 @@ class MaskDrafts:
     def mask_changed(self, _: Any) -> None:
         """Have what is painted now written, in a moment."""
         image, mask = self._editor.image, asked_for(self._editor.mask)
-        if image is None or self._editor.run_log is False:
+        # Beside the log that there is now, whatever the editor has when it is written.
+        drafts = self._drafts()
+        if image is None or drafts is None:
             return
         with self._guard:
-            self._pending = image, mask
+            self._pending = image, mask, drafts
             starts, self._waiting = not self._waiting, True
         if starts:
             self._later()
@@ -75,11 +77,10 @@ class MaskDrafts:
     def _write(self) -> None:
         with self._guard:
             pending, self._pending, self._waiting = self._pending, None, False
-        drafts = self._drafts()
         # A photo that was opened meanwhile began with nothing painted: that says nothing of this one.
-        if pending is None or drafts is None or self._editor.image is not pending[0]:
+        if pending is None or self._editor.image is not pending[0]:
             return
-        image, mask = pending
+        image, mask, drafts = pending
         if mask is not None:
             if drafts.keep(image.digest, mask):
                 self._kept.add(image.digest)
