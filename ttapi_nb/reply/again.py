@@ -7,8 +7,8 @@ from pathlib import Path
 from .. import loop, rawanswers
 from ..coding import CodingError, unpacking
 from ..errors import DownloadError, RefusedError, ResultError, UnknownOutcomeError
-from .meaning import interpret, parse
-from .reading import ReplyReader
+from .arriving import AnswerReader
+from .meaning import interpret
 from .responses import ImagesResponse, read_response
 
 __all__ = ["read_again"]
@@ -19,7 +19,7 @@ PIECE = 2**20
 
 def read_again(folder: Path, run_id: str) -> ImagesResponse:
     """What is in the answer that `folder` keeps for a run, its addresses not fetched. Raises `ResultError`."""
-    reader = ReplyReader()
+    reader = AnswerReader()
     try:
         with rawanswers.opened(folder, run_id) as (status, headers, body):
             unpack = unpacking(headers, CAP)
@@ -32,8 +32,9 @@ def read_again(folder: Path, run_id: str) -> ImagesResponse:
             except CodingError:
                 # What is missing was missing when it came: perhaps the pictures are whole.
                 pass
+        reader.end()
         # What was kept holds no key.
-        plain = interpret(status, parse(reader.text, str, reader.pictures))
+        plain = interpret(status, reader.parsed(str))
         return loop.call(read_response(plain, offline=False, fetch=_not_yet))
     except ResultError:
         raise
