@@ -98,7 +98,10 @@ async def post(
     failure: Exception
     limit = asyncio.timeout(seconds)
     leaving = _Leaving(limit, seconds, stages.sent)
-    headers = (STREAM if body.streams else PLAIN) | {"Content-Type": body.content_type, KEY_HEADER: stages.key}
+    headers = (STREAM if body.streams else PLAIN) | {
+        "Content-Type": body.content_type,
+        KEY_HEADER: stages.key,
+    }
     url = f"{line.base_url.rstrip('/')}/{body.path}"
     reply: Reply | None = None
     try:

@@ -27,8 +27,7 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..loading import loading
-from ..log.budget import asked_images
-from ..models import PARTIALS_MAX
+from ..log.budget import asked_images, asked_partials
 from ..network import ways
 from ..rawanswers import RawAnswer
 from ..reply.meaning import Asked, interpret, may_be_billed
@@ -67,7 +66,8 @@ async def send(
         # While it waits, and not before it has its place among those that wait: a large one must not come later.
         written = asyncio.ensure_future(_written(form, request))
         written.add_done_callback(lambda one: one.cancelled() or one.exception())
-        cap = min(REPLY_CAP, CAP_PER_PICTURE * asked_images(request.body()) * (1 + _drafts(request)))
+        asked = request.body()
+        cap = min(REPLY_CAP, CAP_PER_PICTURE * asked_images(asked) * (1 + asked_partials(asked)))
         plain, embedded, cut = await _in_turn(line, written, cap, told, raw, turn)
     finally:
         if written is not None:
@@ -96,16 +96,6 @@ async def send(
 
         return replace(response, data=tuple(await asyncio.gather(*map(fetch_one, response.data))))
     raise failure
-
-
-def _drafts(request: EditRequest) -> int:
-    """How many drafts of each result may come."""
-    try:
-        # What was not checked may be anything.
-        asked = int(request.body().get("partial_images", 0)) if request.streams else 0
-    except (TypeError, ValueError, OverflowError):
-        return PARTIALS_MAX
-    return min(max(0, asked), PARTIALS_MAX)
 
 
 async def _written(form: Form, request: EditRequest) -> Body:

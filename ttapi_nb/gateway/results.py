@@ -16,8 +16,8 @@ from ..errors import ImageError
 from ..metadata import KEY, jpeg_segments, packet_with
 from ..picture import open_image, preview
 from ..reply.addresses import Address
-from ..reply.base64s import decoded
 from ..reply.arriving import AnswerReader
+from ..reply.base64s import decoded
 from ..reply.meaning import interpret
 from .ledger import Ledger
 from .storing import Store

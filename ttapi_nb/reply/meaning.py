@@ -88,7 +88,7 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
 
     Where there are pictures they are the answer, also beside an error or with another status; `note` says so then.
     Raises `RefusedError` where there are none and the service said no, also with HTTP 200, and `UnknownOutcomeError`
-    where nothing says whether the edit was made. Drafts are no pictures: a stream that ends with none completed has none.
+    where nothing says whether the edit was made. Drafts are no pictures.
     """
     error = None if reply is None else error_in(reply)
     plain = None if reply is None else _plain_in(reply)

@@ -34,7 +34,7 @@ TOKEN, CLOSES, LONGEST_GAP = (
     {"{": "}", "[": "]"},
     20,
 )
-# How an event is called that speaks of an error, what one is called that lost its end, and whose fault is the service's.
+# What an event is called that speaks of an error, and one that lost its end; and which errors are the service's own.
 FAILED, CUT = ("error", "failed"), "cut.partial_image"
 OWN_FAULT = re.compile(r"server|internal|overload|unavailable|gateway|time_?d?_?out|\b5\d\d\b")
 TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
@@ -62,8 +62,8 @@ def parse(
     """The JSON object in a response's body, or None where it is something else.
 
     What stands before and after it is passed over, and of several values, as a stream's events, those that hold
-    pictures are put together: `{"values": [...], "error": …}`; a stream is `Streamed`. Where a word of `pictures` stands for a picture, that
-    takes its place (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key
+    pictures are put together: `{"values": [...], "error": …}`; a stream is `Streamed`. Where a word of `pictures` stands
+    for a picture, that takes its place (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key
     could stand in them by chance, and so are addresses, which would lead nowhere: those are `Address`, which shows
     itself without the key.
     """
@@ -153,7 +153,9 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
         if not search(found, sure=True).items:
             found = _mended_values(text, decoder) or found
     values = [value if isinstance(value, dict) else {"data": value} for value in found if value]
-    typed = [value if _has_kind(value) or not event.name else value | {"type": event.name} for value in values]
+    typed = [
+        value if _has_kind(value) or not event.name else value | {"type": event.name} for value in values
+    ]
     if is_whole:
         return typed
     return [

@@ -34,7 +34,7 @@ from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
-from ..reply import ImagesResponse
+from ..reply import ImagesResponse, PartialData
 from .debts import owe, pay_debts
 from .ending import (
     ENDED,
@@ -50,6 +50,7 @@ from .ending import (
     said,
     unsent,
 )
+from .partial import Partial
 from .result import Result
 from .run import Run
 from .signing import signed
@@ -157,7 +158,9 @@ class Carrier(exiting.Unfinished):
 
     def _told(self) -> Told:
         made_by = partial(step_text, self.run.prepared)
-        return Told(self.left, self.busy, self.arrived, self.queued, made_by, self.waits, self.run.id)
+        return Told(
+            self.left, self.busy, self.arrived, self.queued, made_by, self.waits, self.drafted, self.run.id
+        )
 
     async def queued(self, words: str) -> None:
         """It waits for its turn, with nothing sent."""
@@ -173,6 +176,12 @@ class Carrier(exiting.Unfinished):
                 return
             self.run.note = words
         self.run._tell()
+
+    def drafted(self, data: PartialData) -> None:
+        """A draft came; in a thread."""
+        run = self.run
+        strict, count = run.strict, len(run.partials) + 1
+        run._add_partial(Partial(count, data, run.source, run.plan, run.asked.request, strict))
 
     async def left(self) -> None:
         """Its first byte is leaving. Raises `NotSentError` where it may not."""
