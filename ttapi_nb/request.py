@@ -319,7 +319,7 @@ class EditRequest:
     def _stream_problems(self, row: Model) -> Iterator[str]:
         count, most = self.partial_images, row.partials_max
         if self.stream is not None and not isinstance(self.stream, bool):
-            yield f"stream is True or False, and not {self.stream!r}. Change it, or leave it out."
+            yield f"Whether to stream is True or False, and not {self.stream!r}. Change stream, or leave it out."
         elif self.stream and most is None:
             yield f"{row.name} doesn't stream. Leave stream out."
         elif self.streams and self.output_format in WHOLE_FORMATS:

@@ -58,6 +58,7 @@ class Reply:
 
     @property
     def json(self) -> Any:
+        assert isinstance(self.answer.body, bytes)
         return json.loads(self.answer.body)
 
     @property

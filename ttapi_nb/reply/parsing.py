@@ -61,11 +61,11 @@ def parse(
 ) -> dict[str, Any] | None:
     """The JSON object in a response's body, or None where it is something else.
 
-    What stands before and after it is passed over, and of several values, as a stream's events, those that hold
-    pictures are put together: `{"values": [...], "error": …}`; a stream is `Streamed`. Where a word of `pictures` stands
-    for a picture, that takes its place (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key
-    could stand in them by chance, and so are addresses, which would lead nowhere: those are `Address`, which shows
-    itself without the key.
+    What stands before and after it is passed over, and of several values those that hold pictures are put together:
+    `{"values": [...], "error": …}`; a stream is `Streamed`. Where a word of `pictures` stands for a picture, that takes
+    its place (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key could stand
+    in them by chance, and so are addresses, which would lead nowhere: those are `Address`, which shows itself without
+    the key.
     """
     if sum(map(body.count, MARKS)) > MOST_MARKS:
         return None

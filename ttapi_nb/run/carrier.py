@@ -35,7 +35,7 @@ from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
 from ..reply import ImagesResponse, PartialData
-from .debts import owe, pay_debts
+from .debts import owe, pay_debts, settle, store
 from .ending import (
     ENDED,
     HANGS,
@@ -236,7 +236,7 @@ class Carrier(exiting.Unfinished):
         run.cost = await self._cost_of(response)
         if run.log is not None:
             try:
-                await self._write(partial(_store, run.id, response, run.cost), run.log)
+                await self._write(partial(store, run.id, response, run.cost), run.log)
             except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
                 run._add_note(f"{said(error)} The results are here, but not in the log: save them.")
                 return False
@@ -392,7 +392,7 @@ class Carrier(exiting.Unfinished):
         if log is None or self._row == "none":
             return
         debt = partial(
-            _settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
+            settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
         )
         error = caught(partial(debt, log))
         if error is not None:
@@ -427,13 +427,3 @@ class Carrier(exiting.Unfinished):
         # The two hold each other, and all their pictures, until the collector comes by.
         self.run._carrier = None
         self.set_over()
-
-
-def _store(run_id: str, response: ImagesResponse, cost: float | None, log: RunLog) -> None:
-    log.store(run_id, response, cost=cost)
-
-
-def _settle(run_id: str, state: State, problem: str, unmark: bool, log: RunLog) -> None:
-    if unmark:
-        log.mark_unsent(run_id)
-    log.settle(run_id, state, problem)

@@ -270,12 +270,23 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        if last:
+        body = answer.body
+        # What HTTP/1.0 can't be told the length of ends with its line.
+        chunks = not isinstance(body, bytes) and self.request_version == "HTTP/1.1"
+        self.close_connection = self.close_connection or not (chunks or isinstance(body, bytes))
+        if isinstance(body, bytes):
+            self.send_header("Content-Length", str(len(body)))
+        elif chunks:
+            self.send_header("Transfer-Encoding", "chunked")
+        if last or self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(answer.body)
+        if self.command == "HEAD":
+            return
+        for piece in (body,) if isinstance(body, bytes) else filter(None, body):
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunks else piece)
+        if chunks:
+            self.wfile.write(b"0\r\n\r\n")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _reply  # noqa: N815 - http.server's names
 
