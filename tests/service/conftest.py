@@ -58,7 +58,6 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        assert isinstance(self.answer.body, bytes)
         return json.loads(self.answer.body)
 
     @property

@@ -180,7 +180,7 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
             self._service.handle, request.method, str(request.url), dict(request.headers), body
         )
         # As a stream: whoever downloads a result reads it piece by piece, as from a network.
-        stream = httpx.ByteStream(answer.body) if isinstance(answer.body, bytes) else _Pieces(answer.body)
+        stream = httpx.ByteStream(answer.body) if answer.pieces is None else _Pieces(answer.pieces)
         return httpx.Response(answer.status, headers=dict(answer.headers), stream=stream)
 
 

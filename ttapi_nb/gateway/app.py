@@ -125,8 +125,6 @@ def _file(upstream: EmbeddedUpstream) -> Callable[[Request], Response]:
     def get(request: Request) -> Response:
         # On a thread, as the service's work is.
         answer = upstream.service.handle("GET", f"http://{upstream.here}{path_of(request)}", {}, b"")
-        # Only what is made piece by piece is no bytes, and no file is.
-        body = answer.body if isinstance(answer.body, bytes) else b"".join(answer.body)
-        return Response(body, answer.status, dict(answer.headers))
+        return Response(answer.body, answer.status, dict(answer.headers))
 
     return get

@@ -180,10 +180,10 @@ class EmbeddedUpstream:
         )
 
         async def pieces() -> AsyncGenerator[bytes]:
-            if isinstance(answer.body, bytes):
+            if answer.pieces is None:
                 yield answer.body
                 return
-            while piece := await asyncio.to_thread(next, answer.body, b""):
+            while piece := await asyncio.to_thread(next, answer.pieces, b""):
                 yield piece
 
         passed = tuple(

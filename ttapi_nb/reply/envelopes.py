@@ -12,7 +12,17 @@ from typing import Any
 
 from .base64s import is_picture, is_picture_text
 
-__all__ = ["ADDRESSES", "COMPLETED", "CONTAINERS", "DAMAGED", "Found", "is_draft", "item_in", "search"]
+__all__ = [
+    "ADDRESSES",
+    "COMPLETED",
+    "CONTAINERS",
+    "DAMAGED",
+    "FAILED",
+    "Found",
+    "is_draft",
+    "item_in",
+    "search",
+]
 
 DAMAGED = "?"
 """What stands for base64 that was damaged, once it was long enough to be a picture."""
@@ -35,6 +45,8 @@ NOT_RESULTS = frozenset(
 ERRORS = frozenset({"error", "errors", "detail", "details"})
 # What a stream sends before a result is done, and what it sends then (OpenAI, image_edit.partial_image).
 PARTIAL, COMPLETED = "partial_image", "completed"
+# What it calls an event that speaks of an error.
+FAILED = ("error", "failed")
 STREAMED = ("image_edit.", "image_generation.")
 PLACE = "partial_image_index"
 
@@ -52,7 +64,7 @@ def is_draft(value: Mapping[str, Any], name: str = "") -> bool:
     """Whether an event says of itself that its picture is not finished; `name` is what stands before it."""
     given = value.get("type")
     kind = given if isinstance(given, str) and given else name
-    if kind.endswith(COMPLETED):
+    if kind.endswith((COMPLETED, *FAILED)):
         return False
     return kind.endswith(PARTIAL) or kind.startswith(STREAMED) or PLACE in value
 

@@ -34,7 +34,10 @@ MOST_DRAFTS, LONGEST_WORDS = 30, 100_000
 
 def is_stream(head: bytes | bytearray) -> bool | None:
     """Whether a body that begins so is a stream, whatever its content type says; None where that can't be told yet."""
-    first = bytes(head[:100]).removeprefix(codecs.BOM_UTF8).lstrip()
+    first = bytes(head[:100])
+    if codecs.BOM_UTF8.startswith(first):
+        return None
+    first = first.removeprefix(codecs.BOM_UTF8).lstrip()
     if first.startswith(BEGINS):
         return True
     return None if any(begin.startswith(first) for begin in BEGINS) else False
@@ -153,7 +156,7 @@ class EventReader:
             raise ValueError("it has more events than any answer")
         value = _value(text) if len(text) <= LONGEST_WORDS else None
         if value is not None and is_draft(value, name):
-            self._draft(value, reader.pictures)
+            self._draft({"type": name} | value, reader.pictures)
             return
         if text.strip():
             self.size += len(text)
@@ -164,7 +167,7 @@ class EventReader:
         encoded = found[0].get("b64_json") if found else None
         data = pictures.get(encoded, encoded) if isinstance(encoded, str) else None
         data = decoded(data) if isinstance(data, str) else data
-        self.drafts += 1
+        self.drafts += bool(found)
         index = value.get("partial_image_index")
         if data and self._tell is not None and self.drafts <= MOST_DRAFTS:
             self._tell(data, index if isinstance(index, int) and not isinstance(index, bool) else None)

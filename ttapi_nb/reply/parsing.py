@@ -13,7 +13,7 @@ from typing import Any
 
 from .addresses import Address
 from .base64s import is_picture_text
-from .envelopes import ADDRESSES, COMPLETED, CONTAINERS, is_draft, search
+from .envelopes import ADDRESSES, COMPLETED, CONTAINERS, FAILED, is_draft, search
 from .events import Event, EventReader, is_stream
 from .reading import mended
 
@@ -34,8 +34,8 @@ TOKEN, CLOSES, LONGEST_GAP = (
     {"{": "}", "[": "]"},
     20,
 )
-# What an event is called that speaks of an error, and one that lost its end; and which errors are the service's own.
-FAILED, CUT = ("error", "failed"), "cut.partial_image"
+# What an event is called that lost its end, and which errors are the service's own.
+CUT = "cut.partial_image"
 OWN_FAULT = re.compile(r"server|internal|overload|unavailable|gateway|time_?d?_?out|\b5\d\d\b")
 TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 NO_ERROR = (

@@ -54,11 +54,14 @@ Fill: TypeAlias = Callable[[Image.Image, Image.Image, str, int], Image.Image]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service answers: all of it, or a stream's pieces, each made when it is asked for, on any thread."""
+    """What the service answers: a `body`, or the `pieces` of a stream, each made when it is asked for, on any thread.
+    Whoever takes those closes them, if it does so before their end.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: bytes | Generator[bytes]
+    body: bytes = b""
+    pieces: Generator[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ class Service:
             pieces = self._streamed(edit, digest, style)
             # Made here, so that what goes wrong before anything is said is refused as ever.
             first = next(pieces)
-            return Answer(200, SIGN | {"Content-Type": "text/event-stream"}, begun(first, pieces))
+            return Answer(200, SIGN | {"Content-Type": "text/event-stream"}, pieces=begun(first, pieces))
         with work.room(self._room(edit)):
             data, see_through = self._results(edit, digest, files_url)
             reply: dict[str, object] = {

@@ -270,23 +270,26 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
-        body = answer.body
+        pieces = answer.pieces
         # What HTTP/1.0 can't be told the length of ends with its line.
-        chunks = not isinstance(body, bytes) and self.request_version == "HTTP/1.1"
-        self.close_connection = self.close_connection or not (chunks or isinstance(body, bytes))
-        if isinstance(body, bytes):
-            self.send_header("Content-Length", str(len(body)))
-        elif chunks:
+        chunked = pieces is not None and self.request_version == "HTTP/1.1"
+        if pieces is None:
+            self.send_header("Content-Length", str(len(answer.body)))
+        elif chunked:
             self.send_header("Transfer-Encoding", "chunked")
-        if last or self.close_connection:
+        if last or (pieces is not None and not chunked):
+            self.close_connection = True
             self.send_header("Connection", "close")
         self.end_headers()
         if self.command == "HEAD":
             return
-        for piece in (body,) if isinstance(body, bytes) else filter(None, body):
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunks else piece)
-        if chunks:
-            self.wfile.write(b"0\r\n\r\n")
+        if pieces is None:
+            self.wfile.write(answer.body)
+            return
+        with contextlib.closing(pieces):
+            for piece in pieces:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        self.wfile.write(b"0\r\n\r\n" if chunked else b"")
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _reply  # noqa: N815 - http.server's names
 
