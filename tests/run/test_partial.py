@@ -208,8 +208,8 @@ def test_words_alone() -> None:
 
 def test_tiles() -> None:
     """Of an edit in tiles each tile's drafts are the whole's, one after the other, in the photo."""
-    photo = Image.effect_noise((2200, 420), 60).convert("RGB")
-    mask = tt.Mask(photo.size).paint([(20, 30), (2100, 400)], radius=6)
+    photo = Image.effect_noise((3000, 420), 60).convert("RGB")
+    mask = tt.Mask(photo.size).paint([(20, 30), (2900, 400)], radius=6)
     run = tt.start_edit(
         photo, "x", mask=mask, client=tt.Client.offline(), fit="tiles", log=False, partial_images=1
     )

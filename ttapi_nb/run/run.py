@@ -93,10 +93,9 @@ class Run:
         self.started = time.monotonic()
         self._finished: float | None = None
         self._estimate: Estimate | None = None
-        self._at_home(os.getpid())
-        self._on_partial = on_partial
+        self._at_home(os.getpid(), on_partial)
 
-    def _at_home(self, process: int) -> None:
+    def _at_home(self, process: int, on_partial: Callable[[Partial], None] | None = None) -> None:
         """What belongs to a process, and is neither copied nor sent elsewhere."""
         self._process = process
         self._carrier: Carries | None = None
@@ -104,7 +103,7 @@ class Run:
         self._guard = threading.RLock()
         self._callbacks: list[Callable[[Run], None]] = []
         self._followers: list[tuple[Callable[[Run], None], loop.Lane]] = []
-        self._on_partial: Callable[[Partial], None] | None = None
+        self._on_partial = on_partial
         self._lane = loop.lane()
         # Of nothing: one of this run would keep it, and all its pictures, until the collector comes by.
         self._outcome: Future[None] = Future()
