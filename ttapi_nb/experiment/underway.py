@@ -27,7 +27,7 @@ from .cluster import Elsewhere
 from .photos import keep
 from .plan import Plan
 from .progress import Progress
-from .sender import STOPPED, Sender, room
+from .sender import STOPPED, Does, Sender, room
 
 __all__ = ["UnderWay"]
 
@@ -207,7 +207,7 @@ class UnderWay:
 
     def _doing(
         self, client: Client | AsyncClient, budget: Budget | None, save_to: Path | None, on: Any
-    ) -> Callable[[Cell, bool], Outcome]:
+    ) -> Does:
         if on is not None:
             return Elsewhere(self.plan, self.log, client, budget, save_to, on)
         return partial(self._carry, client, budget, save_to, room())
@@ -220,6 +220,7 @@ class UnderWay:
         place: Any,
         cell: Cell,
         again: bool,
+        answered: Callable[[], None],
     ) -> Outcome:
         try:
             return carry(
@@ -231,6 +232,7 @@ class UnderWay:
                 save_to=save_to,
                 room=place,
                 begun=partial(self._runs.__setitem__, cell.key),
+                answered=answered,
             )
         finally:
             self._runs.pop(cell.key, None)
