@@ -268,10 +268,12 @@ def test_a_minute_takes_so_many(
         return json_reply(TEAL)
 
     server.answer = answer
+    begun = time.monotonic()
     plan(5).run(client, log=log, parallel=5, per_minute=2, progress=False)
-    times.sort()
-    assert times[2] - times[0] > 0.3
-    assert times[4] - times[2] > 0.3
+    # However long each is on its way.
+    assert sum(at < begun + 0.4 for at in times) <= 2
+    assert sum(at < begun + 0.8 for at in times) <= 4
+    assert len(times) == 5
 
 
 def test_progress_is_shown(

@@ -20,6 +20,7 @@ from ..forking import cached
 from ..log import Budget, Claim, RunLog, Shown, default_log
 from ..reply.meaning import says_busy
 from ..run import Result, Run, made_again
+from ..text import so_many
 from .board import Board, State, TrialCell, of_row
 from .carrying import Outcome, carry, keep_shown
 from .cells import Cell
@@ -314,7 +315,7 @@ class UnderWay:
         """
         results = self.results(cell)
         if not 1 <= number <= len(results):
-            raise ResultError(f"The cell has {len(results)} results, and none of number {number}.")
+            raise ResultError(f"The cell has {so_many(len(results), 'result')}, and none of number {number}.")
         return results[number - 1]
 
     def results(self, cell: Cell | TrialCell | str | int) -> tuple[Result, ...]:
