@@ -23,8 +23,8 @@ __all__ = ["main"]
 
 
 HIDDEN = (
-    "What was typed is not repeated here, as it may be your key. If it was: it is in the shell's history now, so remove "
-    "it there; ttapi-nb key, with nothing behind it, asks for the key without showing it."
+    "What was typed is not repeated here, as it may be your key. If it was: it is in the shell's history now, so "
+    "remove it there; ttapi-nb key, with nothing behind it, asks for the key without showing it."
 )
 
 
