@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.server import PATIENCE, Reply, Server, encoded, html_reply, json_reply, pictures
+from tests.support.folders import contents
 from tests.support.preparing import prepared
 from tests.trust import money
 from ttapi_nb import (
@@ -736,7 +737,7 @@ def test_prune(photo: Image.Image, log: RunLog, how: dict[str, Any], left: list[
     assert _names(log) == {rows[number].results[0].name for number in left}
     after = log.totals()
     assert (after.runs, after.images, after.tokens) == (before.runs, before.images, before.tokens)
-    stored = b"".join(path.read_bytes() for path in log.folder.glob("runs.sqlite3*"))
+    stored = b"".join(contents(log.folder).values())
     assert all((f"number {number}".encode() in stored) == (number in left) for number in range(3))
     for number in gone:
         with pytest.raises(ResultError, match="no run"):
@@ -763,7 +764,7 @@ def test_pruned_runs_are_priced_too(server: Server, photo: Image.Image, log: Run
     assert (before.cost, before.unpriced) == (3, 2)
     log.prune(keep=0)
     assert log.spent(budget) == before
-    assert all(b"secret" not in path.read_bytes() for path in log.folder.glob("runs.sqlite3*"))
+    assert [path for path, data in contents(log.folder).items() if b"secret" in data] == []
 
 
 def test_limit_leaves_runs_under_way(server: Server, photo: Image.Image, log: RunLog) -> None:
