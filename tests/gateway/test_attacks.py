@@ -164,6 +164,7 @@ def test_a_broken_body_leaves_nothing(gateway: Running, room: Made, service: Ser
     assert gateway.ledger.report(room.room)["states"] == {}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "reply",
     [

@@ -142,6 +142,7 @@ def test_a_gateway_needs_a_key_and_keeps_offline(
     assert "TTAPI_OFFLINE" in said(capsys, "gateway", "--port", "0", "--upstream", "https://example.com/v1")
 
 
+@pytest.mark.slow
 def test_a_gateway_as_a_process(capsys: pytest.CaptureFixture[str], environment: Path) -> None:
     """Started by its command, it serves a class; the key is neither in what it prints nor in the list of processes."""
     made = told(capsys, "class", "new", "bowls", "--people", "1", "--runs-each", "2")

@@ -185,6 +185,7 @@ def test_ended_in_peace(server: Server, photo: Image.Image, log: RunLog) -> None
     assert [row.state for row in log.rows()] == ["unknown", "done"]
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments(tmp_path: Path) -> None:
     """No request that the service accepted is missing from the log, whenever the process is killed."""
     found = money.kill_at_random(8, tmp_path / "kills", seed=int(time.time()))
@@ -592,6 +593,7 @@ def test_restore(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert (again.n, again.size) == (2, "auto")
 
 
+@pytest.mark.slow
 def test_restore_of_other_masks(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A mask that was a picture is restored too; one that is too large, or was none, is not, and it says which."""
     assert log.restore(_edit(server, photo, log).id).mask_digest == ""

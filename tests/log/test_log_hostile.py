@@ -215,6 +215,7 @@ ASKED: dict[str, Callable[[RunLog], Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_any_value_in_any_column(tmp_path: Path, log: RunLog) -> None:
     """Whatever stands in whichever column, there is an answer or an error of ours, and no other file is touched."""
     thesis = tmp_path / "thesis.csv"
