@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import openai
 import pytest
 from PIL import Image
 
@@ -74,8 +73,11 @@ def test_documented_request_gets_a_picture(service):
     assert reply["usage"]["total_tokens"] > 0
 
 
+@pytest.mark.slow
 def test_openai_package_gets_a_picture(service):
     """The openai package needs only another base URL, and finds the picture where it looks for it."""
+    import openai
+
     with openai.OpenAI(base_url=service, api_key="any") as client:
         reply = client.images.edit(
             model="gpt-image-1",

@@ -89,6 +89,7 @@ def test_the_next_goes_while_an_answer_is_fitted(
     assert prompts(server) == {f"bowl {number}": 1 for number in range(6)}
 
 
+@pytest.mark.slow
 def test_results_are_those_of_an_edit(log: tt.RunLog, photo: Image.Image) -> None:
     """A cell's result is pasted strictly, as `edit` gives it, also when it is made again from the log; and it is saved
     as a file with what made it.
@@ -174,6 +175,7 @@ def test_what_the_service_refuses_is_told(server: Server, client: tt.Client, log
     assert prompts(server) == {"bowl 0": 1, "bowl 1": 2, "bowl 2": 1}
 
 
+@pytest.mark.slow
 def test_a_service_out_of_reach_is_given_up(log: tt.RunLog) -> None:
     """Nothing is billed, all wait, and it is said why."""
     with Server() as gone:
@@ -220,6 +222,7 @@ def test_two_notebooks_at_once_send_each_cell_once(server: Server, client: tt.Cl
     assert set(prompts(server).values()) == {1}
 
 
+@pytest.mark.slow
 def test_a_photo_is_found_again(
     log: tt.RunLog, server: Server, client: tt.Client, photo: Image.Image
 ) -> None:

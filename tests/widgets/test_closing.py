@@ -56,6 +56,7 @@ def test_a_drawer_without_ipycanvas_is_closed_too():
     assert left <= {"_CanvasManager", "Layout"}
 
 
+@pytest.mark.slow
 def test_the_key_form_is_closed_too():
     """An editor whose form for the key was opened, and said something, leaves no widget."""
     tt.ImageEditor().close()
