@@ -8,7 +8,6 @@ colour unlike any that the ring has is left as it is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +33,7 @@ FEW, HALF = 30, 4.0
 
 @dataclass(frozen=True, eq=False)
 class Clipped:
-    """What is missing at each end, by the clipped channel and the levels of the two others: (bins, bins, 3) each."""
+    """What is missing at each end, by the clipped channel and the levels of the two others: (3, bins * bins) each."""
 
     tables: tuple[tuple[bool, int, Floats], ...]
 
@@ -43,14 +42,22 @@ class Clipped:
         flat, came = made.reshape(-1, 3), colours.reshape(-1, 3)
         for is_white, channel, table in self.tables:
             shares = _SHARES[is_white]
-            at = np.flatnonzero(shares[came[:, channel]])
+            at = np.flatnonzero(_ends(came[:, channel], is_white))
             # What is clipped in two channels is in the first one's table.
             for earlier in range(channel):
-                at = at[shares[came[at, earlier]] == 0]
-            if len(at):
-                near = came[at]
-                flat[at] += table[_bins(near, channel)] * shares[near]
-        np.clip(flat, 0, 255, out=flat)
+                at = at[~_ends(came[at, earlier], is_white)]
+            if not len(at):
+                continue
+            near = came.take(at, axis=0)
+            bins = _bins(near, channel)
+            for part in range(channel, 3):
+                if part == channel:
+                    where, there, levels = at, bins, near[:, part]
+                else:
+                    some = np.flatnonzero(_ends(near[:, part], is_white))
+                    where, there, levels = at[some], bins[some], near[some, part]
+                mended = flat[where, part] + table[part].take(there) * shares.take(levels)
+                flat[where, part] = np.clip(mended, 0, 255)
 
 
 _LEVELS = np.arange(256, dtype=np.float32)
@@ -85,13 +92,17 @@ def clipped_of(
     return Clipped(tuple(tables)) if tables else None
 
 
-def _bins(colours: NDArray[np.uint8], channel: int) -> tuple[NDArray[np.integer[Any]], ...]:
-    return tuple(colours[:, other] >> BITS for other in range(3) if other != channel)
+def _ends(levels: NDArray[np.uint8], is_white: bool) -> NDArray[np.bool_]:
+    return levels > WHITE - NEAR if is_white else levels < BLACK + NEAR
+
+
+def _bins(colours: NDArray[np.uint8], channel: int) -> NDArray[np.uint16]:
+    one, other = (colours[:, part] >> BITS for part in range(3) if part != channel)
+    return one.astype(np.uint16) * np.uint16(BINS) + other
 
 
 def _table(colours: NDArray[np.uint8], missing: Floats, channel: int) -> Floats:
-    rows, columns = _bins(colours, channel)
-    at = rows.astype(np.int64) * BINS + columns
+    at = _bins(colours, channel)
     planes = [np.bincount(at, minlength=BINS * BINS)]
     planes += [np.bincount(at, weights=missing[:, part], minlength=BINS * BINS) for part in range(3)]
     sums = np.stack(planes, axis=1).reshape(BINS, BINS, 4).astype(np.float32)
@@ -100,4 +111,4 @@ def _table(colours: NDArray[np.uint8], missing: Floats, channel: int) -> Floats:
         near = boxed(sums, radius)
         few = np.float32(HALF / (2 * radius + 1) ** 2)
         mean = np.asarray((near[..., 1:] + few * mean) / (near[..., :1] + few), np.float32)
-    return mean
+    return np.ascontiguousarray(mean.reshape(-1, 3).T)
