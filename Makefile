@@ -10,6 +10,8 @@ WORKERS ?= 2
 # No command here may spend money, even where a key is set.
 export TTAPI_OFFLINE := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, each process that a test starts, kernels among them, compiles the package again: 0.3 s of its 0.7 s.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help:
@@ -36,11 +38,12 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
 
 # While you work: no browser, no notebooks, no coverage; a few examples of each property, a few cases of each long
-# table, and not what computes for seconds. `make test` leaves out nothing.
+# table, and not what computes for a second. `make test` leaves out nothing. Each process would load nbval for a second.
 .PHONY: quick
 quick: .venv/installed-test
 	TTAPI_TEST_QUICK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \
-	    -m "not slow" --ignore=tests/ui --ignore-glob="*.ipynb" tests $(ARGS)
+	    -p no:nbval -o addopts="--import-mode=importlib --strict-config --strict-markers" \
+	    -m "not slow" --ignore=tests/ui tests $(ARGS)
 
 .PHONY: check
 check: .venv/installed-test

@@ -31,6 +31,7 @@ from tests.server import (
     json_reply,
     pictures,
 )
+from tests.support.folders import contents
 from ttapi_nb import Client, ImageEditor, Run, RunLog, start_edit
 
 KEY = "sk-canary-9f8e7d6c5b4a-very-secret"
@@ -321,13 +322,13 @@ def _of_runs(runs: list[Run], folder: Path) -> dict[str, bytes]:
 
 
 def _of_files(folder: Path) -> dict[str, bytes]:
-    kept = [path for path in (folder / "log").rglob("*") if path.is_file()]
+    kept = contents(folder / "log")
     recorded = folder / "recorded.zip"
     packed = [recorded.read_bytes()]
     with zipfile.ZipFile(recorded) as archive:
         packed += [archive.read(name) for name in archive.namelist()]
     return {
-        "run log": b"\n".join(str(path).encode() + path.read_bytes() for path in kept),
+        "run log": b"\n".join(str(path).encode() + data for path, data in kept.items()),
         "recording": b"\n".join(packed),
     }
 

@@ -169,6 +169,7 @@ def test_each_problem_is_plain_sentences_with_a_next_step(cases: list[Case]) -> 
         assert all(len(sentence) > 1 for sentence in sentences)
 
 
+@pytest.mark.slow
 def test_each_sentence_belongs_to_one_rule() -> None:
     """Nobody can take a problem for another: no two rules share a sentence."""
     rules: defaultdict[str, set[str]] = defaultdict(set)

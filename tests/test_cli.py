@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import openai
 import pytest
 from PIL import Image
 
@@ -74,8 +73,11 @@ def test_documented_request_gets_a_picture(service):
     assert reply["usage"]["total_tokens"] > 0
 
 
+@pytest.mark.slow
 def test_openai_package_gets_a_picture(service):
     """The openai package needs only another base URL, and finds the picture where it looks for it."""
+    import openai
+
     with openai.OpenAI(base_url=service, api_key="any") as client:
         reply = client.images.edit(
             model="gpt-image-1",
@@ -189,6 +191,41 @@ def test_what_was_typed_is_not_repeated(line, capsys, monkeypatch):
     assert code == 2
     assert CANARY not in said.out + said.err
     assert "history" in said.err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("serve --port=x", "--port has no right value"),
+        ("class shw", "action has no right value"),
+        ("class new", "name is missing"),
+        ("experiment --parallel 0.5 plan.yaml", "--parallel has no right value"),
+        ("experiment", "plan is missing"),
+    ],
+)
+def test_what_is_wrong_is_named(line, said, capsys, monkeypatch):
+    """The option that has no right value, or is missing, is named, and where to read what it takes."""
+    monkeypatch.setattr("sys.argv", ["ttapi-nb"])
+    with pytest.raises(SystemExit):
+        main(line.split())
+    error = capsys.readouterr().err
+    assert f"{said}. See ttapi-nb {line.split()[0]}" in error
+
+
+def test_a_reader_that_has_enough():
+    """What is read no further, by head say, ends the command without a traceback."""
+    script = "import sys; from ttapi_nb.cli import main; sys.exit(main(['key', '--where']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode in (0, 1)
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "9" * 30, "9" * 5000])

@@ -65,6 +65,7 @@ def test_damaged(name: str) -> None:
     assert not isinstance(caught.value, CutOffError)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", PACKED)
 def test_bombs(name: str) -> None:
     """What unpacks to more than the cap is left there."""

@@ -146,11 +146,12 @@ def test_clients_travel_without_keys(photo: Image.Image, tmp_path) -> None:
     "method",
     [
         "fork",
-        pytest.param("spawn", marks=pytest.mark.slow),
-        pytest.param("forkserver", marks=pytest.mark.slow),
+        "spawn",
+        "forkserver",
     ],
 )
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.slow
 def test_edits_in_other_processes(photo: Image.Image, method: str) -> None:
     """A pool of processes makes edits, however it starts them, also while this process has a loop and runs."""
     client = Client.offline(fill=unchanged)
@@ -248,6 +249,7 @@ run.wait(20)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_child_forked_at_once() -> None:
     """A child forked as the first run sets out edits too: no other thread is loading modules then."""

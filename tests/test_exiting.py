@@ -40,6 +40,7 @@ def python(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("script", "ends"),
     [

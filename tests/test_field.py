@@ -28,6 +28,7 @@ from pycocotools import mask as coco
 import ttapi_nb as tt
 from tests.picture.making import png
 from tests.server import Reply, Server, encoded, json_reply
+from tests.support.folders import contents
 
 FIXTURES = Path(__file__).parent / "fixtures"
 FIELD = FIXTURES / "field"
@@ -311,8 +312,7 @@ def test_an_answer_nobody_understands_keeps_its_bytes(server: Server, environmen
     client = tt.Client("test-key-0123456789", base_url=server.url)
     with pytest.raises(tt.TTAPIError):
         tt.edit(PHOTO, "x", client=client, **SMALL | {"log": None})
-    kept = [path for path in environment.rglob("*") if path.is_file() and b"!!! not" in path.read_bytes()]
-    assert kept
+    assert [path for path, data in contents(environment).items() if b"!!! not" in data]
 
 
 @contextlib.contextmanager

@@ -127,22 +127,50 @@ def room_of(file: Path) -> str:
     return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def loaded(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Every import in the code, in functions too, but for those that only type checkers see."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            for other in node.orelse:
-                yield from loaded(other)
-        else:
-            yield from loaded(node)
+@dataclass(frozen=True)
+class Statement:
+    """An import as it stands in a file: also in a function, or only for type checkers."""
+
+    node: ast.Import | ast.ImportFrom
+    in_function: bool
+    typing: bool
+    at_top: bool
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a file was read for: its imports, and its functions with their first and last lines."""
+
+    imports: list[Statement]
+    functions: list[tuple[str, int, int]]
+
+
+@functools.cache
+def read(file: Path) -> Read:
+    """Look through a file once; expressions, most of a tree, hold neither imports nor functions."""
+    found = Read([], [])
+
+    def look(node: ast.AST, in_function: bool, typing: bool, depth: int) -> None:
+        for below in ast.iter_child_nodes(node):
+            if isinstance(below, ast.Import | ast.ImportFrom):
+                found.imports.append(Statement(below, in_function, typing, depth == 0))
+            elif isinstance(below, ast.FunctionDef | ast.AsyncFunctionDef):
+                found.functions.append((below.name, below.lineno, below.end_lineno or below.lineno))
+                look(below, True, typing, depth + 1)
+            elif isinstance(below, ast.If) and ast.unparse(below.test) == "TYPE_CHECKING":
+                for body, checked in ((below.body, True), (below.orelse, typing)):
+                    look(ast.Module(body, []), in_function, checked, depth + 1)
+            elif isinstance(below, ast.stmt | ast.excepthandler | ast.match_case):
+                look(below, in_function, typing, depth + 1)
+
+    look(ast.parse(file.read_text(encoding="utf-8")), in_function=False, typing=False, depth=0)
+    return found
 
 
 def imports(file: Path) -> Iterator[Import]:
     """What a file imports."""
     package = (PACKAGE.name, *file.relative_to(PACKAGE).parts[:-1])
-    for node in loaded(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in (one.node for one in read(file).imports if not one.typing):
         if isinstance(node, ast.Import):
             targets = [alias.name.split(".") for alias in node.names]
         else:
@@ -156,12 +184,19 @@ def imports(file: Path) -> Iterator[Import]:
             yield Import(file, node.lineno, room, None if ours else target[0])
 
 
-IMPORTS = {file: list(imports(file)) for file in FILES if file != PACKAGE / "__init__.py"}
+@functools.cache
+def all_imports() -> dict[Path, list[Import]]:
+    """What each file imports, but for the list of public names."""
+    return {file: list(imports(file)) for file in FILES if file != PACKAGE / "__init__.py"}
 
 
 def test_the_imports_were_found() -> None:
     """The tests below look at something: imports of rooms, of libraries, and within functions."""
-    found = {(room_of(one.file), one.room or one.library) for file in IMPORTS for one in IMPORTS[file]}
+    found = {
+        (room_of(one.file), one.room or one.library)
+        for file, imported in all_imports().items()
+        for one in imported
+    }
     assert {("mask", "picture"), ("picture", "loop"), ("widgets", "ipywidgets"), ("client", "httpx")} <= found
     # These stand in functions.
     assert {("download", "httpx"), ("service", "python_multipart"), ("client", "service")} <= found
@@ -169,13 +204,13 @@ def test_the_imports_were_found() -> None:
 
 def test_each_room_has_its_place() -> None:
     """A new room needs a place in the list."""
-    assert {room_of(file) for file in IMPORTS} <= {*ROOMS}
+    assert {room_of(file) for file in all_imports()} <= {*ROOMS}
 
 
 def test_each_file_imports_only_from_rooms_above_its_own() -> None:
     """No room knows of the rooms that are built on it, nor of more than it needs."""
     wrong = []
-    for file, found in IMPORTS.items():
+    for file, found in all_imports().items():
         room = room_of(file)
         allowed = ONLY.get(room, {*ROOMS[: ROOMS.index(room)]}) | {room, "__version__"}
         wrong += [str(one) for one in found if one.room is not None and one.room not in allowed]
@@ -185,7 +220,7 @@ def test_each_file_imports_only_from_rooms_above_its_own() -> None:
 def test_each_file_uses_only_the_libraries_of_its_room() -> None:
     """Widgets' libraries stay in the widgets, and httpx with the network, the download and the client."""
     wrong = []
-    for file, found in IMPORTS.items():
+    for file, found in all_imports().items():
         allowed = LIBRARIES.get(room_of(file), set()) | sys.stdlib_module_names
         wrong += [str(one) for one in found if one.library is not None and one.library not in allowed]
     assert wrong == []
@@ -194,7 +229,7 @@ def test_each_file_uses_only_the_libraries_of_its_room() -> None:
 def test_the_toolkit_and_httpx_stay_where_they_are() -> None:
     """Only widgets import ipywidgets and its kin, and only the network, the download and the client import httpx."""
     users = {library: set[str]() for library in (*TOOLKIT, "httpx")}
-    for file, found in IMPORTS.items():
+    for file, found in all_imports().items():
         for one in found:
             if one.library in users:
                 users[one.library].add(room_of(file))
@@ -245,20 +280,17 @@ def target_of(node: ast.ImportFrom, alias: str, file: Path) -> Path | None:
     return None
 
 
-def ours(file: Path, *, within_functions: bool = True) -> set[Path]:
+@functools.cache
+def ours(file: Path, *, within_functions: bool = True) -> frozenset[Path]:
     """The files of ours that a file imports."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    nodes = loaded(tree) if within_functions else (node for node in tree.body)
     found = {
-        target_of(node, alias.name, file)
-        for node in nodes
-        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith(PACKAGE.name))
-        for alias in node.names
+        target_of(one.node, alias.name, file)
+        for one in read(file).imports
+        if (not one.typing if within_functions else one.at_top) and isinstance(one.node, ast.ImportFrom)
+        if one.node.level or (one.node.module or "").startswith(PACKAGE.name)
+        for alias in one.node.names
     }
-    return {one for one in found if one is not None and one != file}
-
-
-GRAPH = {file: ours(file) for file in FILES}
+    return frozenset(one for one in found if one is not None and one != file)
 
 
 def test_files_inside_a_room_make_no_circle() -> None:
@@ -271,31 +303,25 @@ def test_files_inside_a_room_make_no_circle() -> None:
             circle = (*path[path.index(file) :], file)
             circles.append(" -> ".join(str(one.relative_to(PACKAGE)) for one in circle))
         elif file not in state:
-            for other in sorted(GRAPH[file]):
+            for other in sorted(ours(file)):
                 look(other, (*path, file))
             state[file] = True
 
     for file in FILES:
         look(file, ())
-    assert len(GRAPH[PACKAGE / "run" / "carrier.py"]) > 5
+    assert len(ours(PACKAGE / "run" / "carrier.py")) > 5
     assert circles == []
-
-
-AT_THE_TOP = {file: ours(file, within_functions=False) for file in FILES}
 
 
 def libraries_of(file: Path) -> set[str]:
     """The libraries that a file itself loads at its top."""
     found = set[str]()
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in (one.node for one in read(file).imports if one.at_top):
         if isinstance(node, ast.Import):
             found |= {alias.name.split(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level:
+        elif not node.level:
             found.add((node.module or "").split(".")[0])
     return found
-
-
-LIBRARIES_OF = {file: libraries_of(file) for file in FILES}
 
 
 @functools.cache
@@ -306,31 +332,24 @@ def heavy(file: Path) -> frozenset[str]:
         one = waiting.pop()
         if one not in seen:
             seen.add(one)
-            waiting += AT_THE_TOP[one]
-    return frozenset().union(*(LIBRARIES_OF[one] for one in seen)) & LATE
+            waiting += ours(one, within_functions=False)
+    return frozenset().union(*(libraries_of(one) for one in seen)) & LATE
 
 
 def late_imports(file: Path) -> Iterator[tuple[str, str]]:
     """The imports in functions that hide nothing large, each with its place."""
-    for function in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        for node in ast.walk(function):
-            if isinstance(node, ast.Import):
-                names = {alias.name.split(".")[0] for alias in node.names}
-                good = names <= LATE
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                good = (node.module or "").split(".")[0] in LATE
-            elif isinstance(node, ast.ImportFrom):
-                targets = [target_of(node, alias.name, file) for alias in node.names]
-                good = all(
-                    target is not None and (heavy(target) or room_of(target) in LATE_ROOMS)
-                    for target in targets
-                )
-            else:
-                continue
-            if not good:
-                yield f"{file.relative_to(PACKAGE)}:{node.lineno}", ast.unparse(node)
+    for node in (one.node for one in read(file).imports if one.in_function):
+        if isinstance(node, ast.Import):
+            good = {alias.name.split(".")[0] for alias in node.names} <= LATE
+        elif not node.level:
+            good = (node.module or "").split(".")[0] in LATE
+        else:
+            targets = [target_of(node, alias.name, file) for alias in node.names]
+            good = all(
+                target is not None and (heavy(target) or room_of(target) in LATE_ROOMS) for target in targets
+            )
+        if not good:
+            yield f"{file.relative_to(PACKAGE)}:{node.lineno}", ast.unparse(node)
 
 
 def test_imports_stand_at_the_top() -> None:
@@ -344,15 +363,13 @@ def test_files_and_functions_are_read_in_one_sitting() -> None:
     """None is longer than can be taken in at once, without a reason beside it."""
     wrong = []
     for file in FILES:
-        text = file.read_text(encoding="utf-8")
-        lines = text.splitlines()
+        lines = file.read_text(encoding="utf-8").splitlines()
         if len(lines) > LONGEST_FILE and not any(line.startswith(REASON) for line in lines):
             wrong.append(f"{file.relative_to(PACKAGE)}: {len(lines)} lines")
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                body = lines[node.lineno - 1 : node.end_lineno]
-                if len(body) > LONGEST_FUNCTION and not any(REASON in line for line in body):
-                    wrong.append(f"{file.relative_to(PACKAGE)}: {node.name}, {len(body)} lines")
+        for name, first, last in read(file).functions:
+            body = lines[first - 1 : last]
+            if len(body) > LONGEST_FUNCTION and not any(REASON in line for line in body):
+                wrong.append(f"{file.relative_to(PACKAGE)}: {name}, {len(body)} lines")
     assert wrong == []
 
 

@@ -45,6 +45,7 @@ def test_an_editor_does_not_grow_with_its_runs(monkeypatch: pytest.MonkeyPatch) 
     assert gone() is None
 
 
+@pytest.mark.slow
 def test_a_run_that_nobody_holds_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run and its pictures are freed when it leaves the tray, not when the garbage collector comes by."""
     monkeypatch.setattr(session, "MOST_RUNS", 1)

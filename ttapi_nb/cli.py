@@ -8,20 +8,23 @@ import argparse
 import contextlib
 import importlib.util
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import quote
 
 from .gateway.arguments import add_class, add_gateway, is_extra
+from .text import so_many
 
 __all__ = ["main"]
 
 
 HIDDEN = (
-    "It is not repeated here, as it may be your key. If it was: it is in the shell's history now, so remove it there; "
-    "ttapi-nb key, with nothing behind it, asks for the key without showing it."
+    "What was typed is not repeated here, as it may be your key. If it was: it is in the shell's history now, so "
+    "remove it there; ttapi-nb key, with nothing behind it, asks for the key without showing it."
 )
 
 
@@ -30,7 +33,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: something there is not known, missing or no right value. {HIDDEN}\n")
+        # Of what argparse says, only our own names are told.
+        own = {name for action in self._actions for name in (action.dest, *action.option_strings)}
+        about = re.fullmatch(
+            r"argument ([^:]+): .*|the following arguments are required: (.+)", message, re.DOTALL
+        )
+        names = re.split(r"/|, ", about[1] or about[2]) if about is not None else []
+        said = "something there is not known, missing or no right value"
+        if names and own.issuperset(names):
+            said = f"{' or '.join(names)} {'has no right value' if about and about[1] else 'is missing'}"
+        self.exit(2, f"{self.prog}: {said}. See {self.prog} --help. {HIDDEN}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -59,7 +71,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             2,
         )
     own = {"experiment": _experiment, "generate": _generate, "key": _key, "select": _select, "serve": _serve}
-    return own.get(given.command, _of_gateway)(given)
+    try:
+        code = own.get(given.command, _of_gateway)(given)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read it, head say, had enough; Python would say so once more as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code
 
 
 def _add_lab(commands: Any) -> None:
@@ -293,16 +312,21 @@ def _experiment(args: argparse.Namespace) -> int:
 
     try:
         plan = Experiment.read(args.plan)
-        print(f"{plan.name}: {plan.estimate(parallel=max(1, args.parallel))}.")
+        client = Client.offline() if args.offline else default_client()
+        estimate = plan.estimate(parallel=max(1, args.parallel))
+        takes = f"{estimate.counts}, free" if client.is_offline else estimate.words
+        print(f"{plan.name}: {takes}.")
+        for reason, count in Counter(one.reason for one in plan.skipped).items():
+            print(f"{so_many(count, 'cell')} left out: {reason}")
         if args.estimate:
             return 0
-        client = Client.offline() if args.offline else default_client()
         print(client.words, flush=True)
         budget = None if args.most_runs is None else Budget(runs=args.most_runs)
         trial = plan.run(client, budget=budget, parallel=args.parallel, per_minute=args.per_minute)
         for votes in args.votes:
             print(f"{votes.name}: {trial.add_votes(votes)} new votes.")
-        print(", ".join(f"{count} {state}" for state, count in trial.counts.items()), trial.note, sep=". ")
+        counts = ", ".join(f"{count} {state}" for state, count in trial.counts.items())
+        print(f"{counts}. {trial.note}".strip())
         if args.save is not None:
             trial.save(args.save)
         if args.csv is not None:

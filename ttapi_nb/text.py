@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["DASHBOARD", "account_at", "cut", "is_own", "one_line"]
+__all__ = ["DASHBOARD", "account_at", "cut", "is_own", "one_line", "so_many"]
 
 DASHBOARD = "the TTAPI Dashboard"
 # The service's own names. What stands at other addresses is a gateway.
 OWN_HOSTS = ("ttapi.io", "ttapi.org")
+
+
+def so_many(number: int, thing: str) -> str:
+    """A number of things in words: `"1 run"`, `"1,000 runs"`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def cut(text: str, most: int) -> str:

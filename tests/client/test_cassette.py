@@ -761,6 +761,7 @@ RESULTS: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", RESULTS)
 def test_hostile_result(tape: Path, kind: str) -> None:
     """A result that is not what was recorded is an error of ours where it is asked for, and not shown."""

@@ -57,6 +57,7 @@ def test_masks_are_kept_where_they_are_asked_for(server: Server, photo: Image.Im
     assert (step.prompt, step.source.digest, step.fit) == ("y", run.source.digest, "auto")
 
 
+@pytest.mark.slow
 def test_a_mask_painted_by_hand_gets_the_nearest_recording(
     server: Server, photo: Image.Image, tape: Path
 ) -> None:

@@ -213,6 +213,7 @@ def test_a_package_that_comes_later(
     assert ask(server, photo) == [LARGE[0]]
 
 
+@pytest.mark.slow
 def test_what_is_larger_than_any_answer_is_kept_packed(
     server: Server, photo: Image.Image, environment: Path
 ) -> None:

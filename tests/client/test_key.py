@@ -394,6 +394,7 @@ TERMINAL = """
 """
 
 
+@pytest.mark.slow
 @posix
 def test_asked_in_a_terminal(server: Server) -> None:
     """In a real terminal what is typed is not echoed, and the key works."""
@@ -426,6 +427,7 @@ def test_command_asks_and_keeps() -> None:
     assert find_key().reveal() == KEY
 
 
+@pytest.mark.slow
 def test_command_reads_from_another_program(capsys: pytest.CaptureFixture[str]) -> None:
     """The key can come from a pipe, so that it is on no command line; the command says where it is, and forgets it."""
 

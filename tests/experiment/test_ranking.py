@@ -48,6 +48,7 @@ def voted(entries: dict[str, Entry], count: int, seed: int, tie: float = 0.0) ->
     return votes
 
 
+@pytest.mark.slow
 def test_strengths_come_back_with_their_intervals() -> None:
     """The order is right, and of 60 times five intervals about 95 % hold the strength that the voters saw."""
     entries, held, first = results(), 0, 0

@@ -72,6 +72,7 @@ def test_a_report_is_one_file_that_runs_only_itself(trial: Trial, tmp_path: Path
     assert str(tmp_path) not in page
 
 
+@pytest.mark.slow
 def test_small_pictures_unless_all_of_them_are_wanted(trial: Trial, tmp_path: Path) -> None:
     """A report of four results is small; with `full` each is there at its own size too."""
     small, full = trial.report(tmp_path / "a.html"), trial.report(tmp_path / "b.html", full=True)
@@ -87,6 +88,7 @@ def test_small_pictures_unless_all_of_them_are_wanted(trial: Trial, tmp_path: Pa
     assert small.stat().st_size < 150_000
 
 
+@pytest.mark.slow
 def test_a_report_that_can_not_be_written(trial: Trial, tmp_path: Path) -> None:
     """It is said in a sentence."""
     with pytest.raises(tt.ResultError, match="Choose another place"):
@@ -111,6 +113,7 @@ def test_rows_and_a_table_for_spreadsheets(trial: Trial, tmp_path: Path) -> None
     assert rows[0]["text"] == EVIL
 
 
+@pytest.mark.slow
 def test_each_result_is_a_file_with_what_made_it(trial: Trial, tmp_path: Path) -> None:
     """Pasted, in the photo's size, under a name of its own."""
     files = trial.save(tmp_path / "out")

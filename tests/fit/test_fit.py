@@ -660,14 +660,14 @@ def test_an_extended_picture_can_be_sent_to_every_model(model: str) -> None:
     "room",
     [
         {"left": 300, "right": 300},
-        *(
-            pytest.param(it, marks=pytest.mark.slow)
-            for it in ({"aspect": "3:2"}, {"aspect": "16:9"}, {"top": 77})
-        ),
+        {"aspect": "3:2"},
+        {"aspect": "16:9"},
+        {"top": 77},
     ],
 )
-@pytest.mark.parametrize("side", [300, pytest.param(1024, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("side", [300, 1024])
 @pytest.mark.full_fill
+@pytest.mark.slow
 def test_an_extended_picture_comes_back_without_gaps(room: dict[str, Any], side: int) -> None:
     """Padded or scaled on its way, an extended picture comes back solid all over, with no line where it was joined."""
     flat = Image.new("RGB", (side, side), (170, 120, 60))

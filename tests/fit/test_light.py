@@ -49,6 +49,7 @@ CHANGES: dict[str, tuple[Callable[[Pixels], Pixels], str]] = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", CHANGES)
 def test_light_is_evened_out_by_what_explains_it(name: str) -> None:
     """Levels, a factor, light and contrast, all over or across the picture: inside the photo is back."""
@@ -81,6 +82,7 @@ def test_clipped_white_comes_back_as_the_ring_has_it() -> None:
     assert np.abs(np.asarray(pasted.image, int) - np.asarray(source))[INSIDE].mean() < 3
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("seed", range(4))
 def test_evening_out_is_never_worse_than_leaving_it(seed: int) -> None:
     """Whatever comes, noise, another picture or nothing at all, what is evened out brings the ring no further off."""
@@ -101,6 +103,7 @@ def test_evening_out_is_never_worse_than_leaving_it(seed: int) -> None:
         assert not (np.asarray(pasted.image) != source)[OUTSIDE].any()
 
 
+@pytest.mark.slow
 def test_the_light_is_told_in_words() -> None:
     """What was done is a sentence with its figures, and what was not done is told as that."""
     words = {name: str(paste(photo(), answered(change), MASK).light) for name, (change, _) in CHANGES.items()}

@@ -41,6 +41,7 @@ def off(pasted: Image.Image) -> float:
     return float(np.abs(np.asarray(pasted, int) - np.asarray(photo()))[INSIDE].mean())
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("right", "down", "scale", "turn"),
     [

@@ -65,6 +65,7 @@ def test_what_nobody_sees_is_not_seen(name: str) -> None:
     assert leak.past is None
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("plant", [with_a_box, darker])
 @pytest.mark.parametrize("name", SPOILS)
 def test_what_changed_is_seen_through_noise_and_light(
@@ -98,6 +99,7 @@ def test_the_seen_leads_in_the_words() -> None:
     assert str(Leak(0.1, 2.0)) == "10.0% of the protected pixels repainted (mean difference 2.0 of 255)"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("box", "side", "least", "most"),
     [

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
-import openai
 import pytest
 from PIL import Image
 
@@ -60,6 +59,7 @@ def get(gateway: Running, path: str, token: str) -> httpx.Response:
         return client.get(f"{gateway.origin}{path}", headers=headers(token))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("wire", ["json", "multipart", "references"])
 def test_our_client_edits_in_every_form(gateway: Running, room: Made, service: Server, wire: Any) -> None:
     """An edit with a mask comes back, and what the service got is what the client sends to the service itself."""
@@ -113,8 +113,11 @@ def test_a_chunked_body_is_passed_on(gateway: Running, room: Made, service: Serv
     assert service.posts[0].body == whole
 
 
+@pytest.mark.slow
 def test_the_openai_package_works(gateway: Running, room: Made, service: Server) -> None:
     """With its base_url set to the gateway it edits and generates, and tells a limit from a fault."""
+    import openai
+
     with openai.OpenAI(base_url=gateway.url, api_key=tokens(room)[0]) as client:
         picture = ("a.png", encoded(Image.new("RGB", (64, 64))), "image/png")
         for _ in range(4):

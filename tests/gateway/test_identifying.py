@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import openai
 import pytest
 from PIL import Image
 
@@ -217,8 +216,11 @@ def test_each_form_says_who_asks(
     assert [one["safety_identifier"] for one in report["people"]] == words[:2]
 
 
+@pytest.mark.slow
 def test_nobody_passes_for_another(gateway: Running, room: Made, ledger: Ledger, service: Server) -> None:
     """What the openai package is told to say of a person is not what the service hears, and the run is made."""
+    import openai
+
     ada, bob = people(ledger, room)
     with openai.OpenAI(base_url=gateway.url, api_key=room.people[0][1]) as client:
         picture = ("a.png", encoded(Image.new("RGB", (64, 64))), "image/png")

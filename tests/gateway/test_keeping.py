@@ -78,6 +78,7 @@ async def settled(ledger: Ledger, person: Person, name: str) -> str:
     return run.state
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [OSError(24, "too many"), AssertionError()], ids=repr)
 def test_a_keeper_that_cannot_be_followed_is_left(
     ledger: Ledger, service: Server, tmp_path: Path, fault: Exception

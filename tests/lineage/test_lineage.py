@@ -556,6 +556,7 @@ def test_damaged_lineage(kind: str) -> None:
     assert [step.prompt for step in result.lineage.steps] == ["x"]
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_any_change_of_any_value(data: st.DataObject) -> None:
     """Whatever stands in place of any value of a lineage, it is read or refused, and what is read can be written."""

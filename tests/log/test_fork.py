@@ -72,6 +72,7 @@ def printed(script: str, log: Path) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_forks_while_threads_write(tmp_path: Path) -> None:
     """Children that are made while other threads write can use the log, and none hangs."""

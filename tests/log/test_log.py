@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from tests.server import PATIENCE, Reply, Server, encoded, html_reply, json_reply, pictures
+from tests.support.folders import contents
 from tests.support.preparing import prepared
 from tests.trust import money
 from ttapi_nb import (
@@ -184,6 +185,7 @@ def test_ended_in_peace(server: Server, photo: Image.Image, log: RunLog) -> None
     assert [row.state for row in log.rows()] == ["unknown", "done"]
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments(tmp_path: Path) -> None:
     """No request that the service accepted is missing from the log, whenever the process is killed."""
     found = money.kill_at_random(8, tmp_path / "kills", seed=int(time.time()))
@@ -591,6 +593,7 @@ def test_restore(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert (again.n, again.size) == (2, "auto")
 
 
+@pytest.mark.slow
 def test_restore_of_other_masks(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A mask that was a picture is restored too; one that is too large, or was none, is not, and it says which."""
     assert log.restore(_edit(server, photo, log).id).mask_digest == ""
@@ -736,7 +739,7 @@ def test_prune(photo: Image.Image, log: RunLog, how: dict[str, Any], left: list[
     assert _names(log) == {rows[number].results[0].name for number in left}
     after = log.totals()
     assert (after.runs, after.images, after.tokens) == (before.runs, before.images, before.tokens)
-    stored = b"".join(path.read_bytes() for path in log.folder.glob("runs.sqlite3*"))
+    stored = b"".join(contents(log.folder).values())
     assert all((f"number {number}".encode() in stored) == (number in left) for number in range(3))
     for number in gone:
         with pytest.raises(ResultError, match="no run"):
@@ -763,7 +766,7 @@ def test_pruned_runs_are_priced_too(server: Server, photo: Image.Image, log: Run
     assert (before.cost, before.unpriced) == (3, 2)
     log.prune(keep=0)
     assert log.spent(budget) == before
-    assert all(b"secret" not in path.read_bytes() for path in log.folder.glob("runs.sqlite3*"))
+    assert [path for path, data in contents(log.folder).items() if b"secret" in data] == []
 
 
 def test_limit_leaves_runs_under_way(server: Server, photo: Image.Image, log: RunLog) -> None:

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tests.server import Server, json_reply
+from tests.support.folders import modes
 from tests.support.preparing import prepared
 from ttapi_nb import (
     Budget,
@@ -155,16 +156,16 @@ def test_only_its_owner_can_read_it(tmp_path: Path, start: int) -> None:
         log = RunLog(tmp_path / "log")
         log.begin("open", prepared(REQUEST), offline=False)
         run(log)
-        whole = [log.folder, *log.folder.rglob("*")]
+        whole = modes(log.folder)
         assert {"results", "alive", "runs.sqlite3", NAME} <= {path.name for path in whole}
-        assert [path.name for path in whole if mode(path) & 0o077] == []
+        assert [path.name for path in whole if whole[path] & 0o077] == []
         log.withdraw("open")
-        for path in (log.folder, *log.folder.rglob("*")):
+        for path in modes(log.folder):
             path.chmod(0o755 if path.is_dir() else 0o644)
         change(log, "DELETE FROM folders")
         tmp_path.chmod(0o755)
         log.rows()
-        assert [path.name for path in (log.folder, *log.folder.rglob("*")) if mode(path) & 0o077] == []
+        assert [path.name for path, found in modes(log.folder).items() if found & 0o077] == []
         assert mode(tmp_path) == 0o755
     finally:
         os.umask(before)
@@ -180,9 +181,9 @@ def test_a_folder_that_others_work_in_stays_open(tmp_path: Path) -> None:
     log = RunLog(shared)
     run(log)
     assert (mode(shared), mode(shared / "photo.png")) == (0o755, 0o644)
-    own = [path for path in shared.rglob("*") if path.name != "photo.png"]
+    own = {path: found for path, found in modes(shared).items() if path not in (shared, shared / "photo.png")}
     assert len(own) > 2
-    assert [path.name for path in own if mode(path) & 0o077] == []
+    assert [path.name for path, found in own.items() if found & 0o077] == []
 
 
 # What a file says
@@ -214,6 +215,7 @@ ASKED: dict[str, Callable[[RunLog], Any]] = {
 }
 
 
+@pytest.mark.slow
 def test_any_value_in_any_column(tmp_path: Path, log: RunLog) -> None:
     """Whatever stands in whichever column, there is an answer or an error of ours, and no other file is touched."""
     thesis = tmp_path / "thesis.csv"
@@ -521,4 +523,4 @@ def test_a_run_through_an_edit_is_private_too(server: Server, photo: Image.Image
     server.answer = json_reply({"error": {"message": "no"}}, 400)
     with pytest.raises(TTAPIError):
         edit(photo, "x", client=Client(KEY, base_url=server.url), log=log)
-    assert [path for path in log.folder.rglob("*") if mode(path) & 0o077] == []
+    assert [path for path, found in modes(log.folder).items() if found & 0o077] == []

@@ -120,6 +120,7 @@ def test_pruning(log: RunLog) -> None:
         assert db.execute("SELECT COUNT(*) FROM ratings").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_two_kernels_rate_the_same_result(log: RunLog) -> None:
     """Stars from one and notes from another, at the same time, are both there afterwards."""
     run = a_run(log)

@@ -120,6 +120,7 @@ CHANGES = st.lists(
 )
 
 
+@pytest.mark.slow
 @examples(15)
 @given(
     st.lists(st.tuples(STATES, AMOUNT, st.sampled_from(["USD", "quota", ""])), max_size=40),

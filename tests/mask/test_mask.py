@@ -380,6 +380,7 @@ def test_two_masks_may_grow_from_one(parts: list[Step]) -> None:
     assert np.array_equal(stem.coverage(), before)
 
 
+@pytest.mark.slow
 def test_an_undo_history_keeps_few_rendered_masks() -> None:
     """Fifty masks of a megapixel, each looked at, hold no more than a handful of megabytes."""
     mask = Mask((1000, 1000)).rectangle((0, 0, 10, 10))

@@ -75,6 +75,7 @@ LARGE: dict[str, Callable[[Mask], Mask]] = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", LARGE)
 def test_large_marks_take_little_more_than_the_mask(kind: str) -> None:
     """On 36 megapixels, no mark holds more than a few times the mask's own bytes, or takes long."""

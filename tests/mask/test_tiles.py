@@ -6,6 +6,7 @@ import gc
 import tracemalloc
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,7 @@ def test_tiles_hold_every_pixel(
             assert differing[1] <= y0 <= y1 < differing[3]
 
 
+@pytest.mark.slow
 def test_a_long_history_costs_what_was_painted() -> None:
     """A hundred strokes on 24 megapixels, all of which can be gone back to, hold far less than two such masks."""
     mask = Mask((6000, 4000))

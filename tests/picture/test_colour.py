@@ -97,6 +97,7 @@ def test_files_of_the_field() -> None:
     assert np.abs(found - curve(stored / 255)).max() <= 1
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("space", "table"),
     [

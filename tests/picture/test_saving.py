@@ -158,6 +158,7 @@ def own(picture: tt.SourceImage) -> OwnFile:
     return picture.own
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", sources())
 def test_protected_numbers_of_a_saved_png_are_the_files(tmp_path: Path, kind: str) -> None:
     """Byte for byte of what is decoded, with profile, depth and kind, and the same is shown when it is opened again."""
@@ -182,6 +183,7 @@ def test_protected_numbers_of_a_saved_png_are_the_files(tmp_path: Path, kind: st
     assert saved.digest == result.picture.digest
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["p3", "grey16", "rgb16 p3", "small palette", "grey and alpha"])
 def test_an_edit_of_a_result_goes_on_in_the_photos_own_numbers(kind: str) -> None:
     """What no mask touched is the file's, also where the second edit is of the first one's picture; both pickle."""
@@ -199,6 +201,7 @@ def test_an_edit_of_a_result_goes_on_in_the_photos_own_numbers(kind: str) -> Non
     assert np.array_equal(made[masked], first.native[masked])
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["p3", "grey", "grey16", "rgb16", "rgba16", "grey profile"])
 def test_a_tiff_holds_the_numbers_too(tmp_path: Path, kind: str) -> None:
     """A TIFF has the depth and the profile, and packs what it was given without loss."""
@@ -214,6 +217,7 @@ def test_a_tiff_holds_the_numbers_too(tmp_path: Path, kind: str) -> None:
     assert set(np.atleast_1d(tags[258])) == {native.itemsize * 8}
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["p3", "grey16", "rgb16 p3", "rgba16", "grey profile"])
 def test_a_saved_tiff_goes_on_as_a_photo(tmp_path: Path, kind: str) -> None:
     """Opened again, it has the numbers, the depth and the profile, and what is edited next keeps them."""
@@ -336,6 +340,7 @@ def test_damaged_metadata_is_left_out_and_said(metadata: dict[str, bytes]) -> No
     assert len(notes.changes) == 1
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["p3", "grey16", "rgb16", "small palette", "jpeg"])
 def test_room_around_a_photo_leaves_its_numbers(kind: str) -> None:
     """Extended and filled, the photo's own numbers and profile are still there in the middle."""

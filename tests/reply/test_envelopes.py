@@ -181,6 +181,7 @@ def test_twice_in_two_places_is_one_result() -> None:
     assert len(understood({"images": [item, item]}).data) == 2
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("junk", [0, {}, "x", {"b64_json": 7}, []])
 def test_no_more_results_than_there_is_room_for(junk: Any) -> None:
     """Of a hundred thousand items so many are read, pictures first, and a short note says how many came."""

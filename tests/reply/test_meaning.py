@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -344,18 +345,18 @@ PACKED = gzip.compress(json.dumps(PLAIN).encode())
 @pytest.mark.parametrize(
     ("body", "packed", "words"),
     [
-        (json.dumps(PLAIN).encode() + b" " * 51_000_000, False, "larger than any answer"),
-        (gzip.compress(bytes(51_000_000)), True, "larger than any answer"),
-        (PACKED + bytes(51_000_000), True, "larger than any answer"),
-        (PACKED[:60], True, "its end is missing"),
+        (lambda: json.dumps(PLAIN).encode() + b" " * 51_000_000, False, "larger than any answer"),
+        (lambda: gzip.compress(bytes(51_000_000)), True, "larger than any answer"),
+        (lambda: PACKED + bytes(51_000_000), True, "larger than any answer"),
+        (lambda: PACKED[:60], True, "its end is missing"),
     ],
     ids=["plain", "packed", "after the end of a packed one", "packed and cut off"],
 )
 def test_more_or_less_than_an_answer(
-    server: Server, client: Client, photo: Image.Image, body: bytes, packed: bool, words: str
+    server: Server, client: Client, photo: Image.Image, body: Callable[[], bytes], packed: bool, words: str
 ) -> None:
     """A reply that is larger than any, however it is written, or that is cut off, says so and that it may be billed."""
-    server.answer = Reply(200, body, headers={"Content-Encoding": "gzip"} if packed else {})
+    server.answer = Reply(200, body(), headers={"Content-Encoding": "gzip"} if packed else {})
     with pytest.raises(UnknownOutcomeError, match=f"{words}.*may have been carried out and billed"):
         client.images.edit(image=photo, prompt="x")
 

@@ -59,6 +59,7 @@ def _outside(image: Image.Image, mask: Mask) -> bytes:
 # Outside the mask
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("answer", [(64, 64), (128, 128), (32, 32)])
 def test_outside_the_mask(
@@ -203,6 +204,7 @@ def test_a_crop(server: Server, client: Client) -> None:
     )
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("how", ["crop", "pad", "scale", "auto", "none"])
 @pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-2", "dall-e-2"])
 def test_every_way_to_every_model(how: str, model: str) -> None:

@@ -54,6 +54,7 @@ def test_a_fill_that_was_made_smaller_is_as_sharp_as_the_photo(rough: Image.Imag
     assert again.tobytes() == made.tobytes()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 def test_files_tell_of_the_fill(photo: Image.Image, kind: str) -> None:
     """Whatever file a result comes in, it says what filled it, and one of no hole does not."""

@@ -21,6 +21,7 @@ def log(tmp_path: Path) -> tt.RunLog:
     return tt.RunLog(tmp_path / "log")
 
 
+@pytest.mark.slow
 def test_words_alone_become_a_picture(log: tt.RunLog, tmp_path: Path) -> None:
     """It is made, logged, saved with what made it, and can be the source of an edit."""
     client = tt.Client.offline()

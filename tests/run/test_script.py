@@ -98,6 +98,7 @@ def _mask_in(code: str) -> Mask:
 # The same edit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drawing", ["calls", "json", "file", "none"])
 def test_the_same_pixels(photo: Image.Image, tmp_path: Path, drawing: str) -> None:
     """The script, run by itself, saves the result that the edit had, pixel for pixel."""

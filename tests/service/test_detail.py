@@ -28,6 +28,7 @@ def sharpness(picture: Image.Image) -> Any:
     return np.abs(4 * grey[1:-1, 1:-1] - around)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strength", [0.0, 2.0, 9.0])
 def test_a_fill_is_as_sharp_as_the_photo_around_it(strength: float) -> None:
     """Inside the hole there is as much fine detail as beside it: no blur, and no grain where the photo has none."""

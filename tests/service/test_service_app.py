@@ -278,6 +278,7 @@ def test_a_leaky_service_keeps_transparency(ask: Any, photo: Image.Image) -> Non
 # Robustness
 
 
+@pytest.mark.slow
 def test_eight_threads_get_what_one_gets(ask: Any, mask_for: Any) -> None:
     """Requests at the same time get the same results as one after another."""
     service, mask = Service(), mask_for((256, 256), (100, 100, 130, 130))

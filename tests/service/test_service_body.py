@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_other_content_types_are_a_bad_request(send: Any, content_type: str) -> 
         ({"mask": {"image_url": 5}}, "invalid_type"),
         ({"mask": {"image_url": URL}}, None),
     ],
-    ids=lambda given: str(given)[:60],
+    ids=reprlib.repr,
 )
 def test_pictures_written_wrongly_are_refused(ask: Any, given: dict[str, Any], code: str | None) -> None:
     """A picture that is no data URL or base64 in its place is refused, with the right code."""

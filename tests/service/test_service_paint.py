@@ -144,6 +144,7 @@ def test_a_mask_without_a_hole_changes_nothing(ask: Any, mask_for: Any, photo: I
     np.testing.assert_array_equal(ask(mask=mask_for((256, 256), None)).pixels, np.asarray(photo))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "box", [(0, 0, 1, 1), (255, 0, 256, 256), (0, 100, 256, 101), (0, 0, 256, 255), (1, 1, 255, 255)]
 )
@@ -197,6 +198,7 @@ def test_next_to_nothing_to_fill_from_is_enough(ask: Any, make_photo: Any, mask_
     assert not changed[511, 511]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("picture", "given", "size"),
     [
@@ -230,6 +232,7 @@ def test_another_shape_is_scaled_and_cut_with_its_mask(ask: Any, mask_for: Any) 
     assert (result[:380] == 128).all()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core works on one thing at a time")
 def test_several_results_are_filled_side_by_side(
     photo: Image.Image, hole: Any, monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx
 import numpy as np
-import openai
 import pytest
 from PIL import Image
 
@@ -98,10 +97,13 @@ def test_the_pages_own_example_gets_a_picture(
     assert (result[hole] != np.asarray(photo)[hole]).any()
 
 
+@pytest.mark.slow
 def test_the_openai_package_gets_pictures(
     openai_server: LocalServer, photo: Image.Image, mask_for: Any, hole: Any
 ) -> None:
     """OpenAI's own client edits one picture or several, by base64 or URL, with its usage read."""
+    import openai
+
     client = openai.OpenAI(base_url=openai_server.url, api_key="x", max_retries=0)
     with client:
         reply = client.images.edit(
@@ -136,8 +138,11 @@ def test_the_openai_package_gets_pictures(
         assert Image.open(fetched).size == (256, 256)
 
 
+@pytest.mark.slow
 def test_the_openai_package_understands_a_refusal(openai_server: LocalServer, photo: Image.Image) -> None:
     """OpenAI's client reads code and parameter of an error, and 401 without a key's worth."""
+    import openai
+
     with openai.OpenAI(base_url=openai_server.url, api_key="x", max_retries=0) as client:
         with pytest.raises(openai.BadRequestError) as refused:
             client.images.edit(image=as_file(photo), prompt="x", model="no-such-model")
@@ -557,10 +562,13 @@ def test_the_envelope_follows_the_client(envelope: Any, headers: dict[str, str],
             assert (reply.get("status") == "FAILED") != openais
 
 
+@pytest.mark.slow
 def test_the_openai_package_shows_the_services_words_by_default(
     server: LocalServer, photo: Image.Image
 ) -> None:
     """OpenAI's client, told nothing of this service, says what was wrong."""
+    import openai
+
     with (
         openai.OpenAI(base_url=server.url, api_key="x", max_retries=0) as client,
         pytest.raises(openai.BadRequestError, match="The model 'no-such-model' does not exist") as refused,

@@ -11,8 +11,11 @@ import pytest
 QUICK = os.environ.get("TTAPI_TEST_QUICK", "") not in ("", "0")
 """Whether properties are only sampled, as `make quick` asks for."""
 
-SAMPLE = 8
+SAMPLE = 5
 """So many examples are tried then, besides those that are written down; and so many cases of a long table."""
+
+DEAR = 2
+"""So many cases of a table that is marked `dear`."""
 
 
 def load_profile() -> None:
@@ -29,7 +32,7 @@ def examples(count: int) -> hypothesis.settings:
 
 
 def sample(tests: Sequence[pytest.Item]) -> list[pytest.Item]:
-    """Leave of a test with many cases only `SAMPLE`, from its first to its last in even steps."""
+    """Leave of a test with many cases only `SAMPLE`, or `DEAR`, from its first to its last in even steps."""
     tables: dict[str, list[pytest.Item]] = {}
     for test in tests:
         tables.setdefault(test.nodeid.split("[", 1)[0], []).append(test)
@@ -38,6 +41,7 @@ def sample(tests: Sequence[pytest.Item]) -> list[pytest.Item]:
 
 
 def _some(table: Sequence[pytest.Item]) -> Iterable[pytest.Item]:
-    if len(table) <= SAMPLE:
+    count = DEAR if table[0].get_closest_marker("dear") else SAMPLE
+    if len(table) <= count:
         return table
-    return (table[round(step * (len(table) - 1) / (SAMPLE - 1))] for step in range(SAMPLE))
+    return (table[round(step * (len(table) - 1) / (count - 1))] for step in range(count))

@@ -8,12 +8,14 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 
 from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
-from tests.ui.notebook import Notebook
+from tests.ui.notebook import PATIENCE, Notebook
 
+# A kernel beside another test run may take more than Playwright's five seconds to open a photo.
+expect.set_options(timeout=PATIENCE)
 FAILED = pytest.StashKey[bool]()
 LONGEST = ("test_stage.py", "test_drawer.py", "test_hub.py", "test_canary.py", "test_drawer_survives.py")
 

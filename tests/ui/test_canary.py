@@ -12,6 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.canary import FAULTS, KEY, answers
 from tests.server import Server
+from tests.support.folders import contents
 from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, Notebook
 from tests.ui.paid import paid_editor, sample_of
@@ -59,9 +60,7 @@ def kept_by_page(page: Page) -> str:
 def files(folder: Path) -> bytes:
     """All that lies in a folder, names and contents."""
     return b"\n".join(
-        str(path.relative_to(folder)).encode() + b"\n" + path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file()
+        str(path.relative_to(folder)).encode() + b"\n" + data for path, data in contents(folder).items()
     )
 
 

@@ -41,7 +41,8 @@ def test_fifty_editors_leave_nothing():
         gone.append(weakref.ref(editor))
         del editor
     gc.collect()
-    assert set(living()) == before
+    # What an earlier test left may have gone meanwhile.
+    assert set(living()) <= before
     assert [ref() for ref in gone if ref() is not None] == []
 
 
@@ -55,6 +56,7 @@ def test_a_drawer_without_ipycanvas_is_closed_too():
     assert left <= {"_CanvasManager", "Layout"}
 
 
+@pytest.mark.slow
 def test_the_key_form_is_closed_too():
     """An editor whose form for the key was opened, and said something, leaves no widget."""
     tt.ImageEditor().close()
@@ -67,7 +69,8 @@ def test_the_key_form_is_closed_too():
     editor.close()
     del editor
     gc.collect()
-    assert set(living()) == before
+    # What an earlier test left may have gone meanwhile.
+    assert set(living()) <= before
 
 
 def test_closing_one_leaves_the_others(monkeypatch):

@@ -51,6 +51,7 @@ def test_a_typed_letter_encodes_nothing(photo: tt.SourceImage, fit: str) -> None
     assert [encoded.calls, packed.calls, *(one.calls for one in rendered)] == [0] * 7
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["drawer", "editor"])
 def test_an_undo_renders_no_mask(photo: tt.SourceImage, kind: str) -> None:
     """Twelve strokes are taken back, and made again, without a mask being rendered, and each is what it was."""

@@ -249,6 +249,7 @@ def test_the_part_that_is_sent_is_framed_and_told(large):
     assert "around the mask" not in said(editor)
 
 
+@pytest.mark.slow
 def test_a_run_uses_fit_strict_and_references(large):
     """What the panel says is what runs: the way to fit, whether the outside is kept, and the pictures that go along."""
     editor = tt.ImageEditor(
@@ -278,6 +279,7 @@ def test_too_many_references_are_a_problem(editor):
     assert editor.problems == ()
 
 
+@pytest.mark.slow
 def test_code_does_the_same_edit(editor, tmp_path, monkeypatch):
     """What to_code gives, run as a script, makes the pixels that the editor made."""
     editor.image = tt.sample()
@@ -290,6 +292,7 @@ def test_code_does_the_same_edit(editor, tmp_path, monkeypatch):
     assert made["run"].results[0].image.tobytes() == run.results[0].image.tobytes()
 
 
+@pytest.mark.slow
 def test_a_saved_result_brings_back_what_made_it(editor, tmp_path, monkeypatch):
     """Dropped on an editor, a saved result restores prompt, model, options, photo and mask; undo shows the result."""
     photo = editor.image

@@ -60,6 +60,7 @@ def test_growing_is_offered_and_paid_only_by_run(editor: tt.ImageEditor) -> None
     assert not offer(editor)
 
 
+@pytest.mark.slow
 def test_it_is_offered_for_what_is_looked_at(editor: tt.ImageEditor) -> None:
     """Not where nothing goes on, nor for another photo or a mask that was changed since."""
     first = editor.run().wait(30)

@@ -362,7 +362,7 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
         log.settle(name, state)  # type: ignore[arg-type]
     editor = tt.ImageEditor(photo, client=tt.Client.offline())
     totals = grid(editor).totals
-    assert "1 billed runs" in totals
+    assert "1 billed run," in totals
     assert "1 of unknown outcome, which may have been billed" in totals
     assert "0.5 USD of that for runs that may not have been billed" in totals
 

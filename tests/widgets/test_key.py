@@ -164,6 +164,7 @@ def everything_of(widget: ipywidgets.Widget, message: dict[str, Any]) -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", [KEY, f"{KEY} and more"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_key_is_nowhere(editor, typed, caplog, tmp_path, monkeypatch):
@@ -238,6 +239,7 @@ def printed(client: Any, code: str) -> str:
     return "".join(found).strip()
 
 
+@pytest.mark.slow
 def test_in_a_real_kernel(tmp_path):
     """A kernel with its log at DEBUG takes the key, and neither what it logs nor what it keeps shows it."""
     log = tmp_path / "kernel.log"

@@ -51,6 +51,21 @@ def opened(lab: tt.PromptLab, key: str) -> None:
     assert shown.wait(PATIENCE)
 
 
+def test_a_lab_is_closed_and_comes_back(both: Opened) -> None:
+    """*Close the lab* takes it away, also while it sends, and *Lab* brings it back with all that it had."""
+    editor, lab = both
+    trial = ran(lab)
+    press(editor, "Close the lab")
+    assert not sees(editor, "Close the lab")
+    assert not sees(editor, "Stop")
+    press(editor, "Lab")
+    assert of_kind(editor, tt.PromptLab) is lab
+    assert lab.trial is trial
+    assert sees(editor, "Close the lab")
+    assert sees(editor, "Stop")
+    editor.close()
+
+
 def test_what_is_edited_goes_over(both: Opened) -> None:
     """Photo, mask, prompt, model, size, options and fit are one cell; sent again, a prompt is another line."""
     editor, lab = both

@@ -30,6 +30,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return kinds
 
 
+@pytest.mark.slow
 def test_an_editor_is_light(sent: list[str]) -> None:
     """With the sample open it is at most 60 widgets, and at most 60 messages bring it to a page."""
     before = set(living())

@@ -41,6 +41,7 @@ def test_one_click_fills_all_in_and_the_run_replays(tape: Path):
     assert editor.run().wait(30).results[0].replayed
 
 
+@pytest.mark.slow
 def test_another_recording_is_chosen(tape: Path):
     """Of several recordings the one that is chosen fills the editor in, and the button then brings that one."""
     editor = tt.ImageEditor(client=tt.Client.replay(tape), log=False)
@@ -51,6 +52,7 @@ def test_another_recording_is_chosen(tape: Path):
     assert editor.prompt == "a gold door"
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_not_at_hand_is_named(tape: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where the photo is elsewhere its name is said, and once it is open the same button brings the mask too."""
     photo = Path("vase.png").resolve()

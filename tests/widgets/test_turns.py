@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server, json_reply, pictures
+from tests.support.controls import controls
 from tests.support.painting import stroke
 from ttapi_nb.network import ways
 from ttapi_nb.widgets.drawer.turns import Turns
@@ -187,6 +189,18 @@ def test_a_locked_log_does_not_hold_the_drawer(photo: Image.Image, tmp_path) -> 
     assert runs[0] is runs[1]
     runs[0].wait(PATIENCE)
     assert len(tt.RunLog(tmp_path / "log").rows()) == 1
+
+
+@pytest.mark.parametrize("writes", ["this thread", "another thread"])
+def test_a_prompt_written_while_the_editor_looks(photo: Image.Image, writes: str) -> None:
+    """What changes while the editor says what it found is looked at too, and nothing older is left there."""
+    editor = tt.ImageEditor(photo)
+    write = partial(setattr, editor, "prompt", "x")
+    plan = next(one for one in controls(editor) if "returns into" in str(getattr(one, "value", "")))
+    plan.observe(lambda _: write() if writes == "this thread" else in_time(write), "value")
+    editor.size = "1024x1536"
+    assert editor.prompt == "x"
+    assert editor.status.words == ("Ready.",)
 
 
 @pytest.mark.parametrize("asked", ["begun", "looked at"])

@@ -400,6 +400,7 @@ def test_prompt_goes_back_where_somebody_takes_it(kept):
     assert prompts == ["red <b>"]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["16 bits", "further pictures", "turned", "animation"])
 def test_what_opening_changed_is_said_once(kind):
     """The plan, the result's note and the viewer each say once what opening the photo changed."""
@@ -469,6 +470,7 @@ def executed(*cells: str) -> Any:
     return NotebookClient(book, kernel_name="python3", timeout=60).execute()
 
 
+@pytest.mark.slow
 def test_displaying_it_leaves_thumbnails_in_the_output():
     """A cell gets the widget, and apart from it thumbnails that follow run, stars and notes after the cell has ended.
 
@@ -497,6 +499,7 @@ def test_displaying_it_leaves_thumbnails_in_the_output():
     assert len(nbformat.writes(book)) < 500_000
 
 
+@pytest.mark.slow
 def test_widget_around_it_is_displayed_with_the_thumbnails_too():
     """`show_in_cell(widget)` is what an editor calls; a viewer that is only made in code writes no output."""
     book = executed(

@@ -62,9 +62,10 @@ def carry(
     save_to: Path | None = None,
     room: AbstractContextManager[Any] | None = None,
     begun: Callable[[Run], None] | None = None,
+    answered: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Send a cell and wait for it; never raises but for an interrupt. `begun(run)` is called when it is under way, and
-    its photo is fitted in the `room` that there is for that.
+    """Send a cell and wait for it; never raises but for an interrupt. `begun(run)` is called when it is under way,
+    `answered()` when its answer is here, once or more, and its photo is fitted in the `room` that there is for that.
     """
     run: Run | None = None
     try:
@@ -72,6 +73,8 @@ def carry(
             run = start(cell.asked, client=client, log=log, budget=budget, claim=claim)
         if begun is not None:
             begun(run)
+        if answered is not None:
+            run._when_answered(answered)
         run.wait()
         note = keep_shown(log, cell, run.id, run.results, save_to)
         return Outcome("over", note, run.id)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import pickle
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -101,8 +101,11 @@ class Elsewhere:
             "save_to": None if save_to is None else str(save_to.resolve()),
         }
 
-    def __call__(self, cell: Cell, again: bool) -> Outcome:
-        """Have a worker carry the cell out, and wait for it; never raises but for an interrupt."""
+    def __call__(self, cell: Cell, again: bool, answered: Callable[[], None]) -> Outcome:
+        """Have a worker carry the cell out, and wait for it; never raises but for an interrupt.
+
+        When its answer is there only the worker knows, which fits it before it takes another.
+        """
         try:
             # A key of its own each time: a result that Dask still has must not stand for another run.
             future = self._on.submit(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ..fit import Fit
 from ..log import Budget, PriceTable, RunLog
 from ..log.budget import amount_in_words
+from ..text import so_many
 from .cells import Cell
 
 __all__ = ["Forecast", "forecast", "in_words"]
@@ -35,13 +36,21 @@ class Forecast:
     seconds: float | None = None
 
     @property
+    def counts(self) -> str:
+        """How many runs and images, for a person to read."""
+        return f"{so_many(self.runs, 'run')}, {so_many(self.images, 'image')}"
+
+    @property
     def words(self) -> str:
-        """It for a person to read."""
+        """All of it for a person to read."""
         cost = "unknown" if self.cost is None else amount_in_words(self.cost, self.currency)
-        more = f" and {self.unpriced} runs without a price" if self.cost is not None and self.unpriced else ""
+        more = (
+            f" and {so_many(self.unpriced, 'run')} without a price"
+            if self.cost is not None and self.unpriced
+            else ""
+        )
         time = "unknown" if self.seconds is None else in_words(self.seconds)
-        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'}"
-        return f"{runs}, {self.images:,} images, cost {cost}{more}, time {time}"
+        return f"{self.counts}, cost {cost}{more}, time {time}"
 
     def __str__(self) -> str:
         return self.words
@@ -52,7 +61,7 @@ def in_words(seconds: float) -> str:
     for size, word in ((3600, "hour"), (60, "minute")):
         if seconds >= 1.5 * size:
             return f"about {round(seconds / size)} {word}s"
-    return f"about {max(1, round(seconds))} seconds"
+    return f"about {so_many(max(1, round(seconds)), 'second')}"
 
 
 def forecast(

@@ -14,6 +14,7 @@ from ..log import PriceTable, RunLog, default_log
 from ..models import DEFAULT_MODEL
 from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest
+from ..text import so_many
 from .axes import combinations, groups_of
 from .cells import Cell, Skipped
 from .forecast import Forecast, forecast
@@ -92,7 +93,7 @@ class Plan:
 
     def __repr__(self) -> str:
         skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        return f"{type(self).__name__}({self.name!r}, {len(self.cells)} cells{skipped})"
+        return f"{type(self).__name__}({self.name!r}, {so_many(len(self.cells), 'cell')}{skipped})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and self._identity == other._identity

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ..errors import SettingsError
 from ..log import Vote
+from ..text import so_many
 from .votes import Entry
 
 __all__ = ["Ranking", "Standing", "Voter", "rank"]
@@ -99,7 +100,7 @@ class Ranking:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"{self.by}, by {self.votes} votes"]
+        lines = [f"{self.by}, by {so_many(self.votes, 'vote')}"]
         for place, one in enumerate(self.standings, 1):
             score = (
                 "too few votes"
@@ -278,5 +279,7 @@ def _notes(standings: Sequence[Standing], voters: Sequence[Voter], votes: int, b
     if len(ranked) > 1 and (ranked[0].low or 0.0) < (ranked[1].high or 0.0):
         found.append("The first two can't be told apart yet: their intervals overlap.")
     if bad:
-        found.append(f"Both were called bad in {bad} of {votes} votes, which counts as nobody's win or loss.")
+        found.append(
+            f"Both were called bad in {bad} of {so_many(votes, 'vote')}, which counts as nobody's win or loss."
+        )
     return found

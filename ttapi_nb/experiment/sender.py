@@ -1,7 +1,8 @@
 """`Sender`: sends what waits, so many at once and so many a minute, until nothing is left to send or it is stopped.
 
-Each of its threads takes one cell after another and waits for it. What may go, and when, is decided under the board's
-condition, which is held for a few assignments only.
+Each of its threads takes one cell after another and waits for it. Fitting an answer is work for this machine alone, so
+the next cell goes as soon as one's answer is here. What may go, and when, is decided under the board's condition, which
+is held for a few assignments only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import TypeAlias
 
 from .. import loop
@@ -23,14 +25,16 @@ from .cells import Cell
 
 __all__ = ["Does", "Sender"]
 
-Does: TypeAlias = Callable[[Cell, bool], Outcome]
-"""What carries a cell out, or sends it again though it was sent."""
+Does: TypeAlias = Callable[[Cell, bool, Callable[[], None]], Outcome]
+"""What carries a cell out, or sends it again though it was sent, and may say as soon as its answer is here."""
 
 MINUTE = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds for which a busy service is left alone that does not say for how long; doubled each time."""
 LOOK = 1.0
 """Seconds between two looks at what another notebook sends."""
+FITTING = 2
+"""How many times as many cells may be under way as may be sent, those included whose answer is being fitted."""
 TRIES = 3
 """How often in a row the service may be out of reach before it is given up."""
 UNREACHED = "The service could not be reached {tries} times in a row. {why}"
@@ -67,6 +71,8 @@ class Sender:
         self._again = set(again)
         self._queue: deque[str] = deque()
         self._flying: set[str] = set()
+        # Of those, whom the service has yet to answer.
+        self._asked: set[str] = set()
         self._elsewhere: set[str] = set()
         self._gone: deque[float] = deque()
         self._opens, self._pause, self._failed = 0.0, FIRST_PAUSE, 0
@@ -127,7 +133,7 @@ class Sender:
 
     def _staff(self) -> None:
         """Have as many threads as there is work for."""
-        while self._threads < min(self.parallel, len(self._queue) + len(self._flying)):
+        while self._threads < min(FITTING * self.parallel, len(self._queue) + len(self._flying)):
             self._threads += 1
             loop.start(self._serve)
 
@@ -136,7 +142,7 @@ class Sender:
             while (key := self._next()) is not None:
                 cell = self._board[key].cell
                 self._board.put(TrialCell(cell, "sending", offline=self._board[key].offline))
-                self._land(key, self._do(cell, key in self._again))
+                self._land(key, self._do(cell, key in self._again, partial(self._answered, key)))
         finally:
             with self._changed:
                 self._threads -= 1
@@ -158,9 +164,11 @@ class Sender:
                 if self._stopped or not (self._queue or self._flying):
                     return None
                 seconds = self._until()
-                if self._queue and seconds <= 0 and not self._holds:
+                is_room = len(self._asked) < self.parallel
+                if self._queue and is_room and seconds <= 0 and not self._holds:
                     key = self._queue.popleft()
                     self._flying.add(key)
+                    self._asked.add(key)
                     self._gone.append(time.monotonic())
                     return key
                 self._changed.wait(seconds if self._queue and seconds > 0 else None)
@@ -176,11 +184,18 @@ class Sender:
                 opens = max(opens, self._gone[-self._per_minute] + MINUTE)
         return opens - now
 
+    def _answered(self, key: str) -> None:
+        """The answer of a cell is here: another may go."""
+        with self._changed:
+            self._asked.discard(key)
+            self._changed.notify_all()
+
     def _land(self, key: str, went: Outcome) -> None:
         if went.kind == "over":
             self._board.put(*self._found(key, went))
         with self._changed:
             self._flying.discard(key)
+            self._asked.discard(key)
             self._holds = False
             if went.kind == "over" and self._board[key].state == "waiting":
                 # It did not leave: its worker was lost, or another notebook's run of it was stopped.

@@ -20,6 +20,7 @@ from ..forking import cached
 from ..log import Budget, Claim, RunLog, Shown, default_log
 from ..reply.meaning import says_busy
 from ..run import Result, Run, made_again
+from ..text import so_many
 from .board import Board, State, TrialCell, of_row
 from .carrying import Outcome, carry, keep_shown
 from .cells import Cell
@@ -27,7 +28,7 @@ from .cluster import Elsewhere
 from .photos import keep
 from .plan import Plan
 from .progress import Progress
-from .sender import STOPPED, Sender, room
+from .sender import STOPPED, Does, Sender, room
 
 __all__ = ["UnderWay"]
 
@@ -207,7 +208,7 @@ class UnderWay:
 
     def _doing(
         self, client: Client | AsyncClient, budget: Budget | None, save_to: Path | None, on: Any
-    ) -> Callable[[Cell, bool], Outcome]:
+    ) -> Does:
         if on is not None:
             return Elsewhere(self.plan, self.log, client, budget, save_to, on)
         return partial(self._carry, client, budget, save_to, room())
@@ -220,6 +221,7 @@ class UnderWay:
         place: Any,
         cell: Cell,
         again: bool,
+        answered: Callable[[], None],
     ) -> Outcome:
         try:
             return carry(
@@ -231,6 +233,7 @@ class UnderWay:
                 save_to=save_to,
                 room=place,
                 begun=partial(self._runs.__setitem__, cell.key),
+                answered=answered,
             )
         finally:
             self._runs.pop(cell.key, None)
@@ -312,7 +315,7 @@ class UnderWay:
         """
         results = self.results(cell)
         if not 1 <= number <= len(results):
-            raise ResultError(f"The cell has {len(results)} results, and none of number {number}.")
+            raise ResultError(f"The cell has {so_many(len(results), 'result')}, and none of number {number}.")
         return results[number - 1]
 
     def results(self, cell: Cell | TrialCell | str | int) -> tuple[Result, ...]:

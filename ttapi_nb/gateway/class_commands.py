@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError, TTAPIError
+from ..text import so_many
 from .arguments import KINDS, NO_LIMIT, SCOPES
 from .changing import change_limits, change_terms
 from .classes import Class, Made, Person
@@ -213,7 +214,7 @@ def _export(ledger: Ledger, args: argparse.Namespace) -> int:
         raise SettingsError(
             f"The export could not be written ({error.strerror}). Name another file."
         ) from None
-    print(f"{len(rows)} runs are in {args.to}.")
+    print(f"{so_many(len(rows), 'run')}: see {args.to}.")
     return 0
 
 

@@ -235,7 +235,9 @@ class Carrier(exiting.Unfinished):
 
     async def answered(self, response: ImagesResponse) -> None:
         """All of its answer is here."""
-        if await self._kept(response) and self._raw is not None and response.is_whole:
+        is_kept = await self._kept(response)
+        self.run._tell_answered()
+        if is_kept and self._raw is not None and response.is_whole:
             await loop.in_thread(self._raw.understood)
         self.run._add_note(response.note)
         self._step = await loop.heavy(partial(self._made_by, response.offline))

@@ -98,6 +98,7 @@ class Run:
         # Held for a few assignments, never while anything is written, called or waited for.
         self._guard = threading.RLock()
         self._callbacks: list[Callable[[Run], None]] = []
+        self._answered: Callable[[], None] | None = None
         self._followers: list[tuple[Callable[[Run], None], loop.Lane]] = []
         self._lane = loop.lane()
         # Of nothing: one of this run would keep it, and all its pictures, until the collector comes by.
@@ -209,6 +210,18 @@ class Run:
         """As `on_change`, on a lane of the caller's own."""
         with self._guard:
             self._followers.append((callback, lane))
+
+    def _when_answered(self, callback: Callable[[], None]) -> None:
+        """Call this, once or twice, when `response` is whole and the results are yet to be made."""
+        self._answered = callback
+        if self.response is not None:
+            callback()
+
+    def _tell_answered(self) -> None:
+        callback = self._answered
+        if callback is not None:
+            with contextlib.suppress(RuntimeError, MemoryError):
+                self._lane.submit(callback)
 
     def _waits_here(self) -> bool:
         """Whether this is called, as a price function may be, by what it waits for before it leaves."""

@@ -70,6 +70,7 @@ def is_gone(gone: weakref.ref[SourceImage]) -> bool:
 # What is found
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("scene", "one", "three", "box"),
     [
@@ -159,6 +160,7 @@ def test_the_same_click_finds_the_same_thing(picture: SourceImage) -> None:
     assert (masks[0].coverage() == masks[1].coverage()).all()
 
 
+@pytest.mark.slow
 def test_all_of_the_photo_is_its_subject() -> None:
     """A box of the whole photo finds what stands in it."""
     photo, known = SCENES["a ball, plain ground"].made

@@ -404,4 +404,4 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             return (
                 "The mask that was given marks nothing. Paint, or clear it to let the whole picture change."
             )
-        return "" if marked else "Paint over what should change. Without paint the whole picture may change."
+        return "" if marked else "Paint over what should change."

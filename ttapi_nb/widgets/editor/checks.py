@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -24,8 +24,9 @@ class Checks:
 
     def __init__(self, editor: ImageEditor, in_doubt: Callable[[], bool]) -> None:
         self._editor, self._in_doubt = editor, in_doubt
-        self._numbers = itertools.count()
-        self._latest = -1
+        # Both are touched by whoever holds the guard, which is never held while anything is looked at or shown.
+        self._guard = threading.Lock()
+        self._looking = self._again = False
 
     def prepared(self) -> Prepared:
         """The edit as it would be sent, and what is wrong with it, the budget too."""
@@ -44,9 +45,30 @@ class Checks:
         return prepared
 
     def look(self) -> None:
-        """Say what would be sent and what it costs, and whether it can be."""
+        """Say what would be sent and what it costs, and whether it can be.
+
+        What changes meanwhile, in another thread or because somebody observes what is said, is looked at before this
+        ends: of two that show what they found, the older might come last.
+        """
+        with self._guard:
+            self._again = self._looking
+            if self._looking:
+                return
+            self._looking = True
+        is_new = True
+        try:
+            while is_new:
+                self._show()
+                with self._guard:
+                    is_new, self._again = self._again, False
+                    self._looking = is_new
+        except BaseException:
+            with self._guard:
+                self._looking = self._again = False
+            raise
+
+    def _show(self) -> None:
         editor = self._editor
-        mine = self._latest = next(self._numbers)
         image: SourceImage | None = editor.image
         name = "" if image is None else f"{image.name} · {image.size[0]} × {image.size[1]}"
         editor._input.photo_name = name
@@ -54,8 +76,7 @@ class Checks:
             return
         prepared = self.prepared()
         plan, found = prepared.plan, prepared.problems
-        if mine != self._latest:
-            # Another thread has changed something since, and says what follows.
+        if self._again:
             return
         editor._plan.show(prepared, None if editor.client.is_offline else editor.budget)
         whole = plan is None or plan.box == (0, 0, *plan.source_size)

@@ -173,7 +173,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def _whole(self) -> list[ipywidgets.Widget]:
         history = None if self.run_log is False else self.history
         parts = (self._input, self._drafts.offers, self._body, self._session, self.viewer, history)
-        return list(made(*parts, self._lab.lab))
+        return list(made(*parts, *self._lab.parts))
 
     def _place_tray(self, tray: SessionTray) -> None:
         self._session = tray

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LabDoor"]
 
 NO_PROMPT = "Write a prompt first: the lab begins with it."
+CLOSES = "What is sent goes on, and Lab brings all of it back"
 ALONE = "Reference pictures stay here: a cell of the lab has one photo."
 
 
@@ -32,11 +33,22 @@ class LabDoor:
         self._editor, self._arrange = editor, arrange
         self.lab: PromptLab | None = None
         self.button: Act | None = None
+        self._close: Act | None = None
         if editor.run_log is not False:
             self.button = Act(
                 "Lab", tooltip="Try this photo and prompt on many prompts and models", layout=layout
             )
             self.button.on_click(self._pressed)
+
+    @property
+    def parts(self) -> tuple[ipywidgets.Widget, ...]:
+        """What stands in the editor of it, shown or not."""
+        return () if self.lab is None or self._close is None else (self._close, self.lab)
+
+    def close(self, _: object = None) -> None:
+        """Take the lab out of sight. What it sends goes on, and *Lab* brings it back as it was."""
+        for part in self.parts:
+            part.layout.display = "none"
 
     def _pressed(self, prompt: str | None) -> None:
         editor = self._editor
@@ -57,9 +69,15 @@ class LabDoor:
             lab.take(editor.asked)
             lab.on_edit(self._back)
             self.lab = lab
+            self._close = Act(
+                "Close the lab", tooltip=CLOSES, layout=ipywidgets.Layout(align_self="flex-end")
+            )
+            self._close.on_click(self.close)
             self._arrange()
         else:
             self.lab.take(editor.asked)
+            for part in self.parts:
+                part.layout.display = None
         self.lab.come()
 
     def _back(self, cell: Cell) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
+from ...text import so_many
 from ..browser import Part, field_of, module, static
 
 __all__ = ["ACTS", "RunGrid"]
@@ -46,7 +47,7 @@ class RunGrid(Part):
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
-        return f"RunGrid({len(self.cards)} runs)"
+        return f"RunGrid({so_many(len(self.cards), 'run')})"
 
     def on_look(self, callback: Callable[[str, int, int], None]) -> None:
         """Call `callback(search, stars, page)` when somebody looks for other runs."""

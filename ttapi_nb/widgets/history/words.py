@@ -6,7 +6,7 @@ import time
 
 from ...log import RunRow
 from ...log.spending import Totals
-from ...text import cut
+from ...text import cut, so_many
 
 __all__ = ["card_of", "gone", "in_all"]
 
@@ -48,7 +48,10 @@ def in_all(totals: Totals) -> str:
         ", ".join(f"{cost:g} {currency}".strip() for currency, cost in found.items())
         for found in (totals.costs, totals.unknown_costs)
     )
-    said = [f"In this log: {totals.billed} billed runs, {totals.images} results, {totals.tokens:,} tokens"]
+    said = [
+        f"In this log: {so_many(totals.billed, 'billed run')}, {so_many(totals.images, 'result')}, "
+        f"{so_many(totals.tokens, 'token')}"
+    ]
     said += [f"{totals.under_way} under way"] if totals.under_way else []
     said += [f"{costs} by your own prices"] if costs else []
     said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []

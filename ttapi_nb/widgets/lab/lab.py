@@ -195,7 +195,9 @@ class PromptLab(Closing, ipywidgets.VBox):
             plan = self.plan
             prices = self._budget.prices if self._budget is not None else None
             skipped = f" {len(plan.skipped)} skipped: {plan.skipped[0].reason}" if plan.skipped else ""
-            self._status.say(f"{plan.estimate(prices, parallel=self._parallel, log=self._log)}.{skipped}")
+            estimate = plan.estimate(prices, parallel=self._parallel, log=self._log)
+            takes = f"{estimate.counts}, free" if self._client.is_offline else estimate.words
+            self._status.say(f"{takes}.{skipped}")
         except TTAPIError as error:
             self._status.say(str(error), "notice")
 

@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets
 import traitlets
 
-from ...text import one_line
+from ...text import one_line, so_many
 from ..browser import Part, field_of, module, static
 from .session import LONGEST_NOTE, Entry, Session
 
@@ -46,7 +46,7 @@ class SessionTray(Part):
         self.on_msg(self._receive)
 
     def __repr__(self) -> str:
-        return f"SessionTray({len(self.items)} results)"
+        return f"SessionTray({so_many(len(self.items), 'result')})"
 
     def on_save(self, callback: Callable[[str], object], remove: bool = False) -> None:
         """Call `callback(key)` when a result is to be saved."""

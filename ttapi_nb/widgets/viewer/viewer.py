@@ -15,6 +15,7 @@ from IPython.display import display
 from ...log import Rating
 from ...picture import SourceImage
 from ...run import Result, Run
+from ...text import so_many
 from ..closing import Closing
 from ..compare import MODES, Compare, Download
 from ..text import StatusLine, Words
@@ -118,7 +119,7 @@ class ResultViewer(Closing, ipywidgets.VBox):
 
     def __repr__(self) -> str:
         if len(self.runs) > 1:
-            return f"ResultViewer({len(self.runs)} runs, {len(self.session.entries)} results)"
+            return f"ResultViewer({so_many(len(self.runs), 'run')}, {so_many(len(self.session.entries), 'result')})"
         return f"ResultViewer({self.run!r})"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 
 from ...run import Result, Run
-from ...text import one_line
+from ...text import one_line, so_many
 
 __all__ = ["HEAT_LEGEND", "by_size", "figures_of", "leaked", "no_heat", "said_of"]
 
@@ -24,7 +24,7 @@ def figures_of(run: Run, place: int, at: int, shown: Image.Image, name: str = "R
     usage = run.response.usage if run.response is not None else None
     total = usage.total_tokens if usage is not None else None
     several = f" for all {len(run.results)} results" if len(run.results) > 1 else ""
-    tokens = "tokens unknown" if total is None else f"{total:,} tokens{several}"
+    tokens = "tokens unknown" if total is None else f"{so_many(total, 'token')}{several}"
     figures = f"{by_size(shown)} · {run.request.model} · {run.seconds:.1f} s · {tokens}"
     return f"{name} {place + 1}: {figures}.{_evened_out(run.results[at])}"
 
