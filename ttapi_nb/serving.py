@@ -100,7 +100,7 @@ class _Protocol(H11Protocol):
             if len(self.connections) > most + TURNED_AWAY:
                 transport.abort()
                 return
-            self.app = self._full  # type: ignore[assignment]  # starlette's type of the same
+            self.app = self._full
         self._watch()
 
     def _make_room(self) -> bool:

@@ -186,7 +186,12 @@ def raw(server: LocalServer, request: bytes) -> bytes:
     """What comes back for these very bytes, to the end of the connection."""
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=PATIENCE) as sock:
         sock.sendall(request)
-        return b"".join(iter(lambda: sock.recv(65536), b""))
+        return all_of(sock)
+
+
+def all_of(line: socket.socket) -> bytes:
+    """What comes on a line until its end."""
+    return b"".join(iter(lambda: line.recv(65536), b""))
 
 
 @pytest.mark.parametrize(
@@ -672,7 +677,7 @@ def test_lines_are_counted(crowded: LocalServer) -> None:
                 assert line().recv(1) == b""
         for one in told:
             one.sendall(post(crowded, method=b"GET"))
-            answer = b"".join(iter(lambda one=one: one.recv(65536), b""))
+            answer = all_of(one)
             assert status_of(answer) == 503
             assert b"again in a moment" in answer
         crowded.lines.patience = 0
