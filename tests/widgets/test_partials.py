@@ -14,6 +14,7 @@ import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server
 from tests.support.controls import labelled, said
 from tests.support.streams import DONE, DRAFTS, HEAD, OVER, STREAM
+from ttapi_nb import loop
 from ttapi_nb.widgets.pickers import OptionsPanel
 
 PHOTO = Image.new("RGB", (64, 64), "blue")
@@ -99,6 +100,8 @@ def test_cancel_takes_the_draft_away(server: Server, editor: tt.ImageEditor) -> 
     assert editor.drawer.stage.partial == {}
     server.let_go()
     assert late.wait(PATIENCE)
+    # What is shown of it, too.
+    assert loop.quiet(PATIENCE)
     assert editor.drawer.stage.partial == {}
 
 
