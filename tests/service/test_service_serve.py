@@ -11,7 +11,7 @@ import socket
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
@@ -626,14 +626,14 @@ def test_an_answer_has_a_time_to_be_read(impatient: LocalServer, monkeypatch: py
     """A client that asks for much, and reads nothing of it, is hung up on."""
     over = threading.Event()
 
-    def endless() -> Iterator[bytes]:
+    def endless() -> Generator[bytes]:
         try:
             while True:
                 yield bytes(1 << 20)
         finally:
             over.set()
 
-    answer = Answer(200, {"Content-Type": "image/png"}, endless())  # type: ignore[arg-type]  # a stream
+    answer = Answer(200, {"Content-Type": "image/png"}, pieces=endless())
     monkeypatch.setattr(impatient.service, "handle", lambda *_: answer)
     with socket.create_connection(("127.0.0.1", impatient.server_port), timeout=PATIENCE) as sock:
         sock.sendall(post(impatient, method=b"GET"))
@@ -756,7 +756,7 @@ def test_a_stream_goes_out_as_it_is_made(server: LocalServer, monkeypatch: pytes
     """Of an answer in pieces each reaches the client before the next is made; one that breaks off has no end."""
     taken, closed = threading.Event(), threading.Event()
 
-    def pieces(breaks: bool) -> Iterator[bytes]:
+    def pieces(breaks: bool) -> Generator[bytes]:
         try:
             yield b"one"
             assert taken.wait(PATIENCE)
@@ -769,7 +769,7 @@ def test_a_stream_goes_out_as_it_is_made(server: LocalServer, monkeypatch: pytes
     for breaks in (False, True):
         taken.clear()
         closed.clear()
-        answer: Any = Answer(200, {"Content-Type": "text/event-stream"}, pieces(breaks))  # type: ignore[arg-type]  # a stream
+        answer: Any = Answer(200, {"Content-Type": "text/event-stream"}, pieces=pieces(breaks))
         monkeypatch.setattr(server.service, "handle", lambda *_, answer=answer: answer)
         with (
             httpx.Client(trust_env=False, timeout=PATIENCE) as client,

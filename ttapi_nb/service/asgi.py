@@ -7,7 +7,7 @@ import contextlib
 import errno
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import IO, TypeVar
 
@@ -93,9 +93,9 @@ class Application:
                 if gone.done():
                     return
                 answer = await _on_a_thread(lambda: self._edit(method, url, headers, file))
-                if not isinstance(answer.body, bytes):
+                if answer.pieces is not None:
                     # It is made as it is sent.
-                    await _stream(answer, answer.body, gone, send)
+                    await _stream(answer, answer.pieces, gone, send)
                     return
             await _send(answer, answer.body, send)
 
@@ -228,7 +228,7 @@ async def _on_a_thread(work: Callable[[], Found]) -> Found:
 
 def _head_of(answer: Answer) -> Message:
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in answer.headers.items()]
-    if isinstance(answer.body, bytes):
+    if answer.pieces is None:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     return {"type": "http.response.start", "status": answer.status, "headers": headers}
 
@@ -240,7 +240,7 @@ async def _send(answer: Answer, body: bytes, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _stream(answer: Answer, body: Iterator[bytes], gone: asyncio.Future[None], send: Send) -> None:
+async def _stream(answer: Answer, body: Generator[bytes], gone: asyncio.Future[None], send: Send) -> None:
     """Send each piece as it is made; where making one fails, the answer has no end."""
     try:
         await send(_head_of(answer))
@@ -248,7 +248,6 @@ async def _stream(answer: Answer, body: Iterator[bytes], gone: asyncio.Future[No
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
-        if isinstance(body, Generator):
-            # Where the server ends, a thread may be in it.
-            with contextlib.suppress(ValueError):
-                body.close()
+        # Where the server ends, a thread may be in it.
+        with contextlib.suppress(ValueError):
+            body.close()
