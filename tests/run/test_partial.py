@@ -154,6 +154,7 @@ def test_drafts_alone(
         run.wait(PATIENCE)
     assert len(run.partials) == 2
     assert run.results == ()
+    assert "Draft 2, not finished" in run._repr_html_()
     (row,) = log.rows()
     assert (row.state, row.results) == (state, ())
     assert log.totals().runs == (state == "unknown")
