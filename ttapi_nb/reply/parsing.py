@@ -131,7 +131,7 @@ def parsed_events(
     reply = Streamed(values=values, error=errors[0] if errors else None)
     reply.drafts, reply.results = drafts, len(search(values, sure=True).items)
     reply.broke = any(OWN_FAULT.search(f"{one.get('type')} {one.get('code')}".lower()) for one in errors)
-    done = [value for value in values if str(value.get("type")).endswith(COMPLETED)]
+    done = [one for value in values if (one := _completed(value)) is not None]
     usages = [usage for value in done if isinstance(usage := value.get("usage"), dict)]
     if usages:
         reply["usage"] = functools.reduce(_added, usages)
@@ -159,9 +159,17 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
     if is_whole:
         return typed
     return [
-        value if str(value.get("type")).endswith(COMPLETED) or is_error(value) else value | {"type": CUT}
+        value if _completed(value) is not None or is_error(value) else value | {"type": CUT}
         for value in typed
     ]
+
+
+def _completed(value: dict[str, Any]) -> dict[str, Any] | None:
+    """What an event says of a result that is complete, in an envelope or not; None where it speaks of none."""
+    for one in (value, value.get("data")):
+        if isinstance(one, dict) and str(one.get("type")).endswith(COMPLETED):
+            return one
+    return None
 
 
 def _has_kind(value: dict[str, Any]) -> bool:
