@@ -122,11 +122,13 @@ def parsed_events(
     for event in reader.events:
         hook = _Hook(scrub, {**pictures, **event.pictures})
         found = _event_values(event, json.JSONDecoder(object_hook=hook.keep, strict=False))
-        errors += [error for value in found if (error := _event_error(value)) is not None]
+        # Half of what it says may be taken for something else.
+        whole = [value for value in found if value.get("type") != CUT]
+        errors += [error for value in whole if (error := _event_error(value)) is not None]
         sure = [value for value in found if not is_draft(value)]
         drafts += len(found) - len(sure)
         values += sure
-        if not found and event.name in FAILED:
+        if not found and event.is_whole and event.name in FAILED:
             errors.append({"message": scrub(event.text.decode("utf-8", "replace")), "type": "error"})
     reply = Streamed(values=values, error=errors[0] if errors else None)
     reply.drafts, reply.results = drafts, len(search(values, sure=True).items)
@@ -158,10 +160,7 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
     ]
     if is_whole:
         return typed
-    return [
-        value if _completed(value) is not None or is_error(value) else value | {"type": CUT}
-        for value in typed
-    ]
+    return [value if _completed(value) is not None else value | {"type": CUT} for value in typed]
 
 
 def _completed(value: dict[str, Any]) -> dict[str, Any] | None:
