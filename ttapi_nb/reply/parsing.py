@@ -126,7 +126,7 @@ def parsed_events(
         whole = [value for value in found if value.get("type") != CUT]
         errors += [error for value in whole if (error := _event_error(value)) is not None]
         sure = [value for value in found if not is_draft(value)]
-        drafts += len(found) - len(sure)
+        drafts += sum(bool(search(value, sure=True).drafts) for value in found)
         values += sure
         if not found and event.is_whole and event.name in FAILED:
             errors.append({"message": scrub(event.text.decode("utf-8", "replace")), "type": "error"})
