@@ -184,7 +184,7 @@ def test_a_stream_of_drafts_is_no_result(gateway: Running, room: Made, service: 
     ada = tokens(room)[0]
     client = tt.Client(ada, base_url=gateway.url, timeout=20)
     for stream, error, unknown in (
-        (draft + b"data:[DONE]\n\n", tt.UnknownOutcomeError, 1),
+        (draft, tt.UnknownOutcomeError, 1),
         (draft + failed, tt.RefusedError, 1),
     ):
         service.answer = Reply(body=stream, mime="text/event-stream")

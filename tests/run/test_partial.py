@@ -109,9 +109,9 @@ def test_a_draft_is_told_before_the_rest_comes(server: Server, client: tt.Client
     server.let_go()
     with pytest.raises(tt.RunCancelledError):
         run.wait(PATIENCE)
-    over = run._carrier.over if run._carrier is not None else None
-    if over is not None:
-        over.result(PATIENCE)
+    carrier = run._carrier
+    if carrier is not None:
+        carrier.over.result(PATIENCE)
     assert len(told) == len(run.partials) == 1
     assert run.results[0].image.size == (SIDE, SIDE)
 
