@@ -278,6 +278,7 @@ def until(holds: Any) -> None:
         threading.Event().wait(0.02)
 
 
+@pytest.mark.slow
 def test_a_busy_service_is_left_alone(gateway: Running, room: Made, service: Server) -> None:
     """429 goes to whoever asked, costs nothing, and nobody else sends anything until the service's time is over."""
     service.answer = json_reply({"error": {"message": "slow down"}}, 429, headers={"Retry-After": "1"})

@@ -136,6 +136,7 @@ def test_bodies_that_are_too_large(gateway: Running, room: Made, service: Server
     assert list((gateway.ledger.database.folder / "bodies").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_bodies_and_heads_that_come_too_slowly(gateway: Running, room: Made, service: Server) -> None:
     """A body that drips is given up after its time, and so is a head, and a line on which nothing comes."""
     head = (

@@ -599,6 +599,7 @@ def test_a_head_has_a_size(server: LocalServer) -> None:
         assert status_of(raw(server, post(server, *head))) == 431
 
 
+@pytest.mark.slow
 def test_slow_lines_do_not_make_threads_without_end(
     server: LocalServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
