@@ -106,6 +106,17 @@ def _said(status: int) -> Reply:
     return json_reply({"error": {"message": "No.", "code": "no", "param": None}}, status)
 
 
+def events(*kinds: str, behind: bytes = b"", **how: Any) -> Reply:
+    """A stream of such events, each with the good answer's picture, and what comes behind them."""
+    picture = json.loads(GOOD)["data"][0]
+    said = [{"type": f"image_edit.{kind}"} | picture for kind in kinds]
+    body = b"".join(f"event: {one['type']}\ndata: {json.dumps(one)}\n\n".encode() for one in said)
+    return Reply(200, body + behind, mime="text/event-stream", **how)
+
+
+DRAFTS = events("partial_image", "partial_image")
+STREAM = events("partial_image", "completed")
+
 FAULTS: tuple[Fault, ...] = (
     not_sent("nobody listens", "http://127.0.0.1:9/v1"),
     not_sent("no connection", "full port", slow=True),
@@ -163,6 +174,20 @@ FAULTS: tuple[Fault, ...] = (
     unknown("200, a page", answering(html_reply(200))),
     unknown("200, nothing", answering(Reply())),
     unknown("200, no picture", answering(json_reply({"data": []}))),
+    read("a stream", STREAM),
+    read("a stream that stalls behind its result", replace(STREAM, stall=len(STREAM.body) + 300), slow=True),
+    unknown("a stream of drafts", answering(DRAFTS)),
+    unknown("a stream cut within its result", answering(replace(STREAM, cut=len(STREAM.body) - 60))),
+    unknown("a stream that stalls after a draft", answering(replace(DRAFTS, stall=500)), slow=True),
+    refused(
+        "a draft, and FAILED", events("partial_image", behind=b'data:{"status":"FAILED","message":"No."}\n\n')
+    ),
+    unknown(
+        "a draft, and a fault of the service",
+        answering(
+            events("partial_image", behind=b'data: {"error": {"message": "No.", "type": "server_error"}}\n\n')
+        ),
+    ),
     unknown("200, half of JSON", answering(Reply(body=GOOD[: len(GOOD) // 2]))),
 )
 

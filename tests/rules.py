@@ -150,6 +150,7 @@ class Limits:
     choices: Mapping[str, tuple[str, ...]]
     square: bool = False
     compresses: bool = True
+    streams: bool = True
 
 
 GPT_CHOICES = {
@@ -177,6 +178,7 @@ LIMITS = (
         {"quality": ("auto", "standard"), "response_format": ("url", "b64_json")},
         square=True,
         compresses=False,
+        streams=False,
     ),
     Limits(
         "gpt-image-1.5", 32_000, 16, GPT_FORMATS, 50 * MB, GPT_SIZES, GPT_NOT_SIZES, GPT_CHOICES | FIDELITY
@@ -346,11 +348,21 @@ def _cases(limits: Limits) -> Iterator[Case]:
 
     # The rest
     yield taken("stream", "false", stream=False)
-    yield refused("stream", "true", "Streaming is not offered here yet.", stream=True)
+    yield refused("stream", "a word", "Whether to stream is True or False, and not 'yes'.", stream="yes")
+    if limits.streams:
+        yield taken("stream", "true", stream=True)
+        for count in (0, 1, 3):
+            yield taken("partial_images", str(count), stream=True, partial_images=count)
+        for wrong in (-1, 4, 1.5, True, "2x"):
+            says = "partial_images, is a whole number from 0 to 3"
+            yield refused("partial_images", repr(wrong), says, stream=True, partial_images=wrong)
+        says = "Partial images come in a stream. Leave stream out, or set it to True."
+        yield refused("partial_images without stream", "asked for", says, stream=False, partial_images=2)
+    else:
+        yield refused("stream", "true", f"{model} doesn't stream. Leave stream out.", stream=True)
+        says = f"{model} sends no partial images. Leave partial_images out."
+        yield refused("partial_images without stream", "asked for", says, partial_images=2)
     yield taken("partial_images without stream", "left out")
-    yield refused(
-        "partial_images without stream", "asked for", "Leave stream and partial_images out.", partial_images=2
-    )
     yield taken("user", "a name", user="class-7")
 
 

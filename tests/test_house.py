@@ -43,6 +43,7 @@ ROOMS = (
     "asked",
     "lineage",
     "log",
+    "serving",
     "service",
     "client",
     "run",
@@ -71,7 +72,8 @@ ONLY = {
     "mask": {"errors", "files", "folders", "forking", "loop", "picture"},
     "fit": {"errors", "forking", "picture", "mask", "models"},
     "reply": {"text", "coding", "errors", "forking", "loop", "models", "picture", "rawanswers"},
-    "service": {"errors", "forking", "freeing", "picture", "models"},
+    "serving": set[str](),
+    "service": {"errors", "forking", "freeing", "picture", "models", "serving"},
 }
 PICTURES = {"numpy", "PIL"}
 TOOLKIT = {"ipywidgets", "ipycanvas", "anywidget", "IPython", "traitlets"}
@@ -88,7 +90,8 @@ LIBRARIES = {
     "lineage": {"PIL"},
     "folders": {"platformdirs"},
     "run": PICTURES,
-    "service": PICTURES | {"patchmatch", "python_multipart"},
+    "serving": {"h11", "starlette", "uvicorn"},
+    "service": PICTURES | {"patchmatch", "python_multipart", "starlette"},
     "client": PICTURES | {"httpx", "platformdirs"},
     "experiment": PICTURES | {"distributed", "evalica", "pandas", "tqdm", "yaml"},
     "gateway": {
@@ -100,7 +103,6 @@ LIBRARIES = {
         "segno",
         "sqlalchemy",
         "starlette",
-        "uvicorn",
     },
     "widgets": PICTURES | TOOLKIT | {"lazy_loader"},
     "cli": {"jupyterlab"},
@@ -253,7 +255,9 @@ LATE = {
         "patchmatch",
         "pillow_heif",
         "python_multipart",
+        "starlette",
         "truststore",
+        "uvicorn",
     )
 }
 # Rooms that are: the service brings what it paints with, and the commands share nothing.

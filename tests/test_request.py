@@ -251,11 +251,32 @@ def test_two_pictures_with_one_problem_say_it_once() -> None:
 
 
 @pytest.mark.parametrize("value", [1, "true", 0, ""], ids=repr)
-def test_a_stream_that_is_not_a_plain_no(value: Any) -> None:
-    """Streaming is left out or False; anything else is a problem, since the service would not understand it."""
-    assert asked(stream=value).problems() == (
-        "Streaming is not offered here yet. Leave stream and partial_images out.",
+def test_a_stream_that_is_no_switch(value: Any) -> None:
+    """Streaming is True or False; anything else is a problem, since the service would not understand it."""
+    (problem,) = asked(stream=value).problems()
+    assert repr(value) in problem
+
+
+def test_partial_images_ask_for_a_stream() -> None:
+    """Whoever asks for drafts asks for a stream, and for none of either where it says nothing of them."""
+    assert asked(partial_images=2).body() == asked().body() | {"partial_images": 2, "stream": True}
+    assert asked(partial_images=0).body() == asked().body()
+    assert asked(stream=True, partial_images=0).body() == asked().body() | {
+        "partial_images": 0,
+        "stream": True,
+    }
+    assert asked(partial_images=2).problems() == asked(stream=True, partial_images=3).problems() == ()
+
+
+@pytest.mark.parametrize("model", ["gpt-image-2", "a-model-of-tomorrow"])
+@pytest.mark.parametrize("format", ["gif", "svg"])
+def test_what_is_never_streamed(model: str, format: str) -> None:
+    """A moving picture, or a drawing, comes as a whole, whatever the model."""
+    assert any(
+        "comes as a whole" in problem
+        for problem in asked(model=model, output_format=format, partial_images=1).problems()
     )
+    assert asked(model="a-model-of-tomorrow", output_format=format).problems() == ()
 
 
 def test_full_compression_needs_no_format() -> None:

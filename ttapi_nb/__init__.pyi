@@ -32,7 +32,7 @@ from .models import MODELS
 from .picture import SourceImage, open_image, sample
 from .reply import ImagesResponse
 from .request import EditRequest
-from .run import Run, TiledRun, edit, generate, start_edit
+from .run import Partial, Run, TiledRun, edit, generate, start_edit
 from .service import Service
 from .widgets import ImageEditor, MaskDrawer, ModelPicker, PromptLab, ResultViewer, SizePicker
 
@@ -63,6 +63,7 @@ __all__ = [
     "NotRecordedError",
     "NotSentError",
     "OpenedResult",
+    "Partial",
     "PriceTable",
     "PromptLab",
     "QuotaError",

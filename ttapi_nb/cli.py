@@ -266,11 +266,14 @@ def _opened_on(notebook: Path) -> list[str]:
 
 def _serve(args: argparse.Namespace) -> int:
     # Here, not above: opening JupyterLab needs nothing of the service.
+    from .errors import SettingsError
     from .service import Service, serve
 
     service = Service(seed=args.seed, envelope=args.envelope, leaky=args.leaky, require_key=True)
     try:
         server = serve(port=args.port, service=service)
+    except SettingsError as error:
+        return _fail(str(error))
     except OSError as error:
         return _fail(f"That port can't be used ({error.strerror}). Choose another with --port, or 0 for any.")
     with server, contextlib.suppress(KeyboardInterrupt):

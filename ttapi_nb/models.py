@@ -19,7 +19,10 @@ __all__ = [
     "DEFAULT_MODEL",
     "MODELS",
     "OFFLINE_NOTICE",
+    "PARTIALS_MAX",
+    "PARTIAL_TOKENS",
     "REPLAY_NOTICE",
+    "WHOLE_FORMATS",
     "Model",
     "SizeRule",
     "living",
@@ -50,6 +53,11 @@ MASK_BYTES = 4 * MB
 N_MAX = 10
 COMPRESSION_RANGE = (0, 100)
 IMAGE_FORMATS = ("PNG", "WEBP", "JPEG")
+PARTIALS_MAX = 3
+PARTIAL_TOKENS = 100
+"""About how many output tokens one partial image is said to cost."""
+WHOLE_FORMATS = ("gif", "svg")
+"""Formats of results that are never streamed (OpenAI's client, November 2026)."""
 RETIRED_DALL_E = date(2026, 5, 12)
 RETIRED_GPT_IMAGE_1 = date(2026, 10, 23)
 
@@ -100,8 +108,9 @@ class Model:
     `image_bytes` and `mask_bytes` are upper bounds that a file must stay under. `needs_alpha` says that pictures are
     best sent with an alpha channel. `choices` maps each field of fixed
     values that the model takes to those values; a field missing there is not taken. `sizes` are what a picker
-    offers; where `size_rule` is set, any other size that meets it is taken as well. `listed` says that TTAPI's pages
-    name it for edits, and `retired` when its maker shut it down.
+    offers; where `size_rule` is set, any other size that meets it is taken as well. `partials_max` is how many partial
+    images it sends of each result at most, and None where it does not stream. `listed` says that TTAPI's pages name it
+    for edits, and `retired` when its maker shut it down.
     """
 
     name: str
@@ -121,6 +130,7 @@ class Model:
     size_rule: SizeRule | None = None
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compresses: bool = False
+    partials_max: int | None = None
     retired: date | None = None
 
     def __post_init__(self) -> None:
@@ -164,6 +174,7 @@ _ROWS = (
         sizes=_GPT_SIZES,
         choices=_GPT_CHOICES | _FIDELITY,
         compresses=True,
+        partials_max=PARTIALS_MAX,
         retired=RETIRED_GPT_IMAGE_1,
     ),
     Model(
@@ -197,6 +208,7 @@ _ROWS = (
         sizes=_GPT_SIZES,
         choices=_GPT_CHOICES | _FIDELITY,
         compresses=True,
+        partials_max=PARTIALS_MAX,
     ),
     Model(
         name="gpt-image-2",
@@ -206,6 +218,7 @@ _ROWS = (
         size_rule=SizeRule(multiple=16, ratio=3, longest=3840, least_area=655_360, most_area=8_294_400),
         choices=_GPT_CHOICES,
         compresses=True,
+        partials_max=PARTIALS_MAX,
     ),
 )
 
@@ -241,4 +254,5 @@ def model_for(name: str) -> Model:
         images_max=16,
         sizes=("auto",),
         compresses=True,
+        partials_max=PARTIALS_MAX,
     )

@@ -16,7 +16,16 @@ from PIL import Image
 from .errors import ImageError, InvalidRequestError, MaskError
 from .forking import cached
 from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
-from .models import COMPRESSION_RANGE, DEFAULT_MODEL, MODELS, Model, megabytes, model_for
+from .models import (
+    COMPRESSION_RANGE,
+    DEFAULT_MODEL,
+    MODELS,
+    PARTIALS_MAX,
+    WHOLE_FORMATS,
+    Model,
+    megabytes,
+    model_for,
+)
 from .picture import ImageFile, ImageSource, SourceImage, as_given, open_image, under_limit
 
 __all__ = [
@@ -87,6 +96,9 @@ class EditRequest:
     * `quality`, `response_format`, `output_format`, `background`, `input_fidelity`, `moderation`: one of
       `MODELS[model].choices`.
     * `output_compression`: 0 to 100, for webp and jpeg results.
+    * `stream`: whether the answer comes as events, where the model does that; left out, it does where partial images
+      are asked for.
+    * `partial_images`: how many drafts of each result to send while it is made, 0 to 3; fewer may come.
     * `extra_body`: fields that this class does not know, sent as they are.
 
     What is None or `"auto"` is left out of the body.
@@ -189,9 +201,19 @@ class EditRequest:
             for name, value in given.items()
             if value is not None and not (name in chosen and value == "auto")
         }
+        if not self.streams:
+            # Some services take it with a stream only, and none is what comes without it.
+            sent = {name: value for name, value in sent.items() if name != "partial_images" or value}
+        elif self.stream is None:
+            sent["stream"] = True
         return {name: int(value) if _is_whole(value) else value for name, value in sent.items()} | dict(
             self.extra_body
         )
+
+    @property
+    def streams(self) -> bool:
+        """Whether the answer is asked for as a stream of events: asking for partial images asks for that too."""
+        return bool(self.partial_images) if self.stream is None else self.stream is True
 
     def check(self) -> None:
         """Raise `InvalidRequestError` where the service would refuse this."""
@@ -209,7 +231,12 @@ class EditRequest:
         row = model_for(self.model)
         if not row.edits and not self.generates:
             return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
-        found = [self._prompt_problems, self._number_problems, self._choice_problems]
+        found = [
+            self._prompt_problems,
+            self._number_problems,
+            self._stream_problems,
+            self._choice_problems,
+        ]
         if pictures:
             found[1:1] = [self._image_problems, self._mask_problems]
         # Two pictures of one name may have the same problem, which is said once.
@@ -288,9 +315,26 @@ class EditRequest:
                     "The compression, output_compression, is for webp and jpeg results. "
                     'Set output_format="webp" or "jpeg", or leave it out.'
                 )
-        streams = self.stream is not None and self.stream is not False
-        if streams or self.partial_images is not None:
-            yield "Streaming is not offered here yet. Leave stream and partial_images out."
+
+    def _stream_problems(self, row: Model) -> Iterator[str]:
+        count, most = self.partial_images, row.partials_max
+        if self.stream is not None and not isinstance(self.stream, bool):
+            yield f"Whether to stream is True or False, and not {self.stream!r}. Change stream, or leave it out."
+        elif self.stream and most is None:
+            yield f"{row.name} doesn't stream. Leave stream out."
+        elif self.streams and self.output_format in WHOLE_FORMATS:
+            yield f"A {self.output_format} comes as a whole. Leave stream and partial_images out, or take a png."
+        if count is None:
+            return
+        if not _is_whole(count) or not 0 <= count <= (most or PARTIALS_MAX):
+            yield (
+                f"The number of partial images, partial_images, is a whole number from 0 to {most or PARTIALS_MAX}, "
+                f"and not {count!r}. Change it."
+            )
+        elif count and most is None:
+            yield f"{row.name} sends no partial images. Leave partial_images out."
+        elif count and self.stream is False:
+            yield "Partial images come in a stream. Leave stream out, or set it to True."
 
     def _choice_problems(self, row: Model) -> Iterator[str]:
         if isinstance(self.size, str) and not self.size.strip():

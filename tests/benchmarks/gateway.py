@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -29,45 +28,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.benchmarks._bench import Table
 from tests.support.gateways import command, process
+from tests.support.slow_service import SlowService
 
 RUNS, PEOPLE = 6, 300
-SERVICE_SECONDS = 1.0
+NEVER = 10_000.0
 MIB = 2**20
 MOST, MOST_GROWTH = 1.3, 0.2
-ANSWER = json.dumps(
-    {"created": 1, "data": [{"b64_json": base64.b64encode(os.urandom(MIB)).decode()}]}
-).encode()
-
-
-class Service:
-    """Takes a body and answers after a while; `hold` makes it never answer."""
-
-    def __init__(self) -> None:
-        self.hold = False
-        self._ready = threading.Event()
-        threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True).start()
-        assert self._ready.wait(10)
-
-    async def _main(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=MIB)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await server.serve_forever()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            left = int(head.split("content-length:")[1].split("\r\n")[0])
-            while left:
-                left -= len(await reader.read(min(left, MIB)))
-            await asyncio.sleep(10_000 if self.hold else SERVICE_SECONDS)
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n")
-            writer.write(b"Content-Length: %d\r\n\r\n" % len(ANSWER))
-            writer.write(ANSWER)
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        writer.close()
+CONTENT = {"created": 1, "data": [{"b64_json": base64.b64encode(os.urandom(MIB)).decode()}]}
 
 
 def bodies(size: int) -> dict[str, tuple[str, bytes]]:
@@ -83,16 +50,16 @@ def bodies(size: int) -> dict[str, tuple[str, bytes]]:
     }
 
 
-def took(client: httpx.Client, url: str, kind: str, body: bytes, token: str) -> float:
+def took(client: httpx.Client, url: str, kind: str, body: bytes, token: str, answer: bytes) -> float:
     """Seconds from the request to the last byte of its answer."""
     begun = time.perf_counter()
     reply = client.post(url, content=body, headers={"Content-Type": kind, "TT-API-KEY": token})
     assert reply.status_code == 200, reply.text[:300]
-    assert reply.content == ANSWER
+    assert reply.content == answer
     return time.perf_counter() - begun
 
 
-def speed(table: Table, service: Service, port: int, token: str, runs: int) -> None:
+def speed(table: Table, service: SlowService, port: int, token: str, runs: int) -> None:
     """The rows of what each form and size takes."""
     with httpx.Client(trust_env=False, timeout=120) as client:
         for size in (MIB, 20 * MIB):
@@ -101,7 +68,7 @@ def speed(table: Table, service: Service, port: int, token: str, runs: int) -> N
                 for _ in range(runs):
                     for name, at in (("bare", service.port), ("through", port)):
                         url = f"http://127.0.0.1:{at}/v1/images/edits"
-                        times[name].append(took(client, url, kind, body, token))
+                        times[name].append(took(client, url, kind, body, token, service.answer))
                 slow = [share(times[name], 0.95) for name in ("through", "bare")]
                 work = f"{form}, {size // MIB} MiB, through the gateway"
                 table.compare(work, times["through"], times["bare"], MOST)
@@ -151,13 +118,11 @@ async def wait_together(port: int, tokens: list[str], body: bytes, kind: str) ->
     raise AssertionError("they don't all wait")
 
 
-def flat(table: Table, place: Path, service: Service, people: int) -> None:
+def flat(table: Table, place: Path, service: SlowService, people: int) -> None:
     """The row of memory, which does not follow what waits."""
     made = command(place, "class", "new", "many", "--people", str(people))["people"]
-    service.hold = True
-    started, port = process(
-        place, "--port", "0", "--upstream", f"http://127.0.0.1:{service.port}/v1", "--at-once", "1"
-    )
+    service.seconds = NEVER
+    started, port = process(place, "--port", "0", "--upstream", service.url, "--at-once", "1")
     kind, body = bodies(MIB)["json"]
 
     async def measure() -> tuple[float, float]:
@@ -188,11 +153,11 @@ def main() -> int:
     os.environ.pop("TTAPI_OFFLINE", None)
     runs, people = (int(one) for one in [*sys.argv[1:3], *map(str, (RUNS, PEOPLE)[len(sys.argv[1:3]) :])])
     table = Table("A class's gateway")
-    service = Service()
+    service = SlowService(CONTENT)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         token = command(place, "class", "new", "speed", "--people", "1")["people"][0]["token"]
-        started, port = process(place, "--port", "0", "--upstream", f"http://127.0.0.1:{service.port}/v1")
+        started, port = process(place, "--port", "0", "--upstream", service.url)
         try:
             speed(table, service, port, token, runs)
         finally:

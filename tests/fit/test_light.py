@@ -82,6 +82,44 @@ def test_clipped_white_comes_back_as_the_ring_has_it() -> None:
     assert np.abs(np.asarray(pasted.image, int) - np.asarray(source))[INSIDE].mean() < 3
 
 
+def skin() -> Image.Image:
+    """A picture with much red in it, little blue and something of each shade of both."""
+    down, right = np.mgrid[0 : SIZE[1], 0 : SIZE[0]].astype(np.float32) / SIZE[0]
+    shade = 0.5 + 0.5 * np.sin(9 * right + 3 * down) * np.cos(7 * down)
+    planes = 190 + 40 * shade, 80 + 90 * shade, 50 + 60 * shade
+    return Image.fromarray(np.rint(np.stack(planes, axis=2)).astype(np.uint8))
+
+
+LOST: dict[str, Callable[[Pixels], Pixels]] = {
+    "red": lambda pixels: pixels * np.float32(1.35),
+    "red and green": lambda pixels: pixels * np.array((1.35, 1.9, 1.0), np.float32),
+    "blue, at black": lambda pixels: pixels - np.array((20, 20, 80), np.float32),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_clipped_channel_comes_back_by_the_colours_of_the_ring(name: str) -> None:
+    """Where a channel was clipped and another was not, the colour inside is the one that the ring has for such."""
+    source = skin()
+    pixels = LOST[name](np.asarray(source, np.float32))
+    lost = np.any((pixels > 260) | (pixels < -5), axis=2)
+    assert lost[INSIDE > 0].mean() > 0.2
+    answer = Image.fromarray(np.rint(np.clip(pixels, 0, 255)).astype(np.uint8))
+    pasted = paste(source, answer, MASK)
+    error = np.abs(np.asarray(pasted.image, int) - np.asarray(source))
+    assert error[INSIDE > 0].mean() < 2
+    assert not error[OUTSIDE].any()
+
+
+def test_a_clipped_colour_that_the_ring_does_not_have() -> None:
+    """What was put into the mask, clipped in a channel that nothing around is clipped in, gets no colour from there."""
+    pixels = np.asarray(skin(), np.float32)
+    pixels[120:200, 120:180] = 20, 60, 240
+    answer = Image.fromarray(np.rint(np.clip(pixels * np.float32(1.35), 0, 255)).astype(np.uint8))
+    made = np.asarray(paste(skin(), answer, MASK).image)[160, 150]
+    assert np.abs(made.astype(int) - (20, 60, 255 / 1.35)).max() < 8
+
+
 @pytest.mark.dear
 @pytest.mark.parametrize("seed", range(4))
 def test_evening_out_is_never_worse_than_leaving_it(seed: int) -> None:

@@ -174,6 +174,41 @@ def test_a_stream_comes_piece_by_piece(gateway: Running, room: Made, service: Se
     assert me["spent"] == {"runs": 1, "images": 1, "tokens": 7, "cost": 0.0, "unknown": 0}
 
 
+DRAFT = {"type": "image_edit.partial_image", "b64_json": ANSWER["data"][0]["b64_json"]}
+
+
+def test_a_stream_of_drafts_is_no_result(gateway: Running, room: Made, service: Server) -> None:
+    """Drafts alone settle as unknown, and keep what was reserved; with an error they are a refusal."""
+    draft = f"data:{json.dumps(DRAFT)}\n\n".encode()
+    failed = b'data:{"status":"FAILED","message":"No."}\n\n'
+    ada = tokens(room)[0]
+    client = tt.Client(ada, base_url=gateway.url, timeout=20)
+    for stream, error, unknown in (
+        (draft + b"data:[DONE]\n\n", tt.UnknownOutcomeError, 1),
+        (draft + failed, tt.RefusedError, 1),
+    ):
+        service.answer = Reply(body=stream, mime="text/event-stream")
+        run = tt.start_edit(Image.new("RGB", (64, 64)), "x", client=client, log=False, partial_images=1)
+        with pytest.raises(error):
+            run.wait(20)
+        assert len(run.partials) == 1
+        spent = get(gateway, "/v1/me", ada).json()["spent"]
+        assert (spent["runs"], spent["unknown"]) == (1, unknown)
+
+
+def test_drafts_through_a_gateway(ledger: Ledger, room: Made) -> None:
+    """A class that works offline sees drafts, and their tokens are counted."""
+    with running(ledger, EmbeddedUpstream()) as gateway:
+        client = tt.Client(tokens(room)[0], base_url=gateway.url)
+        photo = Image.effect_noise((64, 64), 60).convert("RGB")
+        run = tt.edit(photo, "red", client=client, log=False, partial_images=2)
+        assert [draft.index for draft in run.partials] == [0, 1]
+        assert run.response is not None
+        assert run.response.usage is not None
+        spent = get(gateway, "/v1/me", tokens(room)[0]).json()["spent"]
+        assert (spent["runs"], spent["tokens"]) == (1, run.response.usage.total_tokens)
+
+
 def test_the_same_key_gets_the_same_answer(gateway: Running, room: Made, service: Server) -> None:
     """Asked again, while it is under way and after, a run is not sent again; with another body it is refused."""
     ada, bob = tokens(room)[:2]

@@ -19,9 +19,10 @@ from tests.server import Reply, Server, encoded, json_reply
 from tests.support import gateways
 from tests.support.folders import contents
 from tests.support.gateways import ANSWER, KEY, Running, headers, running
-from ttapi_nb.gateway import serving, storing
+from ttapi_nb.gateway import storing
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
+from ttapi_nb.serving import Lines
 
 service = gateways.answering_service
 ledger = gateways.ledger_in_file
@@ -31,10 +32,9 @@ room = gateways.class_of(2, images=5)
 @pytest.fixture
 def gateway(ledger: Ledger, room: Made, service: Server) -> Iterator[Running]:
     """A gateway before the service, which takes small bodies only, and not for long."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(serving, "HEAD_SECONDS", 0.5)
-        with running(ledger, service.url, most_body=100_000, body_seconds=0.5) as found:
-            yield found
+    lines = Lines(head_seconds=0.5)
+    with running(ledger, service.url, lines=lines, most_body=100_000, body_seconds=0.5) as found:
+        yield found
 
 
 def body(**fields: Any) -> bytes:

@@ -21,12 +21,13 @@ from PIL import Image
 
 from tests.server import Server, json_reply, pictures
 from ttapi_nb.client.key import Secret
+from ttapi_nb.gateway.answering import unread
 from ttapi_nb.gateway.app import make_app
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
-from ttapi_nb.gateway.serving import listen, server_for
 from ttapi_nb.gateway.terms import Limits, Terms
 from ttapi_nb.gateway.upstream import NetworkUpstream, Upstream
+from ttapi_nb.serving import Lines, listen, server_for
 
 ROOT = Path(__file__).parents[2]
 KEY = "the-one-key-0123456789"
@@ -53,20 +54,22 @@ class Running:
 
 
 @contextlib.contextmanager
-def running(ledger: Ledger, upstream: Upstream | str, port: int = 0, **settings: Any) -> Iterator[Running]:
+def running(
+    ledger: Ledger, upstream: Upstream | str, port: int = 0, lines: Lines | None = None, **settings: Any
+) -> Iterator[Running]:
     """A gateway in this process, before `upstream`, which may be a base URL."""
     if isinstance(upstream, str):
         upstream = NetworkUpstream(upstream, Secret(KEY))
     ready = threading.Event()
     socket = listen("127.0.0.1", port)
-    server = server_for(make_app(ledger, upstream, **settings), ready.set)
+    server = server_for(make_app(ledger, upstream, **settings), unread, ready.set, lines=lines)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
     try:
         assert ready.wait(PATIENCE), "the gateway does not start"
         yield Running(socket.getsockname()[1], ledger)
     finally:
-        server.should_exit = True
+        server.stop()
         thread.join(PATIENCE)
         socket.close()
     assert not thread.is_alive()

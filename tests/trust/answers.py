@@ -28,8 +28,8 @@ from tests.answers import FRAMES, HEADS, Answer, line, mutated
 from tests.answers import answer as answered
 from tests.server import PATIENCE, Reply, Server
 from ttapi_nb import Client, ImagesResponse, RefusedError, TTAPIError, UnknownOutcomeError, loop
-from ttapi_nb.reply.meaning import interpret, parse
-from ttapi_nb.reply.reading import ReplyReader
+from ttapi_nb.reply.arriving import AnswerReader
+from ttapi_nb.reply.meaning import interpret
 from ttapi_nb.reply.responses import read_response
 
 ANSWERS, EACH, SEED = 1000, 10, 7
@@ -43,10 +43,11 @@ async def _nothing_to_fetch(url: str) -> bytes:
 
 def read(answer: Answer, size: int) -> ImagesResponse:
     """What `answer` means that comes in pieces of `size` bytes. Raises `RefusedError` or `UnknownOutcomeError`."""
-    reader = ReplyReader()
+    reader = AnswerReader()
     for at in range(0, len(answer.body), size):
         reader.feed(answer.body[at : at + size])
-    plain = interpret(answer.status, parse(reader.text, str, reader.pictures))
+    reader.end()
+    plain = interpret(answer.status, reader.parsed(str))
     return loop.call(read_response(plain, offline=False, fetch=_nothing_to_fetch))
 
 

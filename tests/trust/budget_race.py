@@ -24,7 +24,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -36,6 +35,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.server import encoded, pictures
 from tests.support.gateways import command, process
+from tests.support.slow_service import SlowService
 
 REQUESTS, RESULTS = 60, 10
 # What LiteLLM itself reckons for this usage of gpt-image-1, in USD.
@@ -45,41 +45,8 @@ USAGE = {
     "input_tokens_details": {"text_tokens": 500, "image_tokens": 500},
 }  # fmt: skip
 STARTS = 180.0
+ANSWER = pictures(Image.new("RGB", (64, 64), "teal")) | {"usage": USAGE}
 PICTURE = encoded(Image.new("RGB", (64, 64), "navy"))
-
-
-class Service:
-    """Counts the edits that it gets, takes a second for each, and answers each with one picture."""
-
-    def __init__(self) -> None:
-        self.posts = 0
-        answer = pictures(Image.new("RGB", (64, 64), "teal")) | {"usage": USAGE}
-        self._answer = json.dumps(answer).encode()
-        self._ready = threading.Event()
-        threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True).start()
-        assert self._ready.wait(10)
-
-    async def _main(self) -> None:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=2**22)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await server.serve_forever()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-            if head.startswith("post"):
-                await reader.readexactly(int(head.split("content-length:")[1].split("\r\n")[0]))
-                self.posts += 1
-                await asyncio.sleep(1)
-            writer.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
-                b"Content-Length: %d\r\n\r\n%s" % (len(self._answer), self._answer)
-            )
-            await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        writer.close()
 
 
 async def send(url: str, tokens: list[str], *, at_once: bool) -> Counter[int]:
@@ -109,15 +76,14 @@ def told(name: str, posts: int, statuses: Counter[int]) -> None:
 
 def ours(place: Path, requests: int) -> bool:
     """The class's gateway; whether its budget was kept to."""
-    service = Service()
+    service = SlowService(ANSWER)
     prices = place / "prices.json"
     prices.write_text(json.dumps({"gpt-image-1": PRICE}))
     made = command(
         place, "class", "new", "race", "--people", str(requests), "--cost-room", str(RESULTS * PRICE),
         "--prices", str(prices),
     )["people"]  # fmt: skip
-    upstream = f"http://127.0.0.1:{service.port}/v1"
-    started, port = process(place, "--port", "0", "--upstream", upstream, "--at-once", str(requests))
+    started, port = process(place, "--port", "0", "--upstream", service.url, "--at-once", str(requests))
     try:
         url = f"http://127.0.0.1:{port}/v1"
         statuses = asyncio.run(send(url, [one["token"] for one in made], at_once=True))
@@ -130,7 +96,7 @@ def ours(place: Path, requests: int) -> bool:
 
 def theirs(program: str, place: Path, requests: int, *, at_once: bool) -> None:
     """LiteLLM's proxy."""
-    service, key = Service(), f"sk-{secrets.token_hex(24)}"
+    service, key = SlowService(ANSWER), f"sk-{secrets.token_hex(24)}"
     (place / "config.json").write_text(
         json.dumps(
             {
@@ -139,7 +105,7 @@ def theirs(program: str, place: Path, requests: int, *, at_once: bool) -> None:
                         "model_name": "gpt-image-1",
                         "litellm_params": {
                             "model": "openai/gpt-image-1", "api_key": "x",
-                            "api_base": f"http://127.0.0.1:{service.port}/v1",
+                            "api_base": service.url,
                             "max_budget": RESULTS * PRICE, "budget_duration": "1d",
                         },
                     }

@@ -171,7 +171,7 @@ def in_both_themes(page: Page, script: str) -> list[Any]:
     found = list(page.evaluate(script))
     dark = page.locator("body").get_attribute("data-jp-theme-light") == "false"
     page.evaluate(CHANGE_THEME, "JupyterLab Light" if dark else "JupyterLab Dark")
-    page.locator(f"body[data-jp-theme-light={'true' if dark else 'false'}]").wait_for()
+    page.locator(f"body[data-jp-theme-light={'true' if dark else 'false'}]").wait_for(state="attached")
     return found + list(page.evaluate(script))
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import PATIENCE
-from tests.support.controls import has, labelled, message, of_kind, press, said, sees
+from tests.support.controls import has, labelled, message, of_kind, press, said, sees, sentences
 from ttapi_nb.widgets.lab.stage import CellStage
 from ttapi_nb.widgets.lab.view import LabView
 
@@ -49,6 +49,18 @@ def opened(lab: tt.PromptLab, key: str) -> None:
     stage.layout.observe(lambda _: shown.set(), "display")
     message(of_kind(lab, LabView), {"type": "open", "id": f"{key}.1"})
     assert shown.wait(PATIENCE)
+
+
+def test_what_does_not_go_over_is_said(both: Opened) -> None:
+    """Tiles and reference pictures stay behind, each with a sentence, and the lab has a plan all the same."""
+    editor, lab = both
+    editor.fit = "tiles"
+    editor.references = [Image.new("RGB", (32, 32), "teal")]
+    press(editor, "Lab")
+    assert [cell.fit for cell in lab.plan.cells] == ["auto"]
+    assert any("Reference pictures stay here" in sentence for sentence in sentences(editor))
+    assert any("one request" in sentence for sentence in sentences(editor))
+    editor.close()
 
 
 def test_a_lab_is_closed_and_comes_back(both: Opened) -> None:

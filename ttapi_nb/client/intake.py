@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -12,8 +11,8 @@ from typing import IO
 
 from ..coding import CodingError, CutOffError, TooLargeError, Unpacking, unpacking
 from ..rawanswers import RawAnswer
-from ..reply.meaning import parse
-from ..reply.reading import ReplyReader
+from ..reply.arriving import AnswerReader
+from ..reply.events import Tell
 
 __all__ = ["Intake"]
 
@@ -32,8 +31,10 @@ class Intake:
     themselves are kept where they can't be unpacked: nobody can look into them here.
     """
 
-    def __init__(self, status: int, headers: dict[str, str], cap: int, raw: RawAnswer | None) -> None:
-        self.reader = ReplyReader()
+    def __init__(
+        self, status: int, headers: dict[str, str], cap: int, raw: RawAnswer | None, tell: Tell | None = None
+    ) -> None:
+        self.reader = AnswerReader(tell)
         self.failure: Exception | None = None
         """Why what came could not be unpacked, or read."""
         # Whoever gave up waiting for one piece may bring the last one.
@@ -89,17 +90,19 @@ class Intake:
     @property
     def may_hold_picture(self) -> bool:
         """Whether a picture may stand in what is missing, or can't be read."""
-        return self._came > LONGEST_REFUSAL or self.reader.is_amid_picture
+        # A stream's drafts are large, and what it says of an error comes last.
+        many = self._came > LONGEST_REFUSAL and not self.reader.is_stream
+        return many or self.reader.is_amid_picture
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the body itself has said that nothing more comes."""
+        return self.reader.is_over
 
     def unread(self, mime: str) -> bytes:
         """A digest of what came, where it can't be read as a whole; empty where it can."""
         # What is not one JSON value, and is no stream of them, may have lost its end.
-        with contextlib.suppress(ValueError, RecursionError):
-            if "json" in mime and self.is_sound:
-                json.loads(self.reader.text)
-                return b""
-        known = parse(self.reader.text, str, self.reader.pictures) is not None if self.is_sound else False
-        if known and "json" not in mime:
+        if self.is_sound and self.reader.is_whole(mime):
             return b""
         return hashlib.sha256(b"%d %s" % (self._came, self.reader.text)).digest()
 
@@ -139,10 +142,17 @@ class Intake:
                 return
             self._keep(piece)
             if self.failure is None:
-                try:
-                    self.reader.feed(piece)
-                except Exception as error:  # noqa: BLE001 - all of it is kept, for another reader
-                    self.failure = error
+                self._read(piece)
+
+    def _read(self, piece: bytes | None) -> None:
+        """The next bytes for the reader, or its end."""
+        try:
+            if piece is None:
+                self.reader.end()
+            else:
+                self.reader.feed(piece)
+        except Exception as error:  # noqa: BLE001 - all of it is kept, for another reader
+            self.failure = error
 
     def _keep(self, data: bytes) -> None:
         if self._raw is not None:
@@ -155,6 +165,8 @@ class Intake:
         try:
             if self._unpack is not None:
                 self._unpacked(self._unpack.end())
+            if self.is_sound:
+                self._read(None)
         finally:
             raw, packed = self._raw, self._packed
             # Where a key stood in what was unpacked, it stands in the packed bytes too.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,6 +16,7 @@ from ..coding import CodingError, TooLargeError
 from ..errors import NotSentError, TTAPIError, UnknownOutcomeError
 from ..network import ways
 from ..rawanswers import RawAnswer
+from ..reply import PartialData
 from ..reply.meaning import may_be_billed
 from .again import KEY_HEADER, BrokenLineError
 from .forms import Body
@@ -30,6 +32,7 @@ __all__ = ["Line", "Reply", "post"]
 # In bytes: how much of an answer is read at a time.
 PIECE = 2**18
 PLAIN = {"Accept": "application/json", "Accept-Encoding": "identity"}
+STREAM = PLAIN | {"Accept": "text/event-stream, application/json"}
 
 
 class Line(Protocol):
@@ -95,7 +98,10 @@ async def post(
     failure: Exception
     limit = asyncio.timeout(seconds)
     leaving = _Leaving(limit, seconds, stages.sent)
-    headers = PLAIN | {"Content-Type": body.content_type, KEY_HEADER: stages.key}
+    headers = (STREAM if body.streams else PLAIN) | {
+        "Content-Type": body.content_type,
+        KEY_HEADER: stages.key,
+    }
     url = f"{line.base_url.rstrip('/')}/{body.path}"
     reply: Reply | None = None
     try:
@@ -106,8 +112,9 @@ async def post(
             ) as stream,
         ):
             status, said = stream.status_code, stream.headers
-            reply = Reply(status, said, Intake(status, dict(said), cap, raw))
-            await _read(stream, reply.body)
+            reply = Reply(status, said, Intake(status, dict(said), cap, raw, partial(_tell, stages)))
+            live = body.streams or "event-stream" in said.get("content-type", "")
+            await _read(stream, reply.body, live=live)
             return reply
     except _StoppedError:
         failure = _not_let_go(leaving.stopped)
@@ -231,18 +238,45 @@ class _StoppedError(Exception):
     """Ends a request before its first byte leaves."""
 
 
-async def _read(reply: httpx.Response, intake: Intake) -> None:
-    """Take the body in."""
+def _tell(stages: Told, data: bytes, index: int | None) -> None:
+    # An answer must not be lost to whoever looks at its drafts.
+    with contextlib.suppress(Exception):
+        stages.draft(PartialData(data, index=index))
+
+
+async def _read(reply: httpx.Response, intake: Intake, *, live: bool) -> None:
+    """Take the body in; `live` says that each piece is wanted as soon as it is here."""
     parts = bytearray()
+    taking: asyncio.Task[None] | None = None
+
+    async def take() -> None:
+        # What comes meanwhile goes along, so that many small pieces are few.
+        while parts and (live or len(parts) >= PIECE):
+            data = bytes(parts)
+            parts.clear()
+            await loop.in_thread(partial(intake.take, data))
+
     try:
         async for part in reply.aiter_raw():
             parts += part
-            if len(parts) >= PIECE:
-                await loop.in_thread(partial(intake.take, bytes(parts)))
-                parts.clear()
+            if taking is not None and (taking.done() or len(parts) >= PIECE):
+                # Not awaited itself: what is being taken must be over before the rest is, also when time is up.
+                await asyncio.wait((taking,))
+                taking.result()
+                taking = None
+            if taking is None and (live or len(parts) >= PIECE):
+                taking = asyncio.ensure_future(take())
+            if intake.is_over:
+                break
+        if taking is not None:
+            await asyncio.wait((taking,))
+            taking.result()
         rest, parts = bytes(parts), bytearray()
         await loop.in_thread(partial(intake.end, rest))
     except BaseException:
-        # The line broke, or its time was over: what came until then is kept.
+        # The line broke, or its time was over: what came until then is kept, in its order.
+        if taking is not None:
+            await asyncio.wait((taking,))
+            _ = taking.cancelled() or taking.exception()
         await loop.in_thread(partial(intake.broken, bytes(parts)))
         raise

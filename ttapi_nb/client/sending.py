@@ -27,10 +27,10 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..loading import loading
-from ..log.budget import asked_images
+from ..log.budget import asked_images, asked_partials
 from ..network import ways
 from ..rawanswers import RawAnswer
-from ..reply.meaning import PARTIAL, Asked, interpret, may_be_billed, parse
+from ..reply.meaning import Asked, interpret, may_be_billed
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
 from .again import posted
@@ -44,7 +44,7 @@ __all__ = ["fetch", "send"]
 
 EMBEDDED_HEADER = "TTAPI-NB-Service"
 # In bytes: the largest picture there is takes 45 million as base64.
-REPLY_CAP, CAP_PER_RESULT = 500 * 10**6, 50 * 10**6
+REPLY_CAP, CAP_PER_PICTURE = 500 * 10**6, 50 * 10**6
 # The most results that are read, where fewer were asked for, and how many are fetched at a time.
 MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 # In seconds: how long a busy service is left alone the first time it does not say; it is doubled each time.
@@ -66,7 +66,8 @@ async def send(
         # While it waits, and not before it has its place among those that wait: a large one must not come later.
         written = asyncio.ensure_future(_written(form, request))
         written.add_done_callback(lambda one: one.cancelled() or one.exception())
-        cap = min(REPLY_CAP, CAP_PER_RESULT * asked_images(request.body()))
+        asked = request.body()
+        cap = min(REPLY_CAP, CAP_PER_PICTURE * asked_images(asked) * (1 + asked_partials(asked)))
         plain, embedded, cut = await _in_turn(line, written, cap, told, raw, turn)
     finally:
         if written is not None:
@@ -100,7 +101,8 @@ async def send(
 async def _written(form: Form, request: EditRequest) -> Body:
     # Pillow loads what it writes a picture with when that is first wanted.
     with loading():
-        return replace(await asyncio.to_thread(form.encode, request), model=str(request.model))
+        body = await asyncio.to_thread(form.encode, request)
+        return replace(body, model=str(request.model), streams=request.streams)
 
 
 async def _in_turn(
@@ -181,10 +183,7 @@ async def _ask(
         parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
         pause = _retry_after(reply.headers.get("Retry-After", ""))
         plain = interpret(reply.status, parsed, Asked(line.account, body.model, pause))
-        if reply.failure is None or plain.get("note") != PARTIAL:
-            return plain, embedded, reply.failure is not None
-        # Perhaps more of it can be made of what is kept.
-        failure = reply.failure
+        return plain, embedded, reply.failure is not None
     except RefusedError as error:
         # The status came, and tells what became of the request, unless a picture may have been lost.
         refused = reply.failure is None or not reply.body.may_hold_picture
@@ -202,7 +201,7 @@ async def _ask(
 
 
 def _parsed(body: Intake, scrub: Callable[[str], str]) -> dict[str, Any] | None:
-    return parse(body.reader.text, scrub, body.reader.pictures) if body.is_sound else None
+    return body.reader.parsed(scrub) if body.is_sound else None
 
 
 async def _not_yet(url: str) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -165,20 +166,41 @@ class EmbeddedTransport(httpx.AsyncBaseTransport):
         places = _places.setdefault(asyncio.get_running_loop(), _Places())
         await trace("embedded." + WAITS_EVENT, {})
         await places.enter()
-        try:
+        with contextlib.ExitStack() as left:
+            left.callback(places.leave)
             await trace("embedded." + SENT_EVENT, {})
-            return await self._answer(request, body)
-        finally:
-            places.leave()
+            answer = await self._answer(request, body)
+            if isinstance(answer.stream, _Pieces):
+                # It is still at work.
+                answer.stream.ended = left.pop_all().close
+            return answer
 
     async def _answer(self, request: httpx.Request, body: bytes) -> httpx.Response:
         answer = await asyncio.to_thread(
             self._service.handle, request.method, str(request.url), dict(request.headers), body
         )
         # As a stream: whoever downloads a result reads it piece by piece, as from a network.
-        return httpx.Response(
-            answer.status, headers=dict(answer.headers), stream=httpx.ByteStream(answer.body)
-        )
+        stream = httpx.ByteStream(answer.body) if answer.pieces is None else _Pieces(answer.pieces)
+        return httpx.Response(answer.status, headers=dict(answer.headers), stream=stream)
+
+
+class _Pieces(httpx.AsyncByteStream):
+    """What a service answers piece by piece, each made on a thread; `ended` is called when it is over."""
+
+    def __init__(self, pieces: Generator[bytes]) -> None:
+        self._pieces = pieces
+        self.ended: Callable[[], object] = pieces.close
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while piece := await asyncio.to_thread(next, self._pieces, b""):
+            yield piece
+
+    async def aclose(self) -> None:
+        ended, self.ended = self.ended, self._pieces.close
+        ended()
+        # While a piece is made it can't be closed, and is when that is done.
+        with contextlib.suppress(ValueError):
+            self._pieces.close()
 
 
 def network_set_up(base_url: httpx.URL, fetch_from: Sequence[str] = ()) -> tuple[ways.SetUp, ...]:

@@ -96,15 +96,23 @@ class Landed:
     @cached
     def part(self) -> Image.Image | None:
         """The answer in `region`."""
-        region = self.region
-        if region is None:
+        return None if self.region is None else self._part(self.region, side_of(self.region))
+
+    def seen(self, most: int) -> Image.Image | None:
+        """As `part`, with at most so many pixels a side."""
+        if self.region is None:
             return None
+        size = side_of(self.region)
+        times = min(1.0, most / max(size))
+        return self._part(self.region, (max(1, round(size[0] * times)), max(1, round(size[1] * times))))
+
+    def _part(self, region: Box, size: Size) -> Image.Image:
         corners = (
             self.plan.there_point(float(region[0]), float(region[1])),
             self.plan.there_point(float(region[2]), float(region[3])),
         )
         (x0, y0), (x1, y1) = (moved(corner, self.landing.sent, self.landing.answer) for corner in corners)
-        return resized(plain(self.answer), (x0, y0, x1, y1), side_of(region))
+        return resized(plain(self.answer), (x0, y0, x1, y1), size)
 
     @cached
     def raw(self) -> Image.Image:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .clipped import BLACK, WHITE, Clipped, clipped_of
 from .fields import boxed, spread
 from .geometry import Box
 from .lightfit import NOTHING, Cells, Kind, Model, basis, best_model, error_of, from_light, to_light
@@ -29,10 +30,11 @@ LARGE, LEFT = 20.0, 0.5
 FLAT, MOST = 4.0, 64.0
 # What is taken has to lower the ring's error by this share and by so many levels.
 BETTER, LEVELS = 0.98, 0.05
-# Levels from which a channel may have been clipped, and how far from them what is lost is mixed in: by as much as white
-# itself is moved, but for a few levels, and within these. A cast of 14 leaves a bright sky alone that is not clipped.
-WHITE, BLACK = 252, 3
+# How far from white what is lost is mixed in: by as much as white itself is moved, but for a few levels, and within
+# these. A cast of 14 leaves a bright sky alone that is not clipped.
 LEAST_NEAR, MOST_NEAR, FEW = 6, 64, 8
+# Fewer pixels than these tell nothing of what was clipped.
+FEWEST = 30
 # What the ring tells far from the mask counts for so much of what it tells right beside it.
 FAR = 0.1
 # Cells between which a field is smoothed.
@@ -94,6 +96,7 @@ class Evening:
     lost: tuple[tuple[int, Coarse | None, Coarse | None], ...] = ()
     even: bool = False
     near: float = LEAST_NEAR
+    clipped: Clipped | None = None
 
     def applied(self, colours: NDArray[np.uint8], box: Box) -> Floats:
         """Colours (height, width, 3) of the answer's part `box` as the source would have them, not rounded."""
@@ -103,7 +106,9 @@ class Evening:
                 np.take(self._levels[:, channel], colours[..., channel], out=made[..., channel])
         else:
             made = self._moved(colours, box)
-        # Only what was clipped in all three: channel by channel it would take colours that were never there.
+        if self.clipped is not None:
+            self.clipped.mend(made, colours)
+        # What was clipped in all three: there no channel tells what it was.
         if not self.lost:
             return made
         whiter = np.clip((_LEVELS - (WHITE - self.near)) / self.near, 0, 1).astype(np.float32)
@@ -224,6 +229,8 @@ def evening_of(look: Look, *, whole: bool = False) -> tuple[Evening | None, Ligh
     lost, near = _lost(grid, evening, look)
     even = model.kind != "none" and model.terms == 1 and not bent
     evening = replace(evening, lost=lost, near=near, even=even)
+    if not whole:
+        evening = replace(evening, clipped=_clipped(evening, look))
     return evening, _told(grid, model, made, factor)
 
 
@@ -258,20 +265,29 @@ def _agrees(model: Model, cells: Cells) -> bool:
     alike &= cells.whole.any(axis=1)
     if np.count_nonzero(alike) < AGREEMENT * len(alike):
         return False
-    source, answer = cells.source[alike], cells.answer[alike]
-    moved = np.abs(np.median(answer - source, axis=0)).max()
+    # A clipped channel tells nothing of either.
+    seen = [(channel, alike & cells.whole[:, channel]) for channel in range(3)]
+    told = [
+        (cells.source[some, channel], cells.answer[some, channel], error[some, channel])
+        for channel, some in seen
+        if some.any()
+    ]
+    moved = max(abs(float(np.median(answer - source))) for source, answer, _ in told)
     if moved < LARGE:
         return True
     # A wall and another wall are alike in being walls.
-    shapes = float(np.abs(source - np.median(source, axis=0)).mean())
-    if float(error[alike].mean()) < LEFT * shapes:
+    shapes, left = (
+        float(np.concatenate(parts).mean())
+        for parts in zip(*((np.abs(source - np.median(source)), off) for source, _, off in told), strict=True)
+    )
+    if left < LEFT * shapes:
         return True
     if moved < MOST:
         return shapes < FLAT
     # Light that goes up or down does so in all three, near enough.
-    factors = (np.median(answer, axis=0) + 1) / (np.median(source, axis=0) + 1)
+    factors = [(np.median(answer) + 1) / (np.median(source) + 1) for source, answer, _ in told]
     return bool(
-        shapes < FLAT and factors.max() < 1.4 * factors.min() and 0.33 < factors.min() < factors.max() < 3
+        shapes < FLAT and max(factors) < 1.4 * min(factors) and 0.33 < min(factors) <= max(factors) < 3
     )
 
 
@@ -327,15 +343,18 @@ def _lost(
     """
     before, after = (np.asarray(picture)[..., :3] for picture in (look.source, look.answer))
     outside = look.outside
+    gone = [(255, after >= WHITE), (0, after <= BLACK)]
+    # As they are gone together, or where that is nowhere in the ring one by one.
+    whites, blacks = (outside & ends.all(axis=2) for _, ends in gone)
     found = []
     moved = 0.0
     for channel in range(3):
         ends: list[Coarse | None] = []
-        for level, clipped in ((255, after[..., channel] >= WHITE), (0, after[..., channel] <= BLACK)):
+        for (level, clipped), together in zip(gone, (whites, blacks), strict=True):
             flat = np.full((1, 1, 3), level, np.uint8)
             middle = grid.ring.shape[1] * grid.step // 2, grid.ring.shape[0] * grid.step // 2
             there = float(evening.applied(flat, (*middle, middle[0] + 1, middle[1] + 1))[0, 0, channel])
-            known = outside & clipped
+            known = together if np.count_nonzero(together) >= FEWEST else outside & clipped[..., channel]
             # Only what was moved off the end can have been lost there.
             lost = (there < 253) if level else (there > 2)
             moved = max(moved, 255 - there) if level else moved
@@ -345,8 +364,16 @@ def _lost(
     return tuple(found), min(MOST_NEAR, max(LEAST_NEAR, moved - FEW))
 
 
+def _clipped(evening: Evening, look: Look) -> Clipped | None:
+    before, after = (np.asarray(picture.convert("RGB")) for picture in (look.source, look.answer))
+    if not ((after >= WHITE) | (after <= BLACK)).any():
+        return None
+    made = evening.shrunk(look.step).applied(after, (0, 0, *look.answer.size))
+    return clipped_of(before, after, made, look.outside)
+
+
 def _mean_where(levels: NDArray[np.uint8], known: NDArray[np.bool_], grid: _Grid) -> Coarse | None:
-    if np.count_nonzero(known) < 30:
+    if np.count_nonzero(known) < FEWEST:
         return None
     times = grid.times
     rows, columns = (-(-length // times) for length in known.shape)

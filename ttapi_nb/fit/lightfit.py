@@ -29,6 +29,7 @@ BETTER, LEVELS = 0.94, 0.06
 # An error beyond this is another thing in the picture, however large it is.
 CAPPED = 24.0
 LEAST_SCALE = 1.5
+LEAST_CELLS = 12
 MOST_FACTOR = 4.0
 
 
@@ -167,8 +168,16 @@ def fitted(cells: Cells, kind: Kind, terms: int) -> Model:
         worst = np.where(cells.whole, error, 0).max(axis=1)
         scale = max(LEAST_SCALE, 1.5 * float(np.median(worst)))
         weight = even * (1 / (1 + (worst / scale) ** 2) ** 2)[:, None]
-        model = Model(kind, _solved(design, target, weight))
+        model = Model(kind, _as_the_others(_solved(design, target, weight), cells))
     return model
+
+
+def _as_the_others(weights: Floats, cells: Cells) -> Floats:
+    """A channel that is clipped nearly everywhere tells nothing of its own light, which is the others' then."""
+    told = np.count_nonzero(cells.whole, axis=0) >= LEAST_CELLS
+    if told.any() and not told.all():
+        weights[~told] = weights[told].mean(axis=0)
+    return weights
 
 
 def _first(kind: Kind, terms: int, cells: Cells) -> Floats:

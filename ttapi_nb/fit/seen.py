@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from .light import BLACK, WHITE, evening_of
+from .clipped import BLACK, WHITE
+from .light import evening_of
 from .look import Look
 from .register import Moved, moved_of, read_moved
 from .seam import Floats

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 
 from .runs import Refused
 
-__all__ = ["GATEWAY_HEADER", "HONOURED", "RUN_HEADER", "path_of", "refusal", "token_of"]
+__all__ = ["GATEWAY_HEADER", "HONOURED", "RUN_HEADER", "path_of", "refusal", "token_of", "unread"]
 
 GATEWAY_HEADER, HONOURED = "TTAPI-NB-Gateway", "idempotency-key"
 """On every answer of a gateway: it honours `Idempotency-Key`."""
@@ -43,3 +43,8 @@ def token_of(request: Request) -> str:
     ]
     found = {one for one in (*plain, *bearer) if one}
     return found.pop() if len(found) == 1 else ""
+
+
+def unread(status: int, message: str, _: Mapping[str, str]) -> JSONResponse:
+    """The answer to what is refused before the gateway itself sees it."""
+    return refusal(Refused(message, status, "class_http"), {GATEWAY_HEADER: HONOURED})

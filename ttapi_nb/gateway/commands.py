@@ -10,11 +10,12 @@ from ..client.client import DEFAULT_BASE_URL, is_offline_forced
 from ..client.key import find_key
 from ..errors import SettingsError, TTAPIError
 from ..network.address import is_loopback
+from ..serving import listen, server_for
+from .answering import unread
 from .app import make_app
 from .hub import Hub, port_here, under_prefix
 from .ledger import Ledger
 from .pruning import Kept
-from .serving import listen, server_for
 from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
 __all__ = ["run_gateway"]
@@ -64,7 +65,7 @@ def run_gateway(args: argparse.Namespace) -> int:
         pages = public or f"http://{shown}:{port}"
         print(f"They join at {pages}/join; your own page is {pages}/teacher.", flush=True)
 
-    server = server_for(under_prefix(app) if hub else app, ready)
+    server = server_for(under_prefix(app) if hub else app, unread, ready)
     try:
         server.run(sockets=[socket])
     except KeyboardInterrupt:

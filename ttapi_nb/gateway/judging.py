@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import RefusedError, UnknownOutcomeError
-from ..reply.meaning import PARTIAL, interpret, parse
+from ..reply.meaning import interpret, parse
 from .runs import End
 from .skimming import Skimmer
 
@@ -38,8 +38,6 @@ class Judge:
             return End("unknown", _short(error))
         except Exception as error:  # noqa: BLE001 - whatever a service answers, its run is settled
             return End("unknown", f"The answer could not be read ({type(error).__name__}).")
-        if not whole and plain.get("note") == PARTIAL:
-            return End("unknown", "The line broke before the answer was whole.")
         problem = "" if whole else "The line broke before the answer was whole."
         return End("done", problem, came=len(plain["data"]), usage=_usage(plain.get("usage")))
 

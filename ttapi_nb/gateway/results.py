@@ -16,9 +16,9 @@ from ..errors import ImageError
 from ..metadata import KEY, jpeg_segments, packet_with
 from ..picture import open_image, preview
 from ..reply.addresses import Address
+from ..reply.arriving import AnswerReader
 from ..reply.base64s import decoded
-from ..reply.meaning import interpret, parse
-from ..reply.reading import ReplyReader
+from ..reply.meaning import interpret
 from .ledger import Ledger
 from .storing import Store
 
@@ -43,11 +43,12 @@ class Results:
 
     def files(self, number: int) -> list[bytes]:
         """The results of a run as they came; empty where none is here, or only their addresses came."""
-        reader = ReplyReader()
-        for piece in self._pieces(number):
-            reader.feed(piece)
+        reader = AnswerReader()
         try:
-            plain = interpret(200, parse(reader.text, str, reader.pictures))
+            for piece in self._pieces(number):
+                reader.feed(piece)
+            reader.end()
+            plain = interpret(200, reader.parsed(str))
             return [data for item in plain["data"][:MOST_RESULTS] if (data := _bytes(item))]
         except Exception:  # noqa: BLE001 - whatever a service answered, the page shows the others
             return []

@@ -180,7 +180,11 @@ class EmbeddedUpstream:
         )
 
         async def pieces() -> AsyncGenerator[bytes]:
-            yield answer.body
+            if answer.pieces is None:
+                yield answer.body
+                return
+            while piece := await asyncio.to_thread(next, answer.pieces, b""):
+                yield piece
 
         passed = tuple(
             (name.lower(), value) for name, value in answer.headers.items() if name.lower() in PASSED

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from ..errors import SettingsError
+from ..models import PARTIAL_TOKENS, PARTIALS_MAX
 from ..request import EditRequest
 
 __all__ = ["Budget", "Estimate", "PriceTable", "Spent"]
@@ -134,7 +135,7 @@ class Budget:
     * `runs`, `images`, `tokens`: whole numbers.
     * `cost`: in the currency of `prices`, the `PriceTable` that it needs.
     * `tokens_each`: how many tokens you reckon one result takes, which `tokens` needs: a run counts as that many until
-      the service has said how many they were.
+      the service has said how many they were. For each partial image that is asked for, 100 come on top of an estimate.
     * `since`: only runs that began then or later count: a `datetime`, or seconds since 1970. Left out, all of the log.
       What was begun under this budget, or after a run that counts, counts too, whatever the clock said then.
 
@@ -186,7 +187,8 @@ class Budget:
         """What a request takes, as it is sent, or so many like it; costs nothing to ask."""
         options = sent_options(request)
         images = asked_images(options)
-        tokens = None if self.tokens_each is None else self.tokens_each * images * requests
+        drafts = PARTIAL_TOKENS * asked_partials(options)
+        tokens = None if self.tokens_each is None else (self.tokens_each + drafts) * images * requests
         if self.prices is None:
             return Estimate(images * requests, tokens, None, runs=requests)
         cost = self.prices.cost(request.model, options, images)
@@ -261,6 +263,14 @@ def asked_images(options: Mapping[str, Any]) -> int:
         return max(1, int(options.get("n", 1)))
     except (TypeError, ValueError, OverflowError):
         return MOST_IMAGES
+
+
+def asked_partials(options: Mapping[str, Any]) -> int:
+    """How many drafts of each result a request asks for; as many as there can be where that can't be read."""
+    try:
+        return min(max(0, int(options.get("partial_images", 0))), PARTIALS_MAX)
+    except (TypeError, ValueError, OverflowError):
+        return PARTIALS_MAX
 
 
 def amount_in_words(amount: float, currency: str) -> str:

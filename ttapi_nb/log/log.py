@@ -12,8 +12,8 @@ from pathlib import Path
 from ..errors import NotSentError, ResultError, SettingsError
 from ..folders import data_folder
 from ..lineage import Step
-from ..reply import ImagesResponse
-from ..reply.again import read_again
+from ..reply import ImagesResponse, PartialData
+from ..reply.again import drafts_again, read_again
 from ..request import EditRequest
 from . import checks, fetching, memory, pruning, ratings, searching, spending
 from .budget import Budget, Spent
@@ -303,6 +303,13 @@ class RunLog(Life):
         if response.is_whole:
             (self.folder / ANSWERS / run_id).unlink(missing_ok=True)
         return response
+
+    def partials(self, run_id: str) -> tuple[PartialData, ...]:
+        """The drafts that came for a run whose answer ended before a result; `image` of each is the draft as it came.
+
+        They are in the answer that is kept beside the log, and no results. Raises `ResultError` where none is kept.
+        """
+        return drafts_again(self.folder / ANSWERS, checks.run_name(run_id))
 
     # Making room
 

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from .. import loop, rawanswers
 from ..coding import CodingError, unpacking
 from ..errors import DownloadError, RefusedError, ResultError, UnknownOutcomeError
-from .meaning import interpret, parse
-from .reading import ReplyReader
-from .responses import ImagesResponse, read_response
+from .arriving import AnswerReader
+from .meaning import interpret
+from .responses import ImagesResponse, PartialData, read_response
 
-__all__ = ["read_again"]
+__all__ = ["drafts_again", "read_again"]
 
 CAP = 500 * 10**6
 PIECE = 2**20
 
 
+def drafts_again(folder: Path, run_id: str) -> tuple[PartialData, ...]:
+    """The drafts in the answer that `folder` keeps for a run. Raises `ResultError` where none is kept."""
+    found: list[PartialData] = []
+    with contextlib.suppress(CodingError, ValueError):
+        _read(folder, run_id, AnswerReader(lambda data, index: found.append(PartialData(data, index=index))))
+    return tuple(found)
+
+
+def _read(folder: Path, run_id: str, reader: AnswerReader) -> int:
+    """Have a kept answer read; its status."""
+    with rawanswers.opened(folder, run_id) as (status, headers, body):
+        unpack = unpacking(headers, CAP)
+        while piece := body.read(PIECE):
+            for part in unpack.feed(piece):
+                reader.feed(part)
+        # What is missing was missing when it came: perhaps the pictures are whole.
+        with contextlib.suppress(CodingError):
+            for part in unpack.end():
+                reader.feed(part)
+    reader.end()
+    return status
+
+
 def read_again(folder: Path, run_id: str) -> ImagesResponse:
     """What is in the answer that `folder` keeps for a run, its addresses not fetched. Raises `ResultError`."""
-    reader = ReplyReader()
+    reader = AnswerReader()
     try:
-        with rawanswers.opened(folder, run_id) as (status, headers, body):
-            unpack = unpacking(headers, CAP)
-            while piece := body.read(PIECE):
-                for part in unpack.feed(piece):
-                    reader.feed(part)
-            try:
-                for part in unpack.end():
-                    reader.feed(part)
-            except CodingError:
-                # What is missing was missing when it came: perhaps the pictures are whole.
-                pass
+        status = _read(folder, run_id, reader)
         # What was kept holds no key.
-        plain = interpret(status, parse(reader.text, str, reader.pictures))
+        plain = interpret(status, reader.parsed(str))
         return loop.call(read_response(plain, offline=False, fetch=_not_yet))
     except ResultError:
         raise

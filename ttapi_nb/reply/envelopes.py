@@ -6,13 +6,23 @@ What a gateway makes of an answer is its own affair. The edit was paid for, so a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from .base64s import is_picture, is_picture_text
 
-__all__ = ["ADDRESSES", "CONTAINERS", "DAMAGED", "Found", "item_in", "search"]
+__all__ = [
+    "ADDRESSES",
+    "COMPLETED",
+    "CONTAINERS",
+    "DAMAGED",
+    "FAILED",
+    "Found",
+    "is_draft",
+    "item_in",
+    "search",
+]
 
 DAMAGED = "?"
 """What stands for base64 that was damaged, once it was long enough to be a picture."""
@@ -33,17 +43,30 @@ NOT_RESULTS = frozenset(
     }
 )  # fmt: skip
 ERRORS = frozenset({"error", "errors", "detail", "details"})
-# What a stream sends before a result is done (OpenAI, image_edit.partial_image).
-PARTIAL = "partial_image"
+# What a stream sends before a result is done, and what it sends then (OpenAI, image_edit.partial_image).
+PARTIAL, COMPLETED = "partial_image", "completed"
+# What it calls an event that speaks of an error.
+FAILED = ("error", "failed")
+STREAMED = ("image_edit.", "image_generation.")
+PLACE = "partial_image_index"
 
 
 @dataclass
 class Found:
-    """Results in the plain form, what stood beside them, and whether they are only the beginnings of pictures."""
+    """Results in the plain form, what stood beside them, and the drafts of pictures that were not finished."""
 
     items: list[dict[str, Any]] = field(default_factory=list)
     beside: dict[str, Any] = field(default_factory=dict)
-    partial: bool = False
+    drafts: list[dict[str, Any]] = field(default_factory=list)
+
+
+def is_draft(value: Mapping[str, Any], name: str = "") -> bool:
+    """Whether an event says of itself that its picture is not finished; `name` is what stands before it."""
+    given = value.get("type")
+    kind = given if isinstance(given, str) and given else name
+    if kind.endswith((COMPLETED, *FAILED)):
+        return False
+    return kind.endswith(PARTIAL) or kind.startswith(STREAMED) or PLACE in value
 
 
 def item_in(item: Any, *, sure: bool = True, address: bool = True) -> dict[str, Any] | None:
@@ -84,47 +107,44 @@ def item_in(item: Any, *, sure: bool = True, address: bool = True) -> dict[str, 
 
 def search(reply: Any, *, sure: bool) -> Found:
     """All results in `reply`, in the order in which they stand. Without `sure`, something in it speaks of an error."""
-    found, partial = Found(), list[dict[str, Any]]()
-    seen: dict[bytes | str, int] = {}
-    for place, given, inside, blamed in _nodes(reply, found.beside):
+    found = Found()
+    seen: dict[tuple[bytes | str, bool], int] = {}
+    for place, given, inside, blamed, early in _nodes(reply, found.beside):
         item = item_in(given, sure=sure and not blamed, address=not blamed and (inside or sure))
         if item is None or len(found.items) >= MOST_FOUND:
             continue
-        key = item.get("b64_json") or item["url"]
+        key = item.get("b64_json") or item["url"], early
         # Twice in one list are two results. In two places it is one, said again.
         if seen.setdefault(key, place) != place:
             continue
-        kind = given.get("type") if isinstance(given, dict) else None
-        early = isinstance(kind, str) and kind.endswith(PARTIAL)
-        (partial if early else found.items).append(item)
-    if partial and not found.items:
-        # The last is the furthest.
-        found.items, found.partial = partial[-1:], True
+        (found.drafts if early else found.items).append(item)
     return found
 
 
-def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool, bool]]:
-    """Each value that may be a result: its place's number, itself, whether results stand there, or an error's words.
+def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool, bool, bool]]:
+    """Each value that may be a result: its place's number, itself, whether results stand there, or an error's words, or
+    drafts.
 
     `beside` takes the first usage and time that are met.
     """
     count = 0
-    stack: list[tuple[int, Any, bool, bool, int]] = [(0, reply, False, False, 0)]
+    stack: list[tuple[int, Any, bool, bool, bool, int]] = [(0, reply, False, False, False, 0)]
     while stack and count < MOST_NODES:
-        place, given, inside, blamed, depth = stack.pop()
+        place, given, inside, blamed, early, depth = stack.pop()
         count += 1
-        yield place, given, inside, blamed
+        early = early or (isinstance(given, dict) and is_draft(given))
+        yield place, given, inside, blamed, early
         if depth >= MOST_DEPTH:
             continue
         # A gateway may carry the answer as a text in its own.
         if isinstance(given, str) and given[:200].lstrip()[:1] in ("{", "["):
             given = _unpacked(given)
         if isinstance(given, list):
-            stack += [(count, one, inside, blamed, depth + 1) for one in reversed(given)]
+            stack += [(count, one, inside, blamed, early, depth + 1) for one in reversed(given)]
         if not isinstance(given, dict):
             continue
         for name in ("usage", "created"):
-            if given.get(name):
+            if given.get(name) and not early:
                 beside.setdefault(name, given[name])
         own = item_in(given, sure=True) or {}
         used = {id(value) for value in own.values()}
@@ -133,7 +153,7 @@ def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool,
                 continue
             if isinstance(value, str | dict | list):
                 within = name in CONTAINERS or (inside and not isinstance(value, str))
-                stack.append((count, value, within, blamed or name in ERRORS, depth + 1))
+                stack.append((count, value, within, blamed or name in ERRORS, early, depth + 1))
 
 
 def _unpacked(text: str) -> Any:

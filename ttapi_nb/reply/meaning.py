@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
-import contextlib
-import json
 import math
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from ..errors import (
@@ -21,47 +16,13 @@ from ..errors import (
 )
 from ..models import living
 from ..text import DASHBOARD
-from .addresses import Address
-from .base64s import is_picture_text
-from .envelopes import ADDRESSES, CONTAINERS, item_in, search
-from .reading import mended
+from .envelopes import item_in, search
+from .parsing import Streamed, error_in, parse
 
-__all__ = ["PARTIAL", "Asked", "interpret", "may_be_billed", "parse", "refusal", "says_busy"]
+__all__ = ["Asked", "interpret", "may_be_billed", "parse", "refusal", "says_busy"]
 
-# An answer has a dozen of these, and a million of them take fifty times their size in memory.
-MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
-
-# Where a value may begin; each that is none costs a look at all that follows.
-BEGINS, MOST_FAILURES = re.compile(r"[{\[]"), 200
-# The lines of an event stream (HTML Standard, server-sent events), but for what they carry.
-EVENT = re.compile(r"^(?:data:|(?:event|id|retry)?:.*$)", re.MULTILINE)
-# What an answer may have lost at its end, and what may stand there in its place.
-ENDS, LOOSE = ("]", "}", "]}", "}]}"), " ,}\0\r\n\t"
-# What an end is known by in the beginning of an answer; a quotation mark alone begins what has no end.
-TOKEN, CLOSES, LONGEST_GAP = (
-    re.compile(r'"(?:[^"\\]++|\\.)*+"|[{}\[\],"]', re.DOTALL),
-    {"{": "}", "[": "]"},
-    20,
-)
-TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 LONGEST_MESSAGE = 10_000
-NO_ERROR = (
-    "",
-    "none",
-    "null",
-    "no error",
-    "false",
-    "0",
-    "ok",
-    "success",
-    "undefined",
-    "nil",
-    "{}",
-    "[]",
-    "200",
-)
-PARTIAL = "Only pictures that were not finished came."
-NO_PICTURES: Mapping[str, bytes | str] = MappingProxyType({})
+DRAFTS = "The answer ended before its picture was finished: only drafts of it came."
 
 
 NEXT_STEP = {
@@ -127,22 +88,22 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
 
     Where there are pictures they are the answer, also beside an error or with another status; `note` says so then.
     Raises `RefusedError` where there are none and the service said no, also with HTTP 200, and `UnknownOutcomeError`
-    where nothing says whether the edit was made.
+    where nothing says whether the edit was made. Drafts are no pictures.
     """
-    error = None if reply is None else _error_in(reply)
+    error = None if reply is None else error_in(reply)
     plain = None if reply is None else _plain_in(reply)
     if reply is not None:
         found = _found(status, reply, error, plain)
         if found is not None:
             return found
-    if error is not None and (status < 500 or _is_of_class(error["code"])):
+    broke = isinstance(reply, Streamed) and reply.broke
+    if error is not None and ((status < 500 and not broke) or _is_of_class(error["code"])):
         raise refusal(status, **error, asked=asked)
     if reply is not None and status == 200:
         if plain is not None:
             return _noteless(plain)
-        raise UnknownOutcomeError(
-            f"The service answered without a picture. {may_be_billed(asked.account)}", status=status
-        )
+        said = _unfinished(reply, error)
+        raise UnknownOutcomeError(f"{said} {may_be_billed(asked.account)}", status=status)
     said = error["message"] if error else ""
     # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
     if 300 <= status < 400 and status != 303:
@@ -160,6 +121,14 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
         f"The service, or a gateway before it, answered {what}{words}. {may_be_billed(asked.account)}",
         status=status,
     )
+
+
+def _unfinished(reply: dict[str, Any], error: dict[str, Any] | None) -> str:
+    """What came in place of a picture."""
+    drafts = reply.drafts if isinstance(reply, Streamed) else len(search(reply, sure=True).drafts)
+    said = DRAFTS if drafts else "The service answered without a picture."
+    words = _short(error["message"]) if error is not None else ""
+    return f"{said} It said: {words}".rstrip(".") + "." if words else said
 
 
 def _plain_in(reply: dict[str, Any]) -> dict[str, Any] | None:
@@ -196,7 +165,7 @@ def _found(
     found = search(reply, sure=well)
     if not found.items:
         return None
-    notes = [PARTIAL] if found.partial else []
+    notes = []
     if error is not None:
         words = f": {_short(error['message'])}" if error["message"].strip() else ""
         notes.append(
@@ -205,155 +174,6 @@ def _found(
     elif not well:
         notes.append(f"The service sent pictures together with HTTP {status}, which speaks of an error.")
     return {**found.beside, "data": found.items, "note": " ".join(notes)}
-
-
-def parse(
-    body: bytes | bytearray, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str] = NO_PICTURES
-) -> dict[str, Any] | None:
-    """The JSON object in a response's body, or None where it is something else.
-
-    What stands before and after it is passed over, and of several values, as a stream's events, those that hold
-    pictures are put together: `{"values": [...], "error": …}`. Where a word of `pictures` stands for a picture, that
-    takes its place (see `ReplyReader`). `scrub` takes the key out of all words. Pictures are left alone, as a key
-    could stand in them by chance, and so are addresses, which would lead nowhere: those are `Address`, which shows
-    itself without the key.
-    """
-    if sum(map(body.count, MARKS)) > MOST_MARKS:
-        return None
-    hook = _Hook(scrub, pictures)
-    text = _text(body)
-    # Within a text, a service may break lines as they are.
-    decoder = json.JSONDecoder(object_hook=hook.keep, strict=False)
-    try:
-        reply = decoder.decode(text)
-        if isinstance(reply, dict):
-            return reply
-        values, alone = [hook.kept("data", reply)], False
-    except (ValueError, RecursionError):
-        values, alone = _values(text, decoder)
-        if not search(values, sure=True).items:
-            more = _mended_values(text, decoder)
-            values, alone = (more, False) if search(more, sure=True).items else (values, alone)
-    if alone and isinstance(values[0], dict):
-        return values[0]
-    # A page shows pictures that are no results.
-    page = text[:PAGE_HEAD].lstrip().startswith("<") and "b64_json" not in text
-    if page or not values or not search(values, sure=True).items:
-        return None
-    errors = (value.get("error") or value.get("message") for value in values if _is_error(value))
-    return {"values": values, "error": next(errors, None)}
-
-
-class _Hook:
-    """Takes the key out of the words of a reply, and puts its pictures in, as it is read."""
-
-    def __init__(self, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str]) -> None:
-        self._scrub, self._pictures = scrub, pictures
-
-    def keep(self, found: dict[str, Any]) -> dict[str, Any]:
-        """An object that was read."""
-        return {name: self.kept(name, value) for name, value in found.items()}
-
-    def kept(self, name: str, value: Any) -> Any:
-        """A value that was read, by its name."""
-        if isinstance(value, list):
-            return [self.kept(name, item) for item in value]
-        if not isinstance(value, str):
-            return value
-        if name == "b64_json":
-            return self._pictures.get(value, value)
-        if is_picture_text(value):
-            return value
-        # Half a character can be neither shown nor stored.
-        text = value.encode(errors="replace").decode()
-        shown = self._scrub(text)
-        return Address(text, self._scrub) if shown != text and name in (*ADDRESSES, *CONTAINERS) else shown
-
-
-def _text(body: bytes | bytearray) -> str:
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body.decode("utf-16", "replace")
-    return body.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
-
-
-def _mended_values(text: str, decoder: json.JSONDecoder) -> list[Any]:
-    """The values in an answer that lost its end, or that stands in another one as a text and lost its end there."""
-    if text.lstrip()[:1] in ("{", "["):
-        for end in ENDS:
-            with contextlib.suppress(ValueError, RecursionError):
-                return [decoder.decode(text.rstrip(LOOSE) + end)]
-        with contextlib.suppress(ValueError, RecursionError):
-            return [decoder.decode(_closed(text))]
-    return _values(text.replace(r"\"", '"').replace(r"\\", "\\"), decoder)[0] if TEXT_IN_TEXT in text else []
-
-
-def _closed(text: str) -> str:
-    """The beginning of a JSON text without its last value, where that is not whole, and with all its ends."""
-    ends: list[str] = []
-    whole = 0
-    for token in TOKEN.finditer(text):
-        said = token[0]
-        if said in CLOSES:
-            ends.append(CLOSES[said])
-            whole = token.end()
-        elif said == ",":
-            whole = token.start()
-        elif said == '"':
-            break
-        elif said.startswith('"'):
-            # A name says nothing without its value.
-            if ends[-1:] == ["]"] or text[
-                max(0, token.start() - LONGEST_GAP) : token.start()
-            ].rstrip().endswith(":"):
-                whole = token.end()
-        elif ends and ends.pop() == said:
-            whole = token.end()
-        else:
-            break
-    return text[:whole] + "".join(reversed(ends))
-
-
-def _values(text: str, decoder: json.JSONDecoder) -> tuple[list[Any], bool]:
-    """The JSON values that stand in `text`, and whether it is a single one at its beginning."""
-    text = mended(text)
-    if EVENT.search(text):
-        text = EVENT.sub("", text)
-    values: list[Any] = []
-    at, failures, first = 0, 0, True
-    while failures < MOST_FAILURES and (begins := BEGINS.search(text, at)):
-        first = first and not text[: begins.start()].strip()
-        try:
-            value, at = decoder.raw_decode(text, begins.start())
-            values.append(value)
-        except (ValueError, RecursionError):
-            at, failures, first = begins.start() + 1, failures + 1, False
-    return values, first and len(values) == 1
-
-
-def _error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
-    """Message, code and param of an error body in either envelope."""
-    error = reply.get("error")
-    if isinstance(error, dict):
-        # An empty one, or one that says that there is none, is no error.
-        if any(_speaks(value) for value in error.values()):
-            return {
-                "message": str(error.get("message") or ""),
-                "code": _name(error.get("code")),
-                "param": _name(error.get("param")),
-            }
-    elif _speaks(error):
-        return {"message": str(error), "code": None, "param": None}
-    if reply.get("status") == "FAILED":
-        return {"message": str(reply.get("message") or ""), "code": None, "param": None}
-    return None
-
-
-def _is_error(value: Any) -> bool:
-    return isinstance(value, dict) and _error_in(value) is not None
-
-
-def _speaks(value: object) -> bool:
-    return bool(value) and str(value)[:20].strip().rstrip(".!").lower() not in NO_ERROR
 
 
 def refusal(
@@ -407,10 +227,6 @@ def _pause(seconds: float | None) -> str:
     if whole < 120:
         return "1 second, as it asks," if whole == 1 else f"{whole} seconds, as it asks,"
     return f"{math.ceil(whole / 60):,} minutes, as it asks,"
-
-
-def _name(value: object) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _short(message: str) -> str:

@@ -55,6 +55,11 @@ class ReplyReader:
         """Whether what came ends within a picture, by whatever name."""
         return self._picture is not None or AMID.search(self.text[-LONGEST_WORD:]) is not None
 
+    @property
+    def is_within_picture(self) -> bool:
+        """Whether what came ends within a text that is named as a picture."""
+        return self._picture is not None
+
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
         while data:

@@ -21,7 +21,7 @@ from .addresses import Address, hidden
 from .base64s import decoded
 from .envelopes import item_in
 
-__all__ = ["ImageData", "ImagesResponse", "Usage", "counted", "read_response"]
+__all__ = ["ImageData", "ImagesResponse", "PartialData", "Usage", "counted", "read_response"]
 
 MOST_TOKENS = 10**12
 LONGEST_PROMPT = 32_000
@@ -93,12 +93,21 @@ class ImageData:
 
 
 @dataclass(frozen=True)
+class PartialData(ImageData):
+    """A draft of a result, as a stream sends it before the result is done. `index` is its number as the service counts
+    them, from 0; which of several results it belongs to nothing says.
+    """
+
+    index: int | None = None
+
+
+@dataclass(frozen=True)
 class ImagesResponse:
     """The reply to one edit.
 
     `created` is when the service made it (seconds since 1970, None if it did not say), `data` the results in order,
     `usage` what it counted. `offline` is true where the embedded service made the results, `replayed` where they come
-    from a recording. `note` says what else there is to know.
+    from a recording. `note` says what else there is to know. `partials` are the drafts that came before the results.
     """
 
     created: int | None
@@ -107,6 +116,7 @@ class ImagesResponse:
     offline: bool = False
     replayed: bool = False
     note: str = ""
+    partials: tuple[PartialData, ...] = field(default=(), repr=False)
 
     @property
     def is_whole(self) -> bool:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from .again import made_again
 from .editing import edit, generate, start, start_edit
+from .partial import Partial
 from .result import Result
 from .run import Run
 from .script import to_code
 from .tiled import TiledRun
 
-__all__ = ["Result", "Run", "TiledRun", "edit", "generate", "made_again", "start", "start_edit", "to_code"]
+__all__ = [
+    "Partial",
+    "Result",
+    "Run",
+    "TiledRun",
+    "edit",
+    "generate",
+    "made_again",
+    "start",
+    "start_edit",
+    "to_code",
+]

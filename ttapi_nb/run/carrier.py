@@ -34,8 +34,8 @@ from ..lineage import Step, step_of, step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
-from ..reply import ImagesResponse
-from .debts import owe, pay_debts
+from ..reply import ImagesResponse, PartialData
+from .debts import owe, pay_debts, settle, store
 from .ending import (
     ENDED,
     HANGS,
@@ -50,6 +50,7 @@ from .ending import (
     said,
     unsent,
 )
+from .partial import Partial
 from .result import Result
 from .run import Run
 from .signing import signed
@@ -157,7 +158,9 @@ class Carrier(exiting.Unfinished):
 
     def _told(self) -> Told:
         made_by = partial(step_text, self.run.prepared)
-        return Told(self.left, self.busy, self.arrived, self.queued, made_by, self.waits, self.run.id)
+        return Told(
+            self.left, self.busy, self.arrived, self.queued, made_by, self.waits, self.drafted, self.run.id
+        )
 
     async def queued(self, words: str) -> None:
         """It waits for its turn, with nothing sent."""
@@ -173,6 +176,12 @@ class Carrier(exiting.Unfinished):
                 return
             self.run.note = words
         self.run._tell()
+
+    def drafted(self, data: PartialData) -> None:
+        """A draft came; in a thread."""
+        run = self.run
+        strict, count = run.strict, len(run.partials) + 1
+        run._add_partial(Partial(count, data, run.source, run.plan, run.asked.request, strict))
 
     async def left(self) -> None:
         """Its first byte is leaving. Raises `NotSentError` where it may not."""
@@ -227,7 +236,7 @@ class Carrier(exiting.Unfinished):
         run.cost = await self._cost_of(response)
         if run.log is not None:
             try:
-                await self._write(partial(_store, run.id, response, run.cost), run.log)
+                await self._write(partial(store, run.id, response, run.cost), run.log)
             except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
                 run._add_note(f"{said(error)} The results are here, but not in the log: save them.")
                 return False
@@ -385,7 +394,7 @@ class Carrier(exiting.Unfinished):
         if log is None or self._row == "none":
             return
         debt = partial(
-            _settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
+            settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
         )
         error = caught(partial(debt, log))
         if error is not None:
@@ -420,13 +429,3 @@ class Carrier(exiting.Unfinished):
         # The two hold each other, and all their pictures, until the collector comes by.
         self.run._carrier = None
         self.set_over()
-
-
-def _store(run_id: str, response: ImagesResponse, cost: float | None, log: RunLog) -> None:
-    log.store(run_id, response, cost=cost)
-
-
-def _settle(run_id: str, state: State, problem: str, unmark: bool, log: RunLog) -> None:
-    if unmark:
-        log.mark_unsent(run_id)
-    log.settle(run_id, state, problem)

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from functools import partial
 
 from .. import exiting, loop
-from ..log import RunLog
+from ..log import RunLog, State
+from ..reply import ImagesResponse
 from .ending import caught
 
-__all__ = ["owe", "pay_debts"]
+__all__ = ["owe", "pay_debts", "settle", "store"]
 
 _debts: list[tuple[RunLog, Callable[[RunLog], None]]] = []
 _debts_guard = threading.Lock()
@@ -40,6 +41,18 @@ def _pay_at_last() -> None:
     for log in logs:
         with contextlib.suppress(BaseException):
             loop.start(partial(pay_debts, log)).result(exiting.LAST_WORDS / 2)
+
+
+def store(run_id: str, response: ImagesResponse, cost: float | None, log: RunLog) -> None:
+    """Keep an answer in the log."""
+    log.store(run_id, response, cost=cost)
+
+
+def settle(run_id: str, state: State, problem: str, unmark: bool, log: RunLog) -> None:
+    """Write there how a run ended; `unmark` says that it has not left after all."""
+    if unmark:
+        log.mark_unsent(run_id)
+    log.settle(run_id, state, problem)
 
 
 exiting.afterwards(_pay_at_last)

@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from functools import partial
 from typing import Literal, Unpack
 
-from ..asked import Asked, Prepared, prepare
+from ..asked import Asked, prepare
 from ..client import AsyncClient, Client, default_client
 from ..client.core import Core
 from ..errors import BudgetError, InvalidRequestError, SettingsError
@@ -18,6 +18,7 @@ from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
 from .ending import INTERRUPTED
 from .making import results_of
+from .partial import Partial
 from .run import Run
 from .tiled import TiledRun, Tiles
 
@@ -37,6 +38,7 @@ def edit(
     log: RunLog | Literal[False] | None = None,
     budget: Budget | None = None,
     check: bool = True,
+    on_partial: Callable[[Partial], None] | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Edit a picture and wait for the results; `run.results[0].image` is the first.
@@ -51,6 +53,8 @@ def edit(
     * `strict`: where there is a mask, keep what lies outside it exactly as it was.
     * `log`: where the run is recorded; False for nowhere.
     * `budget`: how much may be spent in the log, which it needs; see `Budget`. The embedded service spends nothing.
+    * `on_partial`: called with each `Partial`, as one comes, where `partial_images` asks for some: on a thread of the
+      package, one at a time, before the run's end. What it raises is logged, and the run goes on.
     * `options`: model, size, n and the other fields of `EditRequest`.
 
     Raises `InvalidRequestError`, `FitError` or `BudgetError` before anything is sent, or what the client raises. An
@@ -66,6 +70,7 @@ def edit(
         log=log,
         budget=budget,
         check=check,
+        on_partial=on_partial,
         **options,
     )
     return run.wait()
@@ -82,6 +87,7 @@ def start_edit(
     log: RunLog | Literal[False] | None = None,
     budget: Budget | None = None,
     check: bool = True,
+    on_partial: Callable[[Partial], None] | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """As `edit`, without waiting: the run goes on in the background. Its problems are still raised at once.
@@ -89,7 +95,7 @@ def start_edit(
     Where Python ends before the run has, a request that has left is waited for, and one that has not is not sent.
     """
     asked = Asked(EditRequest.make(image=image, prompt=prompt, mask=mask, **options), fit, strict)
-    return start(asked, client=client, log=log, budget=budget, check=check)
+    return start(asked, client=client, log=log, budget=budget, check=check, on_partial=on_partial)
 
 
 def generate(
@@ -99,6 +105,7 @@ def generate(
     log: RunLog | Literal[False] | None = None,
     budget: Budget | None = None,
     check: bool = True,
+    on_partial: Callable[[Partial], None] | None = None,
     **options: Unpack[Options],
 ) -> Run:
     """Make a picture of words alone and wait for it: `run.results[0].image`, which can be the source of an edit.
@@ -106,7 +113,8 @@ def generate(
     All else is as in `edit`. The embedded service paints colours, and reads nothing of the prompt but colour words.
     """
     asked = Asked(GenerateRequest.make(prompt=prompt, **options))
-    return start(asked, client=client, log=log, budget=budget, check=check).wait()
+    run = start(asked, client=client, log=log, budget=budget, check=check, on_partial=on_partial)
+    return run.wait()
 
 
 def start(
@@ -118,6 +126,7 @@ def start(
     check: bool = True,
     watch: Callable[[Run], None] | None = None,
     claim: Claim | None = None,
+    on_partial: Callable[[Partial], None] | None = None,
 ) -> Run:
     """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run, and
     `claim` is the cell of an experiment that it is of. Raises `ClaimedError` where that was sent before.
@@ -132,8 +141,17 @@ def start(
     core.load()
     if prepared.requests > 1:
         again = partial(start, client=client, log=log, budget=budget, check=check)
-        return _in_tiles(prepared, core, again, default_log() if log is None else log or None, budget, watch)
-    run = Run(prepared, log=default_log() if log is None else log or None, budget=budget, claim=claim)
+        where = default_log() if log is None else log or None
+        return _in_tiles(
+            TiledRun(prepared, log=where, budget=budget, on_partial=on_partial), core, again, watch
+        )
+    run = Run(
+        prepared,
+        log=default_log() if log is None else log or None,
+        budget=budget,
+        claim=claim,
+        on_partial=on_partial,
+    )
     if watch is not None:
         watch(run)
     carrier = run._carrier = Carrier(run, core, results_of)
@@ -151,19 +169,13 @@ def start(
 
 
 def _in_tiles(
-    prepared: Prepared,
-    core: Core,
-    again: Callable[..., Run],
-    log: RunLog | None,
-    budget: Budget | None,
-    watch: Callable[[Run], None] | None,
+    run: TiledRun, core: Core, again: Callable[..., Run], watch: Callable[[Run], None] | None
 ) -> Run:
     """As `start`, for what goes in tiles: none is sent where the budget has not room for all."""
-    if budget is not None and log is not None and not core.offline:
-        found = log.problems(budget, prepared.sent, prepared.requests)
+    if run.budget is not None and run.log is not None and not core.offline:
+        found = run.log.problems(run.budget, run.request, run.prepared.requests)
         if found:
             raise BudgetError(found)
-    run = TiledRun(prepared, log=log, budget=budget)
     if watch is not None:
         watch(run)
     tiles = run._carrier = Tiles(run, again, timeout=core.timeout, offline=core.offline)

@@ -24,6 +24,7 @@ from ..picture import SourceImage
 from ..reply import ImagesResponse
 from ..request import NO_PICTURE, EditRequest
 from .blank import blank, plan_of
+from .partial import Partial
 from .result import Result
 
 __all__ = ["Run"]
@@ -53,7 +54,8 @@ class Run:
     where one is made of words alone), and `plan` how it travels. `status` is `"sending"`, `"waiting"`, `"done"`,
     `"failed"` or `"cancelled"`; `results`, `response` and `error` are what came of it, and `note` what else there is to
     say. `estimate` is what it was expected to take, and `cost` what it did, in the currency of the budget's prices:
-    None where there was no price.
+    None where there was no price. `partials` are the drafts that came of what is not finished yet, in the order in
+    which they came: see `Partial`. They are no results, and stay what they are where no result comes.
 
     It can be pickled, without any key: finished, it is all there again; under way, it is as it was then, and whoever
     waits for that copy is told so.
@@ -66,6 +68,7 @@ class Run:
         log: RunLog | None = None,
         budget: Budget | None = None,
         claim: Claim | None = None,
+        on_partial: Callable[[Partial], None] | None = None,
     ) -> None:
         source, plan = prepared.asked.source, prepared.plan
         if prepared.sent.generates:
@@ -82,6 +85,7 @@ class Run:
         self.claim = claim
         self.status: Literal["sending", "waiting", "done", "failed", "cancelled"] = "sending"
         self.results: tuple[Result, ...] = ()
+        self.partials: tuple[Partial, ...] = ()
         self.response: ImagesResponse | None = None
         self.error: Exception | None = None
         self.note = ""
@@ -89,9 +93,9 @@ class Run:
         self.started = time.monotonic()
         self._finished: float | None = None
         self._estimate: Estimate | None = None
-        self._at_home(os.getpid())
+        self._at_home(os.getpid(), on_partial)
 
-    def _at_home(self, process: int) -> None:
+    def _at_home(self, process: int, on_partial: Callable[[Partial], None] | None = None) -> None:
         """What belongs to a process, and is neither copied nor sent elsewhere."""
         self._process = process
         self._carrier: Carries | None = None
@@ -100,6 +104,7 @@ class Run:
         self._callbacks: list[Callable[[Run], None]] = []
         self._answered: Callable[[], None] | None = None
         self._followers: list[tuple[Callable[[Run], None], loop.Lane]] = []
+        self._on_partial = on_partial
         self._lane = loop.lane()
         # Of nothing: one of this run would keep it, and all its pictures, until the collector comes by.
         self._outcome: Future[None] = Future()
@@ -188,7 +193,7 @@ class Run:
             self._carrier.cancel()
 
     def on_change(self, callback: Callable[[Run], None], remove: bool = False) -> None:
-        """Call `callback(run)` whenever `status`, `results` or `note` change.
+        """Call `callback(run)` whenever `status`, `results`, `partials` or `note` change.
 
         It is called on a thread of the package, never on two at once, in the order of the changes; by then the run may
         be further on. It may do anything, also cancel the run, start others or take long: neither this run nor another
@@ -236,14 +241,30 @@ class Run:
         with contextlib.suppress(RuntimeError, MemoryError):
             told += [lane.submit(partial(self._call, callback)) for callback, lane in followers]
             told += [self._lane.submit(partial(self._call, callback, True)) for callback in callbacks]
+            if self.partials and self._on_partial is not None:
+                # Behind what was said of drafts.
+                told.append(self._lane.submit(_nothing))
         return told
 
+    def _add_partial(self, draft: Partial) -> None:
+        """One more draft, unless it has ended."""
+        with self._guard:
+            if self.done:
+                return
+            self.partials = (*self.partials, draft)
+        if self._on_partial is not None:
+            with contextlib.suppress(RuntimeError, MemoryError):
+                self._lane.submit(partial(self._guarded, self._on_partial, draft))
+        self._tell()
+
     def _call(self, callback: Callable[[Run], None], removable: bool = False) -> None:
-        if removable and callback not in self._callbacks:
-            return
+        if not removable or callback in self._callbacks:
+            self._guarded(callback, self)
+
+    def _guarded(self, callback: Callable[[Any], None], given: Any) -> None:
         try:
             loop.not_here("a callback")
-            callback(self)
+            callback(given)
         except BaseException:  # a paid answer must not be lost to a callback's mistake
             with contextlib.suppress(BaseException):
                 logging.getLogger(__name__).exception("Exception in callback %s", callback)
@@ -298,7 +319,11 @@ class Run:
         self._at_home(0)
 
 
-AT_HOME = ("_process", "_carrier", "_guard", "_callbacks", "_followers", "_lane", "_outcome")
+AT_HOME = ("_process", "_carrier", "_guard", "_callbacks", "_followers", "_on_partial", "_lane", "_outcome")
+
+
+def _nothing() -> None:
+    """Done when what came before it is."""
 
 
 def _portable(value: Any) -> Any:

@@ -74,6 +74,8 @@ class Tiles(exiting.Unfinished):
         self._lane = loop.lane()
         # The number of parts whose end was seen to, and why there is to be no further one; under the run's guard.
         self._seen = 0
+        # How many drafts those before the one under way have had.
+        self._drafts = 0
         self._stopped: TTAPIError | None = None
 
     def begin(self) -> None:
@@ -133,6 +135,8 @@ class Tiles(exiting.Unfinished):
     def _changed(self, part: Run) -> None:
         run, count = self.run, len(self.run.plan.tiles)
         number = run.parts.index(part) + 1
+        for draft in part.partials[len(run.partials) - self._drafts :]:
+            run._add_partial(replace(draft, number=len(run.partials) + 1))
         if not part.done:
             with run._guard:
                 if not run.done:
@@ -147,7 +151,7 @@ class Tiles(exiting.Unfinished):
                 self._show()
                 run._tell()
             return
-        self._seen = number
+        self._seen, self._drafts = number, len(run.partials)
         if part.status != "done" or number == count:
             self._over(part.status, part.error)
             return

@@ -2,7 +2,7 @@
 
 Usage figures follow a rule of our own, since nobody publishes one. Text: one token for every 4 characters of
 the prompt, rounded up. Pictures: one token for every block of 32x32 pixels, counted for each picture and mask
-that came in and for each result that goes out; a block that is begun counts whole.
+that came in and for each result that goes out; a block that is begun counts whole. A draft counts as 100 tokens.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from ..freeing import give_back
+from ..models import PARTIAL_TOKENS
 from ..picture import SourceImage
 from .body import Body, read_body
 from .invent import invent
@@ -34,6 +35,7 @@ from .paint import fills_of, leak, over_white, paint
 from .refusal import Refusal
 from .rules import Edit, Hole, check, check_generation
 from .shape import result_size, shaped
+from .streaming import Style, begun, drafts_of, ended, written
 
 __all__ = ["FILLED", "Answer", "Fill", "Service"]
 
@@ -52,11 +54,14 @@ Fill: TypeAlias = Callable[[Image.Image, Image.Image, str, int], Image.Image]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the service answers."""
+    """What the service answers: a `body`, or the `pieces` of a stream, each made when it is asked for, on any thread.
+    Whoever takes those closes them, if it does so before their end.
+    """
 
     status: int
     headers: Mapping[str, str]
-    body: bytes
+    body: bytes = b""
+    pieces: Generator[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -126,7 +131,8 @@ class Service:
                 raise Refusal(message, status=401)
             files_url = f"{where.scheme}://{where.netloc}{FILES}"
             kind = headers.get("content-type", "")
-            return self._edit(files_url, kind, body, generates=where.path == GENERATIONS)
+            style: Style = "ttapi" if self._is_ttapi(headers) else "openai"
+            return self._edit(files_url, kind, body, style, generates=where.path == GENERATIONS)
         if where.path.startswith(FILES):
             _check_method(method, "GET")
             return self._file(where.path.removeprefix(FILES))
@@ -137,32 +143,71 @@ class Service:
 
     def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Answer:
         """The error answer to a request with these headers; a server asks for it too, for what `handle` never sees."""
-        if self._envelope == "ttapi" or (self._envelope == "auto" and not _bearer(headers)):
+        if self._is_ttapi(headers):
             return _json(refusal.status, {"status": "FAILED", "message": refusal.message, "data": None})
-        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
-        error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}
-        return _json(refusal.status, {"error": error})
+        return _json(refusal.status, {"error": _error(refusal)})
+
+    def _is_ttapi(self, headers: Mapping[str, str]) -> bool:
+        """Whether the answer to a request with these headers is written as TTAPI does."""
+        return self._envelope == "ttapi" or (self._envelope == "auto" and not _bearer(headers))
 
     # An edit
 
-    def _edit(self, files_url: str, content_type: str, body: bytes, *, generates: bool) -> Answer:
+    def _edit(
+        self, files_url: str, content_type: str, body: bytes, style: Style, *, generates: bool
+    ) -> Answer:
         edit, digest = _checked(content_type, body, generates)
-        size = edit.picture.size
-        # A user's own function may wait for another request, so it is not made to wait for room.
-        room = size[0] * size[1] * (PAINTING + 12 * edit.n) if self._fill is None else 0
-        with work.room(room):
+        if edit.streams:
+            pieces = self._streamed(edit, digest, style)
+            # Made here, so that what goes wrong before anything is said is refused as ever.
+            first = next(pieces)
+            return Answer(200, SIGN | {"Content-Type": "text/event-stream"}, pieces=begun(first, pieces))
+        with work.room(self._room(edit)):
             data, see_through = self._results(edit, digest, files_url)
             reply: dict[str, object] = {
                 "created": int(self._clock()),
                 "data": data,
-                "usage": _usage(edit, size),
+                "usage": _usage(edit, edit.picture.size),
             }
             if "output_format" in edit.model.choices:
-                reply["size"] = f"{size[0]}x{size[1]}"
-                reply["quality"] = "high" if edit.quality == "auto" else edit.quality
-                reply["output_format"] = edit.output_format
-                reply["background"] = "transparent" if see_through else "opaque"
+                reply |= _said(edit, see_through=see_through)
             return _json(200, reply)
+
+    def _room(self, edit: Edit) -> int:
+        # A user's own function may wait for another request, so it is not made to wait for room.
+        size = edit.picture.size
+        return size[0] * size[1] * (PAINTING + 12 * edit.n) if self._fill is None else 0
+
+    def _streamed(self, edit: Edit, digest: str, style: Style) -> Generator[bytes]:
+        """The events of a stream. Nobody waits for room while a piece of it is taken."""
+        has_begun = False
+        try:
+            # What a user's own function does has no stages.
+            for stage in range(edit.partials if self._fill is None else 0):
+                with work.room(self._room(edit)):
+                    drafts = drafts_of(edit, self._seed_of(edit, digest, 0), stage)
+                    said = [self._event(edit, _encoded(one, edit, filled=False), one) for one in drafts]
+                for one in said:
+                    has_begun = True
+                    yield written(f"{_kind(edit)}.partial_image", one | {"partial_image_index": stage}, style)
+            with work.room(self._room(edit)):
+                data, see_through = self._results(edit, digest, "")
+            for number, item in enumerate(data):
+                has_begun = True
+                said_of = _said(edit, see_through=see_through) | {"created_at": int(self._clock())}
+                usage = _usage(replace(edit, n=1), edit.picture.size, first=number == 0)
+                yield written(f"{_kind(edit)}.completed", item | said_of | {"usage": usage}, style)
+        except Exception as error:
+            if not has_begun:
+                raise
+            failed = Refusal(f"The service failed: {type(error).__name__}.", status=500)
+            refusal = error if isinstance(error, Refusal) else failed
+            yield written("error", {"error": _error(refusal)}, style)
+        yield from filter(None, (ended(style),))
+
+    def _event(self, edit: Edit, data: bytes, picture: Image.Image) -> dict[str, object]:
+        said = _said(edit, see_through=_keeps_alpha(picture, edit))
+        return {"b64_json": base64.b64encode(data).decode(), "created_at": int(self._clock())} | said
 
     def _results(self, edit: Edit, digest: str, files_url: str) -> tuple[list[dict[str, str]], bool]:
         """The results as the reply has them, and whether they are transparent."""
@@ -268,10 +313,31 @@ def _json(status: int, content: Mapping[str, object]) -> Answer:
     return Answer(status, SIGN | {"Content-Type": "application/json"}, json.dumps(content).encode())
 
 
-def _usage(edit: Edit, size: tuple[int, int]) -> dict[str, object]:
-    text = math.ceil(len(edit.prompt) / 4)
-    came_in = sum(map(_blocks, edit.inputs))
-    went_out = edit.n * _blocks(size)
+def _error(refusal: Refusal) -> dict[str, object]:
+    kind = "invalid_request_error" if refusal.status < 500 else "server_error"
+    return {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.code}
+
+
+def _kind(edit: Edit) -> str:
+    return "image_generation" if edit.generates else "image_edit"
+
+
+def _said(edit: Edit, *, see_through: bool) -> dict[str, object]:
+    """What is said of a result beside it."""
+    width, height = edit.picture.size
+    return {
+        "size": f"{width}x{height}",
+        "quality": "high" if edit.quality == "auto" else edit.quality,
+        "output_format": edit.output_format,
+        "background": "transparent" if see_through else "opaque",
+    }
+
+
+def _usage(edit: Edit, size: tuple[int, int], *, first: bool = True) -> dict[str, object]:
+    """What a request counts as; of several events what came in is counted with the `first`."""
+    text = math.ceil(len(edit.prompt) / 4) if first else 0
+    came_in = sum(map(_blocks, edit.inputs)) if first else 0
+    went_out = edit.n * (_blocks(size) + PARTIAL_TOKENS * edit.partials)
     return {
         "total_tokens": text + came_in + went_out,
         "input_tokens": text + came_in,

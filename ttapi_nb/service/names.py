@@ -6,7 +6,7 @@ A page whose name was made to lead to this machine, after the browser had loaded
 from __future__ import annotations
 
 import ipaddress
-from email.message import Message
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from .refusal import Refusal, shown
@@ -23,12 +23,16 @@ def own_names(host: str, port: int) -> frozenset[str]:
     return frozenset({f"{name}:{port}" for name in names} | (names if port == 80 else set()))
 
 
-def target_of(path: str, headers: Message, names: frozenset[str]) -> tuple[str, str]:
-    """The own name that a request was sent to, and the path with its query; raises `Refusal` where it is another's."""
-    hosts = headers.get_all("Host", [])
+def target_of(
+    path: str, hosts: Sequence[str], origins: Sequence[str], names: frozenset[str]
+) -> tuple[str, str]:
+    """The own name that a request was sent to, and the path with its query; raises `Refusal` where it is another's.
+
+    `hosts` and `origins` are all the headers of these names.
+    """
     if len(hosts) > 1:
         raise Refusal("The request has several Host headers. Send one.")
-    host = str(hosts[0]).strip().lower() if hosts else ""
+    host = hosts[0].strip().lower() if hosts else ""
     if not path.startswith("/") and path != "*":
         # As proxies are asked; what stands there counts, and not the header.
         host, path = _absolute(path)
@@ -39,8 +43,7 @@ def target_of(path: str, headers: Message, names: frozenset[str]) -> tuple[str, 
             f"This service answers only for its own names, and the request was for {said}. Use one of {listed}.",
             status=403,
         )
-    origins = headers.get_all("Origin", [])
-    if any(str(origin).strip().lower().removeprefix("http://") not in names for origin in origins):
+    if any(origin.strip().lower().removeprefix("http://") not in names for origin in origins):
         raise Refusal(
             "A web page of another origin asks, and this service is not for web pages. Call it from a program.",
             status=403,

@@ -52,17 +52,19 @@ _patchmatch_lock = threading.Lock()
 forking.anew(globals(), "_patchmatch_lock")
 
 
-def fills_of(picture: Image.Image, hole: Hole | None, seed: int, count: int) -> list[Fill]:
+def fills_of(
+    picture: Image.Image, hole: Hole | None, seed: int, count: int, longest: int | None = None
+) -> list[Fill]:
     """What `hole` is filled with in each of `count` results, worked out side by side; nothing where none is to fill.
 
-    `seed` steers the first, and so the others.
+    `seed` steers the first, and so the others. `longest` is the longest side that it is worked out at, in pixels.
     """
     if hole is None or not hole.any() or hole.all():
         return []
     left, top, right, bottom = _surroundings(hole)
     part = over_white(picture).crop((left, top, right, bottom))
     part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
-    scale = min(1.0, WORK_SIZE / max(part.size))
+    scale = min(1.0, (longest or WORK_SIZE) / max(part.size))
     small = (max(1, round(part.width * scale)), max(1, round(part.height * scale)))
     # The box filter mixes no pixel of the hole into its neighbours, as smoother ones would.
     small_hole = np.asarray(part_hole.resize(small, Image.Resampling.BOX)) > 0
@@ -73,12 +75,19 @@ def fills_of(picture: Image.Image, hole: Hole | None, seed: int, count: int) -> 
 
 
 def paint(
-    picture: Image.Image, hole: Hole | None, prompt: str, seed: int, number: int, fill: Fill | None
+    picture: Image.Image,
+    hole: Hole | None,
+    prompt: str,
+    seed: int,
+    number: int,
+    fill: Fill | None,
+    *,
+    detailed: bool = True,
 ) -> Image.Image:
     """One result: `picture` (`RGB` or `RGBA`) with what `hole` marks painted anew.
 
     `number` is the result's place among those of one request, from 0, and `fill` its own of `fills_of`; `seed` steers
-    the rest.
+    the rest. Without `detailed` it gets no detail finer than the fill.
     """
     if hole is not None and not hole.any():
         return picture
@@ -88,7 +97,7 @@ def paint(
         painted = _brushed(pixels, number)
         strength: Floats | float = WHOLE_TINT
     else:
-        painted = _filled(pixels, everywhere, _clear(picture), fill)
+        painted = _filled(pixels, everywhere, _clear(picture), fill, detailed=detailed)
         strength = _fading_in(everywhere) * np.float32(TINT)
     colours = colours_in(prompt)
     if colours:
@@ -173,16 +182,12 @@ def _clear(picture: Image.Image) -> Hole:
     return clear
 
 
-def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, fill: Fill) -> Floats:
+def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, fill: Fill, *, detailed: bool) -> Floats:
     left, top, right, bottom = _surroundings(hole)
     part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
     filled = np.array(Image.fromarray(fill).resize(part_hole.size, Image.Resampling.LANCZOS), np.float32)
     part = pixels[top:bottom, left:right]
-    small = fill.shape[1], fill.shape[0]
-    small_hole = np.asarray(part_hole.resize(small, Image.Resampling.BOX)) > 0
-    found = detail_of(
-        part, np.asarray(Image.fromarray(part).resize(small, Image.Resampling.BOX)), fill, small_hole
-    )
+    found = _detail(part, part_hole, fill) if detailed else None
     if found is not None:
         (x0, y0, x1, y1), detail = found
         filled[y0:y1, x0:x1] += detail
@@ -192,6 +197,14 @@ def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, fill: Fill) 
     inside = result[top:bottom, left:right]
     inside += (filled - inside) * np.where(clear[top:bottom, left:right, None], 1, np.maximum(soft, 0.5))
     return result
+
+
+def _detail(
+    part: npt.NDArray[np.uint8], hole: Image.Image, fill: Fill
+) -> tuple[tuple[int, int, int, int], Floats] | None:
+    small = fill.shape[1], fill.shape[0]
+    there = np.asarray(hole.resize(small, Image.Resampling.BOX)) > 0
+    return detail_of(part, np.asarray(Image.fromarray(part).resize(small, Image.Resampling.BOX)), fill, there)
 
 
 def _patchmatch(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int, count: int) -> list[Fill]:

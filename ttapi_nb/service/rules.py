@@ -40,7 +40,8 @@ class Edit:
 
     `hole` is None where the request says nothing of where to edit. `inputs` are the sizes of all pictures
     that came in, the mask's too. `size` is `"auto"` or one that the model takes. Where `generates`, the picture is to
-    be made of words alone, and `picture` is a sheet with nothing on it.
+    be made of words alone, and `picture` is a sheet with nothing on it. `streams` asks for events, with so many
+    `partials` of each result before it.
     """
 
     model: Model
@@ -56,6 +57,8 @@ class Edit:
     output_format: str
     compression: int
     generates: bool = False
+    streams: bool = False
+    partials: int = 0
 
 
 def check(body: Body) -> Edit:
@@ -81,7 +84,7 @@ def check_generation(body: Body) -> Edit:
 
 def _fields(body: Body, model: Model) -> Edit:
     fields = body.fields
-    _check_stream(fields)
+    streams = _stream(fields, model)
     prompt = _prompt(fields, model)
     n = _whole_number(fields, "n", 1, (1, model.n_max))
     size = _size(fields, model)
@@ -100,6 +103,8 @@ def _fields(body: Body, model: Model) -> Edit:
         as_url=chosen["response_format"] == "url",
         output_format=chosen["output_format"],
         compression=compression,
+        streams=streams,
+        partials=_whole_number(fields, "partial_images", 0, (0, model.partials_max or 0)) if streams else 0,
     )
 
 
@@ -134,13 +139,16 @@ def _model(fields: Mapping[str, object]) -> Model:
     return row
 
 
-def _check_stream(fields: Mapping[str, object]) -> None:
+def _stream(fields: Mapping[str, object], model: Model) -> bool:
     value = fields.get("stream", False)
-    if value is True or value == "true":
-        message = "This service does not stream. Leave 'stream' out."
-        raise Refusal(message, code="invalid_value", param="stream")
-    if value is not False and value != "false":
+    if not isinstance(value, bool) and value not in ("true", "false"):
         raise Refusal(f"'stream' must be a boolean, not {shown(value)}.", code="invalid_type", param="stream")
+    if value is False or value == "false":
+        return False
+    if model.partials_max is None:
+        message = f"{model.name} does not stream. Leave 'stream' out."
+        raise Refusal(message, code="invalid_value", param="stream")
+    return True
 
 
 def _prompt(fields: Mapping[str, object], model: Model) -> str:

@@ -83,7 +83,10 @@ def ask_of(request: EditRequest) -> Ask:
     options = {
         name: value
         for name, value in body.items()
-        if name not in ("prompt", "user") and name not in extra and value is not False
+        # Whether it comes in a stream, and with drafts, changes nothing of a result.
+        if name not in ("prompt", "user", "stream", "partial_images")
+        and name not in extra
+        and value is not False
     }
     extra.pop("user", None)
     # Fields of a gateway's own may be private: they are told apart, and not kept.

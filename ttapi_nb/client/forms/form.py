@@ -36,6 +36,8 @@ class Body:
     """Where it goes, behind the base URL."""
     model: str = ""
     """Which model is asked, for what is said of a refusal."""
+    streams: bool = False
+    """Whether the answer is asked for as a stream."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from ...serving import spool
 from ..answering import RUN_HEADER, path_of, refusal
 from ..carrier import is_full
 from ..classes import Person
@@ -28,8 +29,8 @@ from ..runs import Asked, End, Refused, Run, may_not
 
 __all__ = ["ROUTES"]
 
-# In bytes: how much of a body is written at a time.
-PIECE = 2**19
+# In bytes: what a body is taken to have that does not say.
+UNSAID = 2**19
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 # In seconds: how often a run that another gateway has is looked at.
 LOOK = 0.2
@@ -106,7 +107,7 @@ def _too_large(gate: Gate) -> Refused:
 async def _body_of(request: Request, gate: Gate, person: Person) -> tuple[Asked, Path] | Response:
     """What a request asks for, with its body on the disk; or the answer where that can't be."""
     announced = request.headers.get("content-length", "")
-    size = int(announced) if announced.isdecimal() else PIECE
+    size = int(announced) if announced.isdecimal() else UNSAID
     try:
         if not await asyncio.to_thread(gate.store.has_room, size):
             return refusal(FULL)
@@ -153,31 +154,20 @@ class _TooLarge(Exception):  # noqa: N818 - it ends the reading, and is no fault
 
 
 async def _spool(request: Request, gate: Gate, reader: BodyReader, file: IO[bytes]) -> None:
-    """Read a body into its file. While a piece is looked at and written the next one comes in."""
-    parts = bytearray()
+    """Read a body into its file, and what it asks for."""
     size = 0
-    writing: asyncio.Future[None] | None = None
+
+    def admit(more: int) -> None:
+        nonlocal size
+        size += more
+        if size > gate.most_body:
+            raise _TooLarge
 
     def take(data: bytearray) -> None:
         reader.feed(bytes(data))
         file.write(data)
 
-    try:
-        async for part in request.stream():
-            size += len(part)
-            if size > gate.most_body:
-                raise _TooLarge
-            parts += part
-            if len(parts) >= PIECE:
-                if writing is not None:
-                    await asyncio.shield(writing)
-                writing = asyncio.ensure_future(asyncio.to_thread(take, parts))
-                parts = bytearray()
-    finally:
-        # Also where it ends otherwise: nobody else may close a file that is written to.
-        if writing is not None:
-            await asyncio.shield(writing)
-    await asyncio.to_thread(take, parts)
+    await spool(request.stream(), admit, take)
     await asyncio.to_thread(file.close)
 
 

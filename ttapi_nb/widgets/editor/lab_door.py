@@ -20,6 +20,7 @@ __all__ = ["LabDoor"]
 
 NO_PROMPT = "Write a prompt first: the lab begins with it."
 CLOSES = "What is sent goes on, and Lab brings all of it back"
+WHOLE = "A cell of the lab is one request, so the photo goes there as a whole and not in tiles."
 ALONE = "Reference pictures stay here: a cell of the lab has one photo."
 
 
@@ -62,7 +63,9 @@ class LabDoor:
         if not editor.prompt.strip():
             editor._restored.say(NO_PROMPT, "notice")
             return
-        editor._restored.say(ALONE if editor.references else "", "notice")
+        stays = [ALONE] if editor.references else []
+        stays += [WHOLE] if editor.fit == "tiles" else []
+        editor._restored.say(stays, "notice")
         if self.lab is None:
             # Loaded with the first click, if at all: it would hold up every first editor.
             lab = widgets.PromptLab(client=editor.client, log=editor.run_log or None, budget=editor.budget)

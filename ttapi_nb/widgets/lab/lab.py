@@ -146,7 +146,7 @@ class PromptLab(Closing, ipywidgets.VBox):
 
     def take(self, asked: Asked) -> None:
         """Put the photo, mask, prompt, model and size of an edit into the form, beside what is there; its options, fit
-        and strictness hold for all cells from now on.
+        and strictness hold for all cells from now on. What would go in tiles goes whole.
         """
         request = asked.request
         mask = request.mask if isinstance(request.mask, Mask) else None
@@ -164,7 +164,9 @@ class PromptLab(Closing, ipywidgets.VBox):
         self._models.value = tuple(dict.fromkeys([*chosen, request.model]))
         sizes = self._sizes.value.split() if known else []
         self._sizes.value = " ".join(dict.fromkeys([*sizes, request.size or "auto"]))
-        self._options, self._fit, self._strict = _further(request), asked.fit, asked.strict
+        # A cell is one request.
+        self._fit = "auto" if asked.fit == "tiles" else asked.fit
+        self._options, self._strict = _further(request), asked.strict
         self._say_photos()
         self._show_estimate()
 
