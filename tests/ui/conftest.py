@@ -26,7 +26,10 @@ from tests.ui.notebook import CLOSE, PATIENCE, Notebook
 expect.set_options(timeout=PATIENCE)
 WINDOW: ViewportSize = {"width": 1400, "height": 1100}
 FAILED = pytest.StashKey[bool]()
-LONGEST = ("test_stage.py", "test_drawer.py", "test_hub.py", "test_canary.py", "test_drawer_survives.py")
+LONGEST = (
+    "test_stage.py", "test_viewer.py", "test_drawer.py", "test_vscode.py", "test_hub.py", "test_canary.py",
+    "test_drawer_survives.py", "test_keys_only.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
