@@ -151,6 +151,31 @@ def test_bodies_and_heads_that_come_too_slowly(gateway: Running, room: Made, ser
     assert service.requests == []
 
 
+@pytest.mark.parametrize(
+    ("head", "content", "status"),
+    [
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 4", b"0\r\n\r\n", 400),
+        (b"Content-Length: 4\r\nContent-Length: 5", b"{}  ", 400),
+        (b"Transfer-Encoding: chunked", b"2;a\nb\r\n{}\r\n0\r\n\r\n", 400),
+        (b"X: " + b"y" * 200_000, b"", 431),
+    ],
+    ids=["a length and chunks", "two lengths", "a chunk with a line feed", "a head without end"],
+)
+def test_what_two_could_read_in_two_ways_is_refused(
+    gateway: Running, room: Made, service: Server, head: bytes, content: bytes, status: int
+) -> None:
+    """It is refused in the gateway's words, nothing is reserved, and what stands behind it is no request."""
+    start = b"POST /v1/images/edits HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTT-API-KEY: "
+    start += room.people[0][1].encode() + b"\r\n"
+    answer = raw(gateway, start + head + b"\r\n\r\n" + content + start + b"Content-Length: 2\r\n\r\n{}")
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1") == 1
+    told = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (told["status"], told["error"]["code"]) == ("FAILED", "class_http")
+    assert gateway.ledger.report(room.room)["states"] == {}
+    assert service.requests == []
+
+
 def test_a_broken_body_leaves_nothing(gateway: Running, room: Made, service: Server) -> None:
     """A client that hangs up in the midst of its body has reserved nothing, and its file is gone."""
     with socket.create_connection(("127.0.0.1", gateway.port)) as line:

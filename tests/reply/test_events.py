@@ -116,7 +116,7 @@ def test_each_way_to_write_it(written: str, size: int) -> None:
         assert (response.usage.total_tokens, response.usage.output_tokens, response.created) == (30, 20, 7)
 
 
-@examples(60)
+@examples(25)
 @given(st.sampled_from(sorted(STREAMS)), st.integers(1, 400))
 def test_whatever_its_pieces(written: str, size: int) -> None:
     """It means the same however it is cut into pieces."""
@@ -130,7 +130,8 @@ def test_cut_at_every_byte(written: str) -> None:
     body = STREAMS[written](DRAFT, DONE)
     end = base64.b64encode(SMALL)[-8:] + b'"'
     whole = body.rindex(end) + len(end)
-    for cut in range(len(body) + 1):
+    step = 1 if written in ("OpenAI", "TTAPI", "no type in it") else 7
+    for cut in range(0, len(body) + 1, step):
         try:
             response, told = read(body[:cut])
         except UnknownOutcomeError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,14 @@ import pytest
 from PIL import Image, ImageColor
 
 import ttapi_nb as tt
-from tests.server import PATIENCE, Reply, Server, encoded
+from tests.server import PATIENCE, Reply, Server
+from tests.support.streams import COLOURS, DONE, DRAFTS, HEAD, OVER, STREAM
 from ttapi_nb import loop
 from ttapi_nb.asked import Asked
+from ttapi_nb.client.cassette.asks import ask_of
 from ttapi_nb.run import Partial, to_code
 
 SIDE = 64
-COLOURS = ("red", "orange", "green")
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
-
-
-def event(colour: str, kind: str = "partial_image", **more: Any) -> bytes:
-    """An event with a picture of one colour, as TTAPI writes them."""
-    file = encoded(Image.new("RGB", (1024, 1024), colour))
-    said = {"type": f"image_edit.{kind}", "b64_json": base64.b64encode(file).decode()} | more
-    return f"retry:3000\nid:null\ndata:{json.dumps(said)}\n\n".encode()
-
-
-DRAFTS = [event(colour, partial_image_index=at) for at, colour in enumerate(COLOURS[:2])]
-DONE = event(COLOURS[2], "completed", usage={"total_tokens": 30, "input_tokens": 10, "output_tokens": 20})
-OVER = b"data:[DONE]\n\n"
-STREAM = b"".join(DRAFTS) + DONE + OVER
 
 
 @pytest.fixture
@@ -185,16 +172,14 @@ def test_offline_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     path = tmp_path / "bowls.zip"
     monkeypatch.setenv("TTAPI_OFFLINE", "1")
     client, photo = tt.Client.record(path), Image.effect_noise((SIDE, SIDE), 60).convert("RGB")
-    run = tt.edit(photo, "x", mask=MASK, client=client, log=False, partial_images=2, n=2)
-    assert [draft.index for draft in run.partials] == [0, 0, 1, 1]
+    run = tt.edit(photo, "x", mask=MASK, client=client, log=False, partial_images=1, n=2)
+    assert [draft.index for draft in run.partials] == [0, 0]
     assert all(draft.image.size == (SIDE, SIDE) for draft in run.partials)
-    for count in (None, 1):
-        again = tt.edit(
-            photo, "x", mask=MASK, client=tt.Client.replay(path), log=False, n=2, partial_images=count
-        )
-        assert again.partials == ()
-        assert np.array_equal(np.asarray(again.results[1].image), np.asarray(run.results[1].image))
-    assert run.results[0].lineage is not None
+    again = tt.edit(photo, "x", mask=MASK, client=tt.Client.replay(path), log=False, n=2, partial_images=3)
+    assert again.partials == ()
+    assert np.array_equal(np.asarray(again.results[1].image), np.asarray(run.results[1].image))
+    plain = tt.EditRequest.make(image=photo, prompt="x", mask=MASK, n=2)
+    assert ask_of(replace(plain, partial_images=2)) == ask_of(plain)
 
 
 def test_words_alone() -> None:
@@ -206,18 +191,16 @@ def test_words_alone() -> None:
     assert [one.image.size for one in told] == [run.results[0].image.size]
 
 
-def test_tiles() -> None:
+def test_tiles(client: tt.Client) -> None:
     """Of an edit in tiles each tile's drafts are the whole's, one after the other, in the photo."""
-    photo = Image.effect_noise((3000, 420), 60).convert("RGB")
+    photo = Image.new("RGB", (3000, 420), "blue")
     mask = tt.Mask(photo.size).paint([(20, 30), (2900, 400)], radius=6)
-    run = tt.start_edit(
-        photo, "x", mask=mask, client=tt.Client.offline(), fit="tiles", log=False, partial_images=1
-    )
+    run = tt.start_edit(photo, "x", mask=mask, client=client, fit="tiles", log=False, partial_images=2)
     assert isinstance(run, tt.TiledRun)
     run.wait(PATIENCE)
-    assert [one.number for one in run.partials] == list(range(1, len(run.parts) + 1))
     assert len(run.parts) > 1
-    assert all(one.image.size == photo.size for one in run.partials)
+    assert [one.number for one in run.partials] == list(range(1, 2 * len(run.parts) + 1))
+    assert run.partials[-1].image.size == photo.size
 
 
 def test_the_cost_of_drafts() -> None:

@@ -687,16 +687,18 @@ def test_lines_are_counted(crowded: LocalServer) -> None:
         assert status_of(slow[-1].recv(65536)) == 404
 
 
-def asking(server: LocalServer, stack: contextlib.ExitStack, wanted: bytes, prompt: bytes) -> socket.socket:
-    """A line on which an edit was asked for, until the stack ends."""
+def asking(server: LocalServer, stack: contextlib.ExitStack, prompt: str = "x") -> socket.socket:
+    """A line on which an edit of a plain picture was asked for, until the stack ends."""
     address = ("127.0.0.1", server.server_port)
     line = stack.enter_context(socket.create_connection(address, timeout=PATIENCE))
-    body = wanted.replace(b'"x"', b'"' + prompt + b'"')
+    image = base64.b64encode(as_file(Image.new("RGB", (256, 256))).getvalue()).decode()
+    url = f"data:image/png;base64,{image}"
+    body = json.dumps({"prompt": prompt, "image": url, "size": "256x256"}).encode()
     line.sendall(post(server, JSON, CLOSE, f"Content-Length: {len(body)}".encode(), body=body))
     return line
 
 
-def test_so_many_edits_are_made_at_once(wanted: bytes) -> None:
+def test_so_many_edits_are_made_at_once() -> None:
     """Of many requests that come together as many are worked on as said, and the others wait for them."""
     enough, lock = threading.Event(), threading.Lock()
     inside = most = 0
@@ -714,12 +716,12 @@ def test_so_many_edits_are_made_at_once(wanted: bytes) -> None:
 
     for server in running(Service(fill=fill, require_key=True)):
         with contextlib.ExitStack() as stack:
-            for line in [asking(server, stack, wanted, b"x") for _ in range(AT_ONCE + 8)]:
+            for line in [asking(server, stack) for _ in range(AT_ONCE + 8)]:
                 assert status_of(line.recv(65536)) == 200
     assert most == AT_ONCE
 
 
-def test_who_hangs_up_as_it_waits_gets_no_edit(wanted: bytes) -> None:
+def test_who_hangs_up_as_it_waits_gets_no_edit() -> None:
     """What waits for its turn is forgotten where nobody waits for it any more."""
     begun, hold, done = threading.Event(), threading.Event(), list[str]()
 
@@ -732,10 +734,10 @@ def test_who_hangs_up_as_it_waits_gets_no_edit(wanted: bytes) -> None:
     for server in running(Service(fill=fill, require_key=True)):
         server.limits.at_once = 1
         with contextlib.ExitStack() as stack:
-            first = asking(server, stack, wanted, b"first")
+            first = asking(server, stack, "first")
             assert begun.wait(PATIENCE)
-            asking(server, stack, wanted, b"second").close()
-            third = asking(server, stack, wanted, b"third")
+            asking(server, stack, "second").close()
+            third = asking(server, stack, "third")
             # Answered once it has seen that the second has gone.
             assert again(server) == 405
             hold.set()

@@ -55,7 +55,7 @@ def test_what_does_not_go_over_is_said(both: Opened) -> None:
     """Tiles and reference pictures stay behind, each with a sentence, and the lab has a plan all the same."""
     editor, lab = both
     editor.fit = "tiles"
-    editor.references = [Image.new("RGB", (32, 32), "teal")]
+    editor.references = (tt.open_image(Image.new("RGB", (32, 32), "teal")),)
     press(editor, "Lab")
     assert [cell.fit for cell in lab.plan.cells] == ["auto"]
     assert any("Reference pictures stay here" in sentence for sentence in sentences(editor))

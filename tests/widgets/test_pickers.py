@@ -140,7 +140,7 @@ def test_options_panel_has_the_fields_of_the_model():
     assert (labelled(panel, "Quality").label, labelled(panel, "Results").value) == ("low", 3)
     taken = [name.replace("_", " ").capitalize() for name in MODELS["gpt-image-2"].choices]
     fields = [one.description for one in panel.inside.children]
-    assert fields == ["Results", *taken, "Compression"]
+    assert fields == ["Results", *taken, "Compression", "Partial images"]
     panel.model = "dall-e-2"
     assert labelled(panel, "Quality").label == "default"
     assert panel.value == {"n": 3}

@@ -9,7 +9,7 @@ import ipywidgets
 import traitlets
 
 from ..fit import HOWS
-from ..models import DEFAULT_MODEL, MODELS, Model, model_for
+from ..models import DEFAULT_MODEL, MODELS, PARTIAL_TOKENS, Model, model_for
 from .fold import Fold
 from .looks import looks, sharing
 from .prompt import PromptBox
@@ -27,7 +27,11 @@ FIT_WORDS = {
     "none": "the photo as it is",
 }
 # What is sent when a control is not touched: nothing.
-DEFAULTS = {"n": 1, "output_compression": 100}
+DEFAULTS = {"n": 1, "partial_images": 0, "output_compression": 100}
+
+PARTIALS_HINT = (
+    f"How many drafts to see while the result is made; each is said to cost about {PARTIAL_TOKENS} tokens"
+)
 
 
 class _ChoiceOrText(ipywidgets.VBox):
@@ -243,6 +247,7 @@ class OptionsPanel(Fold):
                 name: value
                 for name, value in self.value.items()
                 if (name == "n" and value <= row.n_max)
+                or (name == "partial_images" and value <= (row.partials_max or 0))
                 or value in row.choices.get(name, ())
                 or (name == "output_compression" and row.compresses)
             }
@@ -265,6 +270,10 @@ class OptionsPanel(Fold):
             )
         if row.compresses:
             controls["output_compression"] = ipywidgets.IntSlider(100, 0, 100, description="Compression")
+        if row.partials_max:
+            controls["partial_images"] = ipywidgets.BoundedIntText(
+                0, min=0, max=row.partials_max, description="Partial images", tooltip=PARTIALS_HINT
+            )
         for control in controls.values():
             control.layout.width, control.style.description_width = "auto", "124px"
         self._controls = controls

@@ -137,6 +137,17 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         """Show on the photo what a run is doing, and for how long it has; nothing hides that."""
         masked = self.mask is not None and self._marks
         self.stage.progress = {"doing": doing, "seconds": seconds, "masked": masked} if doing else {}
+        if not doing:
+            self.stage.partial = {}
+
+    def show_partial(self, number: int, picture: bytes, box: tuple[int, int, int, int]) -> None:
+        """Show a draft of the result, a WebP, in a box of the photo's pixels, until what the run is doing is over."""
+        place = [side * self.stage.scale for side in box]
+        if self.stage.progress:
+            self.stage.partial = {"number": number, "picture": picture, "mime": "image/webp", "box": place}
+        # The run may have ended meanwhile, on another thread.
+        if not self.stage.progress:
+            self.stage.partial = {}
 
     def undo(self) -> None:
         """Go back to the mask before the last change; nothing happens where there is none. What is being selected is

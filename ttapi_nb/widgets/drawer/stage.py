@@ -25,6 +25,8 @@ class Stage(Part):
     * `can`: what would change something now, of `"undo"`, `"redo"`, `"clear"`, `"invert"`, `"numbers"`, `"edge"` and
       `"extend"`; `share`: how much is masked, 0 to 1; `hint` and `problem`: what is said beside and over the photo.
     * `progress`: empty, or what a run is `doing`, for how many `seconds`, and whether a part of the photo is `masked`.
+    * `partial`: empty, or a draft of the result to show on the photo while a run is under way: its `number`, its
+      `picture` as a file of type `mime`, see-through where the photo shows, and its `box` in pixels of the preview.
     * `selecting`: which `engine` selects things, whether it is `busy` or `quick`, what is `missing` for it, a `note`,
       and the `points` that were clicked, [x, y, label] in pixels of the preview.
     * `preview`: what the photo is sent in, which the page shows before the kernel has had time to draw it.
@@ -65,6 +67,7 @@ class Stage(Part):
     hint = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
     progress = traitlets.Dict().tag(sync=True)
+    partial = traitlets.Dict().tag(sync=True)
     selecting = traitlets.Dict().tag(sync=True)
 
     def come(self) -> None:

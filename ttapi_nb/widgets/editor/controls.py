@@ -101,4 +101,6 @@ class Controls:
 
 def _doing(run: Run) -> str:
     doing = "Sending" if run.status == "sending" else "Waiting for the result"
+    if run.partials:
+        doing = f"Draft {len(run.partials)}, not finished. {doing}"
     return doing if run.prepared.requests == 1 else f"{run.note} {doing}".strip()

@@ -46,6 +46,7 @@ from .key_corner import KeyCorner, with_key
 from .lab_door import LabDoor
 from .one_run import OneRun
 from .opening import take_photos
+from .partials import Partials
 from .plan_line import PlanLine
 from .recordings import Recordings
 from .remedies import Remedies
@@ -159,6 +160,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._remedies = Remedies(
             self._arrange, partial(setattr, self, "model"), self._key.ask, self.drawer.show_both
         )
+        self._partials = Partials(self.drawer)
         self._checks = Checks(self, lambda: self._remedies.in_doubt)
         self._growing = Growing(self, self._arrange)
         self._lab = LabDoor(self, self._arrange_whole, alike.shown)
@@ -384,6 +386,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self.history.show()
         if run is self.current:
             self._controls.show(run)
+            self._partials.look(run)
             if run.done:
                 self._remedies.after(run, offline=self.client.is_offline)
                 self._controls.run.description = self._checks.name(run.prepared)

@@ -30,7 +30,9 @@ class PlanLine(LateWords):
         plan = prepared.plan
         said = [] if plan is None else [plan.words]
         if budget is not None:
-            said.append(f"Estimated cost: {budget.estimate(prepared.sent, prepared.requests).words}.")
+            estimate = budget.estimate(prepared.sent, prepared.requests)
+            tokens = "" if estimate.tokens is None else f", about {estimate.tokens:,} tokens"
+            said.append(f"Estimated cost: {estimate.words}{tokens}.")
         self.say(" ".join(said))
         words = "" if plan is None else plan.offer
         if words == self._offered:

@@ -85,13 +85,13 @@ function follow(model, el, { sheet, over, problem }, { rail, options, result, ba
   const extending = () => {
     if (!model.get("extending") && popovers.shown() === "extend") popovers.close();
   };
-  for (const show of [restyle, turn, complain, rail.show, options.show, progress.show]) show();
+  for (const show of [restyle, turn, complain, rail.show, options.show, progress.show, progress.showDraft]) show();
   return listen([
     [model, "change:opacity change:tint change:show", restyle], [model, "change:side", turn],
     [model, "change:problem", complain], [model, "change:extending", extending],
     [model, "change:tool change:can change:selecting", rail.show], [model, "change:can change:share change:hint", bar.show],
     [model, "change:tool change:brush_size change:largest change:tolerance change:pressure change:selecting", options.show],
-    [model, "change:progress", progress.show], [model, "change:results", result.build],
+    [model, "change:progress", progress.show], [model, "change:partial", progress.showDraft], [model, "change:results", result.build],
   ]);
 }
 

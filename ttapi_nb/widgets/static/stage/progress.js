@@ -1,10 +1,12 @@
-// A run that is under way, shown on the picture: the mask shimmers, and a line counts the seconds and can cancel.
+// A run that is under way, shown on the picture: the mask shimmers, over the newest draft of the result where one has
+// come, and a line counts the seconds and can cancel.
 
 import { make } from "../basics.js";
 
 const SECOND = 1_000;
 
 export function createProgress({ paper, over }, model) {
+  const draft = make("img", { className: "ttapi-partial", hidden: true });
   const shimmer = make("div", { className: "ttapi-shimmer", hidden: true });
   const words = make("span");
   const cancel = make("button", { type: "button", textContent: "Cancel", "aria-label": "Cancel this run", onclick: () => model.send({ type: "cancel" }) });
@@ -12,7 +14,8 @@ export function createProgress({ paper, over }, model) {
   const line = make("div", { className: "ttapi-progress", hidden: true }, make("span", { className: "ttapi-spinner" }), words, cancel);
   let began = 0; // when the run did, by this page's clock
   let ticking = 0;
-  paper.append(shimmer);
+  let url = "";
+  paper.append(draft, shimmer);
 
   const count = () => {
     const { doing } = model.get("progress");
@@ -37,9 +40,28 @@ export function createProgress({ paper, over }, model) {
     ticking ||= setInterval(count, SECOND);
     count();
   };
+  const showDraft = () => {
+    const { number, picture, mime, box } = model.get("partial");
+    const old = url;
+    url = picture ? URL.createObjectURL(new Blob([picture], { type: mime })) : "";
+    draft.hidden = !url;
+    if (url) {
+      const [left, top, right, bottom] = box;
+      Object.assign(draft.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
+      draft.alt = `Draft ${number} of the result, not finished`;
+      draft.src = url;
+    } else {
+      draft.removeAttribute("src");
+    }
+    if (old) URL.revokeObjectURL(old);
+  };
   return {
     line,
     show,
-    stop: () => clearInterval(ticking),
+    showDraft,
+    stop() {
+      clearInterval(ticking);
+      if (url) URL.revokeObjectURL(url);
+    },
   };
 }

@@ -1,0 +1,134 @@
+"""Drafts of a run in the editor: asked for beside the other options, shown on the photo, and gone at its end."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import ttapi_nb as tt
+from tests.server import PATIENCE, Reply, Server
+from tests.support.controls import labelled, said
+from tests.support.streams import DONE, DRAFTS, HEAD, OVER, STREAM
+from ttapi_nb import loop
+from ttapi_nb.widgets.pickers import OptionsPanel
+
+PHOTO = Image.new("RGB", (64, 64), "blue")
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server that streams two drafts and a result."""
+    with Server() as running:
+        running.answer = Reply(body=STREAM, mime="text/event-stream")
+        yield running
+
+
+@pytest.fixture
+def editor(server: Server) -> Iterator[tt.ImageEditor]:
+    """An editor of it that asks for two drafts."""
+    made = tt.ImageEditor(
+        PHOTO, client=tt.Client("any-key-1234", base_url=server.url), prompt="a bowl", log=False
+    )
+    made.mask = tt.Mask((64, 64)).ellipse((8, 16, 40, 48))
+    made.options = {"partial_images": 2}
+    yield made
+    made.close()
+
+
+class Seen:
+    """What the stage showed of drafts, and lets wait for one."""
+
+    def __init__(self, editor: tt.ImageEditor) -> None:
+        self.shown: list[dict[str, Any]] = []
+        self._changed = threading.Condition()
+        editor.drawer.stage.observe(self._see, "partial")
+
+    def _see(self, change: Any) -> None:
+        with self._changed:
+            self.shown.append(change.new)
+            self._changed.notify_all()
+
+    def wait(self, count: int) -> None:
+        """Until it showed something else so often."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.shown) >= count, PATIENCE)
+
+
+def test_the_newest_draft_is_on_the_photo(server: Server, editor: tt.ImageEditor) -> None:
+    """A draft stands where the mask is, said to be one, until the result takes its place."""
+    rest = server.event()
+    server.stream = (HEAD + DRAFTS[0] + DRAFTS[1], rest, DONE + OVER)
+    seen = Seen(editor)
+    editor.drawer.stage.side = "result"
+    run = editor.run()
+    while editor.drawer.stage.partial.get("number") != 2:
+        seen.wait(len(seen.shown) + 1)
+    shown = editor.drawer.stage.partial
+    assert shown["box"] == [8, 16, 40, 48]
+    with Image.open(io.BytesIO(shown["picture"])) as picture:
+        assert (picture.mode, picture.size) == ("RGBA", (32, 32))
+        colours = picture.getpixel((16, 16)), picture.getpixel((0, 0))
+    (red, green, blue, alpha), corner = colours  # type: ignore[misc]  # of RGBA
+    assert min(red - 200, green - 120, 60 - blue) > 0
+    assert (alpha, corner[3]) == (255, 0)  # type: ignore[index]  # as above
+    assert "Draft 2, not finished" in editor.drawer.stage.progress["doing"]
+    assert editor.drawer.stage.side == "edit"
+    server.let_go()
+    run.wait(PATIENCE)
+    seen.wait(len(seen.shown) + (editor.drawer.stage.partial != {}))
+    assert editor.drawer.stage.partial == {}
+    assert editor.drawer.stage.side == "result"
+    assert len(editor.results) == 1
+
+
+def test_cancel_takes_the_draft_away(server: Server, editor: tt.ImageEditor) -> None:
+    """Cancel is there while drafts come, and leaves none behind."""
+    server.stream = (HEAD + DRAFTS[0], server.event(), DRAFTS[1] + DONE + OVER)
+    seen = Seen(editor)
+    run = editor.run()
+    seen.wait(1)
+    late = threading.Event()
+    run.on_change(lambda one: late.set() if one.results else None)
+    labelled(editor, "Cancel").click()
+    with pytest.raises(tt.RunCancelledError):
+        run.wait(PATIENCE)
+    assert editor.drawer.stage.partial == {}
+    server.let_go()
+    assert late.wait(PATIENCE)
+    # What is shown of it, too.
+    assert loop.quiet(PATIENCE)
+    assert editor.drawer.stage.partial == {}
+
+
+def test_only_models_that_stream_have_the_option() -> None:
+    """The option stands where the model's row has it, up to what that says, and leaves with the model."""
+    panel = OptionsPanel("gpt-image-1.5")
+    panel.unfolded = True
+    box = labelled(panel, "Partial images")
+    assert (box.min, box.max) == (0, 3)
+    box.value = 2
+    assert panel.value == {"partial_images": 2}
+    box.value = 0
+    assert panel.value == {}
+    panel.value = {"partial_images": 3, "n": 2}
+    panel.model = "dall-e-2"
+    assert panel.value == {"n": 2}
+    with pytest.raises(AssertionError):
+        labelled(panel, "Partial images")
+    panel.close()
+
+
+def test_what_drafts_cost_is_said_before(server: Server) -> None:
+    """Where tokens are reckoned, the plan says how many a run is about, with those of its drafts."""
+    budget = tt.Budget(tokens=10_000, tokens_each=1000)
+    client = tt.Client("any-key-1234", base_url=server.url)
+    editor = tt.ImageEditor(PHOTO, client=client, prompt="a bowl", budget=budget)
+    assert "about 1,000 tokens" in said(editor)
+    editor.options = {"partial_images": 3}
+    assert "about 1,300 tokens" in said(editor)
+    editor.close()
