@@ -141,6 +141,7 @@ def deep() -> bytes:
     return png(np.random.default_rng(4).integers(0, 65536, (36, 48, 3), np.uint16))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", ["p3.png", "adobe.jpg", "gray_g1.0.jpg", "gama1.png", "deep"])
 def test_what_is_protected_keeps_the_files_own_numbers(tmp_path: Path, name: str) -> None:
     """Saved, it has the profile and depth of the photo, and outside the mask its very numbers."""
@@ -371,6 +372,7 @@ def test_what_should_work_or_be_a_sentence_of_ours() -> None:
         tt.Client("test-key-0123456789", timeout="soon")  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_runs_travel_between_processes() -> None:
     """A run can be pickled, and a pool of processes can edit: its results come back whole."""
     mask = tt.Mask(SIZE).rectangle(BOX)

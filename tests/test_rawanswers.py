@@ -41,6 +41,7 @@ def png(image: Image.Image, folder: Path) -> bytes:
     return (folder / "a.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_was_understood_is_not_kept(server: Server, photo: Image.Image, environment: Path) -> None:
     """After an answer was read, and stored or returned, nothing of it lies about; nor after a refusal."""
     client = Client(KEY, base_url=server.url)

@@ -36,6 +36,7 @@ def edit(url: str, key: str, **more: Any) -> tt.Run:
     return tt.edit(PHOTO, "a bowl", model="gpt-image-1", client=client, **more)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "cut",
     [("up", 100), ("up", 400), ("down", 1), ("down", 120), ("down", 400)],

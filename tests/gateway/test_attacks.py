@@ -56,6 +56,7 @@ def raw(gateway: Running, request: bytes) -> bytes:
         return b"".join(iter(lambda: line.recv(65_536), b""))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "given",
     [
@@ -190,7 +191,7 @@ def test_a_broken_body_leaves_nothing(gateway: Running, room: Made, service: Ser
     assert gateway.ledger.report(room.room)["states"] == {}
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

@@ -10,6 +10,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.support.controls import has, labelled, press, said, sees
+from ttapi_nb.service import paint
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +20,8 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.radial_gradient("L").resize((64, 64)).convert("RGB").save(folder / "vase.png")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TTAPI_OFFLINE", "1")
+        # As for each test; this comes before them.
+        patch.setattr(paint, "WORK_SIZE", 64)
         teacher = tt.Client.record(folder / "lesson.zip", masks=True)
         for prompt, box in (("a teal wall", (0, 0, 20, 64)), ("a gold door", (30, 30, 60, 60))):
             mask = tt.Mask((64, 64)).rectangle(box)
@@ -75,6 +78,7 @@ def test_a_photo_that_is_not_at_hand_is_named(tape: Path, monkeypatch: pytest.Mo
     assert editor.mask.to_array().any()
 
 
+@pytest.mark.slow
 def test_the_sample_is_always_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What was recorded of the sample photo finds it wherever the package is."""
     monkeypatch.setenv("TTAPI_OFFLINE", "1")
