@@ -155,10 +155,14 @@ def test_drafts_alone(
         run.wait(PATIENCE)
     assert len(run.partials) == 2
     assert run.results == ()
+    assert "Draft 2, not finished" in run._repr_html_()
     (row,) = log.rows()
     assert (row.state, row.results) == (state, ())
     assert log.totals().runs == (state == "unknown")
     if state == "unknown":
+        # It counts as reckoned, its drafts too, and so would the next.
+        enough = [tt.Budget(tokens=tokens, tokens_each=1000) for tokens in (2399, 2400)]
+        assert [bool(log.problems(budget, run.request)) for budget in enough] == [True, False]
         with pytest.raises(tt.ResultError, match="only drafts"):
             log.reread(run.id)
         assert [colours(draft.image) for draft in log.partials(run.id)] == [{"red"}, {"orange"}]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .base64s import decoded
-from .envelopes import is_draft, search
+from .envelopes import PLACE, is_draft, search
 from .reading import ReplyReader
 
 __all__ = ["Event", "EventReader", "Tell", "is_stream"]
@@ -127,6 +127,8 @@ class EventReader:
                 self._lines += 1
                 if self._lines > 1:
                     self._reader.feed(b"\n")
+            elif name == b"event":
+                self._name = b""
         if self._is_at_value and piece:
             piece, self._is_at_value = piece.removeprefix(b" "), False
         if self._field == b"data":
@@ -155,20 +157,26 @@ class EventReader:
         if self._count > MOST_EVENTS:
             raise ValueError("it has more events than any answer")
         value = _value(text) if len(text) <= LONGEST_WORDS else None
-        if value is not None and is_draft(value, name):
-            self._draft({"type": name} | value, reader.pictures)
-            return
+        if value is not None:
+            value = {"type": name} | value
+            found = search(value, sure=True)
+            if is_draft(value) or (found.drafts and not found.items):
+                self._draft(value, found.drafts, reader.pictures)
+                return
         if text.strip():
             self.size += len(text)
             self.events.append(Event(name, text, reader.pictures, is_whole))
 
-    def _draft(self, value: dict[str, Any], pictures: dict[str, bytes | str]) -> None:
-        found = search(value, sure=True).drafts
+    def _draft(
+        self, value: dict[str, Any], found: list[dict[str, Any]], pictures: dict[str, bytes | str]
+    ) -> None:
         encoded = found[0].get("b64_json") if found else None
         data = pictures.get(encoded, encoded) if isinstance(encoded, str) else None
         data = decoded(data) if isinstance(data, str) else data
         self.drafts += bool(found)
-        index = value.get("partial_image_index")
+        # A gateway may have put it into an envelope.
+        inner = value.get("data")
+        index = (value if PLACE in value or not isinstance(inner, dict) else inner).get(PLACE)
         if data and self._tell is not None and self.drafts <= MOST_DRAFTS:
             self._tell(data, index if isinstance(index, int) and not isinstance(index, bool) else None)
 
