@@ -131,6 +131,7 @@ def test_whatever_its_pieces(written: str, size: int) -> None:
     assert read(body, size) == read(body)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("written", STREAMS)
 def test_cut_at_every_byte(written: str) -> None:
     """No draft is ever the result, and what was completed is never lost, wherever the stream ends."""

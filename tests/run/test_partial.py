@@ -116,6 +116,7 @@ def test_a_draft_is_told_before_the_rest_comes(server: Server, client: tt.Client
     assert run.results[0].image.size == (SIDE, SIDE)
 
 
+@pytest.mark.slow
 def test_a_callback_that_fails() -> None:
     """What it raises is logged, and costs neither the other drafts nor the result."""
     # In a process of its own: in this one, a callback that raises fails the test.
@@ -171,6 +172,7 @@ def test_drafts_alone(
         assert [colours(image) for image in log.reread(run.id).images] == [{"green"}]
 
 
+@pytest.mark.slow
 def test_offline_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded service sends drafts of its fill; a recording answers with or without them, with none."""
     path = tmp_path / "bowls.zip"
@@ -195,6 +197,7 @@ def test_words_alone() -> None:
     assert [one.image.size for one in told] == [run.results[0].image.size]
 
 
+@pytest.mark.slow
 def test_tiles(client: tt.Client) -> None:
     """Of an edit in tiles each tile's drafts are the whole's, one after the other, in the photo."""
     photo = Image.new("RGB", (3000, 420), "blue")

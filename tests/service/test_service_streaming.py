@@ -53,6 +53,7 @@ def said(service: Service, body: bytes, **headers: str) -> list[bytes]:
     return list(answer.pieces)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("partials", "n"), [(None, 1), ("2", 2)])
 def test_drafts_and_then_the_result(partials: Any, n: int) -> None:
     """As many drafts as were asked for, each counted as 100 tokens, and the result that a plain request gets."""
@@ -128,6 +129,7 @@ def test_over_a_socket(server: LocalServer) -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.slow
 def test_whoever_hangs_up_leaves_nothing_behind(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream whose client is gone ends, and the service answers the next."""
     line = http.client.HTTPConnection("127.0.0.1", server.server_port)
