@@ -96,6 +96,7 @@ def by_rule(cases: Iterable[Case]) -> list[Any]:
     ]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("cases", by_rule(CASES))
 def test_problems_says_exactly_what_the_case_says(cases: list[Case]) -> None:
     """A request in order has no problem, and one that breaks a rule has that one problem and no other."""
@@ -108,6 +109,7 @@ def test_problems_says_exactly_what_the_case_says(cases: list[Case]) -> None:
     assert not wrong
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("cases", by_rule(CASES))
 def test_the_service_agrees(cases: list[Case]) -> None:
     """The embedded service makes a picture of what `problems()` lets through, and refuses the rest."""

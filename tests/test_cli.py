@@ -132,6 +132,7 @@ def test_serve_refuses_options_it_does_not_know(capsys):
 CANARY = "sk-canary-0123456789"
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "line",
     [

@@ -257,6 +257,7 @@ def test_a_child_forked_at_once() -> None:
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("made", ["offline", "network"])
 def test_what_sends_is_loaded_by_who_asks(made: str) -> None:
     """After a run was started no thread loads any module that sending needs."""

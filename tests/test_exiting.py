@@ -40,7 +40,7 @@ def python(script: str, *arguments: object) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "ends"),
     [
@@ -87,6 +87,7 @@ def test_what_has_not_left_is_not_sent(tmp_path: Path) -> None:
     assert "nothing was sent or billed" in row.problem
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_ends_it(server: Server, tmp_path: Path) -> None:
     """Ctrl+C while Python waits ends it at once, with what that means for the bill; the log has it as unknown."""
     server.answer = Reply(hold=server.event())
@@ -104,6 +105,7 @@ def test_a_second_interrupt_ends_it(server: Server, tmp_path: Path) -> None:
     assert (row.state, row.sent) == ("unknown", True)
 
 
+@pytest.mark.slow
 def test_a_hanging_callback_does_not_keep_python(server: Server, tmp_path: Path) -> None:
     """A script whose run has a callback that never returns ends when the answer is kept."""
     script = (
@@ -118,6 +120,7 @@ def test_a_hanging_callback_does_not_keep_python(server: Server, tmp_path: Path)
     assert [row.state for row in RunLog(tmp_path / "log").rows()] == ["done"]
 
 
+@pytest.mark.slow
 def test_a_bare_clients_request(server: Server, tmp_path: Path) -> None:
     """Ctrl+C in a client's own call says that it may be billed, and Python waits for that request too."""
     held = server.event()

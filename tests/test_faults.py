@@ -29,6 +29,7 @@ def test_one_post_the_right_error_and_a_log_that_agrees(
     assert after(fault, driver, wire, tmp_path).wrong == ()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("fault", [it for it in FAULTS if it.refusals], ids=lambda it: it.name)
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_an_attempt_to_connect_is_made_twice(fault: Fault, driver: str, tmp_path: Path) -> None:

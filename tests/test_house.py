@@ -411,6 +411,7 @@ def test_each_public_name_is_there(name: str) -> None:
     assert name in dir(ttapi_nb)
 
 
+@pytest.mark.slow
 def test_a_star_import_gives_every_public_name() -> None:
     """`from ttapi_nb import *` finds all of them."""
     names = ", ".join(map(repr, ttapi_nb.__all__))

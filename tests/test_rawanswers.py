@@ -41,6 +41,7 @@ def png(image: Image.Image, folder: Path) -> bytes:
     return (folder / "a.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_what_was_understood_is_not_kept(server: Server, photo: Image.Image, environment: Path) -> None:
     """After an answer was read, and stored or returned, nothing of it lies about; nor after a refusal."""
     client = Client(KEY, base_url=server.url)
@@ -77,7 +78,7 @@ def test_it_is_read_again_by_a_later_version(
     """What one version could not read, another does: the results are in the log, and the run is done."""
     server.answer = Reply(200, answer(png(photo, tmp_path)))
     with monkeypatch.context() as older:
-        older.setattr("ttapi_nb.client.sending.parse", lambda *given: None)
+        older.setattr("ttapi_nb.reply.arriving.parse", lambda *given: None)
         with pytest.raises(UnknownOutcomeError):
             edit(photo, "x", mask=MASK, client=Client(KEY, base_url=server.url))
     (path,) = kept(environment)
@@ -102,7 +103,7 @@ def test_whatever_goes_wrong_in_reading_is_told_with_the_bill(
     def fails(*given: object) -> None:
         raise error("no")
 
-    monkeypatch.setattr("ttapi_nb.client.sending.parse", fails)
+    monkeypatch.setattr("ttapi_nb.reply.arriving.parse", fails)
     with pytest.raises(UnknownOutcomeError, match=r"may have been carried out and billed.*is kept in"):
         edit(photo, "x", mask=MASK, client=Client(KEY, base_url=server.url))
     assert len(kept(environment)) == 1

@@ -36,6 +36,7 @@ def edit(url: str, key: str, **more: Any) -> tt.Run:
     return tt.edit(PHOTO, "a bowl", model="gpt-image-1", client=client, **more)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "cut",
     [("up", 100), ("up", 400), ("down", 1), ("down", 120), ("down", 400)],
@@ -57,6 +58,7 @@ def test_a_broken_line_loses_nothing(ledger: Ledger, room: Made, service: Server
     assert (row.id, row.state) == (run.id, "done")
 
 
+@pytest.mark.slow
 def test_a_line_that_breaks_again_and_again(ledger: Ledger, room: Made, service: Server) -> None:
     """Every line breaks but the sixth, the questions about oneself too; the run is sent once."""
 
@@ -186,6 +188,7 @@ def test_a_gateways_answer_that_is_not_whole_is_asked_for_again(
     assert [request.get("idempotency-key") for request in service.posts] == [run.id] * 2
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_cut_elsewhere_each_time(service: Server) -> None:
     """What is asked for again may come cut again, as often as it likes."""
     in_turn(service, *(WHOLE[: 3 * number] for number in range(3)), WHOLE)
@@ -193,6 +196,7 @@ def test_an_answer_that_is_cut_elsewhere_each_time(service: Server) -> None:
     assert len(service.posts) == 4
 
 
+@pytest.mark.slow
 def test_what_a_gateway_says_again_and_again_is_what_was_said(service: Server) -> None:
     """What is no answer at all is not asked for until the time is over; a picture in an odd one is taken."""
     in_turn(service, b"<html>a page</html>", mime="text/html")

@@ -15,7 +15,7 @@ from tests.server import PATIENCE, Server, json_reply
 from tests.support.folders import contents
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", ["200 with URL", "403 page", "time-out", "words for the status", "disk full"]
 )

@@ -175,6 +175,7 @@ def test_busy_is_waited_for(
     assert len({post.body for post in server.posts}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["seconds", "date"])
 def test_as_long_as_it_asks(
     server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, how: str

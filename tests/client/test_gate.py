@@ -159,6 +159,7 @@ def test_stopping_an_awaited_call_that_waits(server: Server, photo: Image.Image)
     assert counted.prompts == ["first"]
 
 
+@pytest.mark.slow
 def test_waiting_is_not_the_requests_own_time(server: Server, photo: Image.Image) -> None:
     """What waits for longer than a request's own time is sent all the same, and has all of that time then."""
     counted = Counted(server)

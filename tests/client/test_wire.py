@@ -360,6 +360,7 @@ def test_pictures_carry_no_metadata(sent: Callable[..., Request], photo: Image.I
     assert b"taken at home" not in data
 
 
+@pytest.mark.slow
 def test_references_limit(server: Server) -> None:
     """A picture whose data URL is over the references form's limit is a problem there, and only there."""
     noise = np.random.default_rng(1).integers(0, 256, (2300, 2300, 3), dtype=np.uint8)

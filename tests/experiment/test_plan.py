@@ -150,6 +150,7 @@ def test_prompts_and_plans_from_files(tmp_path: Path, photo: Image.Image) -> Non
     assert plan.cells[0].photo.mask is not None
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("given", "words"),
     [

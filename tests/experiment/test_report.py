@@ -21,10 +21,11 @@ from ttapi_nb.experiment import Trial
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>&amp;\u2028\u202e"
 
 
-@pytest.fixture
-def trial(tmp_path: Path, photo: Image.Image) -> Trial:
-    """Two hostile prompts on a masked photo, and words alone, offline."""
-    log = tt.RunLog(tmp_path / "log")
+@pytest.fixture(scope="module")
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+    """Two hostile prompts on a masked photo, and words alone, offline; no test changes it."""
+    log = tt.RunLog(tmp_path_factory.mktemp("trial") / "log")
+    photo = Image.radial_gradient("L").resize((64, 64)).convert("RGB")
     mask = tt.Mask((64, 64)).rectangle((16, 16, 48, 48))
     plan = tt.Experiment(
         [EVIL, "=cmd|'/c calc'!A0"], [(photo, mask), None], "gpt-image-1.5", "1024x1024", name=EVIL[:40]
@@ -69,7 +70,7 @@ def test_a_report_is_one_file_that_runs_only_itself(trial: Trial, tmp_path: Path
     assert {one["text"] for one in found["results"]} == {EVIL, "=cmd|'/c calc'!A0"}
     assert found["results"][0]["note"] == f"-{EVIL}"
     assert found["cost"] == "nothing was billed"
-    assert str(tmp_path) not in page
+    assert str(tmp_path.parent) not in page
 
 
 @pytest.mark.slow
@@ -88,7 +89,6 @@ def test_small_pictures_unless_all_of_them_are_wanted(trial: Trial, tmp_path: Pa
     assert small.stat().st_size < 150_000
 
 
-@pytest.mark.slow
 def test_a_report_that_can_not_be_written(trial: Trial, tmp_path: Path) -> None:
     """It is said in a sentence."""
     with pytest.raises(tt.ResultError, match="Choose another place"):
@@ -113,7 +113,6 @@ def test_rows_and_a_table_for_spreadsheets(trial: Trial, tmp_path: Path) -> None
     assert rows[0]["text"] == EVIL
 
 
-@pytest.mark.slow
 def test_each_result_is_a_file_with_what_made_it(trial: Trial, tmp_path: Path) -> None:
     """Pasted, in the photo's size, under a name of its own."""
     files = trial.save(tmp_path / "out")

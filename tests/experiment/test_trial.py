@@ -136,6 +136,7 @@ def test_unknown_cells_wait_for_their_owner(server: Server, client: tt.Client, l
     assert prompts(server) == {"bowl 0": 2, "bowl 1": 1}
 
 
+@pytest.mark.slow
 def test_a_busy_service_is_asked_again(server: Server, client: tt.Client, log: tt.RunLog) -> None:
     """Who is told to come back later does, all get through, and nothing is billed twice."""
     answered: Counter[str] = Counter()

@@ -120,7 +120,7 @@ def test_a_clipped_colour_that_the_ring_does_not_have() -> None:
     assert np.abs(made.astype(int) - (20, 60, 255 / 1.35)).max() < 8
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_evening_out_is_never_worse_than_leaving_it(seed: int) -> None:
     """Whatever comes, noise, another picture or nothing at all, what is evened out brings the ring no further off."""

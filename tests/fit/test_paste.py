@@ -243,6 +243,7 @@ def test_an_empty_mask_keeps_the_source_and_a_full_one_the_answer() -> None:
     assert np.array_equal(full[seen], np.asarray(answer)[seen])
 
 
+@pytest.mark.slow
 def test_a_large_mask_is_blended_in_strips_without_a_trace() -> None:
     """A mask of more pixels than are blended at a time gives what it would in one piece."""
     size = (1500, 1500)

@@ -41,7 +41,7 @@ def off(pasted: Image.Image) -> float:
     return float(np.abs(np.asarray(pasted, int) - np.asarray(photo()))[INSIDE].mean())
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("right", "down", "scale", "turn"),
     [
@@ -77,6 +77,7 @@ def test_whole_pixels_come_back_untouched() -> None:
     assert off(paste(photo(), laid(5, -3), MASK).image) == 0
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("kind", ["grain", "new things", "another picture", "nothing"])
 def test_what_did_not_move_is_left_where_it_is(kind: str) -> None:
     """Neither grain nor new things nor another picture altogether are taken for a move."""

@@ -56,6 +56,7 @@ SPOILS: dict[str, tuple[Spoil, ...]] = {
 }
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("name", SPOILS)
 def test_what_nobody_sees_is_not_seen(name: str) -> None:
     """Grain, compression and light move most pixels, and none that one would see."""

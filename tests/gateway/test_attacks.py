@@ -56,6 +56,7 @@ def raw(gateway: Running, request: bytes) -> bytes:
         return b"".join(iter(lambda: line.recv(65_536), b""))
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     "given",
     [
@@ -136,6 +137,7 @@ def test_bodies_that_are_too_large(gateway: Running, room: Made, service: Server
     assert list((gateway.ledger.database.folder / "bodies").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_bodies_and_heads_that_come_too_slowly(gateway: Running, room: Made, service: Server) -> None:
     """A body that drips is given up after its time, and so is a head, and a line on which nothing comes."""
     head = (
@@ -189,7 +191,7 @@ def test_a_broken_body_leaves_nothing(gateway: Running, room: Made, service: Ser
     assert gateway.ledger.report(room.room)["states"] == {}
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "reply",
     [

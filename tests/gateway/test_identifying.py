@@ -195,6 +195,7 @@ def word_in(request: Request) -> str:
     return str(request.json[FIELD])
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("wire", ["json", "multipart", "references"])
 def test_each_form_says_who_asks(
     gateway: Running, room: Made, ledger: Ledger, service: Server, wire: Any

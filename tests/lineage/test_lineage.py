@@ -88,6 +88,7 @@ def _read_by_others(data: bytes) -> Any:
 # What is written
 
 
+@pytest.mark.dear
 @SUFFIXES
 def test_read_by_pillow_alone(photo: Image.Image, mask: Mask, tmp_path: Path, suffix: str) -> None:
     """A saved result tells what made it, to any program that reads PNG texts or XMP."""
@@ -117,6 +118,7 @@ def test_read_by_pillow_alone(photo: Image.Image, mask: Mask, tmp_path: Path, su
     assert abs((datetime.fromisoformat(step["time"]) - before).total_seconds()) < 60
 
 
+@pytest.mark.dear
 @SUFFIXES
 def test_three_edits(photo: Image.Image, mask: Mask, tmp_path: Path, suffix: str) -> None:
     """Three edits, each of the file that the one before had saved, read back in order."""
@@ -326,6 +328,7 @@ def test_oldest_drawings_go_first() -> None:
     assert all(step.mask_digest == "cd" * 32 for step in read.steps)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("count", "length"), [(STEPS_CAP + 50, 10), (6, 30_000)])
 def test_long_chains(count: int, length: int) -> None:
     """Of a chain that is too long the newest steps are written, and how many came before."""
@@ -655,6 +658,7 @@ def test_heavy_but_honest_masks() -> None:
     assert step.mask == mask
 
 
+@pytest.mark.slow
 def test_compressed_text_bomb() -> None:
     """A compressed text that unpacks to more than Pillow allows is skipped, and is no lineage."""
 

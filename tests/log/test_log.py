@@ -102,6 +102,7 @@ def _names(log: RunLog) -> set[str]:
 # What a kill leaves
 
 
+@pytest.mark.slow
 def test_killed_while_waiting(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A run whose process is killed after it has left may have been billed, and the next start says so."""
     server.answer = Reply(hold=server.event())
@@ -119,6 +120,7 @@ def test_killed_while_waiting(server: Server, photo: Image.Image, log: RunLog) -
     assert log.recover() == ()
 
 
+@pytest.mark.slow
 def test_killed_before_it_left(server: Server, log: RunLog) -> None:
     """A run whose process is killed before it has left was not sent, and a budget has it back at once."""
     script = """
@@ -247,6 +249,7 @@ def test_locks_that_can_not_be_had(log: RunLog, monkeypatch: pytest.MonkeyPatch)
     alive.release(log.folder, "three")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_after_a_fork(server: Server, log: RunLog) -> None:
     """A forked child does not keep its dead parent's runs alive."""
@@ -675,6 +678,7 @@ def test_the_other_one_fetched_again(server: Server, photo: Image.Image, log: Ru
     assert (other.results, other.waiting) == ((), (f"{server.origin}/c.png",))
 
 
+@pytest.mark.slow
 def test_addresses_are_kept_first(server: Server, log: RunLog) -> None:
     """A process that is killed while it fetches a result has its address in the log already."""
     server.answer = json_reply({"data": [{"url": f"{server.origin}/slow.png"}]})
@@ -716,6 +720,7 @@ def _three(photo: Image.Image, log: RunLog) -> list[RunRow]:
     return log.rows()[::-1]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("how", "left"),
     [

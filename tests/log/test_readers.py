@@ -89,6 +89,7 @@ def longest(steps: list[Callable[[], object]]) -> float:
     return most
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(
     ("kind", "journal"),
     [

@@ -172,6 +172,7 @@ def counted(log: RunLog, monkeypatch: pytest.MonkeyPatch, work: Callable[[], obj
     return sum(seen)
 
 
+@pytest.mark.slow
 def test_few_rows_are_read_for_a_budget(
     log: RunLog, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -733,6 +733,7 @@ def bomb() -> str:
     return packed(b"".join(packer.compress(bytes(10**7)) for _ in range(20)) + packer.flush())
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("size", [[4, 3], [0, 0], [1, 1], [10**5, 10**5], [-1, 1], [1000, 1000]], ids=repr)
 def test_a_zip_bomb_costs_no_memory(bomb: str, size: list[int]) -> None:
     """Pixels that unpack to far more than they should are not unpacked to their end."""

@@ -75,7 +75,7 @@ LARGE: dict[str, Callable[[Mask], Mask]] = {
 }
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LARGE)
 def test_large_marks_take_little_more_than_the_mask(kind: str) -> None:
     """On 36 megapixels, no mark holds more than a few times the mask's own bytes, or takes long."""
@@ -90,6 +90,7 @@ def test_large_marks_take_little_more_than_the_mask(kind: str) -> None:
     assert time.process_time() - begun < 15
 
 
+@pytest.mark.slow
 def test_many_strokes_at_once_are_each_by_itself() -> None:
     """Seven hundred scribbles, some of them erasing, drawn together are the same as one after another, to a level."""
     random = np.random.default_rng(5)

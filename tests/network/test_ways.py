@@ -175,6 +175,7 @@ def test_too_many_open_files(server: Server, photo: Image.Image) -> None:
     assert len(server.posts) == 1
 
 
+@pytest.mark.slow
 def test_no_file_is_left_at_first_use(server: Server) -> None:
     """A kernel that has opened too many files before anything of ours was loaded gets our error, and works after it."""
     code = f"""

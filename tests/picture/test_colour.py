@@ -174,6 +174,7 @@ def test_broken_profiles() -> None:
     assert icc_of(None, None, 0.5, (0.0,) * 8) is None
 
 
+@pytest.mark.slow
 def test_hostile_profiles() -> None:
     """Whatever stands in a profile, the picture opens, and what is pasted in it can be saved."""
     chance = np.random.default_rng(6)

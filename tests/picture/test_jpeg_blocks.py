@@ -239,6 +239,7 @@ def test_libjpegs_of_all_ages_read_them_without_a_warning(
         assert said(answered(photo, box).saved_file("JPEG").data) == "", kind
 
 
+@pytest.mark.slow
 def test_an_edit_saves_the_photos_jpeg(tmp_path: Path) -> None:
     """The way of a real edit: a run's result, with its lineage in the file and none of the camera's notes."""
     exif = turned_by(6)

@@ -217,7 +217,7 @@ def test_a_tiff_holds_the_numbers_too(tmp_path: Path, kind: str) -> None:
     assert set(np.atleast_1d(tags[258])) == {native.itemsize * 8}
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["p3", "grey16", "rgb16 p3", "rgba16", "grey profile"])
 def test_a_saved_tiff_goes_on_as_a_photo(tmp_path: Path, kind: str) -> None:
     """Opened again, it has the numbers, the depth and the profile, and what is edited next keeps them."""

@@ -71,12 +71,19 @@ def nested(*values: dict[str, Any]) -> bytes:
     return openai(*({"type": value["type"], "data": {"item": value}} for value in values))
 
 
+def enveloped(*values: dict[str, Any]) -> bytes:
+    """One whose values are in TTAPI's envelope."""
+    return ttapi(*({"status": "SUCCESS", "message": "ok", "data": value} for value in values))
+
+
 STREAMS = {
     "OpenAI": openai,
     "TTAPI": ttapi,
     "no type in it": untyped,
     "many lines": many_lines,
     "deeper": nested,
+    "in an envelope": enveloped,
+    "two names": lambda *values: openai(*values).replace(b"event: ", b"event: image_edit.completed\nevent: "),
     "CRLF": lambda *values: openai(*values).replace(b"\n", b"\r\n"),
     "CR": lambda *values: openai(*values).replace(b"\n", b"\r"),
     "a mark and comments": lambda *values: (
@@ -125,6 +132,7 @@ def test_whatever_its_pieces(written: str, size: int) -> None:
     assert read(body, size) == read(body)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("written", STREAMS)
 def test_cut_at_every_byte(written: str) -> None:
     """No draft is ever the result, and what was completed is never lost, wherever the stream ends."""

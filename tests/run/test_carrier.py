@@ -92,6 +92,7 @@ class Waiting(RunLog):
         super().mark_sent(run_id)
 
 
+@pytest.mark.slow
 def test_cancelled_while_the_log_is_waited_for(server: Server, photo: Image.Image, tmp_path) -> None:
     """Cancelled while its mark is being written, a run is cancelled at once, nothing leaves, and the row says so."""
     log = Waiting(tmp_path / "log")

@@ -85,6 +85,7 @@ def test_outside_the_mask(
     assert result.note == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [(64, 64), (128, 128)])
 def test_inside_the_mask(server: Server, client: Client, photo: Image.Image, answer: tuple[int, int]) -> None:
     """A few pixels in from the mask's edge, the result is the model's answer."""
@@ -155,6 +156,7 @@ def test_no_mask(server: Server, client: Client, photo: Image.Image) -> None:
     assert result.image.tobytes() == _noise((64, 64)).tobytes()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("way", ["strict", "not strict", "no mask"])
 def test_another_shape(server: Server, client: Client, photo: Image.Image, mask: Mask, way: str) -> None:
     """An answer in another shape comes back into the photo all the same, and a note says how it was laid."""
@@ -204,7 +206,7 @@ def test_a_crop(server: Server, client: Client) -> None:
     )
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["crop", "pad", "scale", "auto", "none"])
 @pytest.mark.parametrize("model", ["gpt-image-1", "gpt-image-2", "dall-e-2"])
 def test_every_way_to_every_model(how: str, model: str) -> None:
@@ -222,6 +224,7 @@ def test_every_way_to_every_model(how: str, model: str) -> None:
     assert how in (run.plan.how, "auto")
 
 
+@pytest.mark.slow
 def test_the_plain_fill_leaks_nothing() -> None:
     """A PNG that is sent pixel for pixel comes back from the embedded service with exactly no leak."""
     source = _noise((1024, 1024), 2)
@@ -233,6 +236,7 @@ def test_the_plain_fill_leaks_nothing() -> None:
     assert (result.shift.red, result.shift.green, result.shift.blue) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_padding_is_no_leak(server: Server, client: Client, photo: Image.Image) -> None:
     """What the model paints over padding is thrown away, and does not count."""
     wide = photo.resize((96, 32))
@@ -274,6 +278,7 @@ def test_extended(server: Server, client: Client, photo: Image.Image) -> None:
     assert (made[64:, :20] == (0, 255, 0, 255)).all()
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("edges", ["transparent", "white", "black"])
 def test_mask_as_a_picture(server: Server, client: Client, photo: Image.Image, edges: Any) -> None:
     """A mask given as a picture protects as a Mask does, whichever way round it was drawn."""
@@ -311,6 +316,7 @@ def test_several_pictures(server: Server, client: Client, photo: Image.Image, ma
     assert _outside(run.results[0].image, mask) == _outside(photo, mask)
 
 
+@pytest.mark.slow
 def test_results_have_numbers_and_names(
     server: Server, client: Client, photo: Image.Image, tmp_path: Path
 ) -> None:

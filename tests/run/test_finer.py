@@ -38,6 +38,7 @@ def sharpness(picture: Image.Image, box: tuple[int, int, int, int]) -> float:
     return float(np.abs(4 * grey[1:-1, 1:-1] - around).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.full_fill
 def test_a_fill_that_was_made_smaller_is_as_sharp_as_the_photo(rough: Image.Image, mask: Mask) -> None:
     """Brought back four times as large it has the photo's own grain, and so it has when it is looked at again in the
@@ -54,7 +55,7 @@ def test_a_fill_that_was_made_smaller_is_as_sharp_as_the_photo(rough: Image.Imag
     assert again.tobytes() == made.tobytes()
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["png", "jpeg", "webp"])
 def test_files_tell_of_the_fill(photo: Image.Image, kind: str) -> None:
     """Whatever file a result comes in, it says what filled it, and one of no hole does not."""

@@ -109,13 +109,14 @@ def test_a_draft_is_told_before_the_rest_comes(server: Server, client: tt.Client
     server.let_go()
     with pytest.raises(tt.RunCancelledError):
         run.wait(PATIENCE)
-    over = run._carrier.over if run._carrier is not None else None
-    if over is not None:
-        over.result(PATIENCE)
+    carrier = run._carrier
+    if carrier is not None:
+        carrier.over.result(PATIENCE)
     assert len(told) == len(run.partials) == 1
     assert run.results[0].image.size == (SIDE, SIDE)
 
 
+@pytest.mark.slow
 def test_a_callback_that_fails() -> None:
     """What it raises is logged, and costs neither the other drafts nor the result."""
     # In a process of its own: in this one, a callback that raises fails the test.
@@ -154,10 +155,14 @@ def test_drafts_alone(
         run.wait(PATIENCE)
     assert len(run.partials) == 2
     assert run.results == ()
+    assert "Draft 2, not finished" in run._repr_html_()
     (row,) = log.rows()
     assert (row.state, row.results) == (state, ())
     assert log.totals().runs == (state == "unknown")
     if state == "unknown":
+        # It counts as reckoned, its drafts too, and so would the next.
+        enough = [tt.Budget(tokens=tokens, tokens_each=1000) for tokens in (2399, 2400)]
+        assert [bool(log.problems(budget, run.request)) for budget in enough] == [True, False]
         with pytest.raises(tt.ResultError, match="only drafts"):
             log.reread(run.id)
         assert [colours(draft.image) for draft in log.partials(run.id)] == [{"red"}, {"orange"}]
@@ -167,6 +172,7 @@ def test_drafts_alone(
         assert [colours(image) for image in log.reread(run.id).images] == [{"green"}]
 
 
+@pytest.mark.slow
 def test_offline_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded service sends drafts of its fill; a recording answers with or without them, with none."""
     path = tmp_path / "bowls.zip"
@@ -191,6 +197,7 @@ def test_words_alone() -> None:
     assert [one.image.size for one in told] == [run.results[0].image.size]
 
 
+@pytest.mark.slow
 def test_tiles(client: tt.Client) -> None:
     """Of an edit in tiles each tile's drafts are the whole's, one after the other, in the photo."""
     photo = Image.new("RGB", (3000, 420), "blue")

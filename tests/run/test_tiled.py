@@ -90,6 +90,7 @@ def test_offline_a_wire_goes_in_tiles_unasked(photo: Image.Image, mask: Mask) ->
     assert run.left is None
 
 
+@pytest.mark.slow
 def test_what_is_billed_goes_in_tiles_only_when_asked(
     photo: Image.Image, mask: Mask, client: Client, server: Server
 ) -> None:
@@ -107,6 +108,7 @@ def test_what_is_billed_goes_in_tiles_only_when_asked(
     assert default_log().totals().runs == 1 + count
 
 
+@pytest.mark.slow
 def test_an_unknown_outcome_is_of_its_tile(
     photo: Image.Image, mask: Mask, client: Client, server: Server
 ) -> None:
@@ -186,6 +188,7 @@ def test_a_recording_is_of_one_request(
     assert not isinstance(run, TiledRun)
 
 
+@pytest.mark.slow
 def test_watchers_hear_of_each_tile(photo: Image.Image, mask: Mask) -> None:
     """The note counts the tiles, and the log's last row is the whole's."""
     notes: list[str] = []

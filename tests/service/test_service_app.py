@@ -175,6 +175,7 @@ def test_a_url_dies_after_sixty_minutes(ask: Any) -> None:
     assert service.handle("GET", url, {}, b"").status == 404
 
 
+@pytest.mark.slow
 def test_only_the_newest_urls_are_kept(ask: Any, mask_for: Any) -> None:
     """Of 70 results by URL the first 6 are gone."""
     service = Service(fill=inverted)

@@ -68,6 +68,7 @@ def test_a_colour_word_tints_the_fill(ask: Any, hole: Any, colour: str) -> None:
     assert filled.mean(axis=1).std() > 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("words", "level"), [("black", 70), ("white", 190)])
 def test_black_and_white_act_too(ask: Any, hole: Any, words: str, level: int) -> None:
     """Colours without a hue show in how light the fill is."""
@@ -84,6 +85,7 @@ def test_colour_names_may_be_written_apart(ask: Any, hole: Any) -> None:
     assert apart_.mean() < plain.mean()
 
 
+@pytest.mark.slow
 def test_a_colour_word_counts_only_as_a_word(ask: Any, hole: Any) -> None:
     """`hundred` holds `red` but does not mean it."""
     assert apart(hue(ask(prompt="a hundred walls").pixels[hole]), hue(ask(prompt="walls").pixels[hole])) < 5
@@ -111,6 +113,7 @@ def test_results_of_one_request_differ_and_come_again(ask: Any, hole: Any) -> No
         assert not difference[~hole].any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other", [{"service": Service(seed=1)}, {"prompt": "another wall"}], ids=["seed", "prompt"]
 )
@@ -189,6 +192,7 @@ def test_an_opaque_alpha_channel_is_no_mask(ask: Any, photo: Image.Image) -> Non
     np.testing.assert_array_equal(result[..., :3], ask(mask=None).pixels)
 
 
+@pytest.mark.slow
 def test_next_to_nothing_to_fill_from_is_enough(ask: Any, make_photo: Any, mask_for: Any) -> None:
     """Where all but one pixel is to change, all but that pixel is painted."""
     photo, mask = make_photo(1024, 1024), mask_for((1024, 1024), (0, 0, 1024, 1024))

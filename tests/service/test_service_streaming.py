@@ -6,6 +6,7 @@ import base64
 import http.client
 import io
 import json
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +53,7 @@ def said(service: Service, body: bytes, **headers: str) -> list[bytes]:
     return list(answer.pieces)
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize(("partials", "n"), [(None, 1), ("2", 2)])
 def test_drafts_and_then_the_result(partials: Any, n: int) -> None:
     """As many drafts as were asked for, each counted as 100 tokens, and the result that a plain request gets."""
@@ -127,14 +129,20 @@ def test_over_a_socket(server: LocalServer) -> None:
     assert len(seen) == 1
 
 
-def test_whoever_hangs_up_leaves_nothing_behind(server: LocalServer) -> None:
+@pytest.mark.slow
+def test_whoever_hangs_up_leaves_nothing_behind(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream whose client is gone ends, and the service answers the next."""
     line = http.client.HTTPConnection("127.0.0.1", server.server_port)
     line.request("POST", "/v1/images/edits", asked(partial_images=2), JSON | {"TT-API-KEY": "any"})
     line.getresponse().read(100)
     line.close()
     tt.edit(noise(), "x", client=tt.Client("any-key-1234", base_url=server.url), log=False)
-    run = tt.start_edit(noise(), "x", client=tt.Client.offline(), log=False, partial_images=1)
+    go, service = threading.Event(), Service()
+    finish = service._results
+    monkeypatch.setattr(service, "_results", lambda *given: (go.wait(60), finish(*given))[1])
+    client = tt.Client.offline(service=service)
+    run = tt.start_edit(noise(), "x", client=client, log=False, partial_images=1)
     run.on_change(lambda one: one.cancel() if one.partials else None)
     with pytest.raises(tt.RunCancelledError):
-        run.wait(30)
+        run.wait(60)
+    go.set()

@@ -8,16 +8,28 @@ from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
-from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.notebook import CLOSE, PATIENCE, Notebook
 
 # A kernel beside another test run may take more than Playwright's five seconds to open a photo.
 expect.set_options(timeout=PATIENCE)
+WINDOW: ViewportSize = {"width": 1400, "height": 1100}
 FAILED = pytest.StashKey[bool]()
-LONGEST = ("test_stage.py", "test_drawer.py", "test_hub.py", "test_canary.py", "test_drawer_survives.py")
+LONGEST = (
+    "test_stage.py", "test_viewer.py", "test_drawer.py", "test_vscode.py", "test_hub.py", "test_canary.py",
+    "test_drawer_survives.py", "test_keys_only.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -73,7 +85,7 @@ def scripts(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A browser window of a test's own, wide enough for the editor's two columns."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1100}, accept_downloads=True)
+    context = browser.new_context(viewport=WINDOW, accept_downloads=True)
     yield context
     context.close()
 
@@ -96,23 +108,69 @@ def page(context: BrowserContext, tmp_path: Path, request: pytest.FixtureRequest
         page.screenshot(path=tmp_path / "last.png")
 
 
+def name_for(request: pytest.FixtureRequest) -> str:
+    """The name of a test's notebook: brackets and dots of a parametrized test mean something in an address."""
+    return re.sub(r"\W+", "-", request.node.name) + ".ipynb"
+
+
 @pytest.fixture
-def notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
-    """Opens a notebook: `notebook("01_first_edit.ipynb")` a copy of an example, `notebook(code, code)` a new one.
+def own_notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
+    """Opens a notebook: `own_notebook("01_first_edit.ipynb")` a copy of an example, or a new one of cells of code.
 
     Its kernel ends with the test: fifty of them together would slow the last tests down.
     """
     books: list[Notebook] = []
 
     def opened(*cells: str) -> Notebook:
-        # Brackets and dots of a parametrized test mean something in an address.
-        name = re.sub(r"\W+", "-", request.node.name) + ".ipynb"
-        books.append(Notebook.opened(page, lab, name, cells))
+        books.append(Notebook.opened(page, lab, name_for(request), cells))
         return books[-1]
 
     yield opened
     for book in books:
         book.tell_kernel("shut down")
+
+
+@pytest.fixture(scope="session")
+def shared_pages() -> Iterator[list[Page]]:
+    """The page with JupyterLab that tests hand on to each other: none before the first, or after one that failed."""
+    pages: list[Page] = []
+    yield pages
+    for page in pages:
+        page.context.close()
+
+
+@pytest.fixture
+def notebook(
+    browser: Browser, lab: Lab, shared_pages: list[Page], tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Notebook]]:
+    """Opens a notebook with these cells in a page that tests share: loading JupyterLab took most of their time.
+
+    A test that loads its page again, changes it or restarts its kernel takes `own_notebook`.
+    """
+    books: list[Notebook] = []
+
+    def opened(*cells: str) -> Notebook:
+        assert not books, "one notebook at a time"
+        if shared_pages:
+            books.append(Notebook.opened_next(shared_pages[0], lab, name_for(request), cells))
+        else:
+            shared_pages.append(browser.new_context(viewport=WINDOW, accept_downloads=True).new_page())
+            books.append(Notebook.opened(shared_pages[0], lab, name_for(request), cells))
+        return books[0]
+
+    yield opened
+    failed = request.node.stash.get(FAILED, True)
+    for page in shared_pages:
+        if failed:
+            page.screenshot(path=tmp_path / "last.png")
+        else:
+            page.evaluate(CLOSE)
+            page.set_viewport_size(WINDOW)
+            page.mouse.move(0, 0)
+    for book in books:
+        book.tell_kernel("shut down")
+    while failed and shared_pages:
+        shared_pages.pop().context.close()
 
 
 @pytest.fixture

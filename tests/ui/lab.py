@@ -44,6 +44,7 @@ def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
     static.mkdir()
     shutil.copytree(NOTEBOOKS, work, ignore=shutil.ignore_patterns("*.py", "__pycache__", ".*"))
     _write_settings(settings, dark)
+    _write_page_config(folder / "config")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -83,6 +84,14 @@ def _write_settings(folder: Path, dark: bool) -> None:
     )
     theme = "JupyterLab Dark" if dark else "JupyterLab Light"
     (apputils / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
+
+
+def _write_page_config(folder: Path) -> None:
+    # Each page asks whether JupyterLab should be built again, for which the server starts Node: half a second. And
+    # tests that share a page open their notebooks by JupyterLab's own commands.
+    path = folder / "labconfig" / "page_config.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"buildCheck": False, "exposeAppInBrowser": True}))
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

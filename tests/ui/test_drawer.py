@@ -74,9 +74,9 @@ def test_screen_shows_what_the_mask_says(notebook: Opened) -> None:
     assert (difference > 8).mean() < 0.001
 
 
-def test_hovering_sends_nothing(notebook: Opened) -> None:
+def test_hovering_sends_nothing(own_notebook: Opened) -> None:
     """Moving the pointer over the photo shows the brush's ring and sends the kernel no message."""
-    book = notebook(DRAWER)
+    book = own_notebook(DRAWER)
     book.page.evaluate(COUNT_MESSAGES)
     book.run(0)
     book.page.mouse.move(*on_screen(book.page, 100, 100))
@@ -126,9 +126,9 @@ def test_shift_draws_straight_and_alt_erases(notebook: Opened) -> None:
     assert not mask[100, 400]
 
 
-def test_ink_survives_a_reload_and_shows_in_a_second_view(notebook: Opened) -> None:
+def test_ink_survives_a_reload_and_shows_in_a_second_view(own_notebook: Opened) -> None:
     """After reloading the page with the kernel alive the ink is there again, and a second view shows the same."""
-    book = notebook(DRAWER, "drawer", SHOW)
+    book = own_notebook(DRAWER, "drawer", SHOW)
     book.run(0)
     book.run(1)
     drag(book.page, (200, 200), (400, 200))
@@ -165,9 +165,9 @@ def test_assignment_during_a_stroke_keeps_both(notebook: Opened) -> None:
     assert mask[100, 250]
 
 
-def test_without_ipycanvas_the_stage_has_canvases_of_its_own(notebook: Opened) -> None:
+def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opened) -> None:
     """Where its script can't be had, photo and ink are shown all the same, painting is as quick, and undo shows."""
-    book = notebook(DRAWER, SHOW)
+    book = own_notebook(DRAWER, SHOW)
     page = book.page
     page.route(re.compile("ipycanvas.*[.]js"), lambda route: route.abort())
     page.reload()
@@ -278,9 +278,9 @@ def test_bucket_fills_what_is_coloured_alike(notebook: Opened) -> None:
     wait_for_ink(book.page, 320, 580, there=False)
 
 
-def test_a_pen_paints_by_its_pressure(notebook: Opened) -> None:
+def test_a_pen_paints_by_its_pressure(own_notebook: Opened) -> None:
     """With pen pressure on, a pen that is pressed less paints a finer line; a mouse paints as before."""
-    book = notebook(DRAWER + CHOOSING, SHOW)
+    book = own_notebook(DRAWER + CHOOSING, SHOW)
     book.run(0)
     page = book.page
     page.get_by_label("Pen pressure").check()

@@ -46,9 +46,9 @@ def test_closed_tab_is_opened_again(lab: Lab, context: BrowserContext) -> None:
     assert starts(Notebook(page, lab).run(1)) == [2, 5]
 
 
-def test_new_view_for_output_is_the_same_drawer(notebook: Opened) -> None:
+def test_new_view_for_output_is_the_same_drawer(own_notebook: Opened) -> None:
     """A view of its own for the cell's output shows the same ink, and what is painted there shows in the notebook."""
-    book = notebook(DRAWER, SHOW)
+    book = own_notebook(DRAWER, SHOW)
     page = book.page
     page.set_viewport_size({"width": 1500, "height": 1200})
     book.run(0)
@@ -100,9 +100,9 @@ def test_line_dropped_in_mid_stroke(lab: Lab, context: BrowserContext) -> None:
         assert starts(book.run(1)) == [1, 3, 5, 7]
 
 
-def test_gone_kernel_is_said(notebook: Opened) -> None:
+def test_gone_kernel_is_said(own_notebook: Opened) -> None:
     """When the kernel was restarted, the photo says what to do, and paint that would be lost is not taken."""
-    book = notebook(DRAWER)
+    book = own_notebook(DRAWER)
     book.run(0)
     page = book.page
     drag(page, (200, 200), (400, 200))

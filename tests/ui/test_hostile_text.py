@@ -117,17 +117,17 @@ def traces(page: Page) -> int:
     return ran + links
 
 
-def test_a_script_would_be_seen(watched: Page, notebook: Opened) -> None:
+def test_a_script_would_be_seen(watched: Page, own_notebook: Opened) -> None:
     """Shown as HTML on purpose, most payloads do run: looking for their traces means something."""
     show = f"from IPython.display import HTML, display\nfor one in {PAYLOADS!r}:\n    display(HTML(one))"
-    book = notebook(show)
+    book = own_notebook(show)
     book.run(0)
     watched.wait_for_function("window.ran.length >= 8", timeout=PATIENCE)
 
 
 def test_no_script_is_run(
     watched: Page,
-    notebook: Opened,
+    own_notebook: Opened,
     server: Server,
     tmp_path: Path,
     record_property: Callable[[str, object], None],
@@ -136,7 +136,7 @@ def test_no_script_is_run(
     server.answer = answer
     chosen = sample_of(PAYLOADS, 7)
     setup = f"import json\nPAYLOADS = {json.dumps(json.dumps(chosen))}\n{SHOW}"
-    book = notebook(paid_editor(server, tmp_path), setup, STEP)
+    book = own_notebook(paid_editor(server, tmp_path), setup, STEP)
     book.run(0)
     book.run(1)
     page = book.page

@@ -80,9 +80,9 @@ def test_two_tabs(context: BrowserContext, lab: Lab, held: Held, tmp_path: Path)
     assert len(held.server.posts) == 1
 
 
-def test_reload(notebook: Opened, held: Held, tmp_path: Path) -> None:
+def test_reload(own_notebook: Opened, held: Held, tmp_path: Path) -> None:
     """After a reload while a run is under way the editor still waits for it, and shows its result."""
-    book = notebook(paid_editor(held.server, tmp_path), STATES)
+    book = own_notebook(paid_editor(held.server, tmp_path), STATES)
     book.run(0)
     book.save()
     book.button("Run").click()
@@ -111,9 +111,9 @@ def test_interrupt(notebook: Opened, held: Held, tmp_path: Path) -> None:
     assert len(held.server.posts) == 1
 
 
-def test_restart(notebook: Opened, held: Held, tmp_path: Path) -> None:
+def test_restart(own_notebook: Opened, held: Held, tmp_path: Path) -> None:
     """A kernel that restarts while a run is under way sends nothing again, and says that it may have been billed."""
-    book = notebook(paid_editor(held.server, tmp_path), STATES)
+    book = own_notebook(paid_editor(held.server, tmp_path), STATES)
     book.run(0)
     book.button("Run").click()
     held.has_it()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,7 +13,7 @@ from tests.support import npm
 from tests.ui.drawing import wait_for_ink
 from tests.ui.fast_typing import cells, prompts_of, type_and_run
 from tests.ui.focus import WEAK_FOCUS
-from tests.ui.lab import Lab, running_lab
+from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, START_TRIES, Notebook
 
 Opened = Callable[..., Notebook]
@@ -20,20 +21,9 @@ EDITOR = "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample(), client=tt.
 SIZES = ((1024, 768), (1400, 900), (1920, 1080))
 TOGETHER = {"photo": ".ttapi-sheet", "prompt": ".ttapi-prompt textarea", "Run": ".ttapi-act .ttapi-primary"}
 AXE = ("axe-core", "4.10.3", "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292")
+CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
 AUDIT = """async () => (await axe.run(".ttapi-editor")).violations
   .map(({ id, nodes }) => [id, ...nodes.map((node) => node.html.slice(0, 200))])"""
-
-
-@pytest.fixture(scope="module", params=["light", "dark"])
-def themed(
-    request: pytest.FixtureRequest, lab: Lab, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
-    """JupyterLab in its light theme, and in its dark one."""
-    if request.param == "light":
-        yield lab
-        return
-    with running_lab(tmp_path_factory.mktemp("dark"), dark=True) as dark:
-        yield dark
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +58,9 @@ def in_sight(page: Page, selector: str) -> bool:
 
 
 @pytest.mark.slow
-def test_all_is_in_sight_and_the_result_too(browser: Browser, themed: Lab) -> None:
+def test_all_is_in_sight_and_the_result_too(browser: Browser, lab: Lab) -> None:
     """Photo, prompt and Run are seen together; after Ctrl+Enter the result is, without scrolling, where one painted."""
-    book = opened(browser, themed, "sight.ipynb", *SIZES[0])
+    book = opened(browser, lab, "sight.ipynb", *SIZES[0])
     page = book.page
     try:
         for number, (width, height) in enumerate(SIZES, start=1):
@@ -176,38 +166,49 @@ def test_the_rail_is_one_stop(notebook: Opened) -> None:
     assert not page.evaluate("document.querySelector('.ttapi-rail').contains(document.activeElement)")
 
 
-def test_the_editor_passes_an_audit(browser: Browser, themed: Lab, axe: str) -> None:
+def in_both_themes(page: Page, script: str) -> list[Any]:
+    """What a script finds in JupyterLab's light theme and in its dark one, from the one that it is in."""
+    found = list(page.evaluate(script))
+    dark = page.locator("body").get_attribute("data-jp-theme-light") == "false"
+    page.evaluate(CHANGE_THEME, "JupyterLab Light" if dark else "JupyterLab Dark")
+    page.locator(f"body[data-jp-theme-light={'true' if dark else 'false'}]").wait_for(state="attached")
+    return found + list(page.evaluate(script))
+
+
+def test_the_editor_passes_an_audit(browser: Browser, lab: Lab, axe: str) -> None:
     """axe-core finds no violation in an empty editor, a painted one with all open, one that runs, and its result; and
-    each control's focus stands out by 3 to 1.
+    each control's focus stands out by 3 to 1; in the light theme and in the dark one.
     """
     empty = EDITOR.replace("tt.sample(), ", "")
-    page_of = opened(browser, themed, "audit.ipynb", 1400, 900, empty, "editor.image = tt.sample()")
+    page_of = opened(browser, lab, "audit.ipynb", 1400, 900, empty, "editor.image = tt.sample()")
     page = page_of.page
     try:
         page.evaluate(axe)
-        assert page.evaluate(AUDIT) == []
+        assert in_both_themes(page, AUDIT) == []
         page_of.run(1)
         page_of.paint([(400, 400), (600, 600)])
         page.get_by_role("button", name="More options").click()
         for name in ("Numbers", "Edge", "Extend", "View"):
             page.get_by_role("button", name=name, exact=True).click()
             expect(page.get_by_role("dialog", name=name, exact=True)).to_be_visible()
-            assert page.evaluate(AUDIT) == []
+            assert in_both_themes(page, AUDIT) == []
         page.keyboard.press("Escape")
-        assert page.evaluate(WEAK_FOCUS) == []
+        assert in_both_themes(page, WEAK_FOCUS) == []
         page_of.prompt.fill("an empty bowl")
         page_of.prompt.press("Control+Enter")
         page.locator(".ttapi-progress").wait_for()
-        assert page.evaluate(AUDIT) == []
+        assert in_both_themes(page, AUDIT) == []
         page_of.wait_for_results()
         page.locator(".ttapi-view").wait_for()
-        assert page.evaluate(AUDIT) == []
+        assert in_both_themes(page, AUDIT) == []
         page.get_by_role("button", name="Earlier runs").click()
         page.locator(".ttapi-run").first.wait_for()
         page.keyboard.press("Tab")
-        assert page.evaluate(WEAK_FOCUS) == []
-        assert page.evaluate(AUDIT) == []
+        assert in_both_themes(page, WEAK_FOCUS) == []
+        assert in_both_themes(page, AUDIT) == []
     finally:
+        # It is a setting of JupyterLab's, whose other pages are light.
+        page.evaluate(CHANGE_THEME, "JupyterLab Light")
         page.context.close()
 
 

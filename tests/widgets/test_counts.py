@@ -35,6 +35,7 @@ def renders(stack: ExitStack) -> list[Count]:
     return [*drawn, stack.enter_context(counted(Tiles, "whole"))]
 
 
+@pytest.mark.dear
 @pytest.mark.parametrize("fit", ["auto", "none", "scale"])
 def test_a_typed_letter_encodes_nothing(photo: tt.SourceImage, fit: str) -> None:
     """With a mask, a letter in the prompt neither encodes a PNG nor renders a mask, however the photo is fitted."""
@@ -51,7 +52,7 @@ def test_a_typed_letter_encodes_nothing(photo: tt.SourceImage, fit: str) -> None
     assert [encoded.calls, packed.calls, *(one.calls for one in rendered)] == [0] * 7
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["drawer", "editor"])
 def test_an_undo_renders_no_mask(photo: tt.SourceImage, kind: str) -> None:
     """Twelve strokes are taken back, and made again, without a mask being rendered, and each is what it was."""

@@ -313,6 +313,7 @@ def test_a_saved_result_brings_back_what_made_it(editor, tmp_path, monkeypatch):
     assert other.image.pixels.tobytes() == run.results[1].image.tobytes()
 
 
+@pytest.mark.slow
 def test_a_saved_result_without_its_photo_opens_itself(editor, tmp_path, monkeypatch):
     """Where the photo is not at hand, the result itself is opened, and the editor says so."""
     editor.mask = editor.mask.rectangle((8, 8, 40, 40))

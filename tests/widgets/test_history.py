@@ -136,6 +136,7 @@ def test_thumbnails_come_when_they_are_wanted(editor, monkeypatch):
     assert not any(isinstance(value, bytes) for card in cards(editor) for value in card.values())
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_shown(editor, photo):
     """In a new editor with the photo, an earlier run's results are what they were, with their stars and notes."""
     was = editor.viewer.run
@@ -158,6 +159,7 @@ def test_an_earlier_run_is_shown(editor, photo):
     assert tt.RunLog().rows()[1].ratings[1].stars == 5
 
 
+@pytest.mark.slow
 def test_an_earlier_run_is_compared_with(editor, photo):
     """What is looked at is laid over an earlier run's result; where nothing is looked at, that is shown."""
     new = tt.ImageEditor(photo, client=tt.Client.offline())

@@ -63,6 +63,7 @@ def test_what_does_not_go_over_is_said(both: Opened) -> None:
     editor.close()
 
 
+@pytest.mark.slow
 def test_a_lab_is_closed_and_comes_back(both: Opened) -> None:
     """*Close the lab* takes it away, also while it sends, and *Lab* brings it back with all that it had."""
     editor, lab = both
@@ -97,6 +98,7 @@ def test_what_is_edited_goes_over(both: Opened) -> None:
     editor.close()
 
 
+@pytest.mark.slow
 def test_a_cell_opens_and_goes_back(both: Opened) -> None:
     """A result opens over its photo with slider and heat map; *Edit this* fills the editor in as the cell is."""
     editor, lab = both

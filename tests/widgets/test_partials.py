@@ -41,22 +41,32 @@ def editor(server: Server) -> Iterator[tt.ImageEditor]:
 
 
 class Seen:
-    """What the stage showed of drafts, and lets wait for one."""
+    """Watches what the stage shows of a run, and waits until that is so."""
 
     def __init__(self, editor: tt.ImageEditor) -> None:
-        self.shown: list[dict[str, Any]] = []
+        self.stage = editor.drawer.stage
         self._changed = threading.Condition()
-        editor.drawer.stage.observe(self._see, "partial")
+        self.stage.observe(self._see, ["partial", "progress"])
 
-    def _see(self, change: Any) -> None:
+    def _see(self, _: Any) -> None:
         with self._changed:
-            self.shown.append(change.new)
             self._changed.notify_all()
 
-    def wait(self, count: int) -> None:
-        """Until it showed something else so often."""
+    def draft(self, number: int) -> dict[str, Any]:
+        """The draft of that number, once it is shown, and said to be one."""
+
+        def is_there() -> bool:
+            said = str(self.stage.progress.get("doing"))
+            return self.stage.partial.get("number") == number and f"Draft {number}, not finished" in said
+
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.shown) >= count, PATIENCE)
+            assert self._changed.wait_for(is_there, PATIENCE)
+        return dict(self.stage.partial)
+
+    def none(self) -> None:
+        """Until no draft is shown."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.stage.partial == {}, PATIENCE)
 
 
 def test_the_newest_draft_is_on_the_photo(server: Server, editor: tt.ImageEditor) -> None:
@@ -66,9 +76,7 @@ def test_the_newest_draft_is_on_the_photo(server: Server, editor: tt.ImageEditor
     seen = Seen(editor)
     editor.drawer.stage.side = "result"
     run = editor.run()
-    while editor.drawer.stage.partial.get("number") != 2:
-        seen.wait(len(seen.shown) + 1)
-    shown = editor.drawer.stage.partial
+    shown = seen.draft(2)
     assert shown["box"] == [8, 16, 40, 48]
     with Image.open(io.BytesIO(shown["picture"])) as picture:
         assert (picture.mode, picture.size) == ("RGBA", (32, 32))
@@ -76,12 +84,10 @@ def test_the_newest_draft_is_on_the_photo(server: Server, editor: tt.ImageEditor
     (red, green, blue, alpha), corner = colours  # type: ignore[misc]  # of RGBA
     assert min(red - 200, green - 120, 60 - blue) > 0
     assert (alpha, corner[3]) == (255, 0)  # type: ignore[index]  # as above
-    assert "Draft 2, not finished" in editor.drawer.stage.progress["doing"]
     assert editor.drawer.stage.side == "edit"
     server.let_go()
     run.wait(PATIENCE)
-    seen.wait(len(seen.shown) + (editor.drawer.stage.partial != {}))
-    assert editor.drawer.stage.partial == {}
+    seen.none()
     assert editor.drawer.stage.side == "result"
     assert len(editor.results) == 1
 
@@ -91,13 +97,13 @@ def test_cancel_takes_the_draft_away(server: Server, editor: tt.ImageEditor) -> 
     server.stream = (HEAD + DRAFTS[0], server.event(), DRAFTS[1] + DONE + OVER)
     seen = Seen(editor)
     run = editor.run()
-    seen.wait(1)
+    seen.draft(1)
     late = threading.Event()
     run.on_change(lambda one: late.set() if one.results else None)
     labelled(editor, "Cancel").click()
     with pytest.raises(tt.RunCancelledError):
         run.wait(PATIENCE)
-    assert editor.drawer.stage.partial == {}
+    seen.none()
     server.let_go()
     assert late.wait(PATIENCE)
     # What is shown of it, too.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,24 +10,37 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.support.controls import has, labelled, press, said, sees
+from ttapi_nb.service import paint
+
+
+@pytest.fixture(scope="module")
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lesson of two edits, recorded with masks, and their photo."""
+    folder = tmp_path_factory.mktemp("lesson")
+    Image.radial_gradient("L").resize((64, 64)).convert("RGB").save(folder / "vase.png")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TTAPI_OFFLINE", "1")
+        # As for each test; this comes before them.
+        patch.setattr(paint, "WORK_SIZE", 64)
+        teacher = tt.Client.record(folder / "lesson.zip", masks=True)
+        for prompt, box in (("a teal wall", (0, 0, 20, 64)), ("a gold door", (30, 30, 60, 60))):
+            mask = tt.Mask((64, 64)).rectangle(box)
+            tt.edit(
+                folder / "vase.png", prompt, mask=mask, client=teacher, log=False, model="gpt-image-1",
+                size="1024x1024", quality="low",
+            )  # fmt: skip
+    return folder
 
 
 @pytest.fixture
-def tape(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo: Image.Image) -> Path:
-    """A lesson of two edits, recorded with masks, whose photo lies in the working directory."""
+def tape(lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the lesson, whose photo lies in the working directory."""
     work = tmp_path / "work"
     work.mkdir()
-    photo.save(work / "vase.png")
+    shutil.copy(lesson / "vase.png", work)
     monkeypatch.chdir(work)
     monkeypatch.setenv("TTAPI_OFFLINE", "1")
-    teacher = tt.Client.record(tmp_path / "lesson.zip", masks=True)
-    for prompt, box in (("a teal wall", (0, 0, 20, 64)), ("a gold door", (30, 30, 60, 60))):
-        mask = tt.Mask((64, 64)).rectangle(box)
-        tt.edit(
-            "vase.png", prompt, mask=mask, client=teacher, log=False, model="gpt-image-1", size="1024x1024",
-            quality="low",
-        )  # fmt: skip
-    return tmp_path / "lesson.zip"
+    return Path(shutil.copy(lesson / "lesson.zip", tmp_path))
 
 
 def test_one_click_fills_all_in_and_the_run_replays(tape: Path):
@@ -41,7 +55,6 @@ def test_one_click_fills_all_in_and_the_run_replays(tape: Path):
     assert editor.run().wait(30).results[0].replayed
 
 
-@pytest.mark.slow
 def test_another_recording_is_chosen(tape: Path):
     """Of several recordings the one that is chosen fills the editor in, and the button then brings that one."""
     editor = tt.ImageEditor(client=tt.Client.replay(tape), log=False)
@@ -52,7 +65,6 @@ def test_another_recording_is_chosen(tape: Path):
     assert editor.prompt == "a gold door"
 
 
-@pytest.mark.slow
 def test_a_photo_that_is_not_at_hand_is_named(tape: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where the photo is elsewhere its name is said, and once it is open the same button brings the mask too."""
     photo = Path("vase.png").resolve()
@@ -66,6 +78,7 @@ def test_a_photo_that_is_not_at_hand_is_named(tape: Path, monkeypatch: pytest.Mo
     assert editor.mask.to_array().any()
 
 
+@pytest.mark.slow
 def test_the_sample_is_always_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """What was recorded of the sample photo finds it wherever the package is."""
     monkeypatch.setenv("TTAPI_OFFLINE", "1")

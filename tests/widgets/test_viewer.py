@@ -226,6 +226,7 @@ def test_transparent_photo_stays_transparent_in_the_browser(photo, monkeypatch):
     assert given(viewer, monkeypatch, name)[name].has_transparency_data
 
 
+@pytest.mark.slow
 def test_state_holds_thumbnails_only(photo):
     """Ten results of noise, the worst there is, leave under 0.25 MB in the widget's state."""
     noise = Image.fromarray(np.random.default_rng(3).integers(0, 256, (512, 512, 3), np.uint8))

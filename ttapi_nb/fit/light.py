@@ -345,7 +345,7 @@ def _lost(
     outside = look.outside
     gone = [(255, after >= WHITE), (0, after <= BLACK)]
     # As they are gone together, or where that is nowhere in the ring one by one.
-    whites, blacks = (outside & ends.all(axis=2) for _, ends in gone)
+    whites, blacks = (outside & ends[..., 0] & ends[..., 1] & ends[..., 2] for _, ends in gone)
     found = []
     moved = 0.0
     for channel in range(3):
@@ -366,7 +366,7 @@ def _lost(
 
 def _clipped(evening: Evening, look: Look) -> Clipped | None:
     before, after = (np.asarray(picture.convert("RGB")) for picture in (look.source, look.answer))
-    if not ((after >= WHITE) | (after <= BLACK)).any():
+    if after.max() < WHITE and after.min() > BLACK:
         return None
     made = evening.shrunk(look.step).applied(after, (0, 0, *look.answer.size))
     return clipped_of(before, after, made, look.outside)

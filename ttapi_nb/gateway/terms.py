@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from ..errors import SettingsError
-from ..log.budget import Budget, Estimate, PriceTable, asked_images
+from ..log.budget import Budget, Estimate, PriceTable, asked_images, asked_tokens
 
 __all__ = ["Limits", "Terms", "moment_of"]
 
@@ -115,7 +115,7 @@ class Terms:
     def estimate(self, model: str, options: Mapping[str, Any]) -> Estimate:
         """What a request takes."""
         images = asked_images(options)
-        tokens = None if self.tokens_each is None else self.tokens_each * images
+        tokens = asked_tokens(self.tokens_each, options)
         table = self.table
         if table is None:
             return Estimate(images, tokens, None)

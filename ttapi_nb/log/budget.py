@@ -187,8 +187,8 @@ class Budget:
         """What a request takes, as it is sent, or so many like it; costs nothing to ask."""
         options = sent_options(request)
         images = asked_images(options)
-        drafts = PARTIAL_TOKENS * asked_partials(options)
-        tokens = None if self.tokens_each is None else (self.tokens_each + drafts) * images * requests
+        tokens = asked_tokens(self.tokens_each, options)
+        tokens = None if tokens is None else tokens * requests
         if self.prices is None:
             return Estimate(images * requests, tokens, None, runs=requests)
         cost = self.prices.cost(request.model, options, images)
@@ -271,6 +271,12 @@ def asked_partials(options: Mapping[str, Any]) -> int:
         return min(max(0, int(options.get("partial_images", 0))), PARTIALS_MAX)
     except (TypeError, ValueError, OverflowError):
         return PARTIALS_MAX
+
+
+def asked_tokens(each: int | None, options: Mapping[str, Any]) -> int | None:
+    """About how many tokens a request takes of which each result takes so many; None where nobody has said that."""
+    drafts = PARTIAL_TOKENS * asked_partials(options)
+    return None if each is None else (each + drafts) * asked_images(options)
 
 
 def amount_in_words(amount: float, currency: str) -> str:

@@ -14,8 +14,8 @@ import sqlite3
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .budget import Budget, Spent
-from .checks import tokens, words
+from .budget import Budget, Spent, asked_partials
+from .checks import json_object, tokens, words
 from .counting import DOUBTFUL, SPENT, UNDER_WAY, cost, images
 from .tally import Group, Quotes, Tally, spent_of
 
@@ -183,6 +183,9 @@ class _Tree:
             part.groups[kind] = Group(
                 row["runs"], row["images"], row["cost"], row["doubtful"], row["doubtful_cost"]
             )
+            options = words(row["options"])
+            if row["unmetered"] and "partial_images" in options:
+                part.drafts = row["unmetered"] * asked_partials(json_object(options))
             found.add(part)
         (found.offline,) = self._db.execute(
             f"SELECT COUNT(*) FROM runs WHERE offline IS 1 AND {RANGE}",  # noqa: S608 - our own words

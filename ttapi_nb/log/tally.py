@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeAlias
 
+from ..models import PARTIAL_TOKENS
 from .budget import Budget, PriceTable, Spent
 from .checks import json_object
 
@@ -42,8 +43,8 @@ class Group:
 @dataclass
 class Tally:
     """Of all that counts as spent: `runs`, `images` as they count, `came`, `tokens` that were counted, `unmetered` the
-    images of runs without such; how many are of unknown outcome, under way, or began before the budget's time; and of
-    all: how many were `offline`.
+    images of runs without such, and `drafts` how many drafts those were asked with; how many are of unknown outcome,
+    under way, or began before the budget's time; and of all: how many were `offline`.
     """
 
     runs: int = 0
@@ -55,6 +56,7 @@ class Tally:
     under_way: int = 0
     set_back: int = 0
     offline: int = 0
+    drafts: int = 0
     groups: dict[Kind, Group] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
@@ -145,10 +147,11 @@ class Quotes:
 def spent_of(tally: Tally, budget: Budget, quotes: Quotes | None) -> Spent:
     """What counts as spent for a budget; `quotes` are of its prices. Where they want something, this says nothing."""
     each = budget.tokens_each or 0
+    drafts = PARTIAL_TOKENS * tally.drafts if budget.tokens_each is not None else 0
     found = Spent(
         tally.runs,
         tally.images,
-        tally.tokens + tally.unmetered * each,
+        tally.tokens + tally.unmetered * each + drafts,
         unknown=tally.unknown,
         set_back=tally.set_back,
     )

@@ -130,6 +130,8 @@ class EventReader:
                 self._lines += 1
                 if self._lines > 1:
                     self._reader.feed(b"\n")
+            elif name == b"event":
+                self._name = b""
         if self._is_at_value and piece:
             piece, self._is_at_value = piece.removeprefix(b" "), False
         if self._field == b"data":
@@ -161,8 +163,9 @@ class EventReader:
         if is_read:
             if isinstance(value, dict):
                 value = value if kind_in(value) else value | {"type": name}
-                if is_draft(value) or _holds_draft(value):
-                    self._draft(value, reader.pictures)
+                found = search(value, sure=True)
+                if is_draft(value) or (found.drafts and not found.items and not is_error(value)):
+                    self._draft(value, found.drafts, reader.pictures)
                     return
             if name not in FAILED and says_nothing(value):
                 # It may come for ever, to keep the line alive.
@@ -171,14 +174,16 @@ class EventReader:
             self.size += len(text)
             self.events.append(Event(name, text, reader.pictures, is_whole))
 
-    def _draft(self, value: dict[str, Any], pictures: dict[str, bytes | str]) -> None:
-        found = search(value, sure=True).drafts
+    def _draft(
+        self, value: dict[str, Any], found: list[dict[str, Any]], pictures: dict[str, bytes | str]
+    ) -> None:
         encoded = found[0].get("b64_json") if found else None
         data = pictures.get(encoded, encoded) if isinstance(encoded, str) else None
         data = decoded(data) if isinstance(data, str) else data
         self.drafts += bool(found)
-        within = value.get("data")
-        index = value.get(PLACE, within.get(PLACE) if isinstance(within, dict) else None)
+        # A gateway may have put it into an envelope.
+        inner = value.get("data")
+        index = (value if PLACE in value or not isinstance(inner, dict) else inner).get(PLACE)
         if data and self._tell is not None and self.drafts <= MOST_DRAFTS:
             self._tell(data, index if isinstance(index, int) and not isinstance(index, bool) else None)
 
@@ -189,9 +194,3 @@ def _value(text: bytes) -> tuple[bool, Any]:
         return True, json.loads(text.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
         return False, None
-
-
-def _holds_draft(value: dict[str, Any]) -> bool:
-    """Whether the only pictures in an event, in an envelope perhaps, are not finished."""
-    found = search(value, sure=True)
-    return bool(found.drafts) and not found.items and not is_error(value)

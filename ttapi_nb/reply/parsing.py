@@ -129,16 +129,18 @@ def parsed_events(
     for event in events:
         hook = _Hook(scrub, {**pictures, **event.pictures})
         found = _event_values(event, json.JSONDecoder(object_hook=hook.keep, strict=False))
-        errors += [error for value in found if (error := _event_error(value)) is not None]
+        # Half of what it says may be taken for something else.
+        whole = [value for value in found if value.get("type") != CUT]
+        errors += [error for value in whole if (error := _event_error(value)) is not None]
         sure = [value for value in found if not is_draft(value)]
-        drafts += len(found) - len(sure)
+        drafts += sum(bool(search(value, sure=True).drafts) for value in found)
         values += sure
-        if not found and event.name in FAILED:
+        if not found and event.is_whole and event.name in FAILED:
             errors.append({"message": scrub(event.text.decode("utf-8", "replace")), "type": "error"})
     reply = Streamed(values=values, error=errors[0] if errors else None)
     reply.drafts, reply.results = drafts, len(search(values, sure=True).items)
     reply.broke = any(_is_own_fault(one, begun=drafts > 0) for one in errors)
-    done = [value for value in values if kind_in(value).endswith(COMPLETED)]
+    done = [one for value in values if (one := _completed(value)) is not None]
     usages = [usage for value in done if isinstance(usage := value.get("usage"), dict)]
     if usages:
         reply["usage"] = functools.reduce(_added, usages)
@@ -167,10 +169,15 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
     typed = [value if kind_in(value) or not event.name else value | {"type": event.name} for value in values]
     if is_whole:
         return typed
-    return [
-        value if kind_in(value).endswith(COMPLETED) or is_error(value) else value | {"type": CUT}
-        for value in typed
-    ]
+    return [value if _completed(value) is not None else value | {"type": CUT} for value in typed]
+
+
+def _completed(value: dict[str, Any]) -> dict[str, Any] | None:
+    """What an event says of a result that is complete, in an envelope or not; None where it speaks of none."""
+    for one in (value, value.get("data")):
+        if isinstance(one, dict) and kind_in(one).endswith(COMPLETED):
+            return one
+    return None
 
 
 def _event_error(value: dict[str, Any]) -> dict[str, Any] | None:

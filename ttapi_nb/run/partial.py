@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
+from ..errors import ResultError
 from ..fit import Box, Fit, Landed, mask_for
 from ..mask import Mask
-from ..picture import SourceImage
+from ..picture import SourceImage, thumbnail_html
 from ..reply import ImageData, PartialData
 from ..request import EditRequest
 
@@ -57,6 +59,12 @@ class Partial:
         shown = Image.fromarray(_part(mask, landed.region))
         whole.paste(landed.part.convert(whole.mode), landed.region[:2], shown)
         return whole
+
+    def _repr_html_(self) -> str:
+        try:
+            return thumbnail_html(self.image, f"Draft {self.number}, not finished", 512)
+        except ResultError as error:
+            return f"<p>{html.escape(str(error))}</p>"
 
     @property
     def mask(self) -> Mask | None:

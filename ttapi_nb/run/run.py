@@ -118,7 +118,8 @@ class Run:
     def _repr_html_(self) -> str:
         if self.results:
             return "".join(result._repr_html_() for result in self.results)
-        return f"<p>{html.escape(str(self.error or self.note or self.status))}</p>"
+        drafts = "".join(draft._repr_html_() for draft in self.partials)
+        return f"<p>{html.escape(str(self.error or self.note or self.status))}</p>{drafts}"
 
     @property
     def asked(self) -> Asked:

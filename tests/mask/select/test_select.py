@@ -70,7 +70,7 @@ def is_gone(gone: weakref.ref[SourceImage]) -> bool:
 # What is found
 
 
-@pytest.mark.dear
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scene", "one", "three", "box"),
     [
@@ -148,6 +148,7 @@ def test_a_transparent_photo_and_tiny_ones() -> None:
     assert Mask.select(Image.new("RGB", (300, 1)), points=[(7, 0)], engine="grabcut").area > 0
 
 
+@pytest.mark.slow
 def test_the_same_click_finds_the_same_thing(picture: SourceImage) -> None:
     """A selection can be repeated, pixel by pixel, also by another thread."""
     photo = open_image(SCENES["much noise"].made[0])

@@ -36,10 +36,10 @@ class Partials:
             return
         if patch is None or run.done:
             return
+        if is_first:
+            # Where an earlier result is being looked at, it is in the way.
+            self._drawer.stage.side = "edit"
         picture, box = patch
         file = io.BytesIO()
         picture.save(file, "WEBP", quality=85)
         self._drawer.show_partial(newest.number, file.getvalue(), box)
-        if is_first:
-            # Where an earlier result is being looked at, it is in the way.
-            self._drawer.stage.side = "edit"
