@@ -63,6 +63,20 @@ def test_what_does_not_go_over_is_said(both: Opened) -> None:
     editor.close()
 
 
+def test_drafts_stay_with_the_editor(both: Opened) -> None:
+    """Nobody would see a cell's drafts, which are paid for; a plan that asks for them itself gets and reckons them."""
+    editor, lab = both
+    editor.options = {"quality": "low", "partial_images": 2}
+    press(editor, "Lab")
+    (cell,) = lab.plan.cells
+    assert dict(cell.options) == {"quality": "low"}
+    assert not cell.asked.request.streams
+    editor.close()
+    plan = tt.Experiment("a bowl", options={"partial_images": 2})
+    budget = tt.Budget(tokens_each=1000)
+    assert budget.estimate(plan.cells[0].asked.request).tokens == 1200
+
+
 @pytest.mark.slow
 def test_a_lab_is_closed_and_comes_back(both: Opened) -> None:
     """*Close the lab* takes it away, also while it sends, and *Lab* brings it back with all that it had."""

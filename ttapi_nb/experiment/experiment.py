@@ -23,7 +23,8 @@ class Experiment(Plan):
     * `photos`: a photo or a list of: what `open_image` takes, `(photo, mask)`, `{"photo": …, "mask": …, "name": …}`, or
       None for a picture made of words alone, which is also what is done where it is left out.
     * `models`, `sizes`: names, and `"auto"` or `"WIDTHxHEIGHT"`. `options`: further fields of an edit, each a value or
-      a list of values to try. `variables`: a list of values for each name.
+      a list of values to try; drafts, `partial_images`, are paid for and not shown. `variables`: a list of values for
+      each name.
     * `zip`: names of axes that go together step by step instead of each with each: `("prompt", "photo")`, or several
       such groups.
     * `skip`: a rule that is asked about each cell; where it returns a sentence, or True, the cell is skipped.

@@ -271,10 +271,11 @@ class PromptLab(Closing, ipywidgets.VBox):
 
 
 def _further(request: EditRequest) -> dict[str, Any]:
-    """The options of an edit, as an experiment takes them."""
+    """The options of an edit, as an experiment takes them: nobody would see the drafts, which are paid for."""
     return {
         item.name: value
         for item in fields(request)
-        if item.name not in ("image", "prompt", "mask", "model", "size", "extra_body")
+        if item.name
+        not in ("image", "prompt", "mask", "model", "size", "extra_body", "stream", "partial_images")
         and (value := getattr(request, item.name)) != item.default
     }
