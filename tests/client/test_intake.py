@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from PIL import Image
 
 from tests.answers import chunked, picture
 from tests.server import Reply, Server
+from tests.support.streams import HEAD, STREAM, event
 from ttapi_nb import (
     AuthenticationError,
     Client,
@@ -27,6 +29,7 @@ from ttapi_nb import (
     UnknownOutcomeError,
     edit,
 )
+from ttapi_nb.client import sending
 from ttapi_nb.rawanswers import opened
 
 KEY = "tt-sk-0123456789abcdef"
@@ -143,6 +146,44 @@ def test_pictures_that_were_not_finished(server: Server, photo: Image.Image, env
         ask(server, photo)
     with pytest.raises(ResultError, match="only drafts"):
         RunLog().reread(kept(environment)[0].name)
+
+
+@pytest.mark.parametrize(
+    "behind", [b":" + b"x" * 9000 + b"\n", b'data:{"x":"%b"}\n\n' % (b"x" * 9000), b"data:" * 2000]
+)
+@pytest.mark.parametrize("coding", ["", "gzip"])
+def test_a_stream_without_end(
+    server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch, behind: bytes, coding: str
+) -> None:
+    """What was completed is the answer, however much comes behind it; without that nobody knows what was billed."""
+    monkeypatch.setattr(sending, "CAP_PER_PICTURE", 1_500_000)
+    done, head = event("green", "completed"), {"Content-Encoding": coding}
+    rest = behind * (3_000_000 // len(behind))
+
+    def streamed(data: bytes) -> Reply:
+        return Reply(200, PACKED[coding](data) if coding else data, headers=head, mime="text/event-stream")
+
+    server.answer = streamed(done + rest)
+    response = Client(KEY, base_url=server.url, timeout=20).images.edit(image=photo, prompt="x")
+    assert [item.image.size for item in response.data] == [(1024, 1024)]
+    assert "went on for longer" in response.note
+    server.answer = streamed(b": x\n" + rest)
+    with pytest.raises(UnknownOutcomeError, match="larger than any answer"):
+        ask(server, photo)
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_a_line_that_stays_open_behind_the_last_word(server: Server, photo: Image.Image, size: int) -> None:
+    """A stream has ended with its last word, and nobody waits for the line, whatever its pieces."""
+    body = b"".join(
+        b"%x\r\n%b\r\n" % (len(one), one) for one in ([STREAM[:-size], STREAM[-size:]] if size else [STREAM])
+    )
+    head = HEAD.replace(b"Connection: close", b"Transfer-Encoding: chunked")
+    server.answer = Reply(line=head + body, stays=True)
+    begun = time.monotonic()
+    response = Client(KEY, base_url=server.url, timeout=60).images.edit(image=photo, prompt="x")
+    assert time.monotonic() - begun < 30
+    assert (len(response.data), response.note) == (1, "")
 
 
 @pytest.mark.parametrize("coding", PACKED)

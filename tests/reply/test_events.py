@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.answers import picture
 from tests.support.properties import examples
+from ttapi_nb.coding import TooLargeError
 from ttapi_nb.errors import RefusedError, UnknownOutcomeError
 from ttapi_nb.loop import call
 from ttapi_nb.reply import events
@@ -223,8 +224,51 @@ def test_a_text_without_an_end_takes_no_other_event() -> None:
 
 
 def test_far_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A hostile stream is not read for ever."""
+    """A hostile stream is not read for ever, and what came before that stays."""
     monkeypatch.setattr(events, "MOST_EVENTS", 1000)
     reader = AnswerReader()
-    with pytest.raises(ValueError, match="more events"):
-        reader.feed(b"data:7\n\n" * 1000 + b"data:7\n\n")
+    with pytest.raises(TooLargeError, match="more events"):
+        reader.feed(openai(DONE) + b"data:7\n\n" * 1000)
+    reader.end()
+    assert [item["b64_json"] for item in interpret(200, reader.parsed(str))["data"]] == [DONE["b64_json"]]
+
+
+@pytest.mark.parametrize("idle", [b'{"type":"ping"}', b"7", b"[[],{}]", b'{"data":{"at":[1,2,3]}}'])
+def test_what_keeps_a_line_alive(idle: bytes) -> None:
+    """Events that say nothing are neither kept nor counted against the result, however many come."""
+    reader = AnswerReader()
+    for body in (b"data:" + idle + b"\n\n",) * 3_000 + (openai(DRAFT, DONE),):
+        reader.feed(body)
+    reader.end()
+    assert reader.size < 2000
+    assert len(interpret(200, reader.parsed(str))["data"]) == 1
+
+
+def test_too_many_marks() -> None:
+    """What is no JSON, and is full of brackets, costs no result."""
+    assert [item.data for item in read(openai(DONE) + (b"data:" + b"{" * 50_000 + b"\n\n") * 5)[0].data] == [
+        SMALL
+    ]
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["object", "list"])
+def test_drafts_in_the_envelope(place: int) -> None:
+    """A draft in TTAPI's envelope is told as it comes, and is no result."""
+    wrapped = [{"status": "SUCCESS", "data": [one] if place else one} for one in (DRAFT, DONE)]
+    response, told = read(openai(*wrapped))
+    assert ([data for data, _ in told], [item.data for item in response.data]) == ([OTHER], [SMALL])
+    with pytest.raises(UnknownOutcomeError, match="only drafts"):
+        read(openai(wrapped[0]))
+    with pytest.raises(RefusedError):
+        read(openai({"status": "FAILED", "message": "Not this.", "data": DRAFT}))
+
+
+@pytest.mark.parametrize(
+    "words", ["upstream connect error", "Internal error", "The request timed out", "HTTP 504"]
+)
+def test_a_fault_in_words_alone(words: str) -> None:
+    """Once drafts came, an error that blames nothing of the request is no refusal, though no code says so."""
+    with pytest.raises(UnknownOutcomeError, match="only drafts"):
+        read(openai(DRAFT, {"error": {"message": words}}))
+    with pytest.raises(RefusedError, match="Nothing was billed"):
+        read(openai({"error": {"message": words}}))

@@ -21,6 +21,8 @@ HELD = 2**23
 READ = 2**20
 # In bytes: no refusal says more in words.
 LONGEST_REFUSAL = 2**16
+# In bytes, of a stream that was not read to its end: what is read of it but its pictures.
+LARGEST_TEXT = 2**25
 PACKING = ("content-encoding", "transfer-encoding")
 
 
@@ -85,7 +87,15 @@ class Intake:
     @property
     def is_sound(self) -> bool:
         """Whether what was read is what was sent, if perhaps not all of it."""
+        if self.is_too_large:
+            # A stream's results are whole where their events are. It takes a few times its size to look at it.
+            return self.reader.is_stream and self.reader.size <= LARGEST_TEXT
         return self.failure is None or isinstance(self.failure, CutOffError)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether there was more of it than of any answer."""
+        return isinstance(self.failure, TooLargeError)
 
     @property
     def may_hold_picture(self) -> bool:
@@ -151,6 +161,9 @@ class Intake:
                 self.reader.end()
             else:
                 self.reader.feed(piece)
+        except TooLargeError as error:
+            self.failure = error
+            raise
         except Exception as error:  # noqa: BLE001 - all of it is kept, for another reader
             self.failure = error
 

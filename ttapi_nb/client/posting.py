@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
@@ -244,10 +244,22 @@ def _tell(stages: Told, data: bytes, index: int | None) -> None:
         stages.draft(PartialData(data, index=index))
 
 
+@contextlib.asynccontextmanager
+async def _until(over: asyncio.Timeout) -> AsyncIterator[None]:
+    """As `over`, whose end is no error."""
+    try:
+        async with over:
+            yield
+    except TimeoutError:
+        if not over.expired():
+            raise
+
+
 async def _read(reply: httpx.Response, intake: Intake, *, live: bool) -> None:
     """Take the body in; `live` says that each piece is wanted as soon as it is here."""
     parts = bytearray()
     taking: asyncio.Task[None] | None = None
+    over = asyncio.timeout(None)
 
     async def take() -> None:
         # What comes meanwhile goes along, so that many small pieces are few.
@@ -255,19 +267,22 @@ async def _read(reply: httpx.Response, intake: Intake, *, live: bool) -> None:
             data = bytes(parts)
             parts.clear()
             await loop.in_thread(partial(intake.take, data))
+        if intake.is_over:
+            # The line may stay open behind a stream's last word. It may also have ended by itself.
+            with contextlib.suppress(RuntimeError):
+                over.reschedule(asyncio.get_running_loop().time())
 
     try:
-        async for part in reply.aiter_raw():
-            parts += part
-            if taking is not None and (taking.done() or len(parts) >= PIECE):
-                # Not awaited itself: what is being taken must be over before the rest is, also when time is up.
-                await asyncio.wait((taking,))
-                taking.result()
-                taking = None
-            if taking is None and (live or len(parts) >= PIECE):
-                taking = asyncio.ensure_future(take())
-            if intake.is_over:
-                break
+        async with _until(over):
+            async for part in reply.aiter_raw():
+                parts += part
+                if taking is not None and (taking.done() or len(parts) >= PIECE):
+                    # Not awaited itself: what is being taken must be over before the rest is, also when time is up.
+                    await asyncio.wait((taking,))
+                    taking.result()
+                    taking = None
+                if taking is None and (live or len(parts) >= PIECE):
+                    taking = asyncio.ensure_future(take())
         if taking is not None:
             await asyncio.wait((taking,))
             taking.result()

@@ -49,7 +49,7 @@ REPLY_CAP, CAP_PER_PICTURE = 500 * 10**6, 50 * 10**6
 MOST_RESULTS, FETCHED_AT_ONCE = 10, 4
 # In seconds: how long a busy service is left alone the first time it does not say; it is doubled each time.
 FIRST_PAUSE = 1.0
-CUT_OFF = "The line broke before all of it was here."
+BROKE, ENDLESS = "The line broke", "The answer went on for longer than any"
 
 
 async def send(
@@ -80,7 +80,7 @@ async def send(
         failure = await _unread(error, raw, line.account)
     else:
         if cut:
-            response = _cut_off(response, asked_images(request.body()))
+            response = _cut_off(response, asked_images(request.body()), cut)
         if raw is not None and any(item.data is None and item.url is None for item in response.data):
             kept = await loop.in_thread(lambda: raw.words)
             response = replace(response, note=f"{response.note} {kept}".strip())
@@ -107,7 +107,7 @@ async def _written(form: Form, request: EditRequest) -> Body:
 
 async def _in_turn(
     line: Line, written: asyncio.Task[Body], cap: int, told: Told, raw: RawAnswer | None, turn: Turn
-) -> tuple[dict[str, Any], bool, bool]:
+) -> tuple[dict[str, Any], bool, str]:
     """As `_ask`, when it is its turn, and again after a while where the service was too busy."""
     left, pause = line.wait_when_busy, FIRST_PAUSE
 
@@ -139,14 +139,11 @@ async def _in_turn(
     raise AssertionError("it counts for ever")
 
 
-def _cut_off(response: ImagesResponse, asked: int) -> ImagesResponse:
-    """What came of an answer before its line broke, and in the place of each result that did not the words for that."""
-    missing = (ImageData(problem=CUT_OFF),) * max(0, asked - len(response.data))
-    note = (
-        ""
-        if missing
-        else "The line broke before the answer's end, and all results that were asked for had come."
-    )
+def _cut_off(response: ImagesResponse, asked: int, why: str) -> ImagesResponse:
+    """What came of an answer that has no end, and in the place of each result that did not the words for that."""
+    missing = (ImageData(problem=f"{why} before all of it was here."),) * max(0, asked - len(response.data))
+    ended = f"{why} before the answer's end" if why == BROKE else why
+    note = "" if missing else f"{ended}, and all results that were asked for had come."
     return replace(response, data=response.data + missing, note=f"{response.note} {note}".strip())
 
 
@@ -164,8 +161,8 @@ async def _ask(
     cap: int,
     told: Told,
     raw: RawAnswer | None,
-) -> tuple[dict[str, Any], bool, bool]:
-    """The plain reply to one POST, whether the embedded service gave it, and whether its line broke before its end."""
+) -> tuple[dict[str, Any], bool, str]:
+    """The plain reply to one POST, whether the embedded service gave it, and what kept it from coming to its end."""
     # It reads certificates, and tells what is wrong with the network's set-up.
     async with line.lines.opened(line) as client:
         send_it = partial(post, client, line, body, cap, raw)
@@ -183,7 +180,8 @@ async def _ask(
         parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
         pause = _retry_after(reply.headers.get("Retry-After", ""))
         plain = interpret(reply.status, parsed, Asked(line.account, body.model, pause))
-        return plain, embedded, reply.failure is not None
+        cut = "" if reply.failure is None else ENDLESS if reply.body.is_too_large else BROKE
+        return plain, embedded, cut
     except RefusedError as error:
         # The status came, and tells what became of the request, unless a picture may have been lost.
         refused = reply.failure is None or not reply.body.may_hold_picture

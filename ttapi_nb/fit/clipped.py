@@ -84,10 +84,10 @@ def clipped_of(
         if len(known) < FEW or not (some & ~outside).any():
             continue
         known = known[:: max(1, len(known) // MANY)]
-        end, came, before, after = (
-            plane.reshape(-1, 3).take(known, axis=0) for plane in (ends, answer, source, made)
-        )
-        missing = before - after
+        end = ends.reshape(-1, 3).take(known, axis=0)
+        before, came = (plane.reshape(-1, 3).take(known, axis=0) for plane in (source, answer))
+        after = made.reshape(-1, 3).take(known, axis=0)
+        missing = np.asarray(before - after, np.float32)
         same = (np.abs(missing) <= ALIKE) | end
         # What was clipped can only have been further out.
         missing = np.maximum(missing, 0) if is_white else np.minimum(missing, 0)

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from .. import loop, rawanswers
-from ..coding import CodingError, unpacking
+from ..coding import CodingError, TooLargeError, unpacking
 from ..errors import DownloadError, RefusedError, ResultError, UnknownOutcomeError
 from .arriving import AnswerReader
 from .meaning import interpret
@@ -21,7 +21,7 @@ PIECE = 2**20
 def drafts_again(folder: Path, run_id: str) -> tuple[PartialData, ...]:
     """The drafts in the answer that `folder` keeps for a run. Raises `ResultError` where none is kept."""
     found: list[PartialData] = []
-    with contextlib.suppress(CodingError, ValueError):
+    with contextlib.suppress(CodingError):
         _read(folder, run_id, AnswerReader(lambda data, index: found.append(PartialData(data, index=index))))
     return tuple(found)
 
@@ -30,9 +30,10 @@ def _read(folder: Path, run_id: str, reader: AnswerReader) -> int:
     """Have a kept answer read; its status."""
     with rawanswers.opened(folder, run_id) as (status, headers, body):
         unpack = unpacking(headers, CAP)
-        while piece := body.read(PIECE):
-            for part in unpack.feed(piece):
-                reader.feed(part)
+        with contextlib.suppress(TooLargeError):
+            while piece := body.read(PIECE):
+                for part in unpack.feed(piece):
+                    reader.feed(part)
         # What is missing was missing when it came: perhaps the pictures are whole.
         with contextlib.suppress(CodingError):
             for part in unpack.end():

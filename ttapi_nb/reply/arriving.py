@@ -26,7 +26,7 @@ class AnswerReader:
         self._events: EventReader | None = None
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Raises `ValueError` where a stream has far too many events."""
+        """Take the next bytes. Raises `TooLargeError` where a stream has far too many events."""
         if self._plain is None and self._events is None:
             self._head += data
             found = is_stream(self._head)
@@ -67,6 +67,13 @@ class AnswerReader:
         """Whether what came ends within a picture, by whatever name."""
         reader = self._events or self._plain
         return reader is not None and reader.is_amid_picture
+
+    @property
+    def size(self) -> int:
+        """Bytes of all that is kept but pictures."""
+        if self._events is not None:
+            return self._events.size
+        return len(self._plain.text) if self._plain is not None else len(self._head)
 
     @property
     def text(self) -> bytes:

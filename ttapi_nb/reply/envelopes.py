@@ -18,9 +18,15 @@ __all__ = [
     "CONTAINERS",
     "DAMAGED",
     "FAILED",
+    "PLACE",
     "Found",
+    "error_in",
+    "in_words",
     "is_draft",
+    "is_error",
     "item_in",
+    "kind_in",
+    "says_nothing",
     "search",
 ]
 
@@ -49,6 +55,9 @@ PARTIAL, COMPLETED = "partial_image", "completed"
 FAILED = ("error", "failed")
 STREAMED = ("image_edit.", "image_generation.")
 PLACE = "partial_image_index"
+NO_ERROR = (
+    "", "none", "null", "no error", "false", "0", "ok", "success", "undefined", "nil", "{}", "[]", "200",
+)  # fmt: skip
 
 
 @dataclass
@@ -62,8 +71,7 @@ class Found:
 
 def is_draft(value: Mapping[str, Any], name: str = "") -> bool:
     """Whether an event says of itself that its picture is not finished; `name` is what stands before it."""
-    given = value.get("type")
-    kind = given if isinstance(given, str) and given else name
+    kind = kind_in(value) or name
     if kind.endswith((COMPLETED, *FAILED)):
         return False
     return kind.endswith(PARTIAL) or kind.startswith(STREAMED) or PLACE in value
@@ -178,3 +186,60 @@ def _counts(encoded: Any, sure: bool) -> bool:
 
 def _is_address(text: str) -> bool:
     return text[:8].lower().startswith(("http://", "https://"))
+
+
+def error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
+    """Message, code and param of an error body in either envelope."""
+    error = reply.get("error")
+    if isinstance(error, dict):
+        # An empty one, or one that says that there is none, is no error.
+        if any(_speaks(value) for value in error.values()):
+            return {
+                "message": in_words(error.get("message")),
+                "code": _name(error.get("code")),
+                "param": _name(error.get("param")),
+            }
+    elif _speaks(error):
+        return {"message": in_words(error), "code": None, "param": None}
+    if reply.get("status") == "FAILED":
+        return {"message": in_words(reply.get("message")), "code": None, "param": None}
+    return None
+
+
+def is_error(value: Any) -> bool:
+    """Whether a value speaks of an error."""
+    return isinstance(value, dict) and error_in(value) is not None
+
+
+def in_words(value: object) -> str:
+    """A value as text; nothing for one that is empty, or too deep to be written."""
+    try:
+        return str(value or "")
+    except RecursionError:
+        return ""
+
+
+def kind_in(value: Mapping[str, Any]) -> str:
+    """What an event says that it is; empty where it does not."""
+    given = value.get("type")
+    return given if isinstance(given, str) else ""
+
+
+def says_nothing(value: Any) -> bool:
+    """Whether nothing in an event's value is a picture, an error or a count, as in one that keeps a line alive."""
+    if not isinstance(value, dict | list):
+        return True
+    if isinstance(value, dict) and (is_error(value) or kind_in(value).endswith((COMPLETED, *FAILED))):
+        return False
+    found = search(value, sure=True)
+    return not (found.items or found.beside or found.drafts)
+
+
+def _speaks(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return bool(value)
+    return bool(value) and str(value)[:20].strip().rstrip(".!").lower() not in NO_ERROR
+
+
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else None

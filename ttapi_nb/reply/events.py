@@ -13,8 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..coding import TooLargeError
 from .base64s import decoded
-from .envelopes import PLACE, is_draft, search
+from .envelopes import FAILED, PLACE, is_draft, is_error, kind_in, says_nothing, search
 from .reading import ReplyReader
 
 __all__ = ["Event", "EventReader", "Tell", "is_stream"]
@@ -30,6 +31,8 @@ OVER = b"[DONE]"
 MOST_EVENTS = 100_000
 # Of drafts, how many are read, and how long the words around one may be, in bytes.
 MOST_DRAFTS, LONGEST_WORDS = 30, 100_000
+# In bytes, of an event that has no end, but for its pictures: what is longer takes nothing from those before it.
+LONGEST_CUT = 2**23
 
 
 def is_stream(head: bytes | bytearray) -> bool | None:
@@ -87,7 +90,7 @@ class EventReader:
         return self._reader.is_amid_picture
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes. Raises `ValueError` where there are far too many events."""
+        """Take the next bytes. Raises `TooLargeError` where there are far too many events."""
         if not self._has_begun:
             data = data.removeprefix(codecs.BOM_UTF8)
         self._has_begun = self._has_begun or bool(data)
@@ -155,15 +158,19 @@ class EventReader:
             return
         self._count += 1
         if self._count > MOST_EVENTS:
-            raise ValueError("it has more events than any answer")
-        value = _value(text) if len(text) <= LONGEST_WORDS else None
-        if value is not None:
-            value = {"type": name} | value
-            found = search(value, sure=True)
-            if is_draft(value) or (found.drafts and not found.items):
-                self._draft(value, found.drafts, reader.pictures)
+            raise TooLargeError("it has more events than any answer")
+        is_read, value = _value(text) if len(text) <= LONGEST_WORDS else (False, None)
+        if is_read:
+            if isinstance(value, dict):
+                value = value if kind_in(value) else value | {"type": name}
+                found = search(value, sure=True)
+                if is_draft(value) or (found.drafts and not found.items and not is_error(value)):
+                    self._draft(value, found.drafts, reader.pictures)
+                    return
+            if name not in FAILED and says_nothing(value):
+                # It may come for ever, to keep the line alive.
                 return
-        if text.strip():
+        if text.strip() and (is_whole or len(text) <= LONGEST_CUT):
             self.size += len(text)
             self.events.append(Event(name, text, reader.pictures, is_whole))
 
@@ -181,9 +188,9 @@ class EventReader:
             self._tell(data, index if isinstance(index, int) and not isinstance(index, bool) else None)
 
 
-def _value(text: bytes) -> dict[str, Any] | None:
+def _value(text: bytes) -> tuple[bool, Any]:
+    """Whether a text is JSON, and its value."""
     try:
-        value = json.loads(text.decode("utf-8", "replace"), strict=False)
+        return True, json.loads(text.decode("utf-8", "replace"), strict=False)
     except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
+        return False, None

@@ -16,8 +16,8 @@ from ..errors import (
 )
 from ..models import living
 from ..text import DASHBOARD
-from .envelopes import item_in, search
-from .parsing import Streamed, error_in, parse
+from .envelopes import error_in, item_in, search
+from .parsing import Streamed, parse
 
 __all__ = ["Asked", "interpret", "may_be_billed", "parse", "refusal", "says_busy"]
 

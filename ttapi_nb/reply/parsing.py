@@ -13,11 +13,22 @@ from typing import Any
 
 from .addresses import Address
 from .base64s import is_picture_text
-from .envelopes import ADDRESSES, COMPLETED, CONTAINERS, FAILED, is_draft, search
+from .envelopes import (
+    ADDRESSES,
+    COMPLETED,
+    CONTAINERS,
+    FAILED,
+    error_in,
+    in_words,
+    is_draft,
+    is_error,
+    kind_in,
+    search,
+)
 from .events import Event, EventReader, is_stream
 from .reading import mended
 
-__all__ = ["Streamed", "error_in", "parse", "parsed_events"]
+__all__ = ["Streamed", "parse", "parsed_events"]
 
 # An answer has a dozen of these, and a million of them take fifty times their size in memory.
 MARKS, MOST_MARKS = (b"[", b"{", b",", b":"), 200_000
@@ -37,22 +48,14 @@ TOKEN, CLOSES, LONGEST_GAP = (
 # What an event is called that lost its end, and which errors are the service's own.
 CUT = "cut.partial_image"
 OWN_FAULT = re.compile(r"server|internal|overload|unavailable|gateway|time_?d?_?out|\b5\d\d\b")
-TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
-NO_ERROR = (
-    "",
-    "none",
-    "null",
-    "no error",
-    "false",
-    "0",
-    "ok",
-    "success",
-    "undefined",
-    "nil",
-    "{}",
-    "[]",
-    "200",
+OWN_WORDS, LONGEST_WORDS = (
+    re.compile(
+        r"internal|server error|overload|unavailable|gateway|tim(ed?|ing) ?-?out|disconnect|upstream"
+        r"|connection (was |is )?(reset|closed|lost|aborted|error|refused)|\b5(0\d|2\d)\b"
+    ),
+    1000,
 )
+TEXT_IN_TEXT, PAGE_HEAD = r"{\"", 1000
 NO_PICTURES: Mapping[str, bytes | str] = MappingProxyType({})
 
 
@@ -114,12 +117,16 @@ def parsed_events(
     reader: EventReader, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str] = NO_PICTURES
 ) -> Streamed | None:
     """What the events say that `reader` has kept; None where they are too much."""
-    if sum(event.text.count(mark) for event in reader.events for mark in MARKS) > MOST_MARKS:
-        return None
+    events = reader.events
+    if sum(map(_marks, events)) > MOST_MARKS:
+        # Of what is too much, what may be a picture.
+        events = [event for event in events if event.pictures or b"b64_json" in event.text]
+        if sum(map(_marks, events)) > MOST_MARKS:
+            return None
     values: list[dict[str, Any]] = []
     errors: list[dict[str, Any]] = []
     drafts = reader.drafts
-    for event in reader.events:
+    for event in events:
         hook = _Hook(scrub, {**pictures, **event.pictures})
         found = _event_values(event, json.JSONDecoder(object_hook=hook.keep, strict=False))
         # Half of what it says may be taken for something else.
@@ -132,7 +139,7 @@ def parsed_events(
             errors.append({"message": scrub(event.text.decode("utf-8", "replace")), "type": "error"})
     reply = Streamed(values=values, error=errors[0] if errors else None)
     reply.drafts, reply.results = drafts, len(search(values, sure=True).items)
-    reply.broke = any(OWN_FAULT.search(f"{one.get('type')} {one.get('code')}".lower()) for one in errors)
+    reply.broke = any(_is_own_fault(one, begun=drafts > 0) for one in errors)
     done = [one for value in values if (one := _completed(value)) is not None]
     usages = [usage for value in done if isinstance(usage := value.get("usage"), dict)]
     if usages:
@@ -141,6 +148,10 @@ def parsed_events(
     if times:
         reply["created"] = times[-1]
     return reply
+
+
+def _marks(event: Event) -> int:
+    return sum(map(event.text.count, MARKS))
 
 
 def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any]]:
@@ -155,9 +166,7 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
         if not search(found, sure=True).items:
             found = _mended_values(text, decoder) or found
     values = [value if isinstance(value, dict) else {"data": value} for value in found if value]
-    typed = [
-        value if _has_kind(value) or not event.name else value | {"type": event.name} for value in values
-    ]
+    typed = [value if kind_in(value) or not event.name else value | {"type": event.name} for value in values]
     if is_whole:
         return typed
     return [value if _completed(value) is not None else value | {"type": CUT} for value in typed]
@@ -166,29 +175,33 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
 def _completed(value: dict[str, Any]) -> dict[str, Any] | None:
     """What an event says of a result that is complete, in an envelope or not; None where it speaks of none."""
     for one in (value, value.get("data")):
-        if isinstance(one, dict) and str(one.get("type")).endswith(COMPLETED):
+        if isinstance(one, dict) and kind_in(one).endswith(COMPLETED):
             return one
     return None
 
 
-def _has_kind(value: dict[str, Any]) -> bool:
-    return isinstance(value.get("type"), str) and bool(value["type"])
-
-
 def _event_error(value: dict[str, Any]) -> dict[str, Any] | None:
     """The error that an event speaks of, as an error's object."""
-    if error_in(value) is None and not str(value.get("type")).endswith(FAILED):
+    if error_in(value) is None and not kind_in(value).endswith(FAILED):
         return None
     given = value.get("error")
     found = given if isinstance(given, dict) else value
     words = given if isinstance(given, str) else found.get("message")
     code = found.get("code")
     return {
-        "message": str(words or ""),
+        "message": in_words(words),
         "code": code if isinstance(code, str) else None,
         "param": found.get("param"),
-        "type": f"{found.get('type')} {code if isinstance(code, int) else ''}".strip(),
+        "type": f"{kind_in(found) or 'error'} {code if isinstance(code, int) else ''}".strip(),
     }
+
+
+def _is_own_fault(error: dict[str, Any], *, begun: bool) -> bool:
+    """Whether an error is the service's own; of one that had begun, whatever it names it by."""
+    named = f"{error.get('type')} {error.get('code')}".lower()
+    return OWN_FAULT.search(named) is not None or (
+        begun and OWN_WORDS.search(error["message"][:LONGEST_WORDS].lower()) is not None
+    )
 
 
 def _added(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -289,33 +302,3 @@ def _values(text: str, decoder: json.JSONDecoder) -> tuple[list[Any], bool]:
         except (ValueError, RecursionError):
             at, failures, first = begins.start() + 1, failures + 1, False
     return values, first and len(values) == 1
-
-
-def error_in(reply: dict[str, Any]) -> dict[str, Any] | None:
-    """Message, code and param of an error body in either envelope."""
-    error = reply.get("error")
-    if isinstance(error, dict):
-        # An empty one, or one that says that there is none, is no error.
-        if any(_speaks(value) for value in error.values()):
-            return {
-                "message": str(error.get("message") or ""),
-                "code": _name(error.get("code")),
-                "param": _name(error.get("param")),
-            }
-    elif _speaks(error):
-        return {"message": str(error), "code": None, "param": None}
-    if reply.get("status") == "FAILED":
-        return {"message": str(reply.get("message") or ""), "code": None, "param": None}
-    return None
-
-
-def is_error(value: Any) -> bool:
-    return isinstance(value, dict) and error_in(value) is not None
-
-
-def _speaks(value: object) -> bool:
-    return bool(value) and str(value)[:20].strip().rstrip(".!").lower() not in NO_ERROR
-
-
-def _name(value: object) -> str | None:
-    return value if isinstance(value, str) else None
