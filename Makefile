@@ -38,7 +38,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
 
 # While you work: no browser, no notebooks, no coverage; a few examples of each property, a few cases of each long
-# table, and not what computes for a second. `make test` leaves out nothing. Each process would load nbval for a second.
+# table, and not what computes for long. `make test` leaves out nothing. Each process would load nbval for a second.
 .PHONY: quick
 quick: .venv/installed-test
 	TTAPI_TEST_QUICK=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder \

@@ -307,11 +307,9 @@ def test_saved_notebook_shows_thumbnails_without_a_kernel(
     page = context.new_page()
     name = f"saved-{saving_widgets}.ipynb"
     photo = "viewer = tt.ResultViewer()\nviewer"
-    later = RUN.replace("n=2", "n=10").replace("photo, ", "tt.sample(), ").replace("512x512", "1024x1024")
-    cells = [
-        "import ttapi_nb as tt\n" + photo,
-        later.replace("(512, 512)", "(1024, 1024)") + "viewer.run = run",
-    ]
+    # A real photo, as thumbnails of flat colours would weigh nothing.
+    later = RUN.replace("n=2", "n=10").replace("photo, ", "tt.sample().pixels.resize((512, 512)), ")
+    cells = ["import ttapi_nb as tt\n" + photo, later + "viewer.run = run"]
     book = Notebook.opened(page, lab, name, cells)
     book.run(0)
     book.run(1)
