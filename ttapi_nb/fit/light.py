@@ -284,10 +284,10 @@ def _agrees(model: Model, cells: Cells) -> bool:
         return True
     if moved < MOST:
         return shapes < FLAT
-    # Light that goes up or down does so in all three, near enough.
+    # Light that goes up or down does so in all three, near enough; by the very same factor it is one grey for another.
     factors = [(np.median(answer) + 1) / (np.median(source) + 1) for source, answer, _ in told]
     return bool(
-        shapes < FLAT and max(factors) < 1.4 * min(factors) and 0.33 < min(factors) <= max(factors) < 3
+        shapes < FLAT and max(factors) < 1.4 * min(factors) and 0.33 < min(factors) < max(factors) < 3
     )
 
 
