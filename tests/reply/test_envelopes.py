@@ -50,6 +50,14 @@ def _whole(made: Answer) -> None:
     assert came(made, response), made.how
 
 
+@pytest.mark.parametrize("name", ["data", "output", "message"])
+def test_a_result_that_is_a_text(name: str) -> None:
+    """A result that a gateway wrote as a text into its own answer is found, alone as in a list."""
+    for value in ({"b64_json": TEXT}, [{"b64_json": TEXT}]):
+        response = understood({"status": "SUCCESS", name: json.dumps(value)})
+        assert [item.data for item in response.data] == [picture(1)]
+
+
 @pytest.mark.parametrize("envelope", ENVELOPES)
 @pytest.mark.parametrize("status", [200, 203, 422, 502])
 def test_each_envelope(envelope: str, status: int) -> None:

@@ -233,7 +233,9 @@ def test_far_too_many_events(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [item["b64_json"] for item in interpret(200, reader.parsed(str))["data"]] == [DONE["b64_json"]]
 
 
-@pytest.mark.parametrize("idle", [b'{"type":"ping"}', b"7", b"[[],{}]", b'{"data":{"at":[1,2,3]}}'])
+@pytest.mark.parametrize(
+    "idle", [b'{"type":"ping"}', b"7", b'"keep-alive"', b"[[],{}]", b'{"data":{"at":[1,2,3]}}']
+)
 def test_what_keeps_a_line_alive(idle: bytes) -> None:
     """Events that say nothing are neither kept nor counted against the result, however many come."""
     reader = AnswerReader()
@@ -242,6 +244,14 @@ def test_what_keeps_a_line_alive(idle: bytes) -> None:
     reader.end()
     assert reader.size < 2000
     assert len(interpret(200, reader.parsed(str))["data"]) == 1
+
+
+def test_an_event_within_a_text() -> None:
+    """What a gateway wrote as a text in its own event is no less a result."""
+    response, _ = read(openai(DRAFT) + b"data: " + json.dumps(json.dumps(DONE)).encode() + b"\n\n")
+    assert [item.data for item in response.data] == [SMALL]
+    response, _ = read(b"data: " + json.dumps(DONE["b64_json"]).encode() + b"\n\n")
+    assert [item.data for item in response.data] == [SMALL]
 
 
 def test_too_many_marks() -> None:

@@ -146,7 +146,9 @@ def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool,
             continue
         # A gateway may carry the answer as a text in its own.
         if isinstance(given, str) and given[:200].lstrip()[:1] in ("{", "["):
-            given = _unpacked(given)
+            # Looked at as any other: it may be a result itself.
+            stack.append((count, _unpacked(given), inside, blamed, early, depth + 1))
+            continue
         if isinstance(given, list):
             stack += [(count, one, inside, blamed, early, depth + 1) for one in reversed(given)]
         if not isinstance(given, dict):
@@ -227,6 +229,9 @@ def kind_in(value: Mapping[str, Any]) -> str:
 
 def says_nothing(value: Any) -> bool:
     """Whether nothing in an event's value is a picture, an error or a count, as in one that keeps a line alive."""
+    if isinstance(value, str):
+        # A gateway may carry the answer as a text.
+        value = {"data": value}
     if not isinstance(value, dict | list):
         return True
     if isinstance(value, dict) and (is_error(value) or kind_in(value).endswith((COMPLETED, *FAILED))):
