@@ -52,6 +52,7 @@ def post(service: str, body: bytes, headers: dict[str, str]) -> tuple[int, dict[
         return answer.status, json.loads(answer.read())
 
 
+@pytest.mark.slow
 def test_documented_request_gets_a_picture(service):
     """The request of the service's own page, as curl sends it, is answered with a picture of the size asked for."""
     body = {

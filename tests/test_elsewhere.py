@@ -45,6 +45,7 @@ def client(server: Server) -> Client:
     return Client(KEY, base_url=server.url)
 
 
+@pytest.mark.slow
 def test_a_finished_run_travels(server: Server, photo: Image.Image, client: Client) -> None:
     """A finished run is all there when it was pickled, with its results, and holds no key."""
     run = edit(photo, "a red sofa", mask=MASK, client=client, extra_body={"seed": 7})

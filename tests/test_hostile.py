@@ -626,6 +626,7 @@ def test_places_to_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: 
     assert list(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_an_answer_that_never_ends(server: Server, photo: Image.Image) -> None:
     """A reply of spaces that never ends, and one that is only slow, end within half a second of the deadline."""
     import time

@@ -190,6 +190,7 @@ def all_imports() -> dict[Path, list[Import]]:
     return {file: list(imports(file)) for file in FILES if file != PACKAGE / "__init__.py"}
 
 
+@pytest.mark.slow
 def test_the_imports_were_found() -> None:
     """The tests below look at something: imports of rooms, of libraries, and within functions."""
     found = {
@@ -389,6 +390,7 @@ def test_importing_the_package_is_cheap() -> None:
     assert found & (TOOLKIT | PICTURES | {"httpx", "patchmatch", "platformdirs", "python_multipart"}) == set()
 
 
+@pytest.mark.slow
 def test_an_editor_loads_nothing_of_the_labs() -> None:
     """What only experiments use is not loaded for the first editor, which is waited for."""
     found = modules_after("import ttapi_nb; ttapi_nb.ImageEditor")
@@ -396,6 +398,7 @@ def test_an_editor_loads_nothing_of_the_labs() -> None:
     assert found & {"yaml", "tqdm", "pandas"} == set()
 
 
+@pytest.mark.slow
 def test_nothing_before_the_widgets_needs_a_toolkit() -> None:
     """All the rooms below the widgets can be loaded without ipywidgets or IPython."""
     rooms = [room for room in ROOMS[: ROOMS.index("widgets")] if any(room_of(file) == room for file in FILES)]

@@ -140,6 +140,7 @@ def test_a_long_answer_whose_line_breaks(
     assert path.read_bytes().partition(b"\n")[2] == body
 
 
+@pytest.mark.slow
 def test_a_log_that_waits_takes_none_of_the_services_time(server: Server, photo: Image.Image) -> None:
     """What waits before the first byte leaves does not count as the service's, and an error there sends nothing."""
     client = Client(KEY, base_url=server.url, timeout=1)

@@ -36,6 +36,7 @@ def edit(url: str, key: str, **more: Any) -> tt.Run:
     return tt.edit(PHOTO, "a bowl", model="gpt-image-1", client=client, **more)
 
 
+@pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize(
     "cut",
@@ -109,6 +110,7 @@ def test_nobody_else_is_asked_again(service: Server, reply: Reply, key: str) -> 
     assert (len(service.requests) == 1) == (not key.startswith("ttclass-"))
 
 
+@pytest.mark.slow
 def test_the_key_is_the_runs_id(service: Server) -> None:
     """Every request carries the id of its run as its key; what is sent anew after a refusal has another one."""
     run = edit(service.url, KEY)
@@ -171,6 +173,7 @@ def in_turn(server: Server, *bodies: bytes, headers: Any = SIGNED, mime: str = "
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("headers", [SIGNED, NO_LENGTH], ids=["with a length", "to the line's end"])
 @pytest.mark.parametrize(
     "cut",

@@ -443,6 +443,7 @@ def test_it_says_what_answers(
     assert "reads nothing of the prompt" in replayed.notice
 
 
+@pytest.mark.slow
 def test_a_run_replays(server: Server, photo: Image.Image, tape: Path) -> None:
     """The whole way works on a recording: the result is the same, says so, and is logged as one that cost nothing."""
     mask = Mask((64, 64)).rectangle((8, 8, 40, 40))

@@ -209,6 +209,7 @@ def test_longer_than_it_may_wait(server: Server, photo: Image.Image, wait: str) 
     assert len(server.posts) == 1
 
 
+@pytest.mark.slow
 def test_busy_for_ever(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that stays busy is asked less and less often, and not after the time is up."""
     monkeypatch.setattr(sending, "FIRST_PAUSE", 0.1)
@@ -237,6 +238,7 @@ def test_a_wait_that_can_not_be(seconds: float) -> None:
         Client(KEY, wait_when_busy=seconds)
 
 
+@pytest.mark.slow
 @either
 def test_deadline_for_a_slow_drip(server: Server, photo: Image.Image, asynchronous: bool) -> None:
     """A reply that drips a byte at a time for ever ends at the deadline, which is for the whole of a request."""

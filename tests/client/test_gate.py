@@ -191,6 +191,7 @@ def test_it_learns_how_many_the_service_takes(
     assert {row.state for row in log.rows()} == {"done"}
 
 
+@pytest.mark.slow
 def test_a_pause_is_everybodys(server: Server, photo: Image.Image) -> None:
     """Where the service asks for a pause, those that wait for their turn wait for that too, and then are taken."""
     counted = Counted(server)
@@ -233,6 +234,7 @@ def test_a_pause_too_long_to_wait(server: Server, photo: Image.Image, log: RunLo
     assert log.totals().runs == 0
 
 
+@pytest.mark.slow
 def test_so_many_in_a_minute(server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more begin within a minute than may; one that was stopped before it left is none of them."""
     monkeypatch.setattr(gate, "MINUTE", 0.8)
@@ -323,6 +325,7 @@ def leave(turns: list[gate.Turn], *, accepted: bool = True) -> None:
         turn.leave()
 
 
+@pytest.mark.slow
 def test_one_more_is_tried_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was too much is not tried again soon; after a while one more is, and less often where it is refused."""
     monkeypatch.setattr(gate, "FIRST_TRIAL", 0.3)

@@ -91,6 +91,7 @@ def test_half_of_a_run(server: Server, photo: Image.Image, environment: Path) ->
     assert (row.state, len(row.results), len(kept(environment))) == ("done", 1, 1)
 
 
+@pytest.mark.slow
 def test_the_answers_time_is_over(server: Server, photo: Image.Image, environment: Path) -> None:
     """A picture that came is the answer also where its service then says nothing more."""
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

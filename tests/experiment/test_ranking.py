@@ -107,6 +107,7 @@ def made(left: str, right: str, choice: str, count: int, voter: str = "Ana") -> 
     ]
 
 
+@pytest.mark.slow
 def test_too_few_votes_are_said_to_be_too_few() -> None:
     """Nobody is ranked by a handful of votes, nor one who never lost: its strength has no bound."""
     none = rank(results(), [], "prompt")

@@ -43,6 +43,7 @@ def told(page: str) -> Any:
     return json.loads(found[1])
 
 
+@pytest.mark.slow
 def test_a_report_is_one_file_that_runs_only_itself(trial: Trial, tmp_path: Path) -> None:
     """Its policy names its script and style by their hashes, all else is data in which no tag can begin, and it asks
     nobody for anything.
@@ -113,6 +114,7 @@ def test_rows_and_a_table_for_spreadsheets(trial: Trial, tmp_path: Path) -> None
     assert rows[0]["text"] == EVIL
 
 
+@pytest.mark.slow
 def test_each_result_is_a_file_with_what_made_it(trial: Trial, tmp_path: Path) -> None:
     """Pasted, in the photo's size, under a name of its own."""
     files = trial.save(tmp_path / "out")

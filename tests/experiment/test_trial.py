@@ -210,6 +210,7 @@ def test_it_is_stopped_and_grows_while_it_runs(server: Server, client: tt.Client
         trial.again(1)
 
 
+@pytest.mark.slow
 def test_two_notebooks_at_once_send_each_cell_once(server: Server, client: tt.Client, log: tt.RunLog) -> None:
     """Both end with everything, and the service was asked once for each."""
     server.answer = Reply(body=json.dumps(TEAL).encode(), hold=server.event())
@@ -260,6 +261,7 @@ def test_stars_are_the_logs(server: Server, client: tt.Client, log: tt.RunLog) -
         trial.rate(9, 1)
 
 
+@pytest.mark.slow
 def test_a_minute_takes_so_many(
     server: Server, client: tt.Client, log: tt.RunLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

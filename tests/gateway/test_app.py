@@ -79,6 +79,7 @@ def test_our_client_edits_in_every_form(gateway: Running, room: Made, service: S
     assert through.body.replace(split[1], b"") == plain.body.replace(split[0], b"")
 
 
+@pytest.mark.slow
 def test_bytes_go_on_as_they_came(gateway: Running, room: Made, service: Server) -> None:
     """Odd spacing, unknown fields and escapes reach the service untouched, and its answer comes back so."""
     odd = body(extra={"unknown": [1, 2.50, None]}).replace(b'"prompt"', b'\n\t "prompt" ') + b"  \n"
@@ -177,6 +178,7 @@ def test_a_stream_comes_piece_by_piece(gateway: Running, room: Made, service: Se
 DRAFT = {"type": "image_edit.partial_image", "b64_json": ANSWER["data"][0]["b64_json"]}
 
 
+@pytest.mark.slow
 def test_a_stream_of_drafts_is_no_result(gateway: Running, room: Made, service: Server) -> None:
     """Drafts alone settle as unknown, and keep what was reserved; with an error they are a refusal."""
     draft = f"data:{json.dumps(DRAFT)}\n\n".encode()
@@ -230,6 +232,7 @@ def test_the_same_key_gets_the_same_answer(gateway: Running, room: Made, service
     assert get(gateway, "/v1/me", ada).json()["spent"]["runs"] == 1
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_when_its_line_breaks(gateway: Running, room: Made, service: Server) -> None:
     """Whoever lost the line while the service worked gets what was paid for by asking again."""
     hold = service.event()

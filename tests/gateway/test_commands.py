@@ -30,6 +30,7 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_class_from_its_making_to_its_export(
     capsys: pytest.CaptureFixture[str], database: str | None, tmp_path: Path
 ) -> None:

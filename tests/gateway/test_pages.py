@@ -92,6 +92,7 @@ def id_of(ledger: Ledger, room: Made, name: str) -> str:
 # Joining
 
 
+@pytest.mark.slow
 def test_a_nickname_in_a_token_out(visitor: httpx.Client, gateway: Running, room: Made):
     """The code, typed in any way, and a nickname give a token with which an edit runs; the line to paste has none."""
     code = room.room.code.lower().replace("-", " ")
@@ -147,6 +148,7 @@ def test_names_that_can_not_be_shown(visitor: httpx.Client, room: Made, name: st
     assert "one line" in page.text
 
 
+@pytest.mark.slow
 def test_codes_can_not_be_guessed(visitor: httpx.Client, room: Made):
     """After ten wrong ones within a minute no further code is looked at, not even the right one."""
     answers = [visitor.post("/join", data={"code": f"AAAA-AAA{at}", "name": "x"}) for at in range(10)]
@@ -173,6 +175,7 @@ def test_tries_are_counted_for_each_and_for_all():
 # The teacher's page
 
 
+@pytest.mark.slow
 def test_behind_a_token_of_its_own(visitor: httpx.Client, gateway: Running, room: Made):
     """A student's token, a wrong one and a token in the address open nothing; the teacher's is in no address."""
     for token in (room.people[0][1], "ttclass-wrong", ""):
@@ -209,6 +212,7 @@ def test_who_spent_what(teacher: httpx.Client, gateway: Running, room: Made, led
     assert "script-src 'self'" in teacher.get("/teacher").headers["content-security-policy"]
 
 
+@pytest.mark.slow
 def test_pause_more_revoke_and_renew(teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger):
     """The buttons do what they say: nobody's run is sent while the class is shut, and a new token takes the old one's
     place.
@@ -235,6 +239,7 @@ def test_pause_more_revoke_and_renew(teacher: httpx.Client, gateway: Running, ro
         run_one(gateway, found[1])
 
 
+@pytest.mark.slow
 def test_limits_and_prices_are_set_on_a_page(
     teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger
 ):
@@ -275,6 +280,7 @@ def test_limits_and_prices_are_set_on_a_page(
     assert kept.status_code == 400
 
 
+@pytest.mark.slow
 def test_tokens_end_when_the_teacher_says(
     teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger
 ):
@@ -290,6 +296,7 @@ def test_tokens_end_when_the_teacher_says(
     assert run_one(gateway, room.people[0][1]).results
 
 
+@pytest.mark.slow
 def test_the_service_is_told_who_asks_where_the_teacher_says_so(
     teacher: httpx.Client, room: Made, ledger: Ledger
 ):
@@ -309,6 +316,7 @@ def test_a_sheet_of_tokens(teacher: httpx.Client, gateway: Running, room: Made):
     assert run_one(gateway, tokens[1]).results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forged", ["no csrf", "wrong csrf", "other site", "json", "too long"])
 def test_forms_of_others_do_nothing(teacher: httpx.Client, room: Made, ledger: Ledger, forged: str):
     """What another page sends with the teacher's cookie changes nothing."""
@@ -331,6 +339,7 @@ def test_forms_of_others_do_nothing(teacher: httpx.Client, room: Made, ledger: L
     assert ledger.classes.named("bowls").open
 
 
+@pytest.mark.slow
 def test_nothing_of_another_class(teacher: httpx.Client, gateway: Running, room: Made, ledger: Ledger):
     """A teacher changes nobody, and sees no result, of a class that is not theirs."""
     other = ledger.classes.make("plates", 1, Terms(each=Limits(runs=5)))
@@ -352,6 +361,7 @@ def test_nothing_of_another_class(teacher: httpx.Client, gateway: Running, room:
 # The wall
 
 
+@pytest.mark.slow
 def test_the_wall_shows_what_was_released(teacher: httpx.Client, gateway: Running, room: Made):
     """A result is hidden until it is released, and gone from the wall once it is removed."""
     run_one(gateway, room.people[0][1], "a teal bowl")
@@ -369,6 +379,7 @@ def test_the_wall_shows_what_was_released(teacher: httpx.Client, gateway: Runnin
     assert teacher.get("/teacher/small/1/2").status_code == 404
 
 
+@pytest.mark.slow
 def test_hostile_words_are_only_words(
     teacher: httpx.Client, visitor: httpx.Client, gateway: Running, room: Made
 ):

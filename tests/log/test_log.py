@@ -145,6 +145,7 @@ tt.edit(photo, "killed", client=client, log=Stuck(sys.argv[2]))
     assert len(server.posts) == 1
 
 
+@pytest.mark.slow
 def test_killed_after_the_answer_came(server: Server, log: RunLog) -> None:
     """A run whose process is killed when its answer is stored is done: nothing about it is unknown."""
     script = """
@@ -163,6 +164,7 @@ tt.edit(photo, "killed", client=client, log=Stuck(sys.argv[2]))
     assert "What had arrived was kept" in row.problem
 
 
+@pytest.mark.slow
 def test_ended_in_peace(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A run that has ended leaves no sign of life behind, and nor does a process that is ended in the middle of one."""
     _edit(server, photo, log)
@@ -195,6 +197,7 @@ def test_kills_at_random_moments(tmp_path: Path) -> None:
     assert found.accepted > 0
 
 
+@pytest.mark.slow
 def test_race_for_a_budget(tmp_path: Path) -> None:
     """Kernels that share a log never spend more than the budget together, and spend all of it."""
     found = money.race(2, 10, 7, tmp_path / "race")
@@ -568,6 +571,7 @@ def test_found(server: Server, photo: Image.Image, log: RunLog) -> None:
     assert (log.totals().unknown, log.spent(Budget()).runs) == (1, 3)
 
 
+@pytest.mark.slow
 def test_restore(server: Server, photo: Image.Image, log: RunLog) -> None:
     """A run can be put back into an editor as it was asked for, not as it was fitted and sent."""
     mask = Mask((90, 60)).ellipse((10, 10, 40, 40)).feather(2)

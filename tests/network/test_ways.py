@@ -155,6 +155,7 @@ def test_a_service_that_speaks_no_tls(server: Server, photo: Image.Image) -> Non
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_too_many_open_files(server: Server, photo: Image.Image) -> None:
     """Where no file can be opened any more that is said, and nothing was sent."""
     send(server.url, photo)

@@ -255,6 +255,7 @@ def test_a_problem_in_fetching_shows_no_key(key: str, caplog: pytest.LogCaptureF
     assert logging.getLogger("httpx").filters == before
 
 
+@pytest.mark.slow
 def test_sixty_mutated_answers() -> None:
     """Answers drawn from all the tables at once, some over a socket, lose no picture and are never called refused."""
     found, lost = outcomes(60, 3, each=12)

@@ -342,6 +342,7 @@ def test_compressed_to_little(server: Server, client: Client, photo: Image.Image
 PACKED = gzip.compress(json.dumps(PLAIN).encode())
 
 
+@pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize(
     ("body", "packed", "words"),

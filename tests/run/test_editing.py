@@ -59,6 +59,7 @@ def _outside(image: Image.Image, mask: Mask) -> bytes:
 # Outside the mask
 
 
+@pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP"])
 @pytest.mark.parametrize("answer", [(64, 64), (128, 128), (32, 32)])
@@ -126,6 +127,7 @@ def test_transparent_source(server: Server, client: Client, photo: Image.Image, 
     assert _outside(result.image, mask) == _outside(source, mask)
 
 
+@pytest.mark.slow
 def test_strict_unless_told_otherwise(server: Server, client: Client, photo: Image.Image, mask: Mask) -> None:
     """Whoever says nothing about it keeps what lies outside the mask, whether the edit is waited for or not."""
     server.answer = json_reply(pictures(_noise((64, 64))))

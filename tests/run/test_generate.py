@@ -67,6 +67,7 @@ def test_the_body_is_json_and_goes_to_its_own_endpoint(wire: Any, server: Server
     assert not {"image", "images", "mask"} & body.keys()
 
 
+@pytest.mark.slow
 def test_a_script_and_a_command_do_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`to_code` writes the call, and the command saves the picture and says who made it."""
     run = tt.generate("a bowl", client=tt.Client.offline(), log=False, size="1024x1024")

@@ -477,6 +477,7 @@ def test_on_change(server: Server, photo: Image.Image, log: RunLog, held: thread
     assert removed == []
 
 
+@pytest.mark.slow
 def test_callback_cancels(server: Server, photo: Image.Image, log: RunLog, held: threading.Event) -> None:
     """A callback may cancel its run, and is told that it can't wait for it, instead of hanging for ever."""
     told: list[str] = []
@@ -498,6 +499,7 @@ def test_callback_cancels(server: Server, photo: Image.Image, log: RunLog, held:
     assert told == ["A callback of the run can't wait for it. Look at run.done and run.results instead."]
 
 
+@pytest.mark.slow
 def test_callback_that_raises() -> None:
     """A callback's mistake is logged, and costs neither the answer nor the wait for it."""
     # In a process of its own: in this one, a callback that raises fails the test.

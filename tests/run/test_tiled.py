@@ -71,6 +71,7 @@ def failing_at(number: int, how: Reply, rest: Reply) -> Callable[..., Reply]:
     return answer
 
 
+@pytest.mark.slow
 def test_offline_a_wire_goes_in_tiles_unasked(photo: Image.Image, mask: Mask) -> None:
     """Nothing is billed, so the fill is made near the photo's own size; outside the mask all stays, and the log has
     each tile.

@@ -147,6 +147,7 @@ def test_a_mask_without_a_hole_changes_nothing(ask: Any, mask_for: Any, photo: I
     np.testing.assert_array_equal(ask(mask=mask_for((256, 256), None)).pixels, np.asarray(photo))
 
 
+@pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize(
     "box", [(0, 0, 1, 1), (255, 0, 256, 256), (0, 100, 256, 101), (0, 0, 256, 255), (1, 1, 255, 255)]

@@ -194,6 +194,7 @@ def all_of(line: socket.socket) -> bytes:
     return b"".join(iter(lambda: line.recv(65536), b""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("headers", "status"),
     [(b"X: y", 411), (f"Content-Length: {BODY_CAP + 1}".encode(), 413)],
@@ -607,6 +608,7 @@ def impatient() -> Iterator[LocalServer]:
         yield server
 
 
+@pytest.mark.slow
 def test_a_head_and_a_body_have_a_time_for_all_of_them(impatient: LocalServer) -> None:
     """A client that sends a byte now and then is given up on, however often it does."""
     assert dripping(impatient, b"GET / HTTP/1.1\r\nX: ") == b""
@@ -615,6 +617,7 @@ def test_a_head_and_a_body_have_a_time_for_all_of_them(impatient: LocalServer) -
         assert status_of(said) == 408
 
 
+@pytest.mark.slow
 def test_an_idle_line_is_closed(impatient: LocalServer) -> None:
     """A line without a request does not stay for ever, neither a new one nor one that had a request before."""
     with socket.create_connection(("127.0.0.1", impatient.server_port), timeout=PATIENCE) as sock:

@@ -53,6 +53,7 @@ def said(service: Service, body: bytes, **headers: str) -> list[bytes]:
     return list(answer.pieces)
 
 
+@pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize(("partials", "n"), [(None, 1), ("2", 2)])
 def test_drafts_and_then_the_result(partials: Any, n: int) -> None:

@@ -75,6 +75,7 @@ def test_it_is_dismissed_for_good(photo: Image.Image, log: tt.RunLog) -> None:
     assert offered(editor_of(photo, log)) == []
 
 
+@pytest.mark.slow
 def test_another_photo_takes_nothing_away(photo: Image.Image, log: tt.RunLog) -> None:
     """A draft stays while other photos are opened; one that is cleared by hand goes."""
     other = Image.new("RGB", (50, 20), "teal")

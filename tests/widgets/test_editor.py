@@ -191,6 +191,7 @@ def test_upload_opens_and_a_bad_one_changes_nothing(editor, photo):
     assert (editor.image, editor.mask, editor.prompt) == before
 
 
+@pytest.mark.slow
 def test_log_can_be_moved_or_switched_off(photo, tmp_path):
     """`log` names another folder, or none."""
     elsewhere = tt.RunLog(tmp_path / "elsewhere")

@@ -135,6 +135,7 @@ def test_a_cell_opens_and_goes_back(both: Opened) -> None:
     editor.close()
 
 
+@pytest.mark.slow
 def test_stars_by_keys(both: Opened) -> None:
     """Stars that the browser tells are in the log, and what is no star is not."""
     editor, lab = both

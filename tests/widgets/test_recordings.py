@@ -43,6 +43,7 @@ def tape(lesson: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(shutil.copy(lesson / "lesson.zip", tmp_path))
 
 
+@pytest.mark.slow
 def test_one_click_fills_all_in_and_the_run_replays(tape: Path):
     """Recorded brings photo, prompt, model, options and mask, and what is run then is what was recorded."""
     editor = tt.ImageEditor(client=tt.Client.replay(tape), log=False)
