@@ -92,6 +92,7 @@ def test_openai_package_gets_a_picture(service):
     assert picture.size == (1024, 1024)
 
 
+@pytest.mark.slow
 def test_service_refuses_a_request_without_a_key(service):
     """The served service wants a key, any key, as the real one does."""
     status, reply = post(service, b"{}", {"Content-Type": "application/json"})

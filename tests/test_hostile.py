@@ -563,6 +563,7 @@ def test_fields_that_can_not_be_written(photo: Image.Image, name: str, wire: Any
             Client.offline(wire=wire).images.edit(image=photo, prompt="x", **given)
 
 
+@pytest.mark.slow
 def test_unchecked_requests_that_can_not_be_written(photo: Image.Image) -> None:
     """Without the check too, what can't be written is an error of ours, and not one of the library below."""
     deep: list[Any] = []

@@ -907,6 +907,7 @@ def test_a_log_of_a_newer_version(log: RunLog) -> None:
         log.rows()
 
 
+@pytest.mark.slow
 def test_made_by_many_at_once(tmp_path: Path, photo: Image.Image) -> None:
     """Threads and processes that open a new log at the same moment all get it."""
     folder = tmp_path / "new"

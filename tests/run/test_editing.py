@@ -280,6 +280,7 @@ def test_extended(server: Server, client: Client, photo: Image.Image) -> None:
     assert (made[64:, :20] == (0, 255, 0, 255)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize("edges", ["transparent", "white", "black"])
 def test_mask_as_a_picture(server: Server, client: Client, photo: Image.Image, edges: Any) -> None:
@@ -310,6 +311,7 @@ def test_sent_in_a_format_the_model_takes(server: Server, client: Client, photo:
     assert sent.convert("RGB").tobytes() == run.source.pixels.tobytes()
 
 
+@pytest.mark.slow
 def test_several_pictures(server: Server, client: Client, photo: Image.Image, mask: Mask) -> None:
     """Of several pictures the first is the one that is edited, and the one that the mask is for."""
     server.answer = json_reply(pictures(_noise((64, 64))))

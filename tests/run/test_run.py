@@ -78,6 +78,7 @@ def _row(log: RunLog) -> RunRow:
 # What the log keeps
 
 
+@pytest.mark.slow
 def test_written_before_the_request_leaves(server: Server, photo: Image.Image, log: RunLog) -> None:
     """When the service sees a request, its row is on the disk and marked as sent."""
     seen: list[RunRow] = []

@@ -56,6 +56,7 @@ def written(photo: Image.Image, as_url: Any, as_bytes: Any, mask_for: Any) -> di
     return made
 
 
+@pytest.mark.slow
 def test_every_form_says_the_same(written: dict[str, tuple[bytes, str]], send: Any) -> None:
     """The same request gets the same picture in whichever form it is written."""
     results = [send(PLAIN, *request).pixels for request in written.values()]

@@ -29,6 +29,7 @@ def apart(one: float, other: float) -> float:
     return abs((one - other + 180) % 360 - 180)
 
 
+@pytest.mark.slow
 def test_outside_the_hole_no_bit_changes(ask: Any, photo: Image.Image, hole: Any) -> None:
     """In a PNG of equal size, each pixel outside the mask is what it was, and most inside are not."""
     result = ask(prompt="a red wall").pixels

@@ -112,6 +112,7 @@ def test_what_fails_at_once_is_refused_and_later_is_an_event(monkeypatch: pytest
         tt.edit(noise(), "x", client=client, log=False, partial_images=1)
 
 
+@pytest.mark.slow
 def test_the_openai_package_gets_a_stream(server: LocalServer) -> None:
     """OpenAI's own client reads the events one by one."""
     with openai.OpenAI(api_key="any", base_url=server.url, max_retries=0) as client:

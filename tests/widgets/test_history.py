@@ -172,6 +172,7 @@ def test_an_earlier_run_is_compared_with(editor, photo):
     assert new.viewer.against == 2
 
 
+@pytest.mark.slow
 def test_without_its_photo_the_answer_is_shown(editor):
     """Where its photo is not at hand, an earlier run shows what the model sent, and says so."""
     new = tt.ImageEditor(Image.new("RGB", (30, 20)), client=tt.Client.offline())
@@ -198,6 +199,7 @@ def test_what_is_gone_can_not_be_shown(editor):
     assert grid(editor).alert == ""
 
 
+@pytest.mark.slow
 def test_a_run_is_filled_in_again(editor):
     """One click brings back prompt, options and mask, is told beside the run, and can be taken back there."""
     mask, cleared = editor.mask, editor.mask.clear()
@@ -369,6 +371,7 @@ def test_what_is_sure_and_what_is_not_is_told_apart(photo):
     assert "0.5 USD of that for runs that may not have been billed" in totals
 
 
+@pytest.mark.slow
 def test_shown_by_several_threads_at_once(editor, monkeypatch):
     """What was read of the log last is shown, whichever thread comes to its end first, and no card is left behind."""
     assert len(cards(editor)) == 2

@@ -69,6 +69,7 @@ class Seen:
             assert self._changed.wait_for(lambda: self.stage.partial == {}, PATIENCE)
 
 
+@pytest.mark.slow
 def test_the_newest_draft_is_on_the_photo(server: Server, editor: tt.ImageEditor) -> None:
     """A draft stands where the mask is, said to be one, until the result takes its place."""
     rest = server.event()

@@ -258,6 +258,7 @@ def test_an_answer_of_an_earlier_run_does_not_take_the_place_of_a_later_one(
     assert editor.status.words[0].startswith("Done in")
 
 
+@pytest.mark.slow
 def test_only_runs_are_taken() -> None:
     """Something else among the runs is refused with what to do."""
     with pytest.raises(Exception, match="run takes a Run"):

@@ -192,6 +192,7 @@ def test_each_of_several_results_can_be_chosen(two):
     assert viewer.index == 0
 
 
+@pytest.mark.slow
 def test_pictures_reach_the_browser_small_and_when_asked_for(photo, monkeypatch):
     """Before, result, raw answer and heat map are previews of the photo's shape, and come by name."""
     viewer = ResultViewer(edit(photo.resize((2000, 2000)), strict=True))

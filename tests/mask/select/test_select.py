@@ -438,6 +438,7 @@ def test_too_many_that_hang_are_told(picture: SourceImage, monkeypatch: pytest.M
         pytest.fail("those that ended at last are still counted")
 
 
+@pytest.mark.slow
 def test_what_is_stopped_ends_and_leaves_nothing() -> None:
     """A selection that nobody waits for stops soon, and the photo is in nobody's hands."""
     picture = SourceImage(SCENES["much noise"].made[0].copy())
