@@ -84,12 +84,13 @@ def by_rule(cases: Iterable[Case]) -> list[Any]:
     groups: defaultdict[tuple[str, bool], list[Case]] = defaultdict(list)
     seen: set[tuple[int, str]] = set()
     for case in cases:
-        # Models that take the same length are told the same of the same file: one of them stands for all.
-        if is_heavy(case) and (same := (MOST_BYTES[case.model], case.what)) in seen:
-            continue
-        if is_heavy(case):
+        if heavy := is_heavy(case):
+            # Models that take the same length are told the same of the same file: one of them stands for all.
+            same = MOST_BYTES[case.model], case.what
+            if same in seen:
+                continue
             seen.add(same)
-        groups[case.rule, is_heavy(case)].append(case)
+        groups[case.rule, heavy].append(case)
     return [
         pytest.param(group, id=f"{rule}, large" if heavy else rule, marks=[pytest.mark.slow] if heavy else [])
         for (rule, heavy), group in groups.items()

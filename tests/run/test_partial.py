@@ -18,7 +18,7 @@ from PIL import Image, ImageColor
 
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Server
-from tests.support.streams import COLOURS, DONE, DRAFTS, HEAD, OVER, STREAM
+from tests.support.streams import COLOURS, DONE, DRAFTS, HEAD, OVER, STREAM, streaming
 from ttapi_nb import loop
 from ttapi_nb.asked import Asked
 from ttapi_nb.client.cassette.asks import ask_of
@@ -30,8 +30,7 @@ SIDE = 64
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server that streams two drafts and a result."""
-    with Server() as running:
-        running.answer = Reply(body=STREAM, mime="text/event-stream")
+    with streaming() as running:
         yield running
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from PIL import Image
 
-from tests.server import encoded
+from tests.server import Reply, Server, encoded
 
-__all__ = ["COLOURS", "DONE", "DRAFTS", "HEAD", "OVER", "STREAM", "event"]
+__all__ = ["COLOURS", "DONE", "DRAFTS", "HEAD", "OVER", "STREAM", "event", "streaming"]
 
 COLOURS = ("red", "orange", "green")
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
@@ -27,3 +29,11 @@ DRAFTS = [event(colour, partial_image_index=at) for at, colour in enumerate(COLO
 DONE = event(COLOURS[2], "completed", usage={"total_tokens": 30, "input_tokens": 10, "output_tokens": 20})
 OVER = b"data:[DONE]\n\n"
 STREAM = b"".join(DRAFTS) + DONE + OVER
+
+
+@contextlib.contextmanager
+def streaming() -> Iterator[Server]:
+    """A server that streams two drafts and a result."""
+    with Server() as running:
+        running.answer = Reply(body=STREAM, mime="text/event-stream")
+        yield running

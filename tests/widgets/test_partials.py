@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.server import PATIENCE, Reply, Server
+from tests.server import PATIENCE, Server
 from tests.support.controls import labelled, said
-from tests.support.streams import DONE, DRAFTS, HEAD, OVER, STREAM
+from tests.support.streams import DONE, DRAFTS, HEAD, OVER, streaming
 from ttapi_nb import loop
 from ttapi_nb.widgets.pickers import OptionsPanel
 
@@ -23,8 +23,7 @@ PHOTO = Image.new("RGB", (64, 64), "blue")
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server that streams two drafts and a result."""
-    with Server() as running:
-        running.answer = Reply(body=STREAM, mime="text/event-stream")
+    with streaming() as running:
         yield running
 
 
