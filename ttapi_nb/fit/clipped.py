@@ -7,6 +7,7 @@ colour unlike any that the ring has is left as it is.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,23 +42,23 @@ class Clipped:
 
     def mend(self, made: Floats, colours: NDArray[np.uint8]) -> None:
         """Add to `made`, the answer's `colours` evened out, (height, width, 3), what those have lost."""
-        flat, came = made.reshape(-1, 3), colours.reshape(-1, 3)
+        flat = made.reshape(-1, 3)
+        planes = [np.ascontiguousarray(colours[..., channel]).reshape(-1) for channel in range(3)]
         for is_white, channel, table in self.tables:
             shares = _SHARES[is_white]
-            at = np.flatnonzero(_ends(came[:, channel], is_white))
+            at = np.flatnonzero(_ends(planes[channel], is_white))
             # What is clipped in two channels is in the first one's table.
             for earlier in range(channel):
-                at = at[~_ends(came[at, earlier], is_white)]
+                at = at[~_ends(planes[earlier].take(at), is_white)]
             if not len(at):
                 continue
-            near = came.take(at, axis=0)
+            near = [plane.take(at) for plane in planes]
             bins = _bins(near, channel)
             for part in range(channel, 3):
-                if part == channel:
-                    where, there, levels = at, bins, near[:, part]
-                else:
-                    some = np.flatnonzero(_ends(near[:, part], is_white))
-                    where, there, levels = at[some], bins[some], near[some, part]
+                where, there, levels = at, bins, near[part]
+                if part != channel:
+                    some = np.flatnonzero(_ends(levels, is_white))
+                    where, there, levels = at[some], bins[some], levels[some]
                 mended = flat[where, part] + table[part].take(there) * shares.take(levels)
                 flat[where, part] = np.clip(mended, 0, 255)
 
@@ -103,13 +104,13 @@ def _ends(levels: NDArray[np.uint8], is_white: bool) -> NDArray[np.bool_]:
     return levels > WHITE - NEAR if is_white else levels < BLACK + NEAR
 
 
-def _bins(colours: NDArray[np.uint8], channel: int) -> NDArray[np.uint16]:
-    one, other = (colours[:, part] >> BITS for part in range(3) if part != channel)
+def _bins(colours: Sequence[NDArray[np.uint8]], channel: int) -> NDArray[np.uint16]:
+    one, other = (plane >> BITS for part, plane in enumerate(colours) if part != channel)
     return one.astype(np.uint16) * np.uint16(BINS) + other
 
 
 def _table(colours: NDArray[np.uint8], missing: Floats, channel: int) -> Floats:
-    at = _bins(colours, channel)
+    at = _bins([colours[:, part] for part in range(3)], channel)
     planes = [np.bincount(at, minlength=BINS * BINS)]
     planes += [np.bincount(at, weights=missing[:, part], minlength=BINS * BINS) for part in range(3)]
     sums = np.stack(planes, axis=1).reshape(BINS, BINS, 4).astype(np.float32)

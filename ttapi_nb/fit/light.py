@@ -113,19 +113,23 @@ class Evening:
             return made
         whiter = np.clip((_LEVELS - (WHITE - self.near)) / self.near, 0, 1).astype(np.float32)
         planes = [colours[..., channel] for channel in range(3)]
+        flat = made.reshape(-1, 3)
         for end, shares, least, most in (
             (0, whiter, np.minimum, np.maximum),
             (1, _BLACKER, np.maximum, np.minimum),
         ):
             if all(lost[end + 1] is None for lost in self.lost):
                 continue
-            share = shares[least(least(planes[0], planes[1]), planes[2])]
-            if not share.any():
+            low = least(least(planes[0], planes[1]), planes[2]).reshape(-1)
+            at = np.flatnonzero(low < BLACK + LEAST_NEAR if end else low > WHITE - self.near)
+            if not len(at):
                 continue
+            share = shares.take(low.take(at))
             for channel, *lost in self.lost:
-                field, plane = lost[end], made[..., channel]
+                field = lost[end]
                 if field is not None:
-                    plane += (most(field.over(box), plane) - plane) * share
+                    there, plane = field.over(box).reshape(-1).take(at), flat[at, channel]
+                    flat[at, channel] = plane + (most(there, plane) - plane) * share
         return made
 
     def shrunk(self, step: int) -> Evening:
