@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .fields import boxed
 from .seam import Floats
 
-__all__ = ["BLACK", "WHITE", "Clipped", "clipped_of"]
+__all__ = ["BLACK", "FEWEST", "WHITE", "Clipped", "clipped_of"]
 
 # Levels from which a channel may have been clipped.
 WHITE, BLACK = 252, 3
@@ -28,8 +28,8 @@ BITS, RADIUS, WIDE = 2, 2, 8
 BINS = 256 >> BITS
 # What differs by more in a channel that is whole is another thing.
 ALIKE = 12.0
-# So few pixels tell nothing, and a colour that so many have is half believed.
-FEW, HALF = 30, 4.0
+# Fewer pixels tell nothing, and a colour that so many have is half believed.
+FEWEST, HALF = 30, 4.0
 # So many tell as much as all of them.
 MANY = 40_000
 
@@ -82,7 +82,7 @@ def clipped_of(
         red, green, blue = (ends[..., channel] for channel in range(3))
         some = (red | green | blue) & ~(red & green & blue)
         known = np.flatnonzero(some & outside)
-        if len(known) < FEW or not (some & ~outside).any():
+        if len(known) < FEWEST or not (some & ~outside).any():
             continue
         known = known[:: max(1, len(known) // MANY)]
         end = ends.reshape(-1, 3).take(known, axis=0)
@@ -95,7 +95,7 @@ def clipped_of(
         missing = np.where(end, missing, 0)
         for channel in range(3):
             told = end[:, channel] & same.all(axis=1)
-            if np.count_nonzero(told) >= FEW:
+            if np.count_nonzero(told) >= FEWEST:
                 tables.append((is_white, channel, _table(came[told], missing[told], channel)))
     return Clipped(tuple(tables)) if tables else None
 

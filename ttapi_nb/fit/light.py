@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .clipped import BLACK, WHITE, Clipped, clipped_of
+from .clipped import BLACK, FEWEST, WHITE, Clipped, clipped_of
 from .fields import boxed, spread
 from .geometry import Box
 from .lightfit import NOTHING, Cells, Kind, Model, basis, best_model, error_of, from_light, to_light
@@ -33,8 +33,6 @@ BETTER, LEVELS = 0.98, 0.05
 # How far from white what is lost is mixed in: by as much as white itself is moved, but for a few levels, and within
 # these. A cast of 14 leaves a bright sky alone that is not clipped.
 LEAST_NEAR, MOST_NEAR, FEW = 6, 64, 8
-# Fewer pixels than these tell nothing of what was clipped.
-FEWEST = 30
 # What the ring tells far from the mask counts for so much of what it tells right beside it.
 FAR = 0.1
 # Cells between which a field is smoothed.
