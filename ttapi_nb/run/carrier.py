@@ -244,8 +244,10 @@ class Carrier(exiting.Unfinished):
 
     async def answered(self, response: ImagesResponse) -> None:
         """All of its answer is here."""
-        is_kept = await self._kept(response)
+        # First: who waits for its place need not wait for the disk.
+        self.run.response = response
         self.run._tell_answered()
+        is_kept = await self._kept(response)
         if is_kept and self._raw is not None and response.is_whole:
             await loop.in_thread(self._raw.understood)
         self.run._add_note(response.note)
