@@ -45,6 +45,8 @@ __all__ = [
 T = TypeVar("T")
 
 AT_ONCE = max(8, (os.cpu_count() or 1) + 4)
+"""How many edits the embedded services of this process have under way at the same time."""
+PICTURES = max(2, os.cpu_count() or 1)
 """How many pieces of work on pictures go on at the same time."""
 
 
@@ -58,7 +60,7 @@ class _Runner:
         self.threads, self.pictures, self.openers = self._pools()
 
     def _pools(self) -> tuple[Threads, Threads, Threads]:
-        return Threads("ttapi_nb-any"), Threads("ttapi_nb-work", AT_ONCE), Threads("ttapi_nb-open", 8)
+        return Threads("ttapi_nb-any"), Threads("ttapi_nb-work", PICTURES), Threads("ttapi_nb-open", 8)
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -133,7 +135,7 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 async def heavy(work: Callable[[], T]) -> T:
-    """Do `work` on pictures on a thread, with no more than `AT_ONCE` others."""
+    """Do `work` on pictures on a thread, with no more than `PICTURES` at a time."""
     return await asyncio.get_running_loop().run_in_executor(_runner.pictures, work)
 
 

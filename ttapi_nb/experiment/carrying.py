@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -69,8 +69,7 @@ def carry(
     """
     run: Run | None = None
     try:
-        with room or nullcontext():
-            run = start(cell.asked, client=client, log=log, budget=budget, claim=claim)
+        run = start(cell.asked, client=client, log=log, budget=budget, claim=claim, room=room)
         if begun is not None:
             begun(run)
         if answered is not None:
