@@ -6,9 +6,11 @@ import io
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import loop
 from ..client import AsyncClient, Client
 from ..errors import (
     AuthenticationError,
@@ -75,7 +77,7 @@ def carry(
         if answered is not None:
             run._when_answered(answered)
         run.wait()
-        note = keep_shown(log, cell, run.id, run.results, save_to)
+        note = loop.picture_work(partial(keep_shown, log, cell, run.id, run.results, save_to)).result()
         return Outcome("over", note, run.id)
     except Exception as error:  # noqa: BLE001 - whatever a cell does, the others go on
         return _went(error, run)
