@@ -30,7 +30,7 @@ from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
 from ..freeing import give_back
-from ..lineage import Step, step_of, step_text
+from ..lineage import step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
@@ -40,7 +40,6 @@ from .ending import (
     ENDED,
     HANGS,
     INTERRUPTED,
-    UNTOLD,
     End,
     Ended,
     cancelled,
@@ -53,7 +52,7 @@ from .ending import (
 from .partial import Partial
 from .result import Result
 from .run import Run
-from .signing import signed
+from .signing import all_signed
 
 __all__ = ["Carrier"]
 
@@ -288,32 +287,13 @@ class Carrier(exiting.Unfinished):
         """Whether what it waits for is called on this thread."""
         return self._lane.is_here()
 
-    def _made_by(self, offline: bool) -> Step | None:
-        run = self.run
-        try:
-            return step_of(run.prepared, offline=offline)
-        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
-            run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-            return None
-
     def _results(self, response: ImagesResponse, is_kept: bool) -> tuple[tuple[Result, ...], str]:
         if is_kept and self._raw is not None and response.is_whole:
             self._raw.understood()
-        step = self._made_by(response.offline)
         results, note = self._make(self.run, response)
         source = self.run.source.size
         give_back(HELD * source[0] * source[1])
-        return tuple(self._signed(result, step) for result in results), note
-
-    def _signed(self, result: Result, step: Step | None) -> Result:
-        """The result with what made it."""
-        if step is None:
-            return result
-        try:
-            return signed(self.run.asked.source, step, result)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-            return result
+        return all_signed(self.run, results, offline=response.offline), note
 
     # Its end
 
