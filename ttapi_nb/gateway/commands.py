@@ -19,6 +19,11 @@ from .ledger import Ledger
 from .pruning import Kept
 from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # what this system has not
+
 __all__ = ["run_gateway"]
 
 EMBEDDED = "embedded"
@@ -86,9 +91,7 @@ def run_gateway(args: argparse.Namespace) -> int:
 
 def _most_lines() -> int:
     """How many lines there may be, so that each may have a file too; as many files are opened as the system allows."""
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         # Windows counts no files.
         return MOST_LINES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
