@@ -179,7 +179,7 @@ def test_drafts_alone_in_earlier_runs(broken_off: tt.ImageEditor) -> None:
     assert (card["count"], card["drafts"]) == (0, True)
     message(grid, {"type": "show", "id": card["id"]})
     assert len(tray_of(editor).items) == 2
-    (kept,) = (editor._log().folder / "answers").iterdir()
+    (kept,) = (tt.RunLog().folder / "answers").iterdir()
     kept.unlink()
     message(grid, {"type": "show", "id": card["id"]})
     editor.history.show()

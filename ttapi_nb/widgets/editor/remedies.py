@@ -17,8 +17,8 @@ __all__ = ["Remedies"]
 class Remedies(LateOffers):
     """Offers what follows from an error, until something else is asked for.
 
-    `use_model(name)`, `ask_key()`, `go_on(picture, mask)` and `show(run_id)` are what is offered. `in_doubt` tells whether the same was
-    sent before, and nobody knows what became of it.
+    `use_model(name)`, `ask_key()`, `go_on(picture, mask)` and `show(run_id)` are what is offered. `in_doubt` tells
+    whether the same was sent before, and nobody knows what became of it.
     """
 
     def __init__(
