@@ -13,10 +13,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, text, update
 
-from ..log.budget import Spent
+from ..log.budget import Spent, asked_partials
 from ..log.checks import tokens
 from ..log.counting import BILLABLE, DOUBTFUL, cost, images
 from ..log.counting import tokens as counted_tokens
+from ..models import PARTIAL_TOKENS
 from .classes import Person, class_of, lock_class, person_of
 from .database import Database
 from .rows import Asked, End, Refused, Run, run_of, word_of
@@ -31,7 +32,7 @@ STOPPED = "The gateway was stopped before this was sent, so nothing was billed. 
 ADVICE = "Ask your teacher for more."
 SUMS = text(
     f"SELECT COUNT(*), COALESCE(SUM({images('came', 'images')}), 0),"  # noqa: S608 - our own words
-    f" COALESCE(SUM({counted_tokens('tokens', 'came', 'images')}), 0),"
+    f" COALESCE(SUM({counted_tokens('tokens', 'came', 'images', 'drafts')}), 0),"
     f" COALESCE(SUM({cost('cost', 'estimate')}), 0),"
     f" COALESCE(SUM(CASE WHEN {DOUBTFUL} THEN 1 ELSE 0 END), 0),"
     f" COALESCE(SUM(CASE WHEN {cost('cost', 'estimate')} IS NULL THEN 1 ELSE 0 END), 0)"
@@ -144,6 +145,7 @@ class Runs:
             "prompt": asked.prompt,
             "options": json.dumps(dict(asked.options)),
             "images": estimate.images,
+            "drafts": asked_partials(asked.options),
             "estimate": estimate.cost,
             "currency": estimate.currency,
             "problem": "",
@@ -224,10 +226,9 @@ class Runs:
                 select(runs.c.model, runs.c.options, runs.c["class"]).where(runs.c.number == run.number)
             ).one()
             room = class_of(db.execute(select(classes).where(classes.c.id == row._mapping["class"])).one())
-            table = room.terms.table
             price = None
-            if table is not None and end.came is not None:
-                price = table.cost(row.model, json.loads(row.options), end.came)
+            if end.came is not None:
+                price = room.terms.cost(row.model, json.loads(row.options), end.came)
             done = db.execute(
                 update(runs)
                 .where(
@@ -359,6 +360,7 @@ def spent_by(db: Connection, person: Person, start: float, who: str, team: str) 
             "person": who,
             "team": team,
             "each": terms.tokens_each or 0,
+            "draft": 0 if terms.tokens_each is None else PARTIAL_TOKENS,
         },
     ).one()
     return Spent(

@@ -311,6 +311,10 @@ class RunLog(Life):
         """
         return drafts_again(self.folder / ANSWERS, checks.run_name(run_id))
 
+    def keeps_answer(self, run_id: str) -> bool:
+        """Whether an answer is kept beside the log as it came, which `partials` and `reread` look into."""
+        return (self.folder / ANSWERS / checks.run_name(run_id)).is_file()
+
     # Making room
 
     def prune(

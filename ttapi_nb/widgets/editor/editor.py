@@ -158,7 +158,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         )
         self._drafts = MaskDrafts(self, self._arrange_whole)
         self._remedies = Remedies(
-            self._arrange, partial(setattr, self, "model"), self._key.ask, self.drawer.show_both
+            self._arrange,
+            partial(setattr, self, "model"),
+            self._key.ask,
+            self.drawer.show_both,
+            earlier.try_to_show,
         )
         self._partials = Partials(self.drawer)
         self._checks = Checks(self, lambda: self._remedies.in_doubt)

@@ -11,8 +11,11 @@ from ...text import cut, so_many
 __all__ = ["card_of", "gone", "in_all"]
 
 
-def card_of(row: RunRow) -> dict[str, object]:
-    """A run as the browser is told of it: texts, numbers, and what can be done with it."""
+def card_of(row: RunRow, *, drafts: bool = False) -> dict[str, object]:
+    """A run as the browser is told of it: texts, numbers, and what can be done with it.
+
+    `drafts` says that no result of it came, and that there may be drafts to show instead.
+    """
     state: str = "unknown: may have been billed" if row.state == "unknown" else row.state
     if row.billed is not None:
         state = "billed, as you found" if row.billed else "not billed, as you found"
@@ -25,6 +28,7 @@ def card_of(row: RunRow) -> dict[str, object]:
         "problem": cut(row.problem, 400),
         "gone": gone(row),
         "count": len(row.results),
+        "drafts": drafts,
         "stars": max((one.stars for one in rated), default=0),
         "notes": [cut(one.note, 200) for one in rated if one.note],
         "kept": any(one.verdict == "kept" for one in rated),
