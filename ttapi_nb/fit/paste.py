@@ -91,6 +91,9 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
         answer = answer.convert("RGB")
     strips = _strips(covered, bounds)
+    # Read from its file by now, and not by several threads at once.
+    source.load()
+    answer.load()
     # A second core has what is small done before it could begin.
     with ThreadPoolExecutor(2) if len(strips) > 1 else nullcontext() as others:
         copied = _begun(others, source.copy if answer.mode == "RGB" else partial(source.convert, "RGBA"))
