@@ -53,7 +53,7 @@ class Forecast:
         return f"{self.counts}, cost {cost}{more}, time {time}"
 
     def words_for(self, *, offline: bool) -> str:
-        """`words`, or where nothing is billed, as of a client that is offline, only how many it is, and that it is free."""
+        """`words`, or where nothing is billed only how many it is, and that it is free."""
         return f"{self.counts}, free" if offline else self.words
 
     def __str__(self) -> str:
