@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import zipfile
@@ -258,6 +259,8 @@ def test_limits_and_prices_are_set_on_a_page(
     assert 'value="many"' in wrong.text
     assert "0.25" in wrong.text
     assert "--prices" in teacher.post("/teacher/limits", data=typed | {"prices": ""}).text
+    for wrong, said in (("gpt-image-1 = much", "gpt-image-1 = much"), ("a = 1\na = 2", "twice: a")):
+        assert said in html.unescape(teacher.post("/teacher/limits", data=typed | {"prices": wrong}).text)
     assert teacher.post("/teacher/limits", data=typed | {"csrf": "0" * 64}).status_code == 400
     assert ledger.report(room.room)["limits"] == {"each": {"runs": 5}, "team": {}, "room": {}}
     desk = teacher.post("/teacher/limits", data=typed).text
@@ -310,7 +313,7 @@ def test_the_service_is_told_who_asks_where_the_teacher_says_so(
 def test_a_sheet_of_tokens(teacher: httpx.Client, gateway: Running, room: Made):
     """A sheet for the class has a new token for each, and says that it is shown once."""
     page = press(teacher, "sheet").text
-    tokens = re.findall(r"<code>([^<]+)</code>", page)
+    tokens = re.findall(r"<code class="key">([^<]+)</code>", page)
     assert len(tokens) == 2
     assert not {token for _, token in room.people} & set(tokens)
     assert run_one(gateway, tokens[1]).results
