@@ -313,7 +313,7 @@ def test_the_service_is_told_who_asks_where_the_teacher_says_so(
 def test_a_sheet_of_tokens(teacher: httpx.Client, gateway: Running, room: Made):
     """A sheet for the class has a new token for each, and says that it is shown once."""
     page = press(teacher, "sheet").text
-    tokens = re.findall(r"<code class="key">([^<]+)</code>", page)
+    tokens = re.findall(r'<code class="key">([^<]+)</code>', page)
     assert len(tokens) == 2
     assert not {token for _, token in room.people} & set(tokens)
     assert run_one(gateway, tokens[1]).results
