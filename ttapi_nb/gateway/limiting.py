@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +12,7 @@ from ..errors import SettingsError
 from .arguments import KINDS, SCOPES
 from .terms import Limits, Terms, moment_of
 
-__all__ = ["count_in", "fields_of_limits", "fields_of_terms", "limits_in", "terms_in"]
+__all__ = ["check_seen", "count_in", "fields_of_limits", "fields_of_terms", "limits_in", "seen", "terms_in"]
 
 Fields: TypeAlias = Mapping[str, str]
 MOST = 10**9
@@ -20,6 +21,20 @@ MOMENTS = ("opens", "closes", "tokens_until")
 NO_PRICE = "This line of the prices can't be read: {}. Write it like: gpt-image-1, 1024x1024, high = 0.04"
 TWO_PRICES = "The prices have this twice: {}. Leave one of them out."
 LONGEST_SAID = 60
+CHANGED = (
+    "Somebody else changed this meanwhile, so nothing was saved. Save again to have it as it stands here."
+)
+
+
+def seen(what: Terms | Limits) -> str:
+    """What a form carries of the terms or limits that it shows."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def check_seen(fields: Fields, what: Terms | Limits) -> None:
+    """Raise `SettingsError` where a form showed others than there are now."""
+    if fields.get("seen", seen(what)) != seen(what):
+        raise SettingsError(CHANGED)
 
 
 def count_in(text: str) -> int | None:
@@ -60,6 +75,7 @@ def limits_in(fields: Fields, scope: str) -> Limits:
 
 def terms_in(terms: Terms, fields: Fields) -> Terms:
     """Terms with the limits, prices and times of a form. Raises `SettingsError`."""
+    check_seen(fields, terms)
     moments: dict[str, Any] = {name: _moment_in(fields[name]) for name in MOMENTS if name in fields}
     return replace(
         terms,
