@@ -288,8 +288,8 @@ def test_limits_and_prices_are_set_on_a_page(
     assert 'value="many"' in wrong.text
     assert "0.25" in wrong.text
     assert "--prices" in teacher.post("/teacher/limits", data=typed | {"prices": ""}).text
-    for wrong, said in (("gpt-image-1 = much", "gpt-image-1 = much"), ("a = 1\na = 2", "twice: a")):
-        assert said in html.unescape(teacher.post("/teacher/limits", data=typed | {"prices": wrong}).text)
+    for line, told in (("gpt-image-1 = much", "gpt-image-1 = much"), ("a = 1\na = 2", "twice: a")):
+        assert told in html.unescape(teacher.post("/teacher/limits", data=typed | {"prices": line}).text)
     assert teacher.post("/teacher/limits", data=typed | {"csrf": "0" * 64}).status_code == 400
     assert ledger.report(room.room)["limits"] == {"each": {"runs": 5}, "team": {}, "room": {}}
     desk = teacher.post("/teacher/limits", data=typed).text
