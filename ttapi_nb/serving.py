@@ -32,6 +32,8 @@ HEAD_CAP = 64 * 1024
 PIECE = 2**19
 # In seconds: how often it is looked whether to end.
 TICK = 0.1
+# Of a client that has ended its side, in seconds: the shortest and the longest time between two looks for it.
+FIRST_LOOK, LAST_LOOK = 0.1, 10.0
 # Of a refused request: how long no byte of the rest may come, and how long what could not be read is passed over.
 SILENCE, LINGER = 1.0, 2.0
 # As many more lines are told that there are too many; whoever comes beyond these is hung up on.
@@ -54,13 +56,15 @@ class Lines:
     """How long a line may take, in seconds, and how many there may be.
 
     `head_seconds` is for a head to come, from the line's beginning or from the answer before; `write_seconds` how long
-    nothing of an answer may be taken; `drain_seconds` how long the rest of a refused request is read, since many
-    clients look at an answer only after they have sent all; `leaving_seconds` what answers are given as the server
-    ends. Where there are `most` lines, one that has waited for a request for `patience` seconds gives way to a new one.
+    nothing of an answer may be taken, and `answer_seconds` how long all of it may wait for whoever takes it slowly;
+    `drain_seconds` how long the rest of a refused request is read, since many clients look at an answer only after they
+    have sent all; `leaving_seconds` what answers are given as the server ends. Where there are `most` lines, one that
+    has waited for a request for `patience` seconds gives way to a new one.
     """
 
     head_seconds: float = 75.0
     write_seconds: float = 120.0
+    answer_seconds: float = 900.0
     drain_seconds: float = 60.0
     leaving_seconds: int = 25
     most: int | None = None
@@ -89,8 +93,9 @@ class _Protocol(H11Protocol):
         self._lines, self._refuse, self._full = lines, refuse, full
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
-        # Since when it waits for a request, and how much of an answer was left when that was last looked at.
-        self._since, self._unsent = 0.0, 0
+        self._gone_timer: asyncio.TimerHandle | None = None
+        # Since when it waits for a request, and an answer for its reader; and how long the answer did before.
+        self._since = self._paused = self._waited = 0.0
         self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -118,7 +123,7 @@ class _Protocol(H11Protocol):
             return False
         oldest = min(resting, key=lambda one: one._since)
         self.connections.discard(oldest)
-        oldest.transport.close()
+        oldest._close()
         return True
 
     def data_received(self, data: bytes) -> None:
@@ -129,14 +134,16 @@ class _Protocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.transport.is_closing():
+            self._close()
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for timer in (self._head_timer, self._write_timer):
+        for timer in (self._head_timer, self._write_timer, self._gone_timer):
             if timer is not None:
                 timer.cancel()
-        self._head_timer = self._write_timer = None
+        self._head_timer = self._write_timer = self._gone_timer = None
 
     def shutdown(self) -> None:
         if self._is_refused:
@@ -153,6 +160,7 @@ class _Protocol(H11Protocol):
         if not waits and self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+            self._waited = 0.0
         elif waits and self._head_timer is None and not self.transport.is_closing():
             self._since = self.loop.time()
             self._head_timer = self.loop.call_later(self._lines.head_seconds, self._too_slow)
@@ -160,24 +168,68 @@ class _Protocol(H11Protocol):
     def _too_slow(self) -> None:
         self._head_timer = None
         if not self.transport.is_closing():
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """End the line once what is left has been taken, for which there is a time too."""
+        self.transport.close()
+        left = self.transport.get_write_buffer_size()
+        if left and self._write_timer is None:
+            self._paused = self.loop.time()
+            self._look_at_reader(left + 1)
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._look_at_reader(self.transport.get_write_buffer_size() + 1)
+        if self._write_timer is None:
+            self._paused = self.loop.time()
+            self._look_at_reader(self.transport.get_write_buffer_size() + 1)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()
+            self._write_timer = None
+            self._waited += self.loop.time() - self._paused
+        if self.transport.is_closing():
+            self._close()
 
     def _look_at_reader(self, before: int) -> None:
         left = self.transport.get_write_buffer_size()
-        if left >= before:
+        rest = self._lines.answer_seconds - self._waited - (self.loop.time() - self._paused)
+        if left >= before or rest <= 0:
             # Closed, it would wait for the reader all the same.
             self.transport.abort()
             return
-        self._write_timer = self.loop.call_later(self._lines.write_seconds, self._look_at_reader, left)
+        wait = min(self._lines.write_seconds, rest)
+        self._write_timer = self.loop.call_later(wait, self._look_at_reader, left)
+
+    # Whether somebody is there
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's keeps no line
+        """Keep the line of a client that has sent all it will and may read yet. One that is gone ends in the same way,
+        but hangs up on what it is sent: so it is asked, by a status line that every client of HTTP/1.1 passes over.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body or self._is_refused:
+            return False
+        if cycle.scope["http_version"] != "1.1":
+            return False
+        cycle.keep_alive = False
+        return self._is_there(FIRST_LOOK)
+
+    def _is_there(self, wait: float) -> bool:
+        self._gone_timer = None
+        if self.transport.is_closing():
+            return False
+        if not self.cycle.response_started:
+            asks = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
+            self.transport.write(self.conn.send(asks) or b"")
+        line = self.transport.get_extra_info("socket")
+        if line is not None and line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.transport.abort()
+            return False
+        self._gone_timer = self.loop.call_later(wait, self._is_there, min(2 * wait, LAST_LOOK))
+        return True
 
     # What can't be read
 

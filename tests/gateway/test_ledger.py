@@ -82,10 +82,11 @@ def test_people_at_the_same_time_do_not_overspend(ledger: Ledger) -> None:
     [
         ({"each": Limits(images=5)}, {"n": 2}),
         ({"each": Limits(tokens=500), "tokens_each": 100}, {"n": "2"}),
+        ({"each": Limits(tokens=2000), "tokens_each": 100}, {"n": 2, "partial_images": 3}),
         ({"each": Limits(cost=1.0), "prices": {"gpt-image-1": 0.2}}, {"n": 2}),
         ({"room": Limits(images=5)}, {"n": 2}),
     ],
-    ids=["images", "tokens", "prices", "room"],
+    ids=["images", "tokens", "drafts", "prices", "room"],
 )
 def test_limits_of_each_kind_hold_before_and_after(
     ledger: Ledger, terms: dict[str, Any], options: dict[str, Any]
@@ -101,6 +102,52 @@ def test_limits_of_each_kind_hold_before_and_after(
     assert "Ask your teacher" in refused.message
     assert ledger.runs.settle(first, End("done", came=1, usage={"total_tokens": 100}))
     assert isinstance(ledger.runs.admit(person, "3", asked(**options)), Run)
+
+
+def test_a_clock_that_was_set_back_stops_nobody(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent, and a pause that the service asked for, later by the clock than now hold nothing up for long."""
+    ledger.runs.live()
+    _, (person, _) = made(ledger)
+    tomorrow = time.time() + 86400
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: tomorrow)
+        sent(ledger, person, "1")
+        ledger.runs.pause(10.0)
+    assert isinstance(ledger.runs.admit(person, "2", asked()), Run)
+    taken, _ = ledger.runs.take(16, 1)
+    assert taken is not None
+    ledger.runs.pause(10.0)
+    assert isinstance(ledger.runs.admit(person, "3", asked()), Run)
+    assert ledger.runs.take(16, None)[0] is None
+    assert 0 < ledger.runs.take(16, None)[1] <= 10
+
+
+def test_drafts_count_as_tokens_until_the_service_has_counted(ledger: Ledger) -> None:
+    """Those of a run count while it is under way and where its answer says nothing of tokens, and then as it says."""
+    ledger.runs.live()
+    found, (person, _) = made(ledger, each=Limits(tokens=10_000), tokens_each=100)
+    runs = [sent(ledger, person, str(number), n=2, partial_images=3) for number in range(3)]
+
+    def spent() -> int:
+        return int(ledger.report(found.room)["spent"]["tokens"])
+
+    assert spent() == 3 * 2 * (100 + 300)
+    assert ledger.runs.settle(runs[0], End("done", came=2, usage={"total_tokens": 700}))
+    assert ledger.runs.settle(runs[1], End("done", came=1))
+    assert ledger.runs.settle(runs[2], End("unknown"))
+    assert spent() == 700 + 400 + 800
+
+
+def test_no_way_of_writing_a_size_makes_it_cheaper() -> None:
+    """A price holds for capitals and spaces too, which a service may read as the same."""
+    prices = {"m": 0.1, "m,1024x1024": 0.2, "m,1024x1024,high": 1.0}
+    terms = Terms(each=Limits(cost=1.0), prices=prices)
+    for size, quality, cost in (
+        ("1024x1024", "high", 1.0),
+        (" 1024X1024", "HIGH ", 1.0),
+        ("auto", "high", 0.1),
+    ):
+        assert terms.estimate("m", {"size": size, "quality": quality}).cost == cost
 
 
 def test_what_was_refused_is_free_again_and_what_is_unknown_is_not(ledger: Ledger) -> None:
@@ -287,22 +334,24 @@ def test_two_ledgers_see_the_same(database: str | None, ledger: Ledger) -> None:
 
 
 def test_a_ledger_of_the_first_form_opens(ledger: Ledger, database: str | None) -> None:
-    """A ledger from before there was a wall keeps what it has and gets one, once."""
-    found, people = made(ledger)
-    run = sent(ledger, people[0], "1")
+    """A ledger from before there were a wall and counted drafts keeps what it has and gets both, once."""
+    found, people = made(ledger, tokens_each=100)
+    run = sent(ledger, people[0], "1", n=2, partial_images=2)
     ledger.runs.settle(run, End("done", status=200, came=1))
     with ledger.database.begin() as db:
         db.execute(text("DROP TABLE wall"))
-        db.execute(text("DELETE FROM migrations WHERE name = 'the_wall'"))
+        db.execute(text("ALTER TABLE runs DROP COLUMN drafts"))
+        db.execute(text("DELETE FROM migrations WHERE name <> 'first_tables'"))
     for _ in range(2):
         opened = Ledger(database)
-        assert opened.report(opened.classes.named("bowls"))["spent"]["runs"] == 1
+        spent = opened.report(opened.classes.named("bowls"))["spent"]
+        assert (spent["runs"], spent["tokens"]) == (1, 300)
         wall = Wall(opened.database)
         assert wall.judge(found.room, run.number, 1, "released")
         assert [one.number for one in wall.latest(found.room, "released")] == [run.number]
         with opened.database.begin() as db:
             names = list(db.scalars(text("SELECT name FROM migrations ORDER BY name")))
-        assert names == ["first_tables", "the_wall"]
+        assert names == ["drafts_of_runs", "first_tables", "the_wall"]
         opened.close()
 
 

@@ -85,6 +85,12 @@ def test_a_form(piece: int) -> None:
         b'{"n": NaN}',
         b'{"model": ["a"]}',
         b'{"size": 1024}',
+        b'{"size": "' + b" " * 101 + b'3840x2160"}',
+        b'{"quality": ["high"]}',
+        b'{"partial_images": 4}',
+        b'{"partial_images": "000000003"}',
+        b'{"partial_images": [3]}',
+        b'{"Partial_Images": 3}',
         b"[]",
         b"{",
         b'{"n": 1} {"n": 10}',
@@ -118,8 +124,9 @@ def test_bodies_that_two_readers_could_take_in_two_ways(body: bytes) -> None:
         (('name="n"\r\nContent-Disposition: form-data; name="x"', b"10"),),
         (('name="n"\r\nContent-Transfer-Encoding: base64', b"MQ=="),),
         (('name="model"', b"\xff"),),
+        (('name="partial_images"; filename="p"', b"3"),),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_forms_that_two_readers_could_take_in_two_ways(parts: tuple[tuple[str, bytes], ...]) -> None:
     """As with JSON."""

@@ -11,10 +11,12 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.server import PATIENCE, Server
-from tests.support.controls import labelled, said
+from tests.server import PATIENCE, Reply, Server
+from tests.support.controls import labelled, message, of_kind, press, said
 from tests.support.streams import DONE, DRAFTS, HEAD, OVER, streaming
+from tests.support.trays import tray_of
 from ttapi_nb import loop
+from ttapi_nb.widgets.history.grid import RunGrid
 from ttapi_nb.widgets.pickers import OptionsPanel
 
 PHOTO = Image.new("RGB", (64, 64), "blue")
@@ -138,3 +140,47 @@ def test_what_drafts_cost_is_said_before(server: Server) -> None:
     editor.options = {"partial_images": 3}
     assert "about 1,300 tokens" in said(editor)
     editor.close()
+
+
+@pytest.fixture
+def broken_off(server: Server) -> Iterator[tt.ImageEditor]:
+    """An editor whose run has ended with two drafts and no result."""
+    server.answer = Reply(body=DRAFTS[0] + DRAFTS[1], mime="text/event-stream")
+    editor = tt.ImageEditor(PHOTO, client=tt.Client("any-key-1234", base_url=server.url), prompt="a bowl")
+    editor.mask = tt.Mask((64, 64)).ellipse((8, 16, 40, 48))
+    editor.options = {"partial_images": 2}
+    run = editor.run()
+    with pytest.raises(tt.TTAPIError):
+        run.wait(PATIENCE)
+    yield editor
+    editor.close()
+
+
+def test_drafts_alone_are_within_a_click(broken_off: tt.ImageEditor) -> None:
+    """Where a run ends before its result, what came of it is offered, and put into the tray as what it is."""
+    editor = broken_off
+    press(editor, "Show the drafts that came")
+    assert len(tray_of(editor).items) == 2
+    assert editor.drawer.stage.side == "result"
+    result = editor.viewer.session.entries[0].result
+    assert "drafts" in result.note
+    red = result.image.getpixel((24, 32))
+    assert isinstance(red, tuple)
+    assert min(red[0] - 200, 60 - red[2]) > 0
+    assert result.image.getpixel((2, 2)) == (0, 0, 255)
+
+
+def test_drafts_alone_in_earlier_runs(broken_off: tt.ImageEditor) -> None:
+    """Earlier runs show them too, until the kept answer is gone, which is then said."""
+    editor = broken_off
+    editor.history.unfolded = True
+    grid = of_kind(editor.history, RunGrid)
+    (card,) = grid.cards
+    assert (card["count"], card["drafts"]) == (0, True)
+    message(grid, {"type": "show", "id": card["id"]})
+    assert len(tray_of(editor).items) == 2
+    (kept,) = (tt.RunLog().folder / "answers").iterdir()
+    kept.unlink()
+    message(grid, {"type": "show", "id": card["id"]})
+    editor.history.show()
+    assert not grid.cards[0]["drafts"]

@@ -131,9 +131,9 @@ class UnderWay:
         """What the log says of these cells, or of all."""
         board = self.board
         latest: dict[str, TrialCell] = {}
-        rows, found_shown = self.log.experiments.found(self.name, keys)
+        rows, all_shown = self.log.experiments.with_shown(self.name, keys)
         shown: dict[str, dict[int, Shown]] = {}
-        for (run, number), one in found_shown.items():
+        for (run, number), one in all_shown.items():
             shown.setdefault(run, {})[number] = one
         for row in rows:
             if row.offline is not self.offline or row.cell not in board:

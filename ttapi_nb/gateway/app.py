@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .answering import GATEWAY_HEADER, HONOURED, path_of, refusal
 from .carrier import Carrier
+from .crowds import Crowd
 from .gate import BodyLimits, Gate, Identify
 from .keeping import Keeper
 from .ledger import Ledger
@@ -51,7 +52,10 @@ class _Signed:
                 headers["X-Content-Type-Options"] = "nosniff"
             await send(message)
 
-        await self._app(scope, receive, signed)
+        try:
+            await self._app(scope, receive, signed)
+        finally:
+            Crowd.leave(scope)
 
 
 def make_app(

@@ -46,9 +46,9 @@ def _price(db: Connection, room_id: str, terms: Terms) -> None:
         select(runs.c.number, runs.c.model, runs.c.options, runs.c.images, runs.c.came).where(*unpriced)
     ).all():
         options = json.loads(row.options)
-        found = {"estimate": table.cost(row.model, options, row.images), "currency": table.currency}
+        found = {"estimate": terms.cost(row.model, options, row.images), "currency": table.currency}
         if row.came is not None:
-            found["cost"] = table.cost(row.model, options, row.came)
+            found["cost"] = terms.cost(row.model, options, row.came)
         db.execute(update(runs).where(runs.c.number == row.number).values(**found))
 
 

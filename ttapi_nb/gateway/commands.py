@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 
 from ..client import checks
@@ -10,7 +11,7 @@ from ..client.client import DEFAULT_BASE_URL, is_offline_forced
 from ..client.key import find_key
 from ..errors import SettingsError, TTAPIError
 from ..network.address import is_loopback
-from ..serving import listen, server_for
+from ..serving import Lines, listen, server_for
 from .answering import unread
 from .app import make_app
 from .hub import Hub, port_here, under_prefix
@@ -18,10 +19,18 @@ from .ledger import Ledger
 from .pruning import Kept
 from .upstream import EmbeddedUpstream, NetworkUpstream, Upstream
 
+try:
+    import resource
+except ImportError:
+    resource = None  # type: ignore[assignment]  # what this system has not
+
 __all__ = ["run_gateway"]
 
 EMBEDDED = "embedded"
 PORT = 8080
+MOST_LINES = 4096
+# Files that are open besides lines: the ledger's, those of the service's lines and of its answers. And those of a line.
+FILES, FILES_A_LINE = 150, 2
 
 
 def run_gateway(args: argparse.Namespace) -> int:
@@ -65,7 +74,8 @@ def run_gateway(args: argparse.Namespace) -> int:
         pages = public or f"http://{shown}:{port}"
         print(f"They join at {pages}/join; your own page is {pages}/teacher.", flush=True)
 
-    server = server_for(under_prefix(app) if hub else app, unread, ready)
+    lines = Lines(most=_most_lines())
+    server = server_for(under_prefix(app) if hub else app, unread, ready, lines=lines)
     try:
         server.run(sockets=[socket])
     except KeyboardInterrupt:
@@ -77,6 +87,23 @@ def run_gateway(args: argparse.Namespace) -> int:
         print("The gateway could not start: its ledger can't be used. Check --database.", file=sys.stderr)
         return 1
     return 0
+
+
+def _most_lines() -> int:
+    """How many lines there may be, so that each may have a file too; as many files are opened as the system allows."""
+    if resource is None:
+        # Windows counts no files.
+        return MOST_LINES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES + FILES_A_LINE * MOST_LINES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    if soft == resource.RLIM_INFINITY:
+        return MOST_LINES
+    return max(32, min(MOST_LINES, (soft - FILES) // FILES_A_LINE))
 
 
 def _class_and_group(text: str) -> tuple[str, str]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypedDict
@@ -15,6 +12,7 @@ from starlette.requests import Request
 from .answering import token_of
 from .carrier import Carrier
 from .classes import Person
+from .crowds import Crowd, Uploads
 from .database import LedgerError
 from .pages import Tries
 from .reading import Wire
@@ -22,39 +20,20 @@ from .results import Results
 from .runs import Refused
 from .storing import Store
 
-__all__ = ["BodyLimits", "Gate", "Uploads", "gate_of", "person_of"]
+__all__ = ["BodyLimits", "Gate", "gate_of", "person_of"]
 
 MOST_BODY = 300_000_000
 """In bytes: what a request's body may have, as at the embedded service."""
 BODY_SECONDS = 300.0
-MOST_UPLOADS, MOST_EACH = 128, 8
 NOBODY = Refused("This token is not known. Copy it again from your teacher's sheet.", 401, "class_token")
+CROWDED = Refused(
+    "So many of your requests are not answered yet that no more are taken. Wait for them, and send this one again.",
+    429,
+    "class_crowded",
+)
 NO_LEDGER = Refused(
     "The gateway can't read its ledger, so nothing was sent. Tell your teacher.", 503, "class_ledger"
 )
-
-
-class Uploads:
-    """Bodies that are coming in: so many from each person, and so many in all. Others wait, and cost a line each."""
-
-    def __init__(self, most: int = MOST_UPLOADS, most_each: int = MOST_EACH) -> None:
-        self._all, self._most_each = asyncio.Semaphore(most), most_each
-        self._each: dict[str, asyncio.Semaphore] = {}
-        self._users: Counter[str] = Counter()
-
-    @contextlib.asynccontextmanager
-    async def place(self, person_id: str) -> AsyncIterator[None]:
-        """Wait for a place, and keep it while the block lasts."""
-        own = self._each.setdefault(person_id, asyncio.Semaphore(self._most_each))
-        self._users[person_id] += 1
-        try:
-            # First one's own: who waits there must not hold a place of all.
-            async with own, self._all:
-                yield
-        finally:
-            self._users[person_id] -= 1
-            if not self._users[person_id]:
-                del self._users[person_id], self._each[person_id]
 
 
 Identify = Callable[[Request], Awaitable[Person | Refused | None]]
@@ -80,6 +59,7 @@ class Gate:
     most_body: int = MOST_BODY
     body_seconds: float = BODY_SECONDS
     uploads: Uploads = field(default_factory=Uploads)
+    crowd: Crowd = field(default_factory=Crowd)
     identify: list[Identify] = field(default_factory=list)
     public: str = ""
     tries: Tries = field(default_factory=Tries)
@@ -99,6 +79,13 @@ def gate_of(request: Request) -> Gate:
 async def person_of(request: Request) -> Person | Refused:
     """Who asks; a revoked token is let through here, and refused where it matters."""
     gate = gate_of(request)
+    person = await _known(request, gate)
+    if isinstance(person, Person) and not gate.crowd.enter(request.scope, person.id):
+        return CROWDED
+    return person
+
+
+async def _known(request: Request, gate: Gate) -> Person | Refused:
     try:
         for identify in gate.identify:
             found = await identify(request)

@@ -6,6 +6,7 @@ themselves, as `first_tables` does for the first form.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from typing import TypeAlias
@@ -13,6 +14,7 @@ from typing import TypeAlias
 from sqlalchemy import Connection, inspect, select, text
 
 from ..errors import SettingsError
+from ..log.budget import asked_partials
 from .tables import METADATA, migrations, wall
 
 __all__ = ["MIGRATIONS", "migrate"]
@@ -34,7 +36,19 @@ def the_wall(db: Connection) -> None:
     wall.create(db, checkfirst=True)
 
 
-MIGRATIONS: tuple[Migration, ...] = (first_tables, the_wall)
+def drafts_of_runs(db: Connection) -> None:
+    """How many drafts each result of a run was asked with, which count as tokens."""
+    if all(column["name"] != "drafts" for column in inspect(db).get_columns("runs")):
+        db.execute(text("ALTER TABLE runs ADD COLUMN drafts INTEGER NOT NULL DEFAULT 0"))
+    asked = text("SELECT number, options FROM runs WHERE options LIKE '%partial_images%'")
+    for number, options in db.execute(asked).all():
+        db.execute(
+            text("UPDATE runs SET drafts = :drafts WHERE number = :number"),
+            {"drafts": asked_partials(json.loads(options)), "number": number},
+        )
+
+
+MIGRATIONS: tuple[Migration, ...] = (first_tables, the_wall, drafts_of_runs)
 
 
 def migrate(db: Connection) -> None:

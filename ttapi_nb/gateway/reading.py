@@ -16,6 +16,7 @@ from typing import Any, Literal, NoReturn, TypeAlias
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from ..models import PARTIALS_MAX
 from .runs import Asked
 from .skimming import Skimmer
 from .splicing import Splice, into_form, into_json
@@ -33,7 +34,7 @@ MOST_TEXT = 8_000_000
 LONGEST_PROMPT = 32_000
 MOST_RESULTS = 10
 # What a run's price and its limits depend on.
-RECKONED = ("model", "mode", "n", "size", "quality", "prompt")
+RECKONED = ("model", "mode", "n", "size", "quality", "prompt", "partial_images")
 # What is written down of the options besides, for the teacher's list.
 KEPT = (
     "size",
@@ -92,10 +93,12 @@ class BodyReader:
         else:
             wire = "references" if "images" in fields else "json"
         options = {name: fields[name] for name in KEPT if _is_kept(fields.get(name))}
-        options["n"] = _count(fields.get("n"))
-        size = fields.get("size")
-        if size is not None and not isinstance(size, str):
-            raise UnreadableError("'size' is not text. Send it like 1024x1024.")
+        options["n"] = 1 if fields.get("n") is None else _count(fields, "n", 1, MOST_RESULTS)
+        if fields.get("partial_images") is not None:
+            options["partial_images"] = _count(fields, "partial_images", 0, PARTIALS_MAX)
+        for name, example in (("size", "1024x1024"), ("quality", "high")):
+            if fields.get(name) is not None and not (isinstance(fields[name], str) and name in options):
+                raise UnreadableError(f"{name!r} is not a short text. Send it like {example}.")
         prompt = fields.get("prompt")
         asked = Asked(
             self._path,
@@ -184,13 +187,12 @@ def _storable(text: str) -> str:
     return text[:LONGEST_PROMPT].encode(errors="replace").decode().replace("\0", "")
 
 
-def _count(value: object) -> int:
-    if value is None:
-        return 1
+def _count(fields: dict[str, Any], name: str, least: int, most: int) -> int:
+    value = fields[name]
     if isinstance(value, str) and re.fullmatch("[0-9]{1,2}", value):
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_RESULTS:
-        raise UnreadableError(f"'n' is not a whole number from 1 to {MOST_RESULTS}. Change it.")
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise UnreadableError(f"{name!r} is not a whole number from {least} to {most}. Change it.")
     return value
 
 

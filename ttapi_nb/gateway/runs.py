@@ -11,12 +11,13 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, text, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, text, update
 
-from ..log.budget import Spent
+from ..log.budget import Spent, asked_partials
 from ..log.checks import tokens
 from ..log.counting import BILLABLE, DOUBTFUL, cost, images
 from ..log.counting import tokens as counted_tokens
+from ..models import PARTIAL_TOKENS
 from .classes import Person, class_of, lock_class, person_of
 from .database import Database
 from .rows import Asked, End, Refused, Run, run_of, word_of
@@ -26,12 +27,14 @@ from .terms import Limits
 __all__ = ["STOPPED", "Asked", "End", "Refused", "Run", "Runs", "word_of"]
 
 MINUTE = 60.0
+# In seconds: for no longer the service is left alone, whatever it says.
+LONGEST_PAUSE = 3600.0
 NUMBERS = {"each": "Your limit", "team": "Your team's limit", "room": "Your class's limit"}
 STOPPED = "The gateway was stopped before this was sent, so nothing was billed. Run it again."
 ADVICE = "Ask your teacher for more."
 SUMS = text(
     f"SELECT COUNT(*), COALESCE(SUM({images('came', 'images')}), 0),"  # noqa: S608 - our own words
-    f" COALESCE(SUM({counted_tokens('tokens', 'came', 'images')}), 0),"
+    f" COALESCE(SUM({counted_tokens('tokens', 'came', 'images', 'drafts')}), 0),"
     f" COALESCE(SUM({cost('cost', 'estimate')}), 0),"
     f" COALESCE(SUM(CASE WHEN {DOUBTFUL} THEN 1 ELSE 0 END), 0),"
     f" COALESCE(SUM(CASE WHEN {cost('cost', 'estimate')} IS NULL THEN 1 ELSE 0 END), 0)"
@@ -144,6 +147,7 @@ class Runs:
             "prompt": asked.prompt,
             "options": json.dumps(dict(asked.options)),
             "images": estimate.images,
+            "drafts": asked_partials(asked.options),
             "estimate": estimate.cost,
             "currency": estimate.currency,
             "problem": "",
@@ -170,7 +174,8 @@ class Runs:
         now = time.time()
         with self._database.begin() as db:
             state = db.execute(select(upstream).where(upstream.c.id == 1).with_for_update()).one()
-            if state.until > now:
+            # One that is further away was set before the clock was set back.
+            if now < state.until <= now + LONGEST_PAUSE:
                 return None, state.until - now
             busy = db.scalar(
                 select(func.count()).select_from(runs).where(runs.c.state == "open", runs.c.sent == 1)
@@ -180,7 +185,7 @@ class Runs:
             if per_minute is not None:
                 times = db.scalars(
                     select(runs.c.sent_at)
-                    .where(runs.c.sent_at > now - MINUTE)
+                    .where(runs.c.sent_at > now - MINUTE, runs.c.sent_at <= now)
                     .order_by(runs.c.sent_at.desc())
                     .limit(per_minute)
                 ).all()
@@ -202,9 +207,11 @@ class Runs:
 
     def pause(self, seconds: float) -> None:
         """Nobody sends anything for so long: the service asked for it."""
-        until = time.time() + seconds
+        now = time.time()
+        until = now + min(seconds, LONGEST_PAUSE)
+        shorter = or_(upstream.c.until < until, upstream.c.until > now + LONGEST_PAUSE)
         with self._database.begin() as db:
-            db.execute(update(upstream).where(upstream.c.until < until).values(until=until))
+            db.execute(update(upstream).where(shorter).values(until=until))
 
     def places(self) -> dict[str, int]:
         """How many people are served before each of those who wait."""
@@ -224,10 +231,9 @@ class Runs:
                 select(runs.c.model, runs.c.options, runs.c["class"]).where(runs.c.number == run.number)
             ).one()
             room = class_of(db.execute(select(classes).where(classes.c.id == row._mapping["class"])).one())
-            table = room.terms.table
             price = None
-            if table is not None and end.came is not None:
-                price = table.cost(row.model, json.loads(row.options), end.came)
+            if end.came is not None:
+                price = room.terms.cost(row.model, json.loads(row.options), end.came)
             done = db.execute(
                 update(runs)
                 .where(
@@ -359,6 +365,7 @@ def spent_by(db: Connection, person: Person, start: float, who: str, team: str) 
             "person": who,
             "team": team,
             "each": terms.tokens_each or 0,
+            "draft": 0 if terms.tokens_each is None else PARTIAL_TOKENS,
         },
     ).one()
     return Spent(

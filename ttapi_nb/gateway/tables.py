@@ -94,6 +94,7 @@ runs = Table(
     _text("prompt"),
     _text("options", "{}"),
     Column("images", Integer, nullable=False, server_default="1"),
+    _flag("drafts"),
     Column("came", Integer),
     Column("tokens", BigInteger),
     Column("estimate", REAL),

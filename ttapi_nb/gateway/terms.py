@@ -96,9 +96,10 @@ class Terms:
         """The prices, where there are any."""
         if not self.prices:
             return None
-        keys: dict[str | tuple[str, ...], float] = {
-            tuple(part.strip() for part in key.split(",")): price for key, price in self.prices.items()
-        }
+        keys: dict[str | tuple[str, ...], float] = {}
+        for key, price in self.prices.items():
+            model, *rest = key.split(",")
+            keys[model.strip(), *(_plain(part) for part in rest)] = price
         return PriceTable(keys, self.currency or "USD")
 
     def budget(self, limits: Limits, since: float) -> Budget:
@@ -119,7 +120,17 @@ class Terms:
         table = self.table
         if table is None:
             return Estimate(images, tokens, None)
-        return Estimate(images, tokens, table.cost(model, options, images), table.currency)
+        return Estimate(images, tokens, self.cost(model, options, images), table.currency)
+
+    def cost(self, model: str, options: Mapping[str, Any], images: int) -> float | None:
+        """What so many results cost, or None where there is no price. However a client writes its size and quality, a
+        service may read them, so capitals and spaces make nothing cheaper.
+        """
+        table = self.table
+        if table is None:
+            return None
+        named = {name: _plain(str(options[name])) for name in ("size", "quality") if name in options}
+        return table.cost(model, {**options, **named}, images)
 
     def to_json(self) -> str:
         """As `from_json` reads it."""
@@ -136,6 +147,10 @@ class Terms:
         for name in ("models", "sizes"):
             given[name] = tuple(given.get(name, ()))
         return cls(**given)
+
+
+def _plain(word: str) -> str:
+    return word.strip().casefold()
 
 
 def moment_of(text: str) -> float:

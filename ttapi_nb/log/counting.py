@@ -23,9 +23,11 @@ def images(came: str, asked: str) -> str:
     return f"COALESCE({came}, {asked})"
 
 
-def tokens(counted: str, came: str, asked: str) -> str:
-    """How many tokens a run counts as: what the service counted, or `:each` for each result."""
-    return f"COALESCE({counted}, {images(came, asked)} * :each)"
+def tokens(counted: str, came: str, asked: str, drafts: str) -> str:
+    """How many tokens a run counts as: what the service counted, or `:each` for each result and `:draft` for each of
+    its drafts.
+    """
+    return f"COALESCE({counted}, {images(came, asked)} * (:each + {drafts} * :draft))"
 
 
 def cost(known: str, estimate: str) -> str:

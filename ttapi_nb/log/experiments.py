@@ -77,18 +77,18 @@ class Experiments:
     def plan(self, name: str) -> str:
         """The JSON of the plan of this name. Raises `ResultError` where there is none."""
         with self._file.open(write=False) as db:
-            found = db.execute("SELECT plan FROM experiments WHERE name = ?", (_name(name),)).fetchone()
-        if found is None:
+            row = db.execute("SELECT plan FROM experiments WHERE name = ?", (_name(name),)).fetchone()
+        if row is None:
             known = self.names()
             there = f"It has {', '.join(map(repr, known[:10]))}." if known else "It has none yet."
             raise ResultError(f"There is no experiment {name!r} in the log in {self._file.folder}. {there}")
-        return words(found["plan"])
+        return words(row["plan"])
 
     def names(self) -> list[str]:
         """The names of all experiments, the newest first."""
         with self._file.open(write=False) as db:
-            found = db.execute("SELECT name FROM experiments ORDER BY time DESC, rowid DESC").fetchall()
-        return [words(name) for (name,) in found]
+            rows = db.execute("SELECT name FROM experiments ORDER BY time DESC, rowid DESC").fetchall()
+        return [words(name) for (name,) in rows]
 
     def forget(self, name: str) -> None:
         """Let go of a plan, its votes, and those of its pictures that no other plan names. What its runs cost still
@@ -141,7 +141,7 @@ class Experiments:
         with self._file.open(write=False) as db:
             return self._rows(db, _name(name), cells)
 
-    def found(
+    def with_shown(
         self, name: str, cells: Collection[str] | None = None
     ) -> tuple[list[RunRow], dict[tuple[str, int], Shown]]:
         """As `rows`, and what is shown of their results, by run and number: both of one moment."""
@@ -151,12 +151,12 @@ class Experiments:
             return self._rows(db, _name(name), cells), _all_shown(db, _name(name), cells)
 
     def _rows(self, db: sqlite3.Connection, name: str, cells: Collection[str] | None) -> list[RunRow]:
-        found = db.execute(
+        rows = db.execute(
             f"SELECT * FROM runs WHERE experiment = ? AND typeof(id) = 'text' AND {OF_CELLS}"  # noqa: S608 - our own words
             " ORDER BY counted, rowid",
             (name, cells is None, json.dumps(list(cells or ()))),
         ).fetchall()
-        return [read_row(db, row, self._file.folder / RESULTS) for row in found]
+        return [read_row(db, row, self._file.folder / RESULTS) for row in rows]
 
     def show(self, run_id: str, number: int, shown: Shown) -> None:
         """Keep what is shown of a run's result."""
@@ -199,7 +199,7 @@ class Experiments:
     def votes(self, name: str) -> list[Vote]:
         """The votes on an experiment, in the order in which they came in."""
         with self._file.open(write=False) as db:
-            found = db.execute(
+            rows = db.execute(
                 "SELECT * FROM votes WHERE experiment = ? ORDER BY rowid", (_name(name),)
             ).fetchall()
         read = (
@@ -211,7 +211,7 @@ class Experiments:
                 amount(row["time"]) or 0.0,
                 words(row["id"], LONGEST_KEY),
             )
-            for row in found
+            for row in rows
         )
         return [one for one in read if one.choice in CHOICES and one.left and one.right]
 
@@ -219,11 +219,11 @@ class Experiments:
 def _all_shown(
     db: sqlite3.Connection, name: str, cells: Collection[str] | None
 ) -> dict[tuple[str, int], Shown]:
-    found = db.execute(
+    rows = db.execute(
         f"SELECT shown.* FROM shown JOIN runs ON shown.run = runs.id WHERE runs.experiment = ? AND {OF_CELLS}",  # noqa: S608 - our own words
         (name, cells is None, json.dumps(list(cells or ()))),
     ).fetchall()
-    return {(words(row["run"]), count(row["number"]) or 0): _shown(row) for row in found}
+    return {(words(row["run"]), count(row["number"]) or 0): _shown(row) for row in rows}
 
 
 def _name(name: object) -> str:

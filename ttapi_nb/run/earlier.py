@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from ..asked import Asked, prepare
 from ..errors import ImageError, ResultError, TTAPIError
@@ -25,6 +26,7 @@ NO_PHOTO = (
     "The photo of this run, {name!r}, is not at hand, so this is the model's answer as it came. Open the photo and "
     "show the run again."
 )
+DRAFTS = "These are drafts: the answer ended before a result had come."
 NO_MASK = "The mask of this run was too large to be kept, so this is the model's answer as it came."
 
 
@@ -32,10 +34,15 @@ def earlier(log: RunLog, run_id: str, find: Callable[[Origin], SourceImage | Non
     """A run of `log` with its results, as a run that is done; nothing is sent.
 
     `find(origin)` gives the photo that it was made from, where that is at hand; without it the results are the model's
-    answers alone, and say so. Raises `ResultError` where the log has no such run, or none of its results.
+    answers alone, and say so. Where only drafts came, they stand in for the results, and say so. Raises `ResultError`
+    where the log has no such run, or nothing that came for it.
     """
     row, step = log.row(run_id), log.restore(run_id)
     answers = _answers(row)
+    drafts = () if answers else _drafts(log, row)
+    if not answers and not drafts:
+        raise ResultError(GONE.format(why=PRUNED if row.pruned else NEVER))
+    answers = answers or drafts
     response = ImagesResponse(None, answers, Usage(**row.usage) if row.usage else None, row.offline)
     source = find(step.source) if row.source else None
     run = None if source is None or (row.mask and step.mask is None) else _landed(log, step, source, response)
@@ -48,6 +55,11 @@ def earlier(log: RunLog, run_id: str, find: Callable[[Origin], SourceImage | Non
             else NO_PHOTO.format(name=step.source.name)
         )
         run = _bare(log, step, response, note)
+    if drafts:
+        run.note = " ".join(filter(None, (DRAFTS, run.note)))
+        run.results = tuple(
+            replace(one, note=" ".join(filter(None, (DRAFTS, one.note)))) for one in run.results
+        )
     run.id, run.response, run.cost = row.id, response, row.cost
     run._end("done", None)
     run.started -= max(0.0, (row.finished or row.started) - row.started)
@@ -63,11 +75,17 @@ def _answers(row: RunRow) -> tuple[ImageData, ...]:
             found[number] = ImageData(path.read_bytes())
         except OSError:
             continue
-    if not found:
-        raise ResultError(GONE.format(why=PRUNED if row.pruned else NEVER))
     return tuple(
-        found.get(number, ImageData(problem="It is not here.")) for number in range(1, max(found) + 1)
+        found.get(number, ImageData(problem="It is not here."))
+        for number in range(1, max(found, default=0) + 1)
     )
+
+
+def _drafts(log: RunLog, row: RunRow) -> tuple[ImageData, ...]:
+    """The drafts that came where no result did; none where no answer is kept."""
+    if row.pruned or not log.keeps_answer(row.id):
+        return ()
+    return tuple(ImageData(draft.data) for draft in log.partials(row.id))
 
 
 def _landed(log: RunLog, step: Step, source: SourceImage, response: ImagesResponse) -> Run | None:

@@ -23,11 +23,11 @@ def signed(source: SourceImage | None, step: Step, result: Result) -> Result:
 
 def all_signed(run: Run, results: Sequence[Result], *, offline: bool) -> tuple[Result, ...]:
     """The results of a run with what made them, as far as that can be written."""
-    found = list(results)
+    made = list(results)
     try:
         step = step_of(run.prepared, offline=offline)
         for at, result in enumerate(results):
-            found[at] = signed(run.asked.source, step, result)
+            made[at] = signed(run.asked.source, step, result)
     except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
         run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-    return tuple(found)
+    return tuple(made)

@@ -7,9 +7,9 @@ import contextlib
 import errno
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import IO, TypeVar
+from typing import IO, TypeAlias, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -38,7 +38,8 @@ NO_ROOM = "The disk has no room for the request while it waits. Make room, and s
 NO_LENGTH = "The body must come with its Content-Length, or chunked."
 NO_THREAD = "This machine has no thread left. Send the request again in a moment."
 
-Found = TypeVar("Found")
+T = TypeVar("T")
+Made: TypeAlias = Callable[[Callable[[], bytes | None]], Awaitable[bytes | None]]
 
 
 @dataclass
@@ -87,17 +88,18 @@ class Application:
         method, url = request.method, f"http://{host}{path}"
         self._check_length(method, headers)
         async with self._body_of(request) as file, _gone(request) as gone:
-            # What is no edit costs next to nothing, and waits for none.
-            place = self._places.of(file.tell()) if method == "POST" else contextlib.nullcontext()
-            async with place:
-                if gone.done():
-                    return
-                answer = await _on_a_thread(lambda: self._edit(method, url, headers, file))
-                if answer.pieces is not None:
-                    # It is made as it is sent.
-                    await _stream(answer, answer.pieces, gone, send)
-                    return
-            await _send(answer, answer.body, send)
+            size = file.tell()
+
+            async def made(work: Callable[[], T]) -> T | None:
+                # What is no edit costs next to nothing, and waits for none.
+                async with self._places.of(size) if method == "POST" else contextlib.nullcontext():
+                    return None if gone.done() else await _on_a_thread(work)
+
+            answer = await made(lambda: self._edit(method, url, headers, file))
+            if answer is not None and answer.pieces is not None:
+                await _stream(answer, answer.pieces, made, send)
+            elif answer is not None:
+                await _send(answer, answer.body, send)
 
     def _edit(self, method: str, url: str, headers: dict[str, str], file: IO[bytes]) -> Answer:
         file.seek(0)
@@ -196,28 +198,28 @@ async def _gone(request: Request) -> AsyncIterator[asyncio.Future[None]]:
         task.cancel()
 
 
-async def _on_a_thread(work: Callable[[], Found]) -> Found:
+async def _on_a_thread(work: Callable[[], T]) -> T:
     """What `work` returns. Its thread is no reason for the process to wait as it ends."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Found] = loop.create_future()
+    future: asyncio.Future[T] = loop.create_future()
 
-    def tell(found: Found | None, error: BaseException | None) -> None:
+    def tell(result: T | None, error: BaseException | None) -> None:
         if future.done():
             return
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(found)  # type: ignore[arg-type]  # it is there where no error is
+            future.set_result(result)  # type: ignore[arg-type]  # it is there where no error is
 
     def run() -> None:
-        found, problem = None, None
+        result, problem = None, None
         try:
-            found = work()
+            result = work()
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             problem = error
         # The server may have ended meanwhile.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, found, problem)
+            loop.call_soon_threadsafe(tell, result, problem)
 
     try:
         threading.Thread(target=run, name="ttapi_nb.serve", daemon=True).start()
@@ -240,11 +242,14 @@ async def _send(answer: Answer, body: bytes, send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _stream(answer: Answer, body: Generator[bytes], gone: asyncio.Future[None], send: Send) -> None:
-    """Send each piece as it is made; where making one fails, the answer has no end."""
+async def _stream(answer: Answer, body: Generator[bytes], made: Made, send: Send) -> None:
+    """Send each piece as it is made; where making one fails, the answer has no end.
+
+    Whoever takes a piece slowly has no place meanwhile: each is `made` in one of its own.
+    """
     try:
         await send(_head_of(answer))
-        while not gone.done() and (piece := await _on_a_thread(lambda: next(body, None))) is not None:
+        while (piece := await made(lambda: next(body, None))) is not None:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:

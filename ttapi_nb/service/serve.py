@@ -40,8 +40,9 @@ class LocalServer:
 
         self.service = service
         self.lines: Lines = Lines(
-            head_seconds=60.0, write_seconds=60.0, drain_seconds=10.0, leaving_seconds=2, most=LINES
-        )
+            head_seconds=60.0, write_seconds=60.0, answer_seconds=120.0, drain_seconds=10.0,
+            leaving_seconds=2, most=LINES,
+        )  # fmt: skip
         self.limits: Limits = Limits()
         self._socket = listening
         self._host, self.server_port = str(listening.getsockname()[0]), int(listening.getsockname()[1])

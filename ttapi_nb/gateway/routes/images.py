@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import re
 import time
 import uuid
@@ -20,6 +21,7 @@ from ...serving import spool
 from ..answering import RUN_HEADER, path_of, refusal
 from ..carrier import is_full
 from ..classes import Person
+from ..crowds import Upload
 from ..database import LedgerError
 from ..flights import Flight
 from ..gate import Gate, gate_of, person_of
@@ -56,8 +58,8 @@ async def post(request: Request) -> Response:
         return refusal(refused)
     given = request.headers.get("idempotency-key", "")
     run_id = given or uuid.uuid4().hex
-    async with gate.uploads.place(person.id):
-        found = await _body_of(request, gate, person)
+    async with gate.uploads.place(person.id) as upload:
+        found = await _body_of(request, gate, person, upload)
     if not isinstance(found, tuple):
         return found
     asked, body = found
@@ -104,7 +106,9 @@ def _too_large(gate: Gate) -> Refused:
     )
 
 
-async def _body_of(request: Request, gate: Gate, person: Person) -> tuple[Asked, Path] | Response:
+async def _body_of(
+    request: Request, gate: Gate, person: Person, upload: Upload
+) -> tuple[Asked, Path] | Response:
     """What a request asks for, with its body on the disk; or the answer where that can't be."""
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdecimal() else UNSAID
@@ -117,8 +121,8 @@ async def _body_of(request: Request, gate: Gate, person: Person) -> tuple[Asked,
     kept = False
     try:
         reader = BodyReader(path_of(request), request.headers["content-type"])
-        async with asyncio.timeout(gate.body_seconds):
-            await _spool(request, gate, reader, file)
+        async with asyncio.timeout(gate.body_seconds) as upload.clock:
+            await _spool(request, gate, reader, file, upload)
         asked, wire = await asyncio.to_thread(reader.asked)
         if gate.wire is not None and wire != gate.wire:
             return refusal(
@@ -153,17 +157,18 @@ class _TooLarge(Exception):  # noqa: N818 - it ends the reading, and is no fault
     pass
 
 
-async def _spool(request: Request, gate: Gate, reader: BodyReader, file: IO[bytes]) -> None:
+async def _spool(request: Request, gate: Gate, reader: BodyReader, file: IO[bytes], upload: Upload) -> None:
     """Read a body into its file, and what it asks for."""
-    size = 0
 
     def admit(more: int) -> None:
-        nonlocal size
-        size += more
-        if size > gate.most_body:
+        upload.came += more
+        if upload.came > gate.most_body:
             raise _TooLarge
 
     def take(data: bytearray) -> None:
+        # Others come in beside it, and a chunked one says nothing of its length.
+        if not gate.store.has_room(len(data)):
+            raise OSError(errno.ENOSPC, "no room is left for bodies")
         reader.feed(bytes(data))
         file.write(data)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ...errors import TTAPIError
 from ...picture import SourceImage
 from ...run.earlier import earlier
 from .filling import at_hand
@@ -21,7 +22,9 @@ ASKED = ("model", "prompt", "size", "options", "fit", "strict")
 
 
 class EarlierRuns:
-    """Earlier runs of the log, for one editor. What is done raises `ResultError` where the log has no such run."""
+    """Earlier runs of the log, for one editor. What is done raises `ResultError` where the log has no such run,
+    but for `try_to_show`.
+    """
 
     def __init__(self, editor: ImageEditor) -> None:
         self._editor = editor
@@ -49,6 +52,13 @@ class EarlierRuns:
         """Put a run's results into the tray, and look at the first."""
         self._join(run_id)
         self._editor.drawer.stage.side = "result"
+
+    def try_to_show(self, run_id: str) -> None:
+        """As `show`, and the editor says why where that can't be."""
+        try:
+            self.show(run_id)
+        except TTAPIError as error:
+            self._editor.status.error(error)
 
     def compare(self, run_id: str) -> None:
         """Put a run's results into the tray, and lay what is looked at over the first; alone it is only shown."""

@@ -158,7 +158,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         )
         self._drafts = MaskDrafts(self, self._arrange_whole)
         self._remedies = Remedies(
-            self._arrange, partial(setattr, self, "model"), self._key.ask, self.drawer.show_both
+            self._arrange,
+            partial(setattr, self, "model"),
+            self._key.ask,
+            self.drawer.show_both,
+            earlier.try_to_show,
         )
         self._partials = Partials(self.drawer)
         self._checks = Checks(self, lambda: self._remedies.in_doubt)
@@ -304,8 +308,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         `MissingKeyError` or `SettingsError` where it can't be a key, and where the environment keeps all runs offline.
         """
         # A traceback shows this frame: it must not hold the key when something below raises.
-        given, key = held(key), ""
-        self.client = with_key(self.client, given or Secret(""))
+        secret, key = held(key), ""
+        self.client = with_key(self.client, secret or Secret(""))
         self._key.words.say(self.client.words)
         self._remedies.forget()
         self._check()

@@ -17,8 +17,8 @@ __all__ = ["Remedies"]
 class Remedies(LateOffers):
     """Offers what follows from an error, until something else is asked for.
 
-    `use_model(name)`, `ask_key()` and `go_on(picture, mask)` are what is offered. `in_doubt` tells whether the same was
-    sent before, and nobody knows what became of it.
+    `use_model(name)`, `ask_key()`, `go_on(picture, mask)` and `show(run_id)` are what is offered. `in_doubt` tells
+    whether the same was sent before, and nobody knows what became of it.
     """
 
     def __init__(
@@ -27,9 +27,10 @@ class Remedies(LateOffers):
         use_model: Callable[[str], None],
         ask_key: Callable[[], None],
         go_on: Callable[[SourceImage, Mask], None],
+        show: Callable[[str], None],
     ) -> None:
         super().__init__(arrange)
-        self._use_model, self._ask_key, self._go_on = use_model, ask_key, go_on
+        self._use_model, self._ask_key, self._go_on, self._show = use_model, ask_key, go_on, show
         self.in_doubt = False
 
     def forget(self) -> None:
@@ -49,3 +50,6 @@ class Remedies(LateOffers):
             self.offer("", [(f"Use {name}", partial(self._use_model, name)) for name in error.models])
         elif isinstance(error, AuthenticationError) and not offline:
             self.offer("", [("Use another key", self._ask_key)])
+        elif run.partials and not run.results and not isinstance(run, TiledRun):
+            name = "Show the draft that came" if len(run.partials) == 1 else "Show the drafts that came"
+            self.offer("", [(name, partial(self._show, run.id))])

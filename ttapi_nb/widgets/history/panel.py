@@ -85,7 +85,7 @@ class HistoryPanel(Fold):
         with contextlib.suppress(ResultError):
             left = log.recover()
             self._entitle(log.totals())
-            if any(found.state == "unknown" for found in left):
+            if any(row.state == "unknown" for row in left):
                 self.unfolded = True
 
     def _entitle(self, totals: Totals) -> None:
@@ -128,6 +128,7 @@ class HistoryPanel(Fold):
         except ResultError as error:
             grid.alert = str(error)
             return
+        drafted = {row.id for row in rows if _has_drafts_alone(log, row)}
         with self._turns:
             if reading <= self._shown:
                 return
@@ -135,7 +136,7 @@ class HistoryPanel(Fold):
             more, rows = len(rows) > SHOWN, rows[:SHOWN]
             self._rows = {row.id: row for row in rows}
             self._ends = [*self._ends[:page], rows[-1].id] if more else self._ends[:page]
-            cards = [self._told(card_of(row)) for row in rows]
+            cards = [self._told(card_of(row, drafts=row.id in drafted)) for row in rows]
             with grid.hold_sync():
                 grid.search, grid.stars, grid.page, grid.more = searched, stars, page, more
                 grid.first, grid.cards, grid.alert = page * SHOWN + 1, cards, ""
@@ -155,18 +156,29 @@ class HistoryPanel(Fold):
         row, grid = self._rows.get(run_id), self._grid
         if row is not None and grid is not None:
             pictures = [self._thumbnail(path) for path in row.results[:MOST_PICTURES]]
-            grid.give(run_id, [data for data in pictures if data])
+            grid.give(run_id, [data for data in pictures if data] or self._drafts(row))
+
+    def _drafts(self, row: RunRow) -> list[bytes]:
+        """Thumbnails of the newest drafts of a run that has no result; none where its answer is gone."""
+        pictures: list[bytes] = []
+        log = self._log()
+        if _has_drafts_alone(log, row):
+            with contextlib.suppress(ResultError):
+                for draft in log.partials(row.id)[-MOST_PICTURES:]:
+                    with contextlib.suppress(ResultError):
+                        pictures.append(thumbnail(draft.image))
+        return pictures
 
     def _thumbnail(self, path: Path) -> bytes:
-        found = self._thumbnails.pop(path, b"")
-        if not found:
+        data = self._thumbnails.pop(path, b"")
+        if not data:
             with contextlib.suppress(ImageError):
-                found = thumbnail(open_image(path).pixels)
-        if found:
-            self._thumbnails[path] = found
+                data = thumbnail(open_image(path).pixels)
+        if data:
+            self._thumbnails[path] = data
         while len(self._thumbnails) > MOST_KEPT:
             self._thumbnails.pop(next(iter(self._thumbnails)))
-        return found
+        return data
 
     # What is done with a run
 
@@ -227,3 +239,9 @@ class HistoryPanel(Fold):
                 self._grid.alert = str(error)
             return False
         return True
+
+
+def _has_drafts_alone(log: RunLog, row: RunRow) -> bool:
+    """Whether drafts may be all that came for a run: they are in the answer that is kept as it came."""
+    nothing = row.state != "open" and not row.results and not row.pruned
+    return nothing and bool(row.options.get("partial_images")) and log.keeps_answer(row.id)

@@ -11,8 +11,11 @@ from ...text import cut, so_many
 __all__ = ["card_of", "gone", "in_all"]
 
 
-def card_of(row: RunRow) -> dict[str, object]:
-    """A run as the browser is told of it: texts, numbers, and what can be done with it."""
+def card_of(row: RunRow, *, drafts: bool = False) -> dict[str, object]:
+    """A run as the browser is told of it: texts, numbers, and what can be done with it.
+
+    `drafts` says that no result of it came, and that there may be drafts to show instead.
+    """
     state: str = "unknown: may have been billed" if row.state == "unknown" else row.state
     if row.billed is not None:
         state = "billed, as you found" if row.billed else "not billed, as you found"
@@ -25,6 +28,7 @@ def card_of(row: RunRow) -> dict[str, object]:
         "problem": cut(row.problem, 400),
         "gone": gone(row),
         "count": len(row.results),
+        "drafts": drafts,
         "stars": max((one.stars for one in rated), default=0),
         "notes": [cut(one.note, 200) for one in rated if one.note],
         "kept": any(one.verdict == "kept" for one in rated),
@@ -45,16 +49,16 @@ def gone(row: RunRow) -> str:
 def in_all(totals: Totals) -> str:
     """What the log's runs were in all; those of which nobody knows are not counted among the billed ones."""
     costs, doubtful = (
-        ", ".join(f"{cost:g} {currency}".strip() for currency, cost in found.items())
-        for found in (totals.costs, totals.unknown_costs)
+        ", ".join(f"{cost:g} {currency}".strip() for currency, cost in amounts.items())
+        for amounts in (totals.costs, totals.unknown_costs)
     )
-    said = [
+    parts = [
         f"In this log: {so_many(totals.billed, 'billed run')}, {so_many(totals.images, 'result')}, "
         f"{so_many(totals.tokens, 'token')}"
     ]
-    said += [f"{totals.under_way} under way"] if totals.under_way else []
-    said += [f"{costs} by your own prices"] if costs else []
-    said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
-    said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
-    said += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
-    return ", ".join(said) + f"; and {totals.offline} that cost nothing."
+    parts += [f"{totals.under_way} under way"] if totals.under_way else []
+    parts += [f"{costs} by your own prices"] if costs else []
+    parts += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
+    parts += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
+    parts += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
+    return ", ".join(parts) + f"; and {totals.offline} that cost nothing."

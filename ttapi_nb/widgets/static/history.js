@@ -8,17 +8,17 @@ const WANTED = ["Any stars", "1 star or more", "2 stars or more", "3 stars or mo
 // The thumbnails of runs, which the kernel sends when a card is first shown.
 function createThumbs(model) {
   const known = new Map(); // by run: its pictures' addresses, or null while the kernel has been asked
-  const places = new Map();
+  const places = new Map(); // by run: where they go, and what they are
   const fill = (id) => {
-    const [place, urls] = [places.get(id), known.get(id)];
+    const [{ place, kind } = {}, urls] = [places.get(id), known.get(id)];
     if (!place || !urls) return;
-    place.replaceChildren(...urls.map((src, at) => make("img", { src, alt: `Result ${at + 1}`, draggable: false })));
-    if (!urls.length) place.textContent = "Its file is gone.";
+    place.replaceChildren(...urls.map((src, at) => make("img", { src, alt: `${kind} ${at + 1}`, draggable: false })));
+    if (!urls.length) place.textContent = kind === "Draft" ? "" : "Its file is gone.";
   };
   return {
-    place(id, count) {
+    place(id, count, kind) {
       const place = make("div", { className: "ttapi-pictures" });
-      places.set(id, place);
+      places.set(id, { place, kind });
       if (count && !known.get(id)) model.send({ type: "want", id });
       if (count && !known.has(id)) known.set(id, null);
       fill(id);
@@ -38,10 +38,10 @@ function createThumbs(model) {
 }
 
 function makeCard(card, thumbs, act) {
-  const { id, prompt, facts, problem, gone, count, stars, notes, kept, unsettled, waiting, done, undo } = card;
+  const { id, prompt, facts, problem, gone, count, drafts, stars, notes, kept, unsettled, waiting, done, undo } = card;
   const deeds = make("div", { className: "ttapi-card-deeds" });
   const add = (kind, text, label) => deeds.append(makeButton(text, `${text}: ${label}`, () => act(kind, id, text)));
-  if (count) add("show", "Show", prompt);
+  if (count || drafts) add("show", count ? "Show" : "Show drafts", prompt);
   if (count) add("compare", "Compare", `lay what is shown over ${prompt}`);
   add("fill", "Fill in", prompt);
   if (unsettled) add("billed", "It was billed", prompt);
@@ -50,7 +50,7 @@ function makeCard(card, thumbs, act) {
   const marks = [stars ? "★".repeat(stars) : "", kept ? "✓ kept" : "", ...notes].filter(Boolean).join(" · ");
   const lines = [["ttapi-card-prompt", prompt], ["ttapi-card-facts", facts], ["ttapi-card-marks", marks],
     ["ttapi-card-problem", problem], ["ttapi-card-facts", gone]];
-  const made = make("article", { className: "ttapi-run", "aria-label": `${prompt}, ${facts}` }, thumbs.place(id, count),
+  const made = make("article", { className: "ttapi-run", "aria-label": `${prompt}, ${facts}` }, thumbs.place(id, count || drafts, count ? "Result" : "Draft"),
     ...lines.filter(([, text]) => text).map(([className, textContent]) => make("div", { className, textContent, title: textContent })), deeds);
   if (done) {
     const told = make("div", { className: "ttapi-card-done", role: "status" }, make("span", { textContent: done }));
