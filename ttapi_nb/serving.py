@@ -24,9 +24,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["BODILESS", "Lines", "Refuse", "Server", "listen", "server_for", "spool"]
+__all__ = ["BACKLOG", "BODILESS", "Lines", "Refuse", "Server", "listen", "server_for", "spool"]
 
 BACKLOG = 1024
+"""How many may have connected that are not looked at yet."""
 # In bytes: of a head that is not whole yet.
 HEAD_CAP = 64 * 1024
 # In bytes: how much of a body is taken at a time.
