@@ -314,7 +314,7 @@ def _experiment(args: argparse.Namespace) -> int:
         plan = Experiment.read(args.plan)
         client = Client.offline() if args.offline else default_client()
         estimate = plan.estimate(parallel=max(1, args.parallel))
-        takes = f"{estimate.counts}, free" if client.is_offline else estimate.words
+        takes = estimate.words_for(offline=client.is_offline)
         print(f"{plan.name}: {takes}.")
         for reason, count in Counter(one.reason for one in plan.skipped).items():
             print(f"{so_many(count, 'cell')} left out: {reason}")

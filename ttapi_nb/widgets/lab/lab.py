@@ -198,7 +198,7 @@ class PromptLab(Closing, ipywidgets.VBox):
             prices = self._budget.prices if self._budget is not None else None
             skipped = f" {len(plan.skipped)} skipped: {plan.skipped[0].reason}" if plan.skipped else ""
             estimate = plan.estimate(prices, parallel=self._parallel, log=self._log)
-            takes = f"{estimate.counts}, free" if self._client.is_offline else estimate.words
+            takes = estimate.words_for(offline=self._client.is_offline)
             self._status.say(f"{takes}.{skipped}")
         except TTAPIError as error:
             self._status.say(str(error), "notice")
