@@ -140,7 +140,7 @@ def _read(answer: Image.Image, moved: Moved | None, strip: Box) -> Image.Image:
     return answer.crop(strip) if moved is None else read_moved(answer, strip, moved)
 
 
-def _each(others: ThreadPoolExecutor | None, works: list[Callable[[], Made]]) -> Iterator[Made]:
+def _each(others: ThreadPoolExecutor | None, works: Sequence[Callable[[], Made]]) -> Iterator[Made]:
     """What comes of each, in order; some are begun ahead."""
     begun = deque(_begun(others, work) for work in works[:AHEAD])
     for further in works[AHEAD:]:
