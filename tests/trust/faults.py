@@ -39,7 +39,7 @@ def main() -> int:
         wrong: list[str] = []
         for driver in DRIVERS:
             for wire in WIRES:
-                with tempfile.TemporaryDirectory() as folder:
+                with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
                     seen.append(after(fault, driver, wire, Path(folder)))
                 wrong += [f"{driver}, {wire}: {what}" for what in seen[-1].wrong]
         done, misses = done + len(seen), misses + len(wrong)
