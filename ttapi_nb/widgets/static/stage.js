@@ -44,6 +44,7 @@ function makeParts() {
     sheet: box("ttapi-sheet", { tabIndex: 0, role: "application", "aria-label": "Photo to paint a mask on" }),
     paper: box("ttapi-paper"),
     under: canvas("ttapi-photo"),
+    still: canvas("ttapi-still"),
     over: canvas("ttapi-ink"),
     edges: canvas("ttapi-edges"),
     ring: box("ttapi-ring", { hidden: true }),
@@ -53,7 +54,7 @@ function makeParts() {
     problem: box("ttapi-problem", { role: "alert" }),
     help: box("ttapi-keys", { hidden: true, textContent: HELP }),
   };
-  parts.paper.append(parts.under, parts.over);
+  parts.paper.append(parts.under, parts.still, parts.over);
   parts.sheet.append(parts.room, parts.paper, parts.frame, parts.edges, parts.ring);
   return parts;
 }

@@ -20,8 +20,33 @@ export function previewOf(model) {
   return decoded.bitmap;
 }
 
-export function createInk({ under, over }, canvases, model, edges) {
+// Shows a canvas that seldom changes by a copy that is handed over once: without a GPU, the browser hands over anew, with
+// each frame, all of a canvas that can be drawn on, half a millisecond while something else is painted.
+function makeHolder(drawn, still) {
+  const context = still.getContext("bitmaprenderer");
+  let newest = 0;
+  const letGo = () => {
+    newest += 1;
+    still.hidden = true;
+    drawn.style.opacity = "";
+  };
+  return {
+    letGo,
+    async hold() {
+      letGo();
+      const mine = newest;
+      const copy = await createImageBitmap(drawn).catch(() => null);
+      if (mine !== newest || !copy) return;
+      context.transferFromImageBitmap(copy);
+      still.hidden = false;
+      drawn.style.opacity = 0;
+    },
+  };
+}
+
+export function createInk({ under, still, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
+  const { hold, letGo } = makeHolder(under, still);
   let pending = [];
   let picture = null; // the photo as the page has it, which is there before the kernel has drawn it
 
@@ -43,6 +68,7 @@ export function createInk({ under, over }, canvases, model, edges) {
   const showPhoto = () => {
     photoContext.clearRect(0, 0, under.width, under.height);
     photoContext.drawImage(fits() ? picture : canvases.photo.canvas, 0, 0);
+    hold();
   };
   return {
     show,
@@ -77,6 +103,7 @@ export function createInk({ under, over }, canvases, model, edges) {
     },
     resize(width, height) {
       for (const canvas of [under, over]) [canvas.width, canvas.height] = [width, height];
+      letGo();
       pending = [];
     },
   };
