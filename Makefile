@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More for pytest, as in: make test ARGS="-k mask"
 ARGS ?=
-# How many processes run tests side by side; each has a JupyterLab and a browser of its own.
-WORKERS ?= 2
+# How many processes run tests side by side; each has a JupyterLab and a browser of its own. One more than there are
+# cores on a small machine, as a browser test waits for much of its time.
+WORKERS ?= 3
 
 # No command here may spend money, even where a key is set.
 export TTAPI_OFFLINE := 1
@@ -16,7 +17,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help
 help:
 	@echo "make lab     open notebook 01 in JupyterLab (needs no key)"
-	@echo "make test    run everything: unit tests, notebooks, browser tests, with coverage"
+	@echo "make test    run everything: unit tests, notebooks, browser tests"
+	@echo "make cover   the same, and which lines nothing reached: a fifth slower"
 	@echo "make quick   run what needs no browser and no notebook and is not marked slow, properties and tables by a sample"
 	@echo "make check   ruff and mypy"
 	@echo "make bench   run the benchmarks, and write BENCHMARKS.md; some of them: make bench ARGS=\"fill mask_speed\""
@@ -30,12 +32,16 @@ help:
 lab: .venv/installed-lab
 	$(BIN)/ttapi-nb lab notebooks/01_first_edit.ipynb
 
-# Both --cov options are spelt out because nbval hands them to the notebooks' kernels, and can't use pytest-cov's
-# defaults: a bare --cov kills the kernel.
 .PHONY: test
 test: .venv/installed-test
 	$(BIN)/python tests/get_browser.py
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov=ttapi_nb --cov-config=pyproject.toml $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(COVERAGE) $(ARGS)
+
+# Both options are spelt out because nbval hands them to the notebooks' kernels, and can't use pytest-cov's defaults: a
+# bare --cov kills the kernel.
+.PHONY: cover
+cover: COVERAGE := --cov=ttapi_nb --cov-config=pyproject.toml
+cover: test
 
 # While you work: no browser, no notebooks, no coverage; a few examples of each property, a few cases of each long
 # table, and not what computes for long. `make test` leaves out nothing. Each process would load nbval for a second.

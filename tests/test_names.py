@@ -40,6 +40,7 @@ MEANT = {
     "connection_made": "asyncio's place for it, and calls the base's",
     "connection_lost": "the same",
     "data_received": "the same",
+    "eof_received": "asyncio's place for it: what the other side asked for is still answered",
     "on_response_complete": "uvicorn's place for it, and calls the base's",
     "pause_writing": "the same",
     "resume_writing": "the same",

@@ -43,9 +43,11 @@ class Slow:
         self.left, self.over = threading.Event(), threading.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
-        self.asked.set()
-        gone = asyncio.ensure_future(receive())
+        async def until_gone() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                self.asked.set()
+
+        gone = asyncio.ensure_future(until_gone())
         may = asyncio.ensure_future(asyncio.to_thread(self.may.wait, PATIENCE))
         await asyncio.wait([gone, may], return_when=asyncio.FIRST_COMPLETED)
         if gone.done():
@@ -158,6 +160,42 @@ def test_a_run_of_who_has_ended_their_side(ledger: Ledger, room: Made, service: 
             assert status_of(said) == 200
             assert ANSWER["data"][0]["b64_json"].encode() in said
     assert len(service.posts) == 1
+
+
+# Heads that two readers could take in two ways
+
+ODD = {
+    "a bare line feed": GET.replace(b"Host", b"X: y\nHost"),
+    "a bare carriage return": GET.replace(b"Host", b"X: y\rHost"),
+    "a folded line": GET.replace(b"Host", b"X: y\r\n z\r\nHost"),
+    "line feeds alone": GET.replace(b"\r\n", b"\n"),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+@pytest.mark.parametrize("piece", [1, 1000])
+def test_lines_that_end_oddly(kind: str, piece: int) -> None:
+    """What a proxy may take for part of a line, or for its end, is refused, however it comes; a body may have it."""
+    app = Slow()
+    app.may.set()
+    long = GET.replace(b"GET", b"POST")[:-2] + b"Content-Length: 4\r\n\r\na\n\rb"
+    with serving(app) as port, connected(port) as line:
+        sent = long + ODD[kind]
+        with contextlib.suppress(ConnectionError):
+            for at in range(0, len(sent), piece):
+                line.sendall(sent[at : at + piece])
+        said = all_of(line)
+        # Behind the answer that goes out it is told in words, or the line ends.
+        assert status_of(said) == 200
+        assert said.count(b"HTTP/1.1 200") == 1
+
+
+def test_an_odd_line_is_told_in_words() -> None:
+    """Alone on its line it gets an answer."""
+    for sent in ODD.values():
+        with serving(Slow()) as port, connected(port) as line:
+            line.sendall(sent)
+            assert status_of(all_of(line)) == 400
 
 
 # Clients that read slowly

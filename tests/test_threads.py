@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import PATIENCE
 from ttapi_nb import loop, threads
-from ttapi_nb.threads import Lane, Threads
+from ttapi_nb.threads import Calm, Lane, Threads
 
 
 def test_nobody_waits_for_another() -> None:
@@ -183,3 +183,27 @@ def test_interrupted_as_work_is_given_to_a_lane(when: str) -> None:
         last = lane.submit(lambda number=number: done.append(number))  # type: ignore[misc]
     last.result(20)
     assert done == list(range(50))
+
+
+def test_work_waits_for_what_is_about_to_leave(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on when the last has left, or when its patience is over; for one that never leaves it waits no more."""
+    calm, gone = Calm(), threading.Event()
+
+    def work() -> None:
+        calm.wait(PATIENCE)
+        gone.set()
+
+    calm.begin("one")
+    calm.begin("other")
+    waiting = Threads("test").submit(work)
+    calm.end("one")
+    calm.wait(0.01)
+    assert not gone.is_set()
+    calm.end("other")
+    calm.end("other")
+    waiting.result(PATIENCE)
+    monkeypatch.setattr(threads, "LONG", 0.0)
+    calm.begin("never")
+    calm.wait(0.01)
+    calm.wait(PATIENCE)
+    assert not calm._leaving

@@ -72,10 +72,10 @@ def prepare(
     sent, plan = _fitted(asked.request, asked.fit)
     if plan is not None and plan.tiles:
         plan = _in_tiles(asked, plan, cuts=cuts)
-    found = () if problems is None else tuple(problems(sent))
-    if problems is not None and plan is None and not found and not sent.generates:
-        found = (NO_PICTURE,)
-    return Prepared(asked, sent, plan, found)
+    reasons = () if problems is None else tuple(problems(sent))
+    if problems is not None and plan is None and not reasons and not sent.generates:
+        reasons = (NO_PICTURE,)
+    return Prepared(asked, sent, plan, reasons)
 
 
 def _in_tiles(asked: Asked, plan: Fit, *, cuts: bool) -> Fit:

@@ -39,10 +39,10 @@ class _Parser(argparse.ArgumentParser):
             r"argument ([^:]+): .*|the following arguments are required: (.+)", message, re.DOTALL
         )
         names = re.split(r"/|, ", about[1] or about[2]) if about is not None else []
-        said = "something there is not known, missing or no right value"
+        problem = "something there is not known, missing or no right value"
         if names and own.issuperset(names):
-            said = f"{' or '.join(names)} {'has no right value' if about and about[1] else 'is missing'}"
-        self.exit(2, f"{self.prog}: {said}. See {self.prog} --help. {HIDDEN}\n")
+            problem = f"{' or '.join(names)} {'has no right value' if about and about[1] else 'is missing'}"
+        self.exit(2, f"{self.prog}: {problem}. See {self.prog} --help. {HIDDEN}\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,17 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         add_class,
     ):
         add(commands)
-    given, rest = parser.parse_known_args(arguments)
-    if given.command == "lab":
-        return _lab(given, rest)
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "lab":
+        return _lab(options, rest)
     if rest:
         return _fail(
-            f"ttapi-nb {given.command} does not know all of that. See ttapi-nb {given.command} --help. {HIDDEN}",
+            f"ttapi-nb {options.command} does not know all of that. See ttapi-nb {options.command} --help. {HIDDEN}",
             2,
         )
     own = {"experiment": _experiment, "generate": _generate, "key": _key, "select": _select, "serve": _serve}
     try:
-        code = own.get(given.command, _of_gateway)(given)
+        code = own.get(options.command, _of_gateway)(options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read it, head say, had enough; Python would say so once more as it ends.
@@ -224,10 +224,10 @@ def _are_taken(rest: Sequence[str], app: Any) -> bool:
     aliases, flags = (
         {
             name: value
-            for names, value in given.items()
+            for names, value in table.items()
             for name in ((names,) if isinstance(names, str) else names)
         }
-        for given in (app.aliases, app.flags)
+        for table in (app.aliases, app.flags)
     )
     # `Application.log_level`, say, is of a class that these come from.
     known = [kind for one in (app.serverapp_class, app) for kind in (*one.classes, one)]
@@ -241,10 +241,10 @@ def _are_taken(rest: Sequence[str], app: Any) -> bool:
             return False
         target = aliases.get(bare, bare)
         section, _, trait = (target if isinstance(target, str) else target[0]).partition(".")
-        found: Any = kinds[section].class_traits().get(trait) if section in kinds else None
-        if {kind.__name__ for kind in type(found).mro()} & {"Bool", "Enum", "Float", "Int"}:
+        traitlet: Any = kinds[section].class_traits().get(trait) if section in kinds else None
+        if {kind.__name__ for kind in type(traitlet).mro()} & {"Bool", "Enum", "Float", "Int"}:
             try:
-                found.validate(None, found.from_string(value))
+                traitlet.validate(None, traitlet.from_string(value))
             except Exception:  # noqa: BLE001 - whatever it raises it would print
                 return False
     return True
@@ -314,7 +314,7 @@ def _experiment(args: argparse.Namespace) -> int:
         plan = Experiment.read(args.plan)
         client = Client.offline() if args.offline else default_client()
         estimate = plan.estimate(parallel=max(1, args.parallel))
-        takes = f"{estimate.counts}, free" if client.is_offline else estimate.words
+        takes = estimate.words_for(offline=client.is_offline)
         print(f"{plan.name}: {takes}.")
         for reason, count in Counter(one.reason for one in plan.skipped).items():
             print(f"{so_many(count, 'cell')} left out: {reason}")

@@ -113,14 +113,14 @@ def unpacking(headers: Mapping[str, str], cap: int) -> Unpacking:
 def codings(headers: Mapping[str, str]) -> tuple[str, ...]:
     """The codings that headers name, in the order in which they were done: those of the body, then of the way."""
     lower = {name.lower(): value for name, value in headers.items()}
-    said = [lower.get(name, "").split(",") for name in ("content-encoding", "transfer-encoding")]
+    values = [lower.get(name, "").split(",") for name in ("content-encoding", "transfer-encoding")]
     # What stands behind a semicolon says how, which the body says too.
-    names = [name.partition(";")[0].strip(" \t\"'").lower() for names in said for name in names]
-    found = [NAMES.get(name, name) for name in names if name not in NOTHING]
+    names = [name.partition(";")[0].strip(" \t\"'").lower() for names in values for name in names]
+    applied = [NAMES.get(name, name) for name in names if name not in NOTHING]
     # The last is undone where lines are read. Before another one it is packed with the rest.
-    while found and found[-1] == CHUNKED:
-        found.pop()
-    return tuple(found)
+    while applied and applied[-1] == CHUNKED:
+        applied.pop()
+    return tuple(applied)
 
 
 def _stage(name: str) -> _Stage:

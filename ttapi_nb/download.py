@@ -122,8 +122,8 @@ async def download(
     except TimeoutError:
         failure = f"it took longer than {deadline:g} seconds"
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, ValueError) as error:
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        failure = (ways.reason(error, place) or said[:300]).removesuffix(".")
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        failure = (ways.reason(error, place) or reason[:300]).removesuffix(".")
     raise DownloadError(f"{_short(url)} could not be fetched: {failure}.")
 
 
@@ -150,9 +150,9 @@ def _status(reply: httpx.Response, place: httpx.URL) -> str:
 
         from .network import ways
 
-        said = ways.reason(httpx.ProxyError("407"), place)
-        if said:
-            return said.removesuffix(".")
+        reason = ways.reason(httpx.ProxyError("407"), place)
+        if reason:
+            return reason.removesuffix(".")
     return f"the server answered {reply.status_code}"
 
 

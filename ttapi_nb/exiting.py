@@ -88,9 +88,9 @@ def afterwards(work: Callable[[], None]) -> None:
 @atexit.register
 def _see_to_them() -> None:
     with _lock:
-        found = list(_under_way.values())
-    unsent = [one for one in found if _is_withdrawn(one)]
-    left = [one for one in found if one not in unsent and one.has_left]
+        under_way = list(_under_way.values())
+    unsent = [one for one in under_way if _is_withdrawn(one)]
+    left = [one for one in under_way if one not in unsent and one.has_left]
     if unsent:
         were = "1 edit had" if len(unsent) == 1 else f"{len(unsent)} edits had"
         _say(
@@ -102,7 +102,7 @@ def _see_to_them() -> None:
         # Within it: who reads this may press Ctrl+C at once.
         if left:
             _say(_words(left, ends - now))
-        _wait_for(found, ends)
+        _wait_for(under_way, ends)
         for work in _last:
             work()
     except KeyboardInterrupt:

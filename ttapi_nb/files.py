@@ -105,7 +105,7 @@ def close_to_others(path: str | Path, *, link: bool = False) -> None:
         return
     with contextlib.suppress(OSError):
         # By `os`: a text is looked up in a tenth of the time that a `Path` takes to be made.
-        found = os.stat(path) if link else os.lstat(path)  # noqa: PTH116
-        mode = stat.S_IMODE(found.st_mode)
-        if mode & 0o077 and not stat.S_ISLNK(found.st_mode):
+        status = os.stat(path) if link else os.lstat(path)  # noqa: PTH116
+        mode = stat.S_IMODE(status.st_mode)
+        if mode & 0o077 and not stat.S_ISLNK(status.st_mode):
             Path(path).chmod(mode & PRIVATE_FOLDER)

@@ -31,11 +31,11 @@ def loading() -> Iterator[None]:
 
 
 def _out_of_files(error: BaseException | None) -> bool:
-    found = error
-    while found is not None:
-        if isinstance(found, OSError) and found.errno in (errno.EMFILE, errno.ENFILE):
+    cause = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
             return True
-        found = found.__cause__ or found.__context__
+        cause = cause.__cause__ or cause.__context__
     # A library that can't be opened is only said to be missing.
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))

@@ -21,9 +21,10 @@ import os
 import threading
 from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, TypeVar
 
-from .threads import Lane, Threads, leaving
+from .threads import Calm, Lane, Threads, leaving
 
 __all__ = [
     "Lane",
@@ -34,8 +35,11 @@ __all__ = [
     "in_thread",
     "is_here",
     "lane",
+    "leaves",
+    "left",
     "not_here",
     "open_in_thread",
+    "picture_work",
     "quiet",
     "start",
     "submit",
@@ -45,7 +49,11 @@ __all__ = [
 T = TypeVar("T")
 
 AT_ONCE = max(8, (os.cpu_count() or 1) + 4)
+"""How many edits the embedded services of this process have under way at the same time."""
+PICTURES = max(2, os.cpu_count() or 1)
 """How many pieces of work on pictures go on at the same time."""
+BEHIND = 0.25
+"""Seconds for which work on pictures waits for requests that are about to leave."""
 
 
 class _Runner:
@@ -56,9 +64,10 @@ class _Runner:
         self._loop: asyncio.AbstractEventLoop | None = None
         self.thread: threading.Thread | None = None
         self.threads, self.pictures, self.openers = self._pools()
+        self.calm = Calm()
 
     def _pools(self) -> tuple[Threads, Threads, Threads]:
-        return Threads("ttapi_nb-any"), Threads("ttapi_nb-work", AT_ONCE), Threads("ttapi_nb-open", 8)
+        return Threads("ttapi_nb-any"), Threads("ttapi_nb-work", PICTURES), Threads("ttapi_nb-open", 8)
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
@@ -77,6 +86,7 @@ class _Runner:
         self._lock = threading.Lock()
         self._loop = self.thread = None
         self.threads, self.pictures, self.openers = self._pools()
+        self.calm = Calm()
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -133,8 +143,28 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 async def heavy(work: Callable[[], T]) -> T:
-    """Do `work` on pictures on a thread, with no more than `AT_ONCE` others."""
-    return await asyncio.get_running_loop().run_in_executor(_runner.pictures, work)
+    """Do `work` on pictures on a thread: no more than `PICTURES` at a time, and behind what is about to leave."""
+    return await asyncio.get_running_loop().run_in_executor(_runner.pictures, partial(_calmly, work))
+
+
+def picture_work(work: Callable[[], T]) -> Future[T]:
+    """As `heavy`, for a thread that waits for it."""
+    return _runner.pictures.submit(partial(_calmly, work))
+
+
+def _calmly(work: Callable[[], T]) -> T:
+    _runner.calm.wait(BEHIND)
+    return work()
+
+
+def leaves(who: object) -> None:
+    """A request is about to leave, and work on pictures waits for a moment until it has `left`."""
+    _runner.calm.begin(who)
+
+
+def left(who: object) -> None:
+    """It has left, waits for its turn, or won't leave. May be said twice."""
+    _runner.calm.end(who)
 
 
 async def open_in_thread(work: Callable[[], T]) -> T:

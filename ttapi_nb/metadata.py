@@ -123,14 +123,14 @@ def _extension(opened: Image.Image, pointer: bytes) -> bytes:
     if named is None:
         return b""
     head = EXTENSION_NAME + named[1]
-    found = [data[len(head) :] for _, data in getattr(opened, "applist", ()) if data.startswith(head)]
+    portions = [data[len(head) :] for _, data in getattr(opened, "applist", ()) if data.startswith(head)]
     # Each portion tells the length of the whole, and where in it it belongs.
     whole = b""
-    for portion in sorted(found, key=lambda portion: portion[4:8]):
+    for portion in sorted(portions, key=lambda portion: portion[4:8]):
         if int.from_bytes(portion[4:8]) != len(whole) or len(whole) > PACKET_CAP:
             return b""
         whole += portion[8:]
-    return whole if found and int.from_bytes(found[0][:4]) == len(whole) else b""
+    return whole if portions and int.from_bytes(portions[0][:4]) == len(whole) else b""
 
 
 def _read(packet: bytes) -> str:
@@ -139,12 +139,12 @@ def _read(packet: bytes) -> str:
     """
     if b"lineage" not in packet:
         return ""
-    found = re.search(rb"<ttapi:lineage>([^<]*)</ttapi:lineage>", packet) or re.search(
+    match = re.search(rb"<ttapi:lineage>([^<]*)</ttapi:lineage>", packet) or re.search(
         rb"\sttapi:lineage=(?:\"([^\"<]*)\"|'([^'<]*)')", packet
     )
-    if found is None:
+    if match is None:
         return ""
-    escaped = next(part for part in found.groups() if part is not None).decode("utf-8", "replace")
+    escaped = next(part for part in match.groups() if part is not None).decode("utf-8", "replace")
     return re.sub(r"&(?:(amp|lt|gt|quot|apos)|#([0-9]{1,3})|#x([0-9A-Fa-f]{1,2}));", _unescaped, escaped)
 
 

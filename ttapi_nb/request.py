@@ -134,23 +134,23 @@ class EditRequest:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view of a dict can't be pickled, and files are made again where they are needed.
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
-        return partial(type(self), **given | {"extra_body": dict(self.extra_body)}), ()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return partial(type(self), **values | {"extra_body": dict(self.extra_body)}), ()
 
     @classmethod
-    def make(cls, **given: Any) -> EditRequest:
+    def make(cls, **values: Any) -> EditRequest:
         """The request with these fields, its pictures opened. Raises `TypeError`, `ImageError` or `MaskError`."""
-        return cls._made(open_image, given)
+        return cls._made(open_image, values)
 
     @classmethod
-    def passed_on(cls, **given: Any) -> EditRequest:
+    def passed_on(cls, **values: Any) -> EditRequest:
         """As `make`, for whoever only sends it: a file of plain pixels goes as it came, without its metadata."""
-        return cls._made(as_given, given)
+        return cls._made(as_given, values)
 
     @classmethod
-    def _made(cls, opened_by: Callable[[Any], SourceImage], given: dict[str, Any]) -> EditRequest:
+    def _made(cls, opened_by: Callable[[Any], SourceImage], values: dict[str, Any]) -> EditRequest:
         known = [item.name for item in fields(cls)]
-        for name in given:
+        for name in values:
             if name not in known:
                 close = difflib.get_close_matches(name, known, 1)
                 hint = (
@@ -158,12 +158,12 @@ class EditRequest:
                 )
                 what = "A generation" if cls.generates else "An edit"
                 raise TypeError(f"{what} has no field {name!r}. {hint}")
-        image, mask = given.get("image", ()), given.get("mask")
+        image, mask = values.get("image", ()), values.get("mask")
         sources = image if isinstance(image, list | tuple) else (image,)
         opened: dict[str, Any] = {"image": tuple(map(opened_by, sources))}
         if mask is not None:
             opened["mask"] = _opened_mask(mask, opened["image"])
-        return cls(**given | opened)
+        return cls(**values | opened)
 
     def __repr__(self) -> str:
         mask = "" if self.mask is None else f", mask={self.mask!r}"
@@ -193,12 +193,12 @@ class EditRequest:
     def body(self) -> dict[str, Any]:
         """The fields to send besides pictures, mask and model."""
         skipped = {"image", "mask", "model", "extra_body"}
-        given = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in skipped}
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name not in skipped}
         # A prompt or a user may well be called "auto".
         chosen = {"size", *CHOICE_FIELDS}
         sent = {
             name: value
-            for name, value in given.items()
+            for name, value in values.items()
             if value is not None and not (name in chosen and value == "auto")
         }
         if not self.streams:
@@ -217,9 +217,9 @@ class EditRequest:
 
     def check(self) -> None:
         """Raise `InvalidRequestError` where the service would refuse this."""
-        found = self.problems()
-        if found:
-            raise InvalidRequestError(found)
+        problems = self.problems()
+        if problems:
+            raise InvalidRequestError(problems)
 
     def problems(self, *, pictures: bool = True) -> tuple[str, ...]:
         """Everything that the service would refuse, each as a sentence or two; empty where it may be sent.
@@ -231,16 +231,16 @@ class EditRequest:
         row = model_for(self.model)
         if not row.edits and not self.generates:
             return (f"{row.name} makes new pictures only and can't edit one. Choose another model.",)
-        found = [
+        checks = [
             self._prompt_problems,
             self._number_problems,
             self._stream_problems,
             self._choice_problems,
         ]
         if pictures:
-            found[1:1] = [self._image_problems, self._mask_problems]
+            checks[1:1] = [self._image_problems, self._mask_problems]
         # Two pictures of one name may have the same problem, which is said once.
-        return tuple(dict.fromkeys(problem for check in found for problem in check(row)))
+        return tuple(dict.fromkeys(problem for check in checks for problem in check(row)))
 
     def _prompt_problems(self, row: Model) -> Iterator[str]:
         if not isinstance(self.prompt, str) or not self.prompt.strip():
@@ -377,17 +377,17 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _opened_mask(given: Any, image: tuple[SourceImage, ...]) -> Mask | SourceImage:
+def _opened_mask(mask: Any, image: tuple[SourceImage, ...]) -> Mask | SourceImage:
     """A mask from whatever it is in. A picture that can't be read as one is kept, so that problems() can say why."""
-    if isinstance(given, Mask | SourceImage):
-        return given
+    if isinstance(mask, Mask | SourceImage):
+        return mask
     try:
-        return Mask.read(given, photo=image[0] if image else None)
+        return Mask.read(mask, photo=image[0] if image else None)
     except MaskError:
-        if not isinstance(given, str | os.PathLike | bytes | bytearray | memoryview | Image.Image):
+        if not isinstance(mask, str | os.PathLike | bytes | bytearray | memoryview | Image.Image):
             raise
         try:
-            return open_image(given, name="mask")
+            return open_image(mask, name="mask")
         except ImageError:
             pass
         raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,9 +24,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-__all__ = ["BODILESS", "Lines", "Refuse", "Server", "listen", "server_for", "spool"]
+__all__ = ["BACKLOG", "BODILESS", "Lines", "Refuse", "Server", "listen", "server_for", "spool"]
 
 BACKLOG = 1024
+"""How many may have connected that are not looked at yet."""
 # In bytes: of a head that is not whole yet.
 HEAD_CAP = 64 * 1024
 # In bytes: how much of a body is taken at a time.
@@ -39,6 +41,9 @@ SILENCE, LINGER = 1.0, 2.0
 # As many more lines are told that there are too many; whoever comes beyond these is hung up on.
 TURNED_AWAY = 8
 CLOSE = (b"connection", b"close")
+# Ends of lines in a head that not every reader takes for one, or takes for none (RFC 9112, sections 2.2 and 5.2).
+ODD_END = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]")
+HEAD_END = re.compile(rb"\n\r?\n")
 BODILESS = ("GET", "HEAD", "OPTIONS")
 """Methods whose requests need not say that they have no body."""
 
@@ -97,6 +102,8 @@ class _Protocol(H11Protocol):
         # Since when it waits for a request, and an answer for its reader; and how long the answer did before.
         self._since = self._paused = self._waited = 0.0
         self._is_refused = False
+        # How the part of a head ends that is here.
+        self._tail = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         super().connection_made(transport)
@@ -127,12 +134,16 @@ class _Protocol(H11Protocol):
         return True
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused:
+        if self._is_refused or (self._waits and self._is_odd(data)):
             return
         super().data_received(data)
         self._watch()
 
     def on_response_complete(self) -> None:
+        # A next request may have come already.
+        self._tail = b""
+        if self.conn.their_state is h11.DONE and self._is_odd(self.conn.trailing_data[0]):
+            return
         super().on_response_complete()
         if self.transport.is_closing():
             self._close()
@@ -151,12 +162,28 @@ class _Protocol(H11Protocol):
         else:
             super().shutdown()
 
+    @property
+    def _waits(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _is_odd(self, data: bytes) -> bool:
+        """Whether a head has been refused now that more of it is here."""
+        text = self._tail + data[:HEAD_CAP]
+        end = HEAD_END.search(text)
+        # A line's end may be halved.
+        head = text[: end.start() + 1] if end else text.removesuffix(b"\r")
+        before, self._tail = max(0, len(self._tail) - 1), text[-3:]
+        if ODD_END.search(head, before) is None:
+            return False
+        self.send_400_response("")
+        return True
+
     # How long
 
     def _watch(self) -> None:
         if self._is_refused:
             return
-        waits = self.cycle is None or self.cycle.response_complete
+        waits = self._waits
         if not waits and self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["Lane", "Threads"]
+__all__ = ["Calm", "Lane", "Threads"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 IDLE = 10.0
 """Seconds after which a thread with nothing to do ends."""
+
+LONG = 1.0
+"""Seconds after which nobody waits any more for whoever is about to leave."""
 
 leaving = threading.Event()
 """Set as Python ends: from 3.12 on no thread can be started then, and `help_out` does what is left."""
@@ -128,6 +132,44 @@ class Threads(ThreadPoolExecutor):
         """Wait until nothing is being done; False where that takes longer."""
         with self._calm:
             return self._calm.wait_for(lambda: not self._busy and not self._work, timeout)
+
+
+class Calm:
+    """Who is about to leave, and until when others had better wait with work that takes all of a processor.
+
+    Python does one thing at a time: a request that is about to leave takes a dozen short steps, and each would wait
+    until somebody else's work lets go.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._leaving: dict[object, float] = {}
+        self._nobody = threading.Event()
+        self._nobody.set()
+
+    def begin(self, who: object) -> None:
+        """Somebody is about to leave."""
+        with self._guard:
+            self._leaving[who] = time.monotonic()
+            self._nobody.clear()
+
+    def end(self, who: object) -> None:
+        """It has left, or waits, or never will leave. May be said twice."""
+        with self._guard:
+            self._leaving.pop(who, None)
+            if not self._leaving:
+                self._nobody.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until nobody is about to leave, but no longer than so many seconds."""
+        if self._nobody.wait(seconds):
+            return
+        # A log that is locked, say, keeps one from leaving for long.
+        latest = time.monotonic() - LONG
+        with self._guard:
+            late = [who for who, since in self._leaving.items() if since < latest]
+        for who in late:
+            self.end(who)
 
 
 class Lane:

@@ -243,6 +243,26 @@ def test_nothing_of_a_persons_request_leads_elsewhere(gateway: Running, room: Ma
     assert room.people[0][1].encode() not in got.body
 
 
+def test_a_chunked_body_does_not_fill_the_disk(
+    gateway: Running, room: Made, service: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What says nothing of its length ends where the room that answers need begins, and leaves no file."""
+    bodies = gateway.ledger.database.folder / "bodies"
+    asked = headers(room.people[0][1], Content_Type="application/json")
+
+    def pieces() -> Iterator[bytes]:
+        yield body()[:-1]
+        while not list(bodies.iterdir()):
+            pass
+        # It was let in, and others have come since.
+        monkeypatch.setattr(storing, "MARGIN", 10**18)
+        yield b"}"
+
+    full = ask(gateway, "POST", "/v1/images/edits", asked, pieces())
+    assert (full.status_code, service.requests) == (507, [])
+    assert list(bodies.iterdir()) == []
+
+
 def test_a_full_disk_refuses_in_words_and_loses_nothing(
     gateway: Running, room: Made, service: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

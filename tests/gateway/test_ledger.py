@@ -104,6 +104,24 @@ def test_limits_of_each_kind_hold_before_and_after(
     assert isinstance(ledger.runs.admit(person, "3", asked(**options)), Run)
 
 
+def test_a_clock_that_was_set_back_stops_nobody(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent, and a pause that the service asked for, later by the clock than now hold nothing up for long."""
+    ledger.runs.live()
+    _, (person, _) = made(ledger)
+    tomorrow = time.time() + 86400
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: tomorrow)
+        sent(ledger, person, "1")
+        ledger.runs.pause(10.0)
+    assert isinstance(ledger.runs.admit(person, "2", asked()), Run)
+    taken, _ = ledger.runs.take(16, 1)
+    assert taken is not None
+    ledger.runs.pause(10.0)
+    assert isinstance(ledger.runs.admit(person, "3", asked()), Run)
+    assert ledger.runs.take(16, None)[0] is None
+    assert 0 < ledger.runs.take(16, None)[1] <= 10
+
+
 def test_drafts_count_as_tokens_until_the_service_has_counted(ledger: Ledger) -> None:
     """Those of a run count while it is under way and where its answer says nothing of tokens, and then as it says."""
     ledger.runs.live()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 import zipfile
@@ -16,6 +17,7 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.server import Server, encoded, json_reply, pictures
 from tests.support.gateways import Running, running
+from ttapi_nb.errors import SettingsError
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
 from ttapi_nb.gateway.pages import Tries
@@ -63,6 +65,13 @@ def teacher(gateway: Running, room: Made) -> Iterator[httpx.Client]:
 def csrf(page: str) -> str:
     """What the page's forms carry."""
     found = re.search(r'name="csrf" value="([0-9a-f]{64})"', page)
+    assert found is not None
+    return found[1]
+
+
+def seen_in(page: str) -> str:
+    """What a form carries of what it shows."""
+    found = re.search(r'name="seen" value="([0-9a-f]{16})"', page)
     assert found is not None
     return found[1]
 
@@ -140,12 +149,33 @@ def test_joining_says_what_is_wrong(visitor: httpx.Client, ledger: Ledger, room:
     assert "Nobody can join" in visitor.post("/join", data={"code": code, "name": "Emmy"}).text
 
 
-@pytest.mark.parametrize("name", ["", "   ", "x" * 61, "a\x00b", "a\u202eb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "   ",
+        "x" * 61,
+        "a\x00b",
+        "a\u202eb",
+        "\u3164\u2800",
+        "\u0301",
+        "a" + "\u0336\u0337\u0338\u0351" * 9,
+    ],
+)
 def test_names_that_can_not_be_shown(visitor: httpx.Client, room: Made, name: str):
     """What is no line of letters is refused in words."""
     page = visitor.post("/join", data={"code": room.room.code, "name": name})
     assert page.status_code == 400
     assert "one line" in page.text
+
+
+def test_nobody_joins_under_anothers_name(ledger: Ledger, room: Made):
+    """What a person reads as a name that is there is taken, and other names of any script are not."""
+    ledger.classes.join(room.room, "Zoë")
+    for name in ("zoë", "ZOE\u0308", "Ｚoë"):
+        with pytest.raises(SettingsError, match="that name already"):
+            ledger.classes.join(room.room, name)
+    assert ledger.classes.join(room.room, "हिन्दी สวัสดี")
 
 
 @pytest.mark.slow
@@ -258,6 +288,8 @@ def test_limits_and_prices_are_set_on_a_page(
     assert 'value="many"' in wrong.text
     assert "0.25" in wrong.text
     assert "--prices" in teacher.post("/teacher/limits", data=typed | {"prices": ""}).text
+    for line, told in (("gpt-image-1 = much", "gpt-image-1 = much"), ("a = 1\na = 2", "twice: a")):
+        assert told in html.unescape(teacher.post("/teacher/limits", data=typed | {"prices": line}).text)
     assert teacher.post("/teacher/limits", data=typed | {"csrf": "0" * 64}).status_code == 400
     assert ledger.report(room.room)["limits"] == {"each": {"runs": 5}, "team": {}, "room": {}}
     desk = teacher.post("/teacher/limits", data=typed).text
@@ -310,10 +342,25 @@ def test_the_service_is_told_who_asks_where_the_teacher_says_so(
 def test_a_sheet_of_tokens(teacher: httpx.Client, gateway: Running, room: Made):
     """A sheet for the class has a new token for each, and says that it is shown once."""
     page = press(teacher, "sheet").text
-    tokens = re.findall(r"<code>([^<]+)</code>", page)
+    tokens = re.findall(r'<code class="key">([^<]+)</code>', page)
     assert len(tokens) == 2
     assert not {token for _, token in room.people} & set(tokens)
     assert run_one(gateway, tokens[1]).results
+
+
+def test_two_teachers_at_once(teacher: httpx.Client, room: Made, ledger: Ledger):
+    """A form that shows what somebody has changed since is not saved, says so, and is once more; on every page."""
+    own = f"/teacher/person/{id_of(ledger, room, 'person-1')}"
+    for path, more in (("/teacher", {"do": "limits"}), ("/teacher/limits", {}), (own, {})):
+        page = teacher.get(path).text
+        where = "/teacher/do" if more else path
+        fields = {"csrf": csrf(page), "seen": seen_in(page), "each": "6", "runs-each": "6", "room": ""} | more
+        other = fields | {"each": "7", "runs-each": "7"}
+        assert "Somebody else" not in teacher.post(where, data=other).text
+        late = teacher.post(where, data=fields)
+        assert (late.status_code, "Somebody else changed this" in late.text) == (400, True)
+        assert "Somebody else" not in teacher.post(where, data=fields | {"seen": seen_in(late.text)}).text
+    assert ledger.classes.named("bowls").terms.each.runs == 6
 
 
 @pytest.mark.slow

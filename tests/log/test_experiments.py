@@ -94,10 +94,10 @@ def test_plans_pictures_and_what_is_shown(log: RunLog, prepared: Prepared) -> No
         kept.plan("a")
     log.begin("first", prepared, offline=False, claim=CLAIM)
     kept.show("first", 1, Shown(b"RIFF", (64, 48), (0.5, 3.0), True, "fine"))
-    assert kept.shown("bowls") == {("first", 1): Shown(b"RIFF", (64, 48), (0.5, 3.0), True, "fine")}
+    assert kept.with_shown("bowls")[1] == {("first", 1): Shown(b"RIFF", (64, 48), (0.5, 3.0), True, "fine")}
     log.settle("first", "done")
     log.prune(keep=0)
-    assert kept.shown("bowls") == {}
+    assert kept.with_shown("bowls")[1] == {}
     with pytest.raises(ClaimedError):
         log.begin("second", prepared, offline=False, claim=CLAIM)
 

@@ -22,10 +22,21 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.trust.attacks_on import addresses, bounds, ends, files, gateways, hangs, money, paid, words
+from tests.trust.attacks_on import (
+    addresses,
+    bounds,
+    classes,
+    ends,
+    files,
+    gateways,
+    hangs,
+    money,
+    paid,
+    words,
+)
 from tests.trust.attacks_on.tries import ATTACKS, Attack, Tries, environment
 
-GROUPS = (files, paid, ends, hangs, money, bounds, addresses, words, gateways)
+GROUPS = (files, paid, ends, hangs, money, bounds, addresses, words, gateways, classes)
 PATIENCE = 150.0
 
 

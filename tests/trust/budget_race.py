@@ -1,4 +1,4 @@
-"""A budget under many requests at once: the class's gateway, and LiteLLM's proxy beside it where that is there.
+"""A budget under many requests at once: the class's gateway, and LiteLLM beside it where that is there.
 
     python tests/trust/budget_race.py [requests] [the litellm program]
 
@@ -6,7 +6,9 @@ So many people send one edit each, at the same moment, under a budget of ten res
 gets. The same goes to LiteLLM's proxy with a `max_budget` of the same amount, first one after the other, to see that
 the budget is kept to at all, and then at once. The budget is that of a deployment, which the proxy keeps in memory: one
 of a key or a person needs its database, whose driver (Prisma's engine) comes from no package registry, so that is told
-as not run. The program is a `litellm` on the path, or the one that is named; without one all of it is not run:
+as not run. Nor do the two budgets need one that LiteLLM has without its proxy: that of a provider in its Router, and
+BudgetManager, which knows chats alone, so a chat's price is its unit. The program is a `litellm` on the path, or the
+one that is named, with its Python beside it; without one all of it is not run:
 
     python -m venv /tmp/litellm && /tmp/litellm/bin/pip install "litellm[proxy]"
 
@@ -46,6 +48,15 @@ USAGE = {
 }  # fmt: skip
 STARTS = 180.0
 ANSWER = pictures(Image.new("RGB", (64, 64), "teal")) | {"usage": USAGE}
+# As a chat, and what LiteLLM reckons for this one by gpt-4o, in USD.
+CHAT = {
+    "id": "x", "object": "chat.completion", "created": 1, "model": "gpt-4o",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "yes"}, "finish_reason": "stop"}],
+    "usage": {"prompt_tokens": 1000, "completion_tokens": 1000, "total_tokens": 2000},
+}  # fmt: skip
+CHAT_PRICE = 0.0125
+IN_MEMORY = Path(__file__).parent / "budget_race_with" / "litellm_in_memory.py"
+MORE = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "127.0.0.1"}
 PICTURE = encoded(Image.new("RGB", (64, 64), "navy"))
 
 
@@ -68,10 +79,11 @@ async def send(url: str, tokens: list[str], *, at_once: bool) -> Counter[int]:
         return Counter([await ask(number) for number in range(len(tokens))])
 
 
-def told(name: str, posts: int, statuses: Counter[int]) -> None:
+def told(name: str, posts: int, statuses: Counter[int] | None = None) -> None:
     """Print a row."""
     over = max(0, posts - RESULTS)
-    print(f"{name:62} {posts:4} sent of {RESULTS}, over by {over:3}; answers: {dict(statuses)}", flush=True)
+    answers = "" if statuses is None else f"; answers: {dict(statuses)}"
+    print(f"{name:62} {posts:4} sent of {RESULTS}, over by {over:3}{answers}", flush=True)
 
 
 def ours(place: Path, requests: int) -> bool:
@@ -119,10 +131,9 @@ def theirs(program: str, place: Path, requests: int, *, at_once: bool) -> None:
         port = line.getsockname()[1]
     with Path(os.devnull).open("w") as nowhere:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        more = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "NO_PROXY": "127.0.0.1"}
         started = subprocess.Popen(
             [program, "--config", str(place / "config.json"), "--host", "127.0.0.1", "--port", str(port)],
-            env=kept | more, stdout=nowhere, stderr=nowhere, cwd=place,
+            env=kept | MORE, stdout=nowhere, stderr=nowhere, cwd=place,
         )  # fmt: skip
     try:
         until_alive(port)
@@ -132,6 +143,27 @@ def theirs(program: str, place: Path, requests: int, *, at_once: bool) -> None:
         started.wait()
     how = "at once" if at_once else "one after the other"
     told(f"LiteLLM's proxy, budget of a deployment, {requests} {how}", service.posts, statuses)
+
+
+def in_memory(program: str, requests: int) -> None:
+    """LiteLLM without its proxy: first one after the other, then at once."""
+    python = Path(program).parent / "python"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    for what, name, content, price in (
+        ("router", "LiteLLM's Router, budget of a provider", ANSWER, PRICE),
+        ("manager", "LiteLLM's BudgetManager", CHAT, CHAT_PRICE),
+    ):
+        for count, threads, how in ((2 * RESULTS, 1, "one after the other"), (requests, requests, "at once")):
+            service = SlowService(content, 0.2)
+            # Half a result less: sums of floats are to decide nothing.
+            limit = (RESULTS - 0.5) * price
+            given = [str(python), str(IN_MEMORY), what, service.url, str(count), str(threads), str(limit)]
+            with tempfile.TemporaryDirectory() as place:
+                subprocess.run(
+                    given, env=kept | MORE, check=True, cwd=place, capture_output=True,
+                    timeout=STARTS,
+                )  # fmt: skip
+            told(f"{name}, {count} {how}", service.posts)
 
 
 def until_alive(port: int) -> None:
@@ -158,6 +190,7 @@ def main() -> int:
         if program is None:
             print("NOT RUN, LiteLLM's proxy: no litellm program is here. See the top of this script.")
             return 0 if good else 1
+        in_memory(program, requests)
         theirs(program, place, 2 * RESULTS, at_once=False)
         theirs(program, place, requests, at_once=True)
         print(

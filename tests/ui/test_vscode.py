@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.support import npm
+from tests.support.streams import DONE, DRAFTS, HEAD, OVER, streaming
 from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.paid import paid_editor
 
 HERE = Path(__file__).parent / "vscode"
 BUNDLE = (
@@ -48,12 +50,12 @@ def hosted(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> str:
 def opened(page: Page, lab: Lab, hosted: str) -> Iterator[Callable[..., Notebook]]:
     """Opens the page, with one front end's script withheld where it is named, and shows an editor."""
 
-    def open_page(query: str = "") -> Notebook:
+    def open_page(query: str = "", editor: str = EDITOR) -> Notebook:
         # It gives the token without which the server starts no kernel.
         page.request.get(f"{lab.url}/lab")
         page.goto(hosted + query)
         page.wait_for_function("window.ready", timeout=PATIENCE)
-        run(page, EDITOR)
+        run(page, editor)
         return Notebook(page, lab)
 
     yield open_page
@@ -100,3 +102,21 @@ def test_paint_run_and_compare(opened: Callable[..., Notebook], page: Page, quer
     page.get_by_role("radio", name="Side by side", exact=True).check(force=True)
     assert warmth(page, ".ttapi-before", 0.53) > 0
     assert warmth(page, ".ttapi-after", 0.53) < 0
+
+
+def test_a_draft_lies_on_the_photo(opened: Callable[..., Notebook], page: Page, tmp_path: Path) -> None:
+    """While a stream goes on, its newest draft is seen where one painted, and its result takes that place."""
+    with streaming() as server:
+        rest = server.event()
+        server.stream = (HEAD + DRAFTS[0] + DRAFTS[1], rest, DONE + OVER)
+        asks = "\neditor.options = {'partial_images': 2}\ndisplay(editor)"
+        book = opened(editor=paid_editor(server, tmp_path).removesuffix("\neditor") + asks)
+        page.locator("canvas.ttapi-ink").wait_for(timeout=PATIENCE)
+        book.paint([(400, 400), (600, 600)])
+        book.prompt.press("Control+Enter")
+        draft = page.get_by_role("img", name="Draft 2 of the result, not finished")
+        expect(draft).to_be_visible()
+        assert warmth(page, "canvas.ttapi-photo", 0.47) > 200
+        server.let_go()
+        book.wait_for_results()
+    expect(draft).to_be_hidden()

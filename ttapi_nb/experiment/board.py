@@ -144,7 +144,6 @@ class Board:
             new = [one for one in cells if self._cells.get(one.key) != one]
             for one in new:
                 self._cells[one.key] = one
-            self.changed.notify_all()
         for one in new:
             self.tell(one)
 
@@ -157,7 +156,6 @@ class Board:
                 for cell in cells
             }
             new = [one for key, one in self._cells.items() if key not in old]
-            self.changed.notify_all()
         for one in new:
             self.tell(one)
         return new

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import loop
 from ..client import AsyncClient, Client
 from ..errors import (
     AuthenticationError,
@@ -69,14 +71,13 @@ def carry(
     """
     run: Run | None = None
     try:
-        with room or nullcontext():
-            run = start(cell.asked, client=client, log=log, budget=budget, claim=claim)
+        run = start(cell.asked, client=client, log=log, budget=budget, claim=claim, room=room)
         if begun is not None:
             begun(run)
         if answered is not None:
             run._when_answered(answered)
         run.wait()
-        note = keep_shown(log, cell, run.id, run.results, save_to)
+        note = loop.picture_work(partial(keep_shown, log, cell, run.id, run.results, save_to)).result()
         return Outcome("over", note, run.id)
     except Exception as error:  # noqa: BLE001 - whatever a cell does, the others go on
         return _went(error, run)

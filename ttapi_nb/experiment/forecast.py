@@ -52,6 +52,10 @@ class Forecast:
         time = "unknown" if self.seconds is None else in_words(self.seconds)
         return f"{self.counts}, cost {cost}{more}, time {time}"
 
+    def words_for(self, *, offline: bool) -> str:
+        """`words`, or where nothing is billed only how many it is, and that it is free."""
+        return f"{self.counts}, free" if offline else self.words
+
     def __str__(self) -> str:
         return self.words
 

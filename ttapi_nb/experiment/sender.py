@@ -1,12 +1,13 @@
 """`Sender`: sends what waits, so many at once and so many a minute, until nothing is left to send or it is stopped.
 
-Each of its threads takes one cell after another and waits for it. Fitting an answer is work for this machine alone, so
-the next cell goes as soon as one's answer is here. What may go, and when, is decided under the board's condition, which
+Each cell is carried out on a thread, which waits for it. Fitting an answer is work for this machine alone, so the next
+cell goes as soon as one's answer is here. What may go, and when, is decided under the board's condition, which
 is held for a few assignments only.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -78,7 +79,7 @@ class Sender:
         self._opens, self._pause, self._failed = 0.0, FIRST_PAUSE, 0
         self._holds = False
         self._stopped = False
-        self._threads = 0
+        self._wakes: float | None = None
         self._over = threading.Event()
 
     def begin(self, waiting: Iterable[str], elsewhere: Iterable[str]) -> None:
@@ -86,9 +87,7 @@ class Sender:
         with self._changed:
             self._queue.extend(waiting)
             self._elsewhere.update(elsewhere)
-            self._staff()
-            if not self._threads and not self._elsewhere:
-                self._end()
+            self._go()
         if self._elsewhere:
             loop.start(self._watch)
 
@@ -101,8 +100,7 @@ class Sender:
             self._queue.extend(new)
             if again:
                 self._again.update(new)
-            self._staff()
-            self._changed.notify_all()
+            self._go()
             return True
 
     def stop(self, why: str = STOPPED) -> None:
@@ -110,8 +108,7 @@ class Sender:
         with self._changed:
             if not self._stopped and not self._over.is_set():
                 self.note, self._stopped = why, True
-            if not self._threads:
-                self._end()
+            self._go()
             self._changed.notify_all()
 
     @property
@@ -131,47 +128,66 @@ class Sender:
 
     # On its threads
 
-    def _staff(self) -> None:
-        """Have as many threads as there is work for."""
-        while self._threads < min(FITTING * self.parallel, len(self._queue) + len(self._flying)):
-            self._threads += 1
-            loop.start(self._serve)
+    def _go(self) -> None:
+        """Have all go that may, each on a thread; `_changed` is held.
 
-    def _serve(self) -> None:
+        None waits for its turn on a thread: of thirty that wait, all are woken whenever something changes, and what is
+        to be sent waits for them.
+        """
+        while self._queue and not (self._stopped or self._holds) and self._has_room():
+            seconds = self._until()
+            if seconds > 0:
+                self._later_on(seconds)
+                break
+            key = self._queue.popleft()
+            self._flying.add(key)
+            self._asked.add(key)
+            self._gone.append(time.monotonic())
+            try:
+                loop.start(partial(self._serve, key))
+            except BaseException:
+                self._flying.discard(key)
+                self._asked.discard(key)
+                self._queue.appendleft(key)
+                raise
+        if not self._flying and (self._stopped or not self._queue) and not self._waits_elsewhere():
+            self.ended = self.ended or time.monotonic()
+            self._over.set()
+
+    def _has_room(self) -> bool:
+        return len(self._asked) < self.parallel and len(self._flying) < FITTING * self.parallel
+
+    def _later_on(self, seconds: float) -> None:
+        """Go on in so many seconds, unless that is to be done before."""
+        wakes = time.monotonic() + seconds
+        if self._wakes is not None and self._wakes <= wakes:
+            return
+        self._wakes = wakes
+
+        async def wake() -> None:
+            await asyncio.sleep(seconds)
+            loop.start(self._woken)
+
+        loop.submit(wake())
+
+    def _woken(self) -> None:
+        with self._changed:
+            self._wakes = None
+            self._go()
+
+    def _serve(self, key: str) -> None:
         try:
-            while (key := self._next()) is not None:
-                cell = self._board[key].cell
-                self._board.put(TrialCell(cell, "sending", offline=self._board[key].offline))
-                self._land(key, self._do(cell, key in self._again, partial(self._answered, key)))
+            cell = self._board[key].cell
+            self._board.put(TrialCell(cell, "sending", offline=self._board[key].offline))
+            self._land(key, self._do(cell, key in self._again, partial(self._answered, key)))
         finally:
             with self._changed:
-                self._threads -= 1
-                if not self._threads and (self._stopped or not self._queue) and not self._waits_elsewhere():
-                    self._end()
-                self._changed.notify_all()
+                self._flying.discard(key)
+                self._asked.discard(key)
+                self._go()
 
     def _waits_elsewhere(self) -> bool:
         return bool(self._elsewhere) and not self._stopped
-
-    def _end(self) -> None:
-        self.ended = self.ended or time.monotonic()
-        self._over.set()
-
-    def _next(self) -> str | None:
-        """The next cell that may go, as soon as it may; None where there is none any more."""
-        with self._changed:
-            while True:
-                if self._stopped or not (self._queue or self._flying):
-                    return None
-                seconds = self._until()
-                is_room = len(self._asked) < self.parallel
-                if self._queue and is_room and seconds <= 0 and not self._holds:
-                    key = self._queue.popleft()
-                    self._flying.add(key)
-                    self._asked.add(key)
-                    self._gone.append(time.monotonic())
-                    return key
-                self._changed.wait(seconds if self._queue and seconds > 0 else None)
 
     def _until(self) -> float:
         """Seconds until the next may go, as far as time has to do with it."""
@@ -188,7 +204,7 @@ class Sender:
         """The answer of a cell is here: another may go."""
         with self._changed:
             self._asked.discard(key)
-            self._changed.notify_all()
+            self._go()
 
     def _land(self, key: str, went: Outcome) -> None:
         if went.kind == "over":
@@ -212,7 +228,6 @@ class Sender:
                 self._board.put(replace(self._board[key], state="not sent", problem=went.problem))
             else:
                 self._later(key, went)
-            self._changed.notify_all()
 
     def _later(self, key: str, went: Outcome) -> None:
         """A cell that did not leave, or was refused for being too much, is the next once more."""
@@ -265,13 +280,11 @@ class Sender:
                 self._elsewhere -= {one.key for one in found if one.state != "elsewhere"}
                 freed = [one.key for one in found if one.state == "waiting"]
                 self._queue.extend(freed)
-                self._staff()
+                self._go()
                 if not self._elsewhere:
-                    break
+                    return
         with self._changed:
-            if not self._threads and not self._waits_elsewhere():
-                self._end()
-            self._changed.notify_all()
+            self._go()
 
 
 def room() -> threading.BoundedSemaphore:

@@ -131,10 +131,9 @@ class UnderWay:
         """What the log says of these cells, or of all."""
         board = self.board
         latest: dict[str, TrialCell] = {}
-        rows = self.log.experiments.rows(self.name, keys)
+        rows, all_shown = self.log.experiments.with_shown(self.name, keys)
         shown: dict[str, dict[int, Shown]] = {}
-        runs = {row.id for row in rows} if keys is not None else None
-        for (run, number), one in self.log.experiments.shown(self.name, runs).items():
+        for (run, number), one in all_shown.items():
             shown.setdefault(run, {})[number] = one
         for row in rows:
             if row.offline is not self.offline or row.cell not in board:

@@ -7,8 +7,10 @@ colour unlike any that the ring has is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,9 @@ from numpy.typing import NDArray
 from .fields import boxed
 from .seam import Floats
 
-__all__ = ["BLACK", "FEWEST", "WHITE", "Clipped", "clipped_of"]
+__all__ = ["BLACK", "FEWEST", "LEVELS", "NEAR", "WHITE", "Clipped", "clipped_of", "ends", "shares"]
 
+Levels: TypeAlias = NDArray[np.uint8]
 # Levels from which a channel may have been clipped.
 WHITE, BLACK = 252, 3
 # How many levels from there what is missing is mixed in.
@@ -36,87 +39,112 @@ MANY = 40_000
 
 @dataclass(frozen=True, eq=False)
 class Clipped:
-    """What is missing at each end, by the clipped channel and the levels of the two others: (3, bins * bins) each."""
+    """What is missing at each end, for every table: whether that is white, which channel is clipped, and for each part
+    that may be, by its level and the levels of the two others, (NEAR + 3, bins * bins), what to add.
+    """
 
-    tables: tuple[tuple[bool, int, Floats], ...]
+    tables: tuple[tuple[bool, int, dict[int, Floats]], ...]
 
-    def mend(self, made: Floats, colours: NDArray[np.uint8]) -> None:
-        """Add to `made`, the answer's `colours` evened out, (height, width, 3), what those have lost."""
-        flat = made.reshape(-1, 3)
-        planes = [np.ascontiguousarray(colours[..., channel]).reshape(-1) for channel in range(3)]
-        for is_white, channel, table in self.tables:
-            shares = _SHARES[is_white]
-            at = np.flatnonzero(_ends(planes[channel], is_white))
+    def mend(self, made: Sequence[Floats], colours: Sequence[Levels]) -> None:
+        """Add to `made`, the answer's `colours` evened out, what those have lost: three planes each."""
+        planes: list[Levels] = [plane.reshape(-1) for plane in colours]
+        flats: list[Floats] = [plane.reshape(-1) for plane in made]
+        gone = {is_white: [ends(plane, is_white) for plane in planes] for is_white, _, _ in self.tables}
+        for is_white, channel, more in self.tables:
+            clipped = gone[is_white][channel]
             # What is clipped in two channels is in the first one's table.
             for earlier in range(channel):
-                at = at[~_ends(planes[earlier].take(at), is_white)]
+                clipped = clipped & ~gone[is_white][earlier]
+            at = np.flatnonzero(clipped)
             if not len(at):
                 continue
             near = [plane.take(at) for plane in planes]
             bins = _bins(near, channel)
-            for part in range(channel, 3):
+            for part, table in more.items():
                 where, there, levels = at, bins, near[part]
                 if part != channel:
-                    some = np.flatnonzero(_ends(levels, is_white))
+                    some = np.flatnonzero(ends(levels, is_white))
                     where, there, levels = at[some], bins[some], levels[some]
-                mended = flat[where, part] + table[part].take(there) * shares.take(levels)
-                flat[where, part] = np.clip(mended, 0, 255)
+                index = (levels - np.uint8(_FIRST[is_white])).astype(np.uint16) * np.uint16(BINS * BINS)
+                index += there
+                mended = flats[part].take(where) + table.take(index)
+                flats[part][where] = np.clip(mended, 0, 255, out=mended)
 
 
-_LEVELS = np.arange(256, dtype=np.float32)
-_SHARES = {
-    True: np.clip((_LEVELS - (WHITE - NEAR)) / NEAR, 0, 1),
-    False: np.clip((BLACK + NEAR - _LEVELS) / NEAR, 0, 1),
-}
+LEVELS = np.arange(256, dtype=np.float32)
+
+
+def ends(levels: Levels, is_white: bool, near: float = NEAR) -> NDArray[np.bool_]:
+    """Which levels have lost something."""
+    # Whole: by a share of a level numpy compares as floats.
+    return levels > math.floor(WHITE - near) if is_white else levels < math.ceil(BLACK + near)
+
+
+def shares(is_white: bool, near: float = NEAR) -> Floats:
+    """How much of what is missing each level has lost, (256)."""
+    share = (LEVELS - (WHITE - near)) / near if is_white else (BLACK + near - LEVELS) / near
+    clipped: Floats = np.clip(share, 0, 1).astype(np.float32)
+    return clipped
+
+
+# The first level that has lost something, and how many have.
+_FIRST, _ENDS = {True: WHITE - NEAR + 1, False: 0}, NEAR + 3
 
 
 def clipped_of(
-    source: NDArray[np.uint8], answer: NDArray[np.uint8], made: Floats, outside: NDArray[np.bool_]
+    source: Sequence[Levels],
+    answer: Sequence[Levels],
+    made: Callable[[Sequence[Levels], NDArray[np.intp]], Sequence[Floats]],
+    outside: NDArray[np.bool_],
 ) -> Clipped | None:
-    """What the answer clipped, told by where it shows the source: both (height, width, 3), `made` the answer evened
-    out. None where nothing is clipped, or the mask has nothing of it.
+    """What the answer clipped, told by where it shows the source: three planes each. `made` evens out the answer's
+    colours at some places. None where nothing is clipped, or the mask has nothing of it.
     """
     tables = []
-    for is_white, ends in ((True, answer >= WHITE), (False, answer <= BLACK)):
-        # By planes: over so short an axis numpy takes ten times as long.
-        red, green, blue = (ends[..., channel] for channel in range(3))
+    for is_white in (True, False):
+        red, green, blue = (plane >= WHITE if is_white else plane <= BLACK for plane in answer)
         some = (red | green | blue) & ~(red & green & blue)
         known = np.flatnonzero(some & outside)
         if len(known) < FEWEST or not (some & ~outside).any():
             continue
         known = known[:: max(1, len(known) // MANY)]
-        end = ends.reshape(-1, 3).take(known, axis=0)
-        before, came = (plane.reshape(-1, 3).take(known, axis=0) for plane in (source, answer))
-        after = made.reshape(-1, 3).take(known, axis=0)
-        missing = np.asarray(before - after, np.float32)
-        same = (np.abs(missing) <= ALIKE) | end
+        end = [plane.take(known) for plane in (red, green, blue)]
+        came: list[Levels] = [plane.take(known) for plane in answer]
+        before = [plane.take(known) for plane in source]
+        missing: list[Floats] = [one - other for one, other in zip(before, made(came, known), strict=True)]
+        same = np.logical_and.reduce(
+            [(np.abs(more) <= ALIKE) | gone for more, gone in zip(missing, end, strict=True)]
+        )
         # What was clipped can only have been further out.
-        missing = np.maximum(missing, 0) if is_white else np.minimum(missing, 0)
-        missing = np.where(end, missing, 0)
+        out = np.maximum if is_white else np.minimum
+        missing = [
+            np.where(gone, out(more, 0), np.float32(0)) for more, gone in zip(missing, end, strict=True)
+        ]
         for channel in range(3):
-            told = end[:, channel] & same.all(axis=1)
-            if np.count_nonzero(told) >= FEWEST:
-                tables.append((is_white, channel, _table(came[told], missing[told], channel)))
+            told = np.flatnonzero(end[channel] & same)
+            if len(told) >= FEWEST:
+                colours: list[Levels] = [plane.take(told) for plane in came]
+                lacking = [plane.take(told) for plane in missing]
+                tables.append((is_white, channel, _table(colours, lacking, channel, is_white)))
     return Clipped(tuple(tables)) if tables else None
 
 
-def _ends(levels: NDArray[np.uint8], is_white: bool) -> NDArray[np.bool_]:
-    return levels > WHITE - NEAR if is_white else levels < BLACK + NEAR
-
-
-def _bins(colours: Sequence[NDArray[np.uint8]], channel: int) -> NDArray[np.uint16]:
+def _bins(colours: Sequence[Levels], channel: int) -> NDArray[np.uint16]:
     one, other = (plane >> BITS for part, plane in enumerate(colours) if part != channel)
     return one.astype(np.uint16) * np.uint16(BINS) + other
 
 
-def _table(colours: NDArray[np.uint8], missing: Floats, channel: int) -> Floats:
-    at = _bins([colours[:, part] for part in range(3)], channel)
+def _table(
+    colours: Sequence[Levels], missing: Sequence[Floats], channel: int, is_white: bool
+) -> dict[int, Floats]:
+    at = _bins(colours, channel)
     planes = [np.bincount(at, minlength=BINS * BINS)]
-    planes += [np.bincount(at, weights=missing[:, part], minlength=BINS * BINS) for part in range(3)]
+    planes += [np.bincount(at, weights=more, minlength=BINS * BINS) for more in missing]
     sums = np.stack(planes, axis=1).reshape(BINS, BINS, 4).astype(np.float32)
     mean = np.zeros((BINS, BINS, 3), np.float32)
     for radius in (WIDE, RADIUS):
         near = boxed(sums, radius)
         few = np.float32(HALF / (2 * radius + 1) ** 2)
         mean = np.asarray((near[..., 1:] + few * mean) / (near[..., :1] + few), np.float32)
-    return np.ascontiguousarray(mean.reshape(-1, 3).T)
+    share = shares(is_white)[_FIRST[is_white] :][:_ENDS, None]
+    return {part: share * mean[..., part].reshape(1, -1) for part in range(channel, 3)}

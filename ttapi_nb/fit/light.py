@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .clipped import BLACK, FEWEST, WHITE, Clipped, clipped_of
+from .clipped import BLACK, FEWEST, NEAR, WHITE, Clipped, clipped_of
+from .evening import Evening, Field, planes_of
 from .fields import boxed, spread
-from .geometry import Box
 from .lightfit import NOTHING, Cells, Kind, Model, basis, best_model, error_of, from_light, to_light
-from .look import Look
+from .look import Look, by_squares
 from .seam import Coarse, Floats
 
 __all__ = ["Evening", "Light", "evening_of"]
@@ -30,9 +29,9 @@ LARGE, LEFT = 20.0, 0.5
 FLAT, MOST = 4.0, 64.0
 # What is taken has to lower the ring's error by this share and by so many levels.
 BETTER, LEVELS = 0.98, 0.05
-# How far from white what is lost is mixed in: by as much as white itself is moved, but for a few levels, and within
-# these. A cast of 14 leaves a bright sky alone that is not clipped.
-LEAST_NEAR, MOST_NEAR, FEW = 6, 64, 8
+# How far from white what is lost is mixed in: by as much as white itself is moved, but for a few levels, and by at
+# most so much. A cast of 14 leaves a bright sky alone that is not clipped.
+MOST_NEAR, FEW = 64, 8
 # What the ring tells far from the mask counts for so much of what it tells right beside it.
 FAR = 0.1
 # Cells between which a field is smoothed.
@@ -82,106 +81,6 @@ class Light:
 
 
 @dataclass(frozen=True, eq=False)
-class Evening:
-    """What evens an answer's light out: a factor and a sum for each place, and what stands for what was clipped.
-
-    `even`: they are the same everywhere.
-    """
-
-    linear: bool
-    factor: Coarse | None
-    added: Coarse | None
-    lost: tuple[tuple[int, Coarse | None, Coarse | None], ...] = ()
-    even: bool = False
-    near: float = LEAST_NEAR
-    clipped: Clipped | None = None
-
-    def applied(self, colours: NDArray[np.uint8], box: Box) -> Floats:
-        """Colours (height, width, 3) of the answer's part `box` as the source would have them, not rounded."""
-        if self.even:
-            made = np.empty(colours.shape, np.float32)
-            for channel in range(3):
-                np.take(self._levels[:, channel], colours[..., channel], out=made[..., channel])
-        else:
-            made = self._moved(colours, box)
-        if self.clipped is not None:
-            self.clipped.mend(made, colours)
-        # What was clipped in all three: there no channel tells what it was.
-        if not self.lost:
-            return made
-        whiter = np.clip((_LEVELS - (WHITE - self.near)) / self.near, 0, 1).astype(np.float32)
-        planes = [colours[..., channel] for channel in range(3)]
-        flat = made.reshape(-1, 3)
-        for end, shares, least, most in (
-            (0, whiter, np.minimum, np.maximum),
-            (1, _BLACKER, np.maximum, np.minimum),
-        ):
-            if all(lost[end + 1] is None for lost in self.lost):
-                continue
-            low = least(least(planes[0], planes[1]), planes[2]).reshape(-1)
-            at = np.flatnonzero(low < BLACK + LEAST_NEAR if end else low > WHITE - self.near)
-            if not len(at):
-                continue
-            share = shares.take(low.take(at))
-            for channel, *lost in self.lost:
-                field = lost[end]
-                if field is not None:
-                    there, plane = field.over(box).reshape(-1).take(at), flat[at, channel]
-                    flat[at, channel] = plane + (most(there, plane) - plane) * share
-        return made
-
-    def shrunk(self, step: int) -> Evening:
-        """The same for pictures that are smaller by `step`."""
-        factor, added = (_shrunk(field, step) for field in (self.factor, self.added))
-        lost = tuple(
-            (channel, _shrunk(white, step), _shrunk(black, step)) for channel, white, black in self.lost
-        )
-        return replace(self, factor=factor, added=added, lost=lost)
-
-    @functools.cached_property
-    def _levels(self) -> Floats:
-        """What each level becomes, (256, 3), where that is the same everywhere."""
-        levels = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
-        factor, added = (
-            None if field is None else Coarse(np.repeat(field.values[:1, :1], 256, axis=1), 1)
-            for field in (self.factor, self.added)
-        )
-        made: Floats = Evening(self.linear, factor, added)._moved(levels, (0, 0, 256, 1))[0]
-        return made
-
-    def _moved(self, colours: NDArray[np.uint8], box: Box) -> Floats:
-        if self.linear and self.factor is not None:
-            light = _LIGHT[colours]
-            light /= self.factor.over(box)
-            made = _from_light_quickly(light)
-            if self.added is not None:
-                made -= self.added.over(box)
-        else:
-            made = colours.astype(np.float32)
-            if self.added is not None:
-                made -= self.added.over(box)
-            if self.factor is not None:
-                made /= self.factor.over(box)
-        return np.clip(made, 0, 255, out=made)
-
-
-def _shrunk(field: Coarse | None, step: int) -> Coarse | None:
-    return None if field is None else Coarse(field.values, field.step // step)
-
-
-_LIGHT = to_light(np.arange(256, dtype=np.float32))
-_LEVELS = np.arange(256, dtype=np.float32)
-_BLACKER = np.clip((BLACK + LEAST_NEAR - _LEVELS) / LEAST_NEAR, 0, 1)
-_BACK = from_light(np.linspace(0, 1, 1 << 14, dtype=np.float32) ** 2)
-
-
-def _from_light_quickly(light: Floats) -> Floats:
-    # A table over the root, since the dark end is steep.
-    at = np.sqrt(np.clip(light, 0, 1)) * np.float32(len(_BACK) - 1)
-    return _BACK[np.rint(at).astype(np.int32)]
-
-
-@dataclass(frozen=True, eq=False)
 class _Grid:
     """Source and answer on the grid, (rows, columns, 3), in cells of `step` pixels, `times` of those that are looked
     at; which cells are outside the mask, and which channels are not clipped there.
@@ -227,7 +126,7 @@ def evening_of(look: Look, *, whole: bool = False) -> tuple[Evening | None, Ligh
     before, after = (_ring_error(grid, levels) for levels in (grid.answer, made))
     if not after < BETTER * before - LEVELS:
         return None, Light(0.0, 0.0, 0.0, "none")
-    evening = Evening(model.kind == "light", _coarse(factor, grid.step), _coarse(added, grid.step))
+    evening = Evening(model.kind == "light", _field(factor, grid.step), _field(added, grid.step))
     lost, near = _lost(grid, evening, look)
     even = model.kind != "none" and model.terms == 1 and not bent
     evening = replace(evening, lost=lost, near=near, even=even)
@@ -333,8 +232,11 @@ def _ring_error(grid: _Grid, levels: Floats) -> float:
     return float((error * told).sum() / max(float(told.sum()), 1e-6))
 
 
-def _coarse(field: Floats | None, step: int) -> Coarse | None:
-    return None if field is None else Coarse(np.ascontiguousarray(field, np.float32), step)
+def _field(values: Floats | None, step: int) -> Field | None:
+    """Values (rows, columns, 3), each channel by itself."""
+    if values is None:
+        return None
+    return tuple(Coarse(np.ascontiguousarray(values[..., channel], np.float32), step) for channel in range(3))
 
 
 def _lost(
@@ -343,48 +245,47 @@ def _lost(
     """What stands for levels that the answer clipped: what the source has in the ring where the answer is clipped; and
     how many levels from white that is mixed in.
     """
-    before, after = (np.asarray(picture)[..., :3] for picture in (look.source, look.answer))
-    outside = look.outside
-    gone = [(255, after >= WHITE), (0, after <= BLACK)]
-    # As they are gone together, or where that is nowhere in the ring one by one.
-    whites, blacks = (outside & ends[..., 0] & ends[..., 1] & ends[..., 2] for _, ends in gone)
-    found = []
+    before, after = planes_of(look.source), planes_of(look.answer)
+    middle = grid.ring.shape[1] * grid.step // 2, grid.ring.shape[0] * grid.step // 2
+    there = *middle, middle[0] + 1, middle[1] + 1
+    sides: list[dict[int, Coarse | None]] = []
     moved = 0.0
-    for channel in range(3):
-        ends: list[Coarse | None] = []
-        for (level, clipped), together in zip(gone, (whites, blacks), strict=True):
-            flat = np.full((1, 1, 3), level, np.uint8)
-            middle = grid.ring.shape[1] * grid.step // 2, grid.ring.shape[0] * grid.step // 2
-            there = float(evening.applied(flat, (*middle, middle[0] + 1, middle[1] + 1))[0, 0, channel])
-            known = together if np.count_nonzero(together) >= FEWEST else outside & clipped[..., channel]
-            # Only what was moved off the end can have been lost there.
-            lost = (there < 253) if level else (there > 2)
-            moved = max(moved, 255 - there) if level else moved
-            ends.append(_mean_where(before[..., channel], known, grid) if lost else None)
-        if any(end is not None for end in ends):
-            found.append((channel, ends[0], ends[1]))
-    return tuple(found), min(MOST_NEAR, max(LEAST_NEAR, moved - FEW))
+    for level in (255, 0):
+        ends = [plane >= WHITE if level else plane <= BLACK for plane in after]
+        flat = [np.full((1, 1), level, np.uint8)] * 3
+        became = [float(plane[0, 0]) for plane in evening.applied(flat, there)]
+        moved = max(255 - min(became), moved) if level else moved
+        # As they are gone together, or where that is nowhere in the ring one by one.
+        together = look.outside & ends[0] & ends[1] & ends[2]
+        known = [together] * 3
+        if np.count_nonzero(together) < FEWEST:
+            known = [look.outside & end for end in ends]
+        # Only what was moved off the end can have been lost there.
+        lost = [channel for channel in range(3) if (became[channel] < 253 if level else became[channel] > 2)]
+        sides.append({channel: _mean_where(before[channel], known[channel], grid) for channel in lost})
+    whites, blacks = sides
+    found = [(channel, whites.get(channel), blacks.get(channel)) for channel in range(3)]
+    told = tuple(one for one in found if one[1] is not None or one[2] is not None)
+    return told, min(MOST_NEAR, max(NEAR, moved - FEW))
 
 
 def _clipped(evening: Evening, look: Look) -> Clipped | None:
-    before, after = (np.asarray(picture.convert("RGB")) for picture in (look.source, look.answer))
-    if after.max() < WHITE and after.min() > BLACK:
-        return None
-    made = evening.shrunk(look.step).applied(after, (0, 0, *look.answer.size))
-    return clipped_of(before, after, made, look.outside)
+    box = (0, 0, *look.answer.size)
+    shrunk = evening.shrunk(look.step)
+    return clipped_of(
+        planes_of(look.source),
+        planes_of(look.answer),
+        lambda colours, at: shrunk.applied(colours, box, at),
+        look.outside,
+    )
 
 
 def _mean_where(levels: NDArray[np.uint8], known: NDArray[np.bool_], grid: _Grid) -> Coarse | None:
     if np.count_nonzero(known) < FEWEST:
         return None
-    times = grid.times
-    rows, columns = (-(-length // times) for length in known.shape)
-    room = ((0, rows * times - known.shape[0]), (0, columns * times - known.shape[1]))
     weight, total = (
-        np.pad(plane.astype(np.float32), room)
-        .reshape(rows, times, columns, times)
-        .sum(axis=(1, 3))[..., None]
-        for plane in (known, known * levels.astype(np.float32))
+        by_squares(plane, grid.times, np.add, np.float32)[..., None]
+        for plane in (known, np.where(known, levels, np.uint8(0)))
     )
     near = boxed(weight, RADIUS)
     mean = np.asarray(boxed(total, RADIUS) / np.maximum(near, 1e-6), np.float32)

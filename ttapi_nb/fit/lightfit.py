@@ -6,8 +6,9 @@ over, or leaning or bending across the picture. What is chosen is what tells bes
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,33 +113,128 @@ class Cells:
     whole: NDArray[np.bool_]
     near: Floats
 
-    def of(self, which: NDArray[np.bool_] | NDArray[np.int64]) -> Cells:
-        source, answer, terms = self.source[which], self.answer[which], self.terms[which]
-        return Cells(source, answer, terms, self.whole[which], self.near[which])
+
+class _Planes:
+    """Cells by channels, (channels, cells), as numpy takes a tenth of the time along a long axis; and what of them does
+    not depend on the model.
+    """
+
+    def __init__(
+        self, source: Floats, answer: Floats, terms: Floats, whole: Floats, near: Floats, light: _Light | None
+    ) -> None:
+        self.source, self.answer, self.terms, self.whole, self.near = source, answer, terms, whole, near
+        self._light = light
+        self.told = whole * near
+        self._starts: dict[Kind, Floats] = {}
+
+    @classmethod
+    def of(cls, cells: Cells, some: NDArray[np.int64] | None) -> _Planes:
+        """These, or some of them."""
+        given = cells.source, cells.answer, cells.terms, cells.whole
+        source, answer, terms, whole = (
+            np.ascontiguousarray((plane if some is None else plane[some]).T, np.float32) for plane in given
+        )
+        near = cells.near if some is None else cells.near[some]
+        return cls(source, answer, terms, whole, np.asarray(near, np.float32), None)
+
+    def some(self, which: NDArray[np.int64]) -> _Planes:
+        planes = (plane.take(which, axis=1) for plane in (self.source, self.answer, self.terms, self.whole))
+        source, answer, terms, whole = planes
+        light = None if self._light is None else _Light(*(one.take(which, axis=1) for one in self._light))
+        return _Planes(source, answer, terms, whole, self.near.take(which), light)
+
+    @property
+    def light(self) -> _Light:
+        """Both in linear light, in which an error of one level is smaller the darker it is."""
+        if self._light is None:
+            source = to_light(self.source)
+            self._light = _Light(
+                source, to_light(self.answer), np.power(source + np.float32(0.02), np.float32(-0.6))
+            )
+        return self._light
+
+    @functools.cached_property
+    def tells(self) -> NDArray[np.bool_] | None:
+        """Which channels are not clipped nearly everywhere; None where all are alike in that."""
+        told = np.count_nonzero(self.whole, axis=1) >= LEAST_CELLS
+        return told if told.any() and not told.all() else None
+
+    def start(self, kind: Kind) -> Floats:
+        """Where to start from, for each channel: the medians."""
+        if kind not in self._starts:
+            self._starts[kind] = self._start(kind)
+        return self._starts[kind]
+
+    def _start(self, kind: Kind) -> Floats:
+        first = np.zeros(3, np.float32)
+        sources, answers = self.light[:2] if kind == "light" else (self.source, self.answer)
+        for channel in range(3):
+            good = self.whole[channel] > 0
+            source, answer = sources[channel][good], answers[channel][good]
+            if kind == "added":
+                first[channel] = _median(answer - source) if len(source) else 0
+                continue
+            told = source > (0.01 if kind == "light" else 16)
+            first[channel] = _median(answer[told] / source[told]) if told.any() else 1
+        return first
+
+    def error(self, model: Model) -> Floats:
+        """By how many levels each is off that the model leaves."""
+        kind, weights = model.kind, model.weights
+        if kind == "none":
+            return np.abs(np.subtract(self.answer, self.source))
+        places = weights[:, : model.terms] @ self.terms[: model.terms]
+        if kind == "added":
+            made = self.answer - places
+        else:
+            np.clip(places, 1 / MOST_FACTOR, MOST_FACTOR, out=places)
+            if kind == "light":
+                made = from_light(self.light.answer / places)
+            else:
+                made = (self.answer - weights[:, -1:] if kind == "both" else self.answer) / places
+        made -= self.source
+        return np.abs(made, out=made)
+
+    def mean_error(self, model: Model) -> float:
+        """As `error_of`."""
+        error = np.minimum(self.error(model), CAPPED)
+        return float((error * self.told).sum() / max(float(self.told.sum()), 1e-6))
+
+
+class _Light(NamedTuple):
+    source: Floats
+    answer: Floats
+    even: Floats
 
 
 def best_model(cells: Cells, blocks: NDArray[np.int64]) -> Model:
     """The model that explains the cells best; `blocks` tells which of them lie together."""
+    some = None
     if len(blocks) > SAMPLE:
         some = np.linspace(0, len(blocks) - 1, SAMPLE).astype(np.int64)
-        cells, blocks = cells.of(some), blocks[some]
+        blocks = blocks[some]
+    planes = _Planes.of(cells, some)
+    lowest, best = planes.mean_error(NOTHING), NOTHING
     folds = blocks % FOLDS
-    parts = [(cells.of(folds != number), cells.of(folds == number)) for number in range(FOLDS)]
-    parts = [(known, asked) for known, asked in parts if len(known.near) >= 12 and len(asked.near)]
-    lowest, best = error_of(NOTHING, cells), NOTHING
-    if not parts:
+    split = [(np.flatnonzero(folds != number), np.flatnonzero(folds == number)) for number in range(FOLDS)]
+    split = [(known, asked) for known, asked in split if len(known) >= LEAST_CELLS and len(asked)]
+    if not split:
         return best
-    count = sum(len(asked.near) for _, asked in parts)
+    _ = planes.light
+    parts = [(planes.some(known), planes.some(asked)) for known, asked in split]
+    count = sum(len(asked) for _, asked in split)
     for terms in TERMS:
         before = lowest
         for kind in KINDS:
             model = Model(kind, np.zeros((3, terms + (kind == "both")), np.float32))
-            errors = [error_of(fitted(known, kind, terms), asked) * len(asked.near) for known, asked in parts]
-            if sum(errors) / count < min(BETTER * lowest, lowest - LEVELS):
-                lowest, best = sum(errors) / count, model
+            error = sum(
+                asked.mean_error(_fitted(known, kind, terms)) * len(asked.near) for known, asked in parts
+            )
+            if error / count < min(BETTER * lowest, lowest - LEVELS):
+                lowest, best = error / count, model
         if lowest < ENOUGH or (lowest == before and terms > 1):
             break
-    return best if best is NOTHING else fitted(cells, best.kind, best.terms)
+    return best if best is NOTHING else _fitted(planes, best.kind, best.terms)
 
 
 def error_of(model: Model, cells: Cells) -> float:
@@ -148,61 +244,58 @@ def error_of(model: Model, cells: Cells) -> float:
     return float((np.minimum(error, CAPPED) * told).sum() / max(float(told.sum()), 1e-6))
 
 
-def fitted(cells: Cells, kind: Kind, terms: int) -> Model:
+def _fitted(planes: _Planes, kind: Kind, terms: int) -> Model:
     """The model of that kind that fits most cells best; those that fit it ill count for little."""
-    places = cells.terms[:, :terms]
-    source, answer = cells.source, cells.answer
-    if kind == "light":
-        source, answer = to_light(source), to_light(answer)
-    target = answer - source if kind == "added" else answer
-    by = np.ones_like(source) if kind == "added" else source
-    design = places[:, None, :] * by[..., None]
+    places = planes.terms[:terms]
+    source, answer = planes.light[:2] if kind == "light" else (planes.source, planes.answer)
+    if kind == "added":
+        target = answer - source
+        design = np.broadcast_to(places, (3, *places.shape))
+    else:
+        target = answer
+        design = source[:, None] * places
     if kind == "both":
-        design = np.concatenate((design, np.ones_like(source)[..., None]), axis=2)
-    # In linear light an error of one level is smaller the darker it is.
-    even = 1 / (source + 0.02) ** 0.6 if kind == "light" else np.ones_like(source)
-    even = even * cells.whole * cells.near[:, None]
-    model = Model(kind, _first(kind, terms, cells))
+        design = np.concatenate((design, np.ones_like(source)[:, None]), axis=1)
+    told = planes.told * planes.light.even if kind == "light" else planes.told
+    weights = np.zeros((3, design.shape[1]), np.float32)
+    weights[:, 0] = planes.start(kind)
+    model = Model(kind, weights)
     for _ in range(ROUNDS):
-        error = np.abs(model.undone(cells.answer, cells.terms) - cells.source)
-        worst = np.where(cells.whole, error, 0).max(axis=1)
-        scale = max(LEAST_SCALE, 1.5 * float(np.median(worst)))
-        weight = even * (1 / (1 + (worst / scale) ** 2) ** 2)[:, None]
-        model = Model(kind, _as_the_others(_solved(design, target, weight), cells))
+        error = planes.error(model)
+        error *= planes.whole
+        worst = np.maximum(np.maximum(error[0], error[1]), error[2])
+        worst /= np.float32(max(LEAST_SCALE, 1.5 * _median(worst)))
+        worst *= worst
+        worst += 1
+        worst *= worst
+        model = Model(kind, _as_the_others(_solved(design, target, told / worst), planes))
     return model
 
 
-def _as_the_others(weights: Floats, cells: Cells) -> Floats:
+def _median(values: Floats) -> float:
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    parted = np.partition(values, (middle - 1, middle))
+    return float(parted[middle - 1] + parted[middle]) / 2
+
+
+def _as_the_others(weights: Floats, planes: _Planes) -> Floats:
     """A channel that is clipped nearly everywhere tells nothing of its own light, which is the others' then."""
-    told = np.count_nonzero(cells.whole, axis=0) >= LEAST_CELLS
-    if told.any() and not told.all():
+    told = planes.tells
+    if told is not None:
         weights[~told] = weights[told].mean(axis=0)
     return weights
 
 
-def _first(kind: Kind, terms: int, cells: Cells) -> Floats:
-    """Where to start from: the medians."""
-    weights = np.zeros((3, terms + (kind == "both")), np.float32)
-    for channel in range(3):
-        good = cells.whole[:, channel]
-        source, answer = cells.source[good, channel], cells.answer[good, channel]
-        if kind == "added":
-            weights[channel, 0] = np.median(answer - source) if len(source) else 0
-            continue
-        if kind == "light":
-            source, answer = to_light(source), to_light(answer)
-        told = source > (0.01 if kind == "light" else 16)
-        weights[channel, 0] = np.median(answer[told] / source[told]) if told.any() else 1
-    return weights
-
-
 def _solved(design: Floats, target: Floats, weight: Floats) -> Floats:
-    """Weighted least squares for each channel: (cells, channels, terms), (cells, channels), the same."""
-    design, target, weight = design.transpose(1, 0, 2), target.T, weight.T
-    weighed = design * weight[..., None]
-    square = (weighed.transpose(0, 2, 1) @ design).astype(np.float64)
-    side = (weighed.transpose(0, 2, 1) @ target[..., None]).astype(np.float64)
+    """Weighted least squares for each channel: (channels, terms, cells), (channels, cells), the same."""
+    weighed = design * weight[:, None]
+    square = (weighed @ design.transpose(0, 2, 1)).astype(np.float64)
+    side = (weighed @ target[..., None]).astype(np.float64)
     # So little that it only matters where a term is not told by anything.
     size = square.shape[1]
-    square += np.eye(size) * (1e-6 * np.trace(square, axis1=1, axis2=2) / size + 1e-9)[:, None, None]
-    return np.linalg.solve(square, side)[..., 0].astype(np.float32)
+    diagonal = np.einsum("cii->ci", square)
+    diagonal += 1e-6 * diagonal.mean(axis=1, keepdims=True) + 1e-9
+    solved = side / square if size == 1 else np.linalg.solve(square, side)
+    return solved[..., 0].astype(np.float32)

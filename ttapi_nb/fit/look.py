@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from PIL import Image
 
 from .geometry import Box
 
-__all__ = ["Look"]
+__all__ = ["Look", "by_squares"]
+
+Number = TypeVar("Number", np.uint8, np.float32)
 
 # Pictures are compared with at most so many pixels a side.
 LOOK = 1024
@@ -37,11 +40,24 @@ class Look:
         pixels a side.
         """
         step = max(1, math.ceil(max(answer.size) / most))
-        masked = Image.fromarray((covered > 0).astype(np.uint8) * 255).reduce(step)
         before = source.crop(box) if step == 1 else source.reduce(step, box)
         after = answer if step == 1 else answer.reduce(step)
-        return cls(before, after, np.asarray(masked) == 0, step)
+        return cls(before, after, by_squares(covered, step, np.maximum, np.uint8) == 0, step)
 
     def with_answer(self, answer: Image.Image) -> Look:
         """The same with another answer."""
         return replace(self, answer=answer)
+
+
+def by_squares(plane: NDArray[Any], step: int, together: np.ufunc, dtype: type[Number]) -> NDArray[Number]:
+    """What each square of `step` pixels a side has `together`: `np.maximum`, or `np.add`."""
+    # Row by row of the squares: numpy's own way over a short axis takes ten times as long.
+    down = np.zeros((-(-plane.shape[0] // step), plane.shape[1]), dtype)
+    for start in range(step):
+        part = plane[start::step]
+        together(down[: len(part)], part, out=down[: len(part)])
+    found = np.zeros((down.shape[0], -(-plane.shape[1] // step)), dtype)
+    for start in range(step):
+        part = down[:, start::step]
+        together(found[:, : part.shape[1]], part, out=found[:, : part.shape[1]])
+    return found

@@ -54,14 +54,15 @@ class Found:
 
 def _edges(picture: Image.Image) -> Floats:
     """The Laplacian of the picture's light, which knows nothing of how light it is."""
-    grey = np.asarray(picture.convert("L"), np.float32)
-    grey = np.pad(grey, 1, "edge")
+    # In whole numbers of sixteenths and of sixty-fourths, which these hold.
+    grey = np.pad(np.asarray(picture.convert("L"), np.int16), 1, "edge")
     # Smoothed by a pixel: grain is no edge.
     soft = grey[:-2] + 2 * grey[1:-1] + grey[2:]
-    soft = (soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]) / np.float32(16)
+    soft = soft[:, :-2] + 2 * soft[:, 1:-1] + soft[:, 2:]
     ringed = np.pad(soft, 1, "edge")
     around = ringed[:-2, 1:-1] + ringed[2:, 1:-1] + ringed[1:-1, :-2] + ringed[1:-1, 2:]
-    return np.asarray(soft - around / 4, np.float32)
+    edges: Floats = np.multiply(4 * soft - around, np.float32(1 / 64), dtype=np.float32)
+    return edges
 
 
 def _near(cells: NDArray[np.bool_], reach: int) -> Floats:
@@ -163,8 +164,8 @@ class Pair:
             ),
             axis=-1,
         ).reshape(-1, 2)
-        shares = _cut(self.weight, grid, side).mean(axis=(1, 2))
-        energy = np.abs(_cut(self.source, grid, side) * _cut(self.weight, grid, side)).mean(axis=(1, 2))
+        shares = _means(self.weight, grid, side)
+        energy = _means(np.abs(self.source) * self.weight, grid, side)
         told = (shares > OUTSIDE) & (energy > 0.1)
         grid = grid[told]
         masked = np.argwhere(~self.outside)
@@ -339,6 +340,16 @@ def _peak(peaks: Numbers, most_down: int, most_right: int) -> tuple[Numbers, Num
 def _cut(picture: Numbers, corners: NDArray[np.int64], side: int) -> Floats:
     views = np.lib.stride_tricks.sliding_window_view(picture, (side, side))
     return np.asarray(views[corners[:, 0], corners[:, 1]], np.float32)
+
+
+def _means(plane: Floats, corners: NDArray[np.int64], side: int) -> Numbers:
+    sums = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1))
+    np.cumsum(plane, axis=0, out=sums[1:, 1:])
+    np.cumsum(sums, axis=1, out=sums)
+    top, left = corners.T
+    bottom, right = top + side, left + side
+    total = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+    return np.asarray(total / side**2)
 
 
 def _displaced(model: Numbers, points: Numbers) -> Numbers:

@@ -7,26 +7,33 @@ the two can be compared just outside.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..mask import Mask, protected
+from .evening import Evening, planes_of
 from .geometry import Box
 from .light import Light, evening_of
 from .look import Look
 from .register import Moved, moved_of, read_moved
-from .seam import Floats, borders, ramp, seam
+from .seam import Coarse, Floats, borders, ramp, seam
 
 __all__ = ["Pasted", "paste", "surroundings"]
 
-# Pixels that are blended at a time.
-STRIP = 1 << 20
+# Pixels that are blended at a time: as many as a core has room for beside it; and so many strips are held.
+STRIP, AHEAD = 1 << 18, 4
+
+Array: TypeAlias = NDArray[np.uint8]
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -83,29 +90,29 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
         return Pasted(source.copy(), None)
     if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
         answer = answer.convert("RGB")
-    whole = source.copy() if answer.mode == "RGB" else source.convert("RGBA")
-    look = Look.of(source, region, answer, covered)
-    moved = moved_of(look)
-    back = moved if moved is not None and not moved.still else None
-    if back is not None:
-        there = back.in_steps(look.step)
-        laid = read_moved(look.answer, (0, 0, *look.answer.size), there, quickly=look.step > 1)
-        look = look.with_answer(laid)
-    evening, light = evening_of(look)
-    depth = ramp(covered, seam(source.size), borders(region, source.size))
-    left, top, right, bottom = bounds
-    weights = np.zeros((bottom - top, right - left), np.uint8)
-    for strip, part in _read(answer, _strips(covered, bounds), back):
-        here = (slice(strip[1], strip[3]), slice(strip[0], strip[2]))
-        share = np.clip(depth.over(strip), 0, 1)
-        weight = np.minimum(covered[here].astype(np.float32) / 255, share * share * (3 - 2 * share))
-        place = (at[0] + strip[0], at[1] + strip[1], at[0] + strip[2], at[1] + strip[3])
-        even = None if evening is None else evening.applied(np.asarray(part)[..., :3], strip)
-        blended = _blended(source.crop(place), part, covered[here], weight, even, whole.mode)
-        whole.paste(blended, place[:2])
-        # Only what is covered, but all of that: a share too small for a level is one still.
-        rounded = np.where(covered[here] > 0, np.rint(weight * 255).clip(1), 0)
-        weights[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left] = rounded
+    strips = _strips(covered, bounds)
+    # Read from its file by now, and not by several threads at once.
+    source.load()
+    answer.load()
+    # A second core has what is small done before it could begin.
+    with ThreadPoolExecutor(2) if len(strips) > 1 else nullcontext() as others:
+        copied = _begun(others, source.copy if answer.mode == "RGB" else partial(source.convert, "RGBA"))
+        deep = _begun(others, partial(ramp, covered, seam(source.size), borders(region, source.size)))
+        look = Look.of(source, region, answer, covered)
+        moved = moved_of(look)
+        back = moved if moved is not None and not moved.still else None
+        if back is not None:
+            there = back.in_steps(look.step)
+            laid = read_moved(look.answer, (0, 0, *look.answer.size), there, quickly=look.step > 1)
+            look = look.with_answer(laid)
+        evening, light = evening_of(look)
+        both = _Both(source, answer, at, covered, deep(), back, evening)
+        whole = copied()
+        left, top, right, bottom = bounds
+        weights = np.zeros((bottom - top, right - left), np.uint8)
+        for strip, (blended, weight) in zip(strips, _each(others, both.blended, strips), strict=True):
+            whole.paste(blended, (at[0] + strip[0], at[1] + strip[1]))
+            weights[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left] = weight
     where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
     return Pasted(whole, light, moved, where, weights)
 
@@ -124,64 +131,90 @@ def _strips(covered: NDArray[np.uint8], bounds: Box) -> list[Box]:
     return found
 
 
-def _read(answer: Image.Image, strips: list[Box], back: Moved | None) -> Iterator[tuple[Box, Image.Image]]:
-    """What of the answer belongs into each strip; of one that was turned, the next is read while one is blended."""
-    if back is None:
-        yield from ((strip, answer.crop(strip)) for strip in strips)
-        return
-    read = partial(read_moved, answer, moved=back)
-    if len(strips) < 2 or not back.turn:
-        yield from ((strip, read(strip)) for strip in strips)
-        return
-    with ThreadPoolExecutor(1) as other:
-        ahead = [_begun(other, read, strips[0])]
-        for number, strip in enumerate(strips):
-            ahead += [_begun(other, read, further) for further in strips[number + 1 : number + 2]]
-            yield strip, ahead.pop(0)()
+def _each(
+    others: ThreadPoolExecutor | None, work: Callable[[Box], Made], strips: list[Box]
+) -> Iterator[Made]:
+    """What comes of each strip, in order; a few are begun ahead."""
+    begun = deque(_begun(others, partial(work, strip)) for strip in strips[:AHEAD])
+    for further in strips[AHEAD:]:
+        yield begun.popleft()()
+        begun.append(_begun(others, partial(work, further)))
+    while begun:
+        yield begun.popleft()()
 
 
-def _begun(
-    other: ThreadPoolExecutor, read: Callable[[Box], Image.Image], strip: Box
-) -> Callable[[], Image.Image]:
-    """Have a strip read on another thread; what gives it."""
-    try:
-        return other.submit(read, strip).result
-    except RuntimeError:
+def _begun(others: ThreadPoolExecutor | None, work: Callable[[], Made]) -> Callable[[], Made]:
+    """Have the others work on it, if there are any; what gives what comes of it."""
+    if others is not None:
         # As Python ends no thread can be started.
-        return partial(read, strip)
+        with suppress(RuntimeError):
+            return others.submit(work).result
+    return work
 
 
-def _blended(
-    source: Image.Image,
-    answer: Image.Image,
-    covered: NDArray[np.uint8],
-    weight: Floats,
-    even: Floats | None,
-    mode: str,
-) -> Image.Image:
-    """The answer over the source by `weight`, in the colours `even` if given; the source where nothing is covered."""
-    old = np.asarray(source.convert(mode))
-    new = np.asarray(answer.convert(mode), np.float32)
-    colour = new[..., :3] if even is None else even
-    was = old[..., :3].astype(np.float32)
-    result = np.empty_like(old)
-    if mode == "RGB":
-        mixed = colour - was
-        mixed *= weight[..., None]
-        mixed += was
-    else:
-        old_alpha, new_alpha = old[..., 3].astype(np.float32) / 255, new[..., 3] / 255
-        # Where there is no source to see, there is nothing to fade from.
-        full = covered.astype(np.float32) / 255
-        weight += (full - weight) * (1 - old_alpha)
-        kept, added = (1 - weight) * old_alpha, weight * new_alpha
-        alpha = kept + added
-        # Colours count by how visible they are, or what hides under transparent pixels would shine through.
-        share = np.divide(added, alpha, out=weight.copy(), where=alpha > 0)
-        mixed = was + (colour - was) * share[..., None]
-        result[..., 3] = np.rint(alpha * 255)
+@dataclass(frozen=True, eq=False)
+class _Both:
+    """Source and answer, which begins `at` a pixel of it; the mask's coverage in the answer's region and how deep in it
+    each pixel lies; how the answer is moved back, and its light evened out.
+    """
+
+    source: Image.Image
+    answer: Image.Image
+    at: tuple[int, int]
+    covered: Array
+    depth: Coarse
+    moved: Moved | None
+    evening: Evening | None
+
+    def blended(self, strip: Box) -> tuple[Image.Image, Array]:
+        """The answer over the source in a strip, the source where nothing is covered; and how much of each pixel is
+        the answer's, 0 to 255.
+        """
+        (x, y), (left, top, right, bottom) = self.at, strip
+        source = self.source.crop((x + left, y + top, x + right, y + bottom))
+        part = self.answer.crop(strip) if self.moved is None else read_moved(self.answer, strip, self.moved)
+        mode = "RGBA" if "RGBA" in (source.mode, part.mode) else "RGB"
+        old, new = planes_of(source, mode), planes_of(part, mode)
+        covered = self.covered[top:bottom, left:right]
+        share = np.clip(self.depth.over(strip), 0, 1)
+        weight = share = np.minimum(
+            np.divide(covered, 255, dtype=np.float32), share * share * (3 - 2 * share)
+        )
+        alphas: list[Array] = []
+        if mode == "RGBA":
+            weight, share, alpha = _see_through(old[3], new[3], covered, weight)
+            alphas = [np.rint(alpha * 255).astype(np.uint8)]
+        even: Sequence[Array | Floats] = (
+            new[:3] if self.evening is None else self.evening.applied(new[:3], strip)
+        )
+        made = [*(_mixed(*both, share) for both in zip(old[:3], even, strict=True)), *alphas]
+        touched = ~protected(covered)
+        within = np.where(touched, np.uint8(255), np.uint8(0))
+        # What is not covered stays whatever the figures say.
+        made = [before ^ ((before ^ plane) & within) for before, plane in zip(old, made, strict=True)]
+        # Only what is covered, but all of that: a share too small for a level is one still.
+        told = np.maximum(np.rint(weight * 255).astype(np.uint8), touched)
+        return Image.merge(mode, [Image.fromarray(plane) for plane in made]), told
+
+
+def _mixed(before: Array, after: Array | Floats, share: Floats) -> Array:
+    mixed: Floats = np.subtract(after, before, dtype=np.float32)
+    mixed *= share
+    mixed += before
     # Between two colours, so within their range.
-    np.rint(mixed, out=result[..., :3], casting="unsafe")
-    untouched = protected(covered)
-    result[untouched] = old[untouched]
-    return Image.fromarray(result)
+    return np.rint(mixed, out=mixed).astype(np.uint8)
+
+
+def _see_through(
+    before: Array, after: Array, covered: Array, weight: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Of what may be see-through, by the alpha of both: how much of it is the answer's, how much of its colours, and
+    the alpha it has then.
+    """
+    old, new, full = (np.divide(plane, 255, dtype=np.float32) for plane in (before, after, covered))
+    # Where there is no source to see, there is nothing to fade from.
+    weight = weight + (full - weight) * (1 - old)
+    kept, added = (1 - weight) * old, weight * new
+    alpha = kept + added
+    # Colours count by how visible they are, or what hides under transparent pixels would shine through.
+    return weight, np.divide(added, alpha, out=weight.copy(), where=alpha > 0), alpha

@@ -47,7 +47,9 @@ def seen_of(look: Look, counted: NDArray[np.bool_]) -> tuple[NDArray[np.bool_], 
     came = np.asarray(look.answer.convert("RGB"))
     after: Floats = came.astype(np.float32)
     if evening is not None:
-        after = replace(evening.shrunk(look.step), lost=()).applied(came, (0, 0, *look.answer.size))
+        planes = [np.ascontiguousarray(came[..., channel]) for channel in range(3)]
+        alone = replace(evening.shrunk(look.step), lost=())
+        after = np.stack(alone.applied(planes, (0, 0, *look.answer.size)), axis=2)
         # What was clipped may have been what the source is.
         white = (came >= WHITE - 1) & (before > after)
         black = (came <= BLACK + 1) & (before < after)

@@ -10,7 +10,7 @@ from ..errors import SettingsError
 from .changing import change_limits, change_terms
 from .classes import Class, Person
 from .ledger import Ledger
-from .limiting import count_in
+from .limiting import check_seen, count_in
 from .terms import Limits, Terms
 from .tokens import new_code
 from .wall import Verdict, Wall
@@ -98,6 +98,7 @@ def _runs(ledger: Ledger, room: Class, fields: Fields) -> Act:
     each, whole = count_in(fields.get("each", "")), count_in(fields.get("room", ""))
 
     def change(terms: Terms) -> Terms:
+        check_seen(fields, terms)
         return replace(terms, each=replace(terms.each, runs=each), room=replace(terms.room, runs=whole))
 
     change_terms(ledger.database, room.id, change)

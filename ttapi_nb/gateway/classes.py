@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import time
+import unicodedata
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from ..errors import SettingsError
 from .database import Database
@@ -24,6 +26,10 @@ __all__ = ["Class", "Classes", "Made", "Person"]
 
 LONGEST_NAME = 60
 MOST_PEOPLE = 5000
+# Letters of which nothing is seen: the Hangul fillers, and Braille without a dot.
+BLANK = "\u115f\u1160\u3164\uffa0\u2800"
+# More marks on one letter than any language has reach into the lines above and below.
+MARKS = re.compile("M{4}")
 
 
 @dataclass(frozen=True)
@@ -160,13 +166,11 @@ class Classes:
         problem = ""
         with self._database.begin() as db:
             lock_class(db, room.id)
-            count = db.scalar(select(func.count()).select_from(people).where(people.c["class"] == room.id))
-            taken = db.execute(
-                select(people.c.id).where(people.c["class"] == room.id, people.c.name == name)
-            ).first()
-            if taken is not None:
+            names = list(db.scalars(select(people.c.name).where(people.c["class"] == room.id)))
+            # With other capitals, say, it would be taken for theirs on the wall.
+            if alike(name) in map(alike, names):
                 problem = "Somebody in this class has that name already. Choose another one."
-            elif (count or 0) >= room.most_people:
+            elif len(names) >= room.most_people:
                 problem = "This class is full. Ask your teacher for a place."
             else:
                 add_person(db, room, name, token, team)
@@ -233,13 +237,23 @@ class Classes:
 
 
 def checked_name(name: str, what: str) -> str:
-    """A name as it is kept. Raises `SettingsError` where it can't be shown in one line."""
-    plain = " ".join(name.split())
-    if not plain or len(plain) > LONGEST_NAME or not plain.isprintable():
+    """A name as it is kept. Raises `SettingsError` where it can't be shown in one line, or nothing of it is seen."""
+    plain = " ".join(unicodedata.normalize("NFC", name).split())
+    seen = [letter for letter in plain if letter not in BLANK and unicodedata.category(letter)[0] not in "MZ"]
+    if not seen or len(plain) > LONGEST_NAME or not plain.isprintable() or MARKS.search(_kinds(plain)):
         raise SettingsError(
             f"A {what}'s name is one line of 1 to {LONGEST_NAME} letters. Choose another one."
         )
     return plain
+
+
+def _kinds(text: str) -> str:
+    return "".join(unicodedata.category(letter)[0] for letter in text)
+
+
+def alike(name: str) -> str:
+    """What two names have in common that a person reads as the same."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
 
 
 def lock_class(db: Connection, room_id: str) -> Row[Any] | None:

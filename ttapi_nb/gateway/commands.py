@@ -11,7 +11,7 @@ from ..client.client import DEFAULT_BASE_URL, is_offline_forced
 from ..client.key import find_key
 from ..errors import SettingsError, TTAPIError
 from ..network.address import is_loopback
-from ..serving import Lines, listen, server_for
+from ..serving import BACKLOG, Lines, listen, server_for
 from .answering import unread
 from .app import make_app
 from .hub import Hub, port_here, under_prefix
@@ -95,7 +95,7 @@ def _most_lines() -> int:
         # Windows counts no files.
         return MOST_LINES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES + FILES_A_LINE * MOST_LINES
+    wanted = FILES + BACKLOG + FILES_A_LINE * MOST_LINES
     if soft != resource.RLIM_INFINITY and soft < wanted:
         most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         with contextlib.suppress(OSError, ValueError):
@@ -103,7 +103,9 @@ def _most_lines() -> int:
             soft = most
     if soft == resource.RLIM_INFINITY:
         return MOST_LINES
-    return max(32, min(MOST_LINES, (soft - FILES) // FILES_A_LINE))
+    # So many may be there before the first is told that there are too many.
+    burst = min(BACKLOG, soft // 4)
+    return max(32, min(MOST_LINES, (soft - FILES - burst) // FILES_A_LINE))
 
 
 def _class_and_group(text: str) -> tuple[str, str]:

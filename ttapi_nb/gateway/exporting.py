@@ -38,16 +38,23 @@ def _plain(value: Any) -> Any:
 
 
 def as_zip(rows: Sequence[Mapping[str, Any]], results: Results, folder: Path) -> Path:
-    """A zip file in `folder` with `runs.csv`, and each result that is here with what made it written into it."""
+    """A zip file in `folder` with `runs.csv`, and each result that is here with what made it written into it.
+
+    Raises `OSError`, with nothing left behind.
+    """
     handle, name = tempfile.mkstemp(suffix=".zip", dir=folder)
-    with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr("runs.csv", as_csv(rows).encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
-        for row in rows:
-            if row["state"] != "settled" or not row["came"]:
-                continue
-            for at, data in enumerate(results.files(row["number"]), 1):
-                written, kind = with_text(data, Lineage((_step(row, at),)).to_json())
-                archive.writestr(f"results/{row['number']:05d}-{at}.{kind}", written)
+    try:
+        with os.fdopen(handle, "wb") as file, zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("runs.csv", as_csv(rows).encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
+            for row in rows:
+                if row["state"] != "settled" or not row["came"]:
+                    continue
+                for at, data in enumerate(results.files(row["number"]), 1):
+                    written, kind = with_text(data, Lineage((_step(row, at),)).to_json())
+                    archive.writestr(f"results/{row['number']:05d}-{at}.{kind}", written)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
     return Path(name)
 
 

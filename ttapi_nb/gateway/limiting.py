@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,13 +12,29 @@ from ..errors import SettingsError
 from .arguments import KINDS, SCOPES
 from .terms import Limits, Terms, moment_of
 
-__all__ = ["count_in", "fields_of_limits", "fields_of_terms", "limits_in", "terms_in"]
+__all__ = ["check_seen", "count_in", "fields_of_limits", "fields_of_terms", "limits_in", "seen", "terms_in"]
 
 Fields: TypeAlias = Mapping[str, str]
 MOST = 10**9
 MOST_PRICES = 200
 MOMENTS = ("opens", "closes", "tokens_until")
-NO_PRICE = "A line of the prices can't be read. Write each like: gpt-image-1, 1024x1024, high = 0.04"
+NO_PRICE = "This line of the prices can't be read: {}. Write it like: gpt-image-1, 1024x1024, high = 0.04"
+TWO_PRICES = "The prices have this twice: {}. Leave one of them out."
+LONGEST_SAID = 60
+CHANGED = (
+    "Somebody else changed this meanwhile, so nothing was saved. Save again to have it as it stands here."
+)
+
+
+def seen(what: Terms | Limits) -> str:
+    """What a form carries of the terms or limits that it shows."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:16]
+
+
+def check_seen(fields: Fields, what: Terms | Limits) -> None:
+    """Raise `SettingsError` where a form showed others than there are now."""
+    if fields.get("seen", seen(what)) != seen(what):
+        raise SettingsError(CHANGED)
 
 
 def count_in(text: str) -> int | None:
@@ -33,13 +50,18 @@ def count_in(text: str) -> int | None:
 def _amount_in(text: str) -> float | None:
     if not text.strip():
         return None
+    amount = _amount_or_none(text)
+    if amount is None:
+        raise SettingsError("A cost is a number of 0 or more, like 12.50. Leave it empty for none.")
+    return amount
+
+
+def _amount_or_none(text: str) -> float | None:
     try:
         amount = float(text)
     except ValueError:
-        amount = -1.0
-    if not 0 <= amount <= MOST:
-        raise SettingsError("A cost is a number of 0 or more, like 12.50. Leave it empty for none.")
-    return amount
+        return None
+    return amount if 0 <= amount <= MOST else None
 
 
 def limits_in(fields: Fields, scope: str) -> Limits:
@@ -53,6 +75,7 @@ def limits_in(fields: Fields, scope: str) -> Limits:
 
 def terms_in(terms: Terms, fields: Fields) -> Terms:
     """Terms with the limits, prices and times of a form. Raises `SettingsError`."""
+    check_seen(fields, terms)
     moments: dict[str, Any] = {name: _moment_in(fields[name]) for name in MOMENTS if name in fields}
     return replace(
         terms,
@@ -78,9 +101,11 @@ def _prices_in(text: str) -> dict[str, float]:
     for line in lines:
         what, _, price = line.rpartition("=")
         parts = [part.strip() for part in what.split(",")]
-        amount = _amount_in(price)
+        amount = _amount_or_none(price)
         if amount is None or not all(parts) or not 1 <= len(parts) <= 3:
-            raise SettingsError(NO_PRICE)
+            raise SettingsError(NO_PRICE.format(line.strip()[:LONGEST_SAID]))
+        if ",".join(parts) in found:
+            raise SettingsError(TWO_PRICES.format(", ".join(parts)[:LONGEST_SAID]))
         found[",".join(parts)] = amount
     return found
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, text, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, text, update
 
 from ..log.budget import Spent, asked_partials
 from ..log.checks import tokens
@@ -27,6 +27,8 @@ from .terms import Limits
 __all__ = ["STOPPED", "Asked", "End", "Refused", "Run", "Runs", "word_of"]
 
 MINUTE = 60.0
+# In seconds: for no longer the service is left alone, whatever it says.
+LONGEST_PAUSE = 3600.0
 NUMBERS = {"each": "Your limit", "team": "Your team's limit", "room": "Your class's limit"}
 STOPPED = "The gateway was stopped before this was sent, so nothing was billed. Run it again."
 ADVICE = "Ask your teacher for more."
@@ -172,7 +174,8 @@ class Runs:
         now = time.time()
         with self._database.begin() as db:
             state = db.execute(select(upstream).where(upstream.c.id == 1).with_for_update()).one()
-            if state.until > now:
+            # One that is further away was set before the clock was set back.
+            if now < state.until <= now + LONGEST_PAUSE:
                 return None, state.until - now
             busy = db.scalar(
                 select(func.count()).select_from(runs).where(runs.c.state == "open", runs.c.sent == 1)
@@ -182,7 +185,7 @@ class Runs:
             if per_minute is not None:
                 times = db.scalars(
                     select(runs.c.sent_at)
-                    .where(runs.c.sent_at > now - MINUTE)
+                    .where(runs.c.sent_at > now - MINUTE, runs.c.sent_at <= now)
                     .order_by(runs.c.sent_at.desc())
                     .limit(per_minute)
                 ).all()
@@ -204,9 +207,11 @@ class Runs:
 
     def pause(self, seconds: float) -> None:
         """Nobody sends anything for so long: the service asked for it."""
-        until = time.time() + seconds
+        now = time.time()
+        until = now + min(seconds, LONGEST_PAUSE)
+        shorter = or_(upstream.c.until < until, upstream.c.until > now + LONGEST_PAUSE)
         with self._database.begin() as db:
-            db.execute(update(upstream).where(upstream.c.until < until).values(until=until))
+            db.execute(update(upstream).where(shorter).values(until=until))
 
     def places(self) -> dict[str, int]:
         """How many people are served before each of those who wait."""

@@ -25,7 +25,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 BUSY = (429, 499)
-BUSY_SECONDS, LONGEST_PAUSE = 5.0, 3600.0
+BUSY_SECONDS = 5.0
 AGAIN = 1.0
 NOT_REACHED = (
     "The service can't be reached from the gateway, so nothing was sent or billed. Tell your teacher."
@@ -120,7 +120,7 @@ class Sender:
     async def _leave_alone(self, headers: tuple[tuple[str, str], ...]) -> None:
         said = dict(headers).get("retry-after", "").strip()
         seconds = float(said) if said.isascii() and said.isdecimal() and len(said) < 6 else BUSY_SECONDS
-        await self.call(self.ledger.runs.pause, min(seconds, LONGEST_PAUSE))
+        await self.call(self.ledger.runs.pause, seconds)
 
     async def settle(self, run: Run, end: End) -> None:
         """Write the end down, as often as it takes: the answer is on the disk meanwhile."""

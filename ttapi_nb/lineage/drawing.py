@@ -18,11 +18,11 @@ WORK_CAP = 1e10
 MEMORY_CAP = 800e6
 
 
-def mask_of(given: Mask | SourceImage | None) -> Mask | None:
+def mask_of(mask: Mask | SourceImage | None) -> Mask | None:
     """What a request has for a mask, as a mask; None where a picture says nothing, as an unchecked one may."""
-    if isinstance(given, SourceImage):
-        return Mask.from_image(given, edit="transparent") if given.pixels.mode == "RGBA" else None
-    return given
+    if isinstance(mask, SourceImage):
+        return Mask.from_image(mask, edit="transparent") if mask.pixels.mode == "RGBA" else None
+    return mask
 
 
 def drawing_of(mask: Mask | None) -> str:

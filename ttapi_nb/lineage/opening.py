@@ -102,14 +102,14 @@ def open_result(
     lineage = Lineage.from_json(picture._lineage)
     origin = lineage.steps[-1].source
     if source is not None:
-        found = open_image(source, pixel_cap=pixel_cap)
-        if found.digest != origin.digest:
+        original = open_image(source, pixel_cap=pixel_cap)
+        if original.digest != origin.digest:
             raise ResultError(
-                f"{found.name!r} is not the picture that this result was made from, which was {origin.name!r}"
+                f"{original.name!r} is not the picture that this result was made from, which was {origin.name!r}"
                 f"{'' if origin.size is None else f', {origin.size[0]}x{origin.size[1]}'}. Give that one, or leave "
                 "source out."
             )
-        return OpenedResult(picture, lineage, found)
+        return OpenedResult(picture, lineage, original)
     return OpenedResult(picture, lineage, _beside(file, origin, pixel_cap))
 
 
@@ -127,30 +127,30 @@ def find_source(
     paths = (path for path in _candidates(folder, origin) if path.name != besides and _may_be(path, origin))
     for path in itertools.islice(paths, OPENED):
         try:
-            found = open_image(path, pixel_cap=pixel_cap)
+            candidate = open_image(path, pixel_cap=pixel_cap)
         except ImageError:
             continue
-        if found.digest == origin.digest:
-            return found
+        if candidate.digest == origin.digest:
+            return candidate
     return None
 
 
 def _candidates(folder: Path, origin: Origin) -> list[Path]:
     """Some pictures of a folder, those of the right name first."""
-    found: list[Path] = []
+    paths: list[Path] = []
     try:
         # A folder may hold millions of other files.
         for path in itertools.islice(folder.iterdir(), 50 * LOOKED_AT):
             if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".webp"):
-                found.append(path)
-                if len(found) == LOOKED_AT:
+                paths.append(path)
+                if len(paths) == LOOKED_AT:
                     break
     except OSError:
         return []
     named = folder / origin.name
-    if named.suffix and named not in found:
-        found.append(named)
-    return sorted(found, key=lambda path: (path.name != origin.name, path.stem != origin.name, path.name))
+    if named.suffix and named not in paths:
+        paths.append(named)
+    return sorted(paths, key=lambda path: (path.name != origin.name, path.stem != origin.name, path.name))
 
 
 def _may_be(path: Path, origin: Origin) -> bool:

@@ -66,8 +66,8 @@ class Step:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A read-only view of a dict can't be pickled.
-        given = {item.name: getattr(self, item.name) for item in fields(self)}
-        return partial(type(self), **given | {"options": dict(self.options)}), ()
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return partial(type(self), **values | {"options": dict(self.options)}), ()
 
     @property
     def source(self) -> Origin:

@@ -76,38 +76,38 @@ def step_out(step: Step) -> dict[str, Any]:
 
 
 def step_in(read: Any) -> Step:
-    given = must_be(dict, read)
-    options = must_be(dict, given["options"])
-    mask = {} if given["mask"] is None else must_be(dict, given["mask"])
-    leak = None if given["leak"] is None else must_be(dict, given["leak"])
+    record = must_be(dict, read)
+    options = must_be(dict, record["options"])
+    mask = {} if record["mask"] is None else must_be(dict, record["mask"])
+    leak = None if record["leak"] is None else must_be(dict, record["leak"])
     drawing = dump(mask["drawing"]) if mask.get("drawing") is not None else ""
-    sources = tuple(map(_origin_in, must_be(list, given["sources"])))
+    sources = tuple(map(_origin_in, must_be(list, record["sources"])))
     if len(sources) > STEPS_CAP:
         raise ValueError
     return Step(
-        prompt=must_be(str, given["prompt"]),
-        model=_word(given["model"]),
+        prompt=must_be(str, record["prompt"]),
+        model=_word(record["model"]),
         options={name: _option(options[name]) for name in OPTIONS if name in options},
         sources=sources,
         mask_digest=_digest(mask["sha256"]) if mask else "",
         drawing=drawing if len(drawing) <= MASK_CAP else "",
-        fit=_word(given["fit"]),
-        plan=must_be(str, given["plan"]),
-        box=None if given["box"] is None else _box(given["box"]),
-        sent_size=None if given["sent_size"] is None else _size(given["sent_size"]),
-        strict=must_be(bool, given["strict"]),
-        kept=must_be(bool, given["kept"]),
+        fit=_word(record["fit"]),
+        plan=must_be(str, record["plan"]),
+        box=None if record["box"] is None else _box(record["box"]),
+        sent_size=None if record["sent_size"] is None else _size(record["sent_size"]),
+        strict=must_be(bool, record["strict"]),
+        kept=must_be(bool, record["kept"]),
         leak=None if leak is None else (_level(leak["share"], 1), _level(leak["mean"], 255)),
-        number=whole(given["number"], 1),
-        time=_time(given["time"]),
-        version=_word(given["version"]),
-        offline=must_be(bool, given["offline"]),
+        number=whole(record["number"], 1),
+        time=_time(record["time"]),
+        version=_word(record["version"]),
+        offline=must_be(bool, record["offline"]),
     )
 
 
 def _origin_in(read: Any) -> Origin:
-    given = must_be(dict, read)
-    return Origin(bare_name(must_be(str, given["name"])), _size(given["size"]), _digest(given["sha256"]))
+    record = must_be(dict, read)
+    return Origin(bare_name(must_be(str, record["name"])), _size(record["size"]), _digest(record["sha256"]))
 
 
 def must_be(kind: type[Kind], value: Any) -> Kind:

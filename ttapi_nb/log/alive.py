@@ -101,9 +101,9 @@ def is_alive(folder: Path, mark: object) -> bool | None:
     except OSError:
         return None
     with os.fdopen(handle, "r+b", buffering=0) as file:
-        found = os.fstat(handle)
+        status = os.fstat(handle)
         # A mark is an empty file. Others may have been given such a name, and are neither locked nor deleted.
-        if not stat.S_ISREG(found.st_mode) or found.st_size or found.st_nlink > 1:
+        if not stat.S_ISREG(status.st_mode) or status.st_size or status.st_nlink > 1:
             return None
         try:
             _take(file)

@@ -78,9 +78,9 @@ class PriceTable:
             return _amount(self.prices(model, dict(options)), "What your price function returned")
         whole = (model, str(options.get("size", "auto")), str(options.get("quality", "auto")))
         for length in (3, 2, 1):
-            found = self.prices.get(whole[:length], self.prices.get(model) if length == 1 else None)
-            if found is not None:
-                return float(found)
+            price = self.prices.get(whole[:length], self.prices.get(model) if length == 1 else None)
+            if price is not None:
+                return float(price)
         return None
 
     def cost(
@@ -88,9 +88,9 @@ class PriceTable:
     ) -> float | None:
         """What a run with so many results costs, or None where there is no price; `usage` is known after."""
         if self.actual is not None and usage is not None:
-            found = _amount(self.actual(model, dict(options), dict(usage)), "What your function returned")
-            if found is not None:
-                return found
+            actual = _amount(self.actual(model, dict(options), dict(usage)), "What your function returned")
+            if actual is not None:
+                return actual
         price = self.one(model, options)
         return None if price is None else price * images
 
@@ -202,7 +202,7 @@ class Budget:
 
     def over(self, estimate: Estimate, spent: Spent, whose: str = "The budget") -> list[str]:
         """The limits that a run would break, a sentence for each, without what to do about it."""
-        found = []
+        problems = []
         for name, one, wanted, used, limit in (
             ("runs", "run", estimate.runs, spent.runs, self.runs),
             ("images", "image", estimate.images, spent.images, self.images),
@@ -210,46 +210,46 @@ class Budget:
         ):
             if limit is not None and used + wanted > limit:
                 what = one if limit == 1 else name
-                found.append(
+                problems.append(
                     f"{whose} is {limit:,} {what}, {used:,} spent, and this run counts as {wanted:,}."
                 )
         if self.cost is not None and self.prices is not None:
-            found += self._cost_problems(self.cost, self.prices, estimate, spent, whose)
-        return found
+            problems += self._cost_problems(self.cost, self.prices, estimate, spent, whose)
+        return problems
 
     def problems(self, estimate: Estimate, spent: Spent) -> tuple[str, ...]:
         """Which limits are in the way of a run, as sentences; empty where it may be sent."""
-        found = self.over(estimate, spent)
-        if found and spent.unknown:
+        problems = self.over(estimate, spent)
+        if problems and spent.unknown:
             one = spent.unknown == 1
             runs, billed = ("1 run", "it was") if one else (f"{spent.unknown:,} runs", "they were")
-            found.append(
+            problems.append(
                 f"That includes {runs} of unknown outcome: look in your account whether {billed} billed."
             )
-        if found and spent.set_back:
+        if problems and spent.set_back:
             runs = "1 run" if spent.set_back == 1 else f"{spent.set_back:,} runs"
-            found.append(f"The clock was set back: {runs} of an earlier time came later, and count.")
-        if found:
-            found.append("Raise the budget, or count from a later time with since=….")
-        return tuple(found)
+            problems.append(f"The clock was set back: {runs} of an earlier time came later, and count.")
+        if problems:
+            problems.append("Raise the budget, or count from a later time with since=….")
+        return tuple(problems)
 
     def _cost_problems(
         self, limit: float, prices: PriceTable, estimate: Estimate, spent: Spent, whose: str
     ) -> list[str]:
-        found = []
+        problems = []
         if estimate.cost is None:
-            found.append(
+            problems.append(
                 "Your price table has no price for this run, so its cost can't be held against the budget."
             )
         elif spent.cost + estimate.cost > limit * (1 + SLACK) + SLACK:
             all_of_it, used, wanted = (
                 amount_in_words(amount, prices.currency) for amount in (limit, spent.cost, estimate.cost)
             )
-            found.append(f"{whose} is {all_of_it}, {used} spent, and this run counts as {wanted}.")
+            problems.append(f"{whose} is {all_of_it}, {used} spent, and this run counts as {wanted}.")
         if spent.unpriced:
             runs = "1 earlier run" if spent.unpriced == 1 else f"{spent.unpriced:,} earlier runs"
-            found.append(f"Your price table has no price for {runs} in the log.")
-        return found
+            problems.append(f"Your price table has no price for {runs} in the log.")
+        return problems
 
 
 def sent_options(request: EditRequest) -> dict[str, Any]:

@@ -101,8 +101,8 @@ def json_object(value: object) -> dict[str, Any]:
     if not isinstance(value, str):
         return {}
     try:
-        found = json.loads(value, parse_constant=lambda _: None)
-        return found if isinstance(found, dict) and _is_shallow(found, DEEPEST) else {}
+        parsed = json.loads(value, parse_constant=lambda _: None)
+        return parsed if isinstance(parsed, dict) and _is_shallow(parsed, DEEPEST) else {}
     except (ValueError, RecursionError):
         return {}
 
@@ -116,8 +116,8 @@ def _is_shallow(value: object, left: int) -> bool:
 
 def tokens(value: object) -> dict[str, int | None] | None:
     """What the service counted, or None."""
-    found = json_object(value)
-    return {name: count(found.get(name), None) for name in USAGE} if found else None
+    usage = json_object(value)
+    return {name: count(usage.get(name), None) for name in USAGE} if usage else None
 
 
 def web_address(value: object) -> str | None:
@@ -154,41 +154,41 @@ def whole_number(name: str, value: object, otherwise: str) -> int | None:
     return min(value, LARGEST_INTEGER)
 
 
-def states(given: State | Collection[State] | None) -> list[State]:
+def states(state: State | Collection[State] | None) -> list[State]:
     """The states that are asked for. Raises `SettingsError` for one that there is not."""
     every: list[State] = list(get_args(State))
-    if given is None:
+    if state is None:
         return every
     try:
-        wanted: list[Any] = [given] if isinstance(given, str) else list(given)
-        found = [known for known in every if known in wanted]
+        wanted: list[Any] = [state] if isinstance(state, str) else list(state)
+        chosen = [known for known in every if known in wanted]
         wrong = [one for one in wanted if one not in every]
     except TypeError:
-        found, wrong = [], [given]
+        chosen, wrong = [], [state]
     if wrong:
         raise SettingsError(
             f"state={wrong[0]!r} is none of a run's. Use one of {', '.join(map(repr, every))}."
         )
-    return found
+    return chosen
 
 
-def origins(given: str | Collection[str]) -> tuple[str, ...]:
+def origins(addresses: str | Collection[str]) -> tuple[str, ...]:
     """Where results may be fetched from, as `https://host:port`. Raises `SettingsError`."""
-    found: list[str] = []
+    allowed: list[str] = []
     try:
-        for one in [given] if isinstance(given, str) else list(given):
+        for one in [addresses] if isinstance(addresses, str) else list(addresses):
             place = urlsplit(one)
             if not isinstance(one, str) or place.scheme not in ("http", "https") or not place.hostname:
                 raise ValueError
             # Looked up, as it is only then that a port which can't be is found.
             port = f":{place.port}" if place.port is not None else ""
             host = f"[{place.hostname}]" if ":" in place.hostname else place.hostname
-            found.append(f"{place.scheme}://{host}{port}")
+            allowed.append(f"{place.scheme}://{host}{port}")
     except (TypeError, ValueError, AttributeError):
         raise SettingsError(
-            f"fetch_from={given!r} names no web addresses. Give a list of such as 'https://gateway.example:8443'."
+            f"fetch_from={addresses!r} names no web addresses. Give a list of such as 'https://gateway.example:8443'."
         ) from None
-    return tuple(found)
+    return tuple(allowed)
 
 
 def start_of(since: Any) -> float:

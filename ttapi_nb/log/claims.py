@@ -34,13 +34,13 @@ class Claim:
 
 def check_claim(db: sqlite3.Connection, claim: Claim, offline: bool) -> None:
     """Raise `ClaimedError` where the cell is another run's; within the transaction that writes the run's row."""
-    found = db.execute(
+    row = db.execute(
         f"SELECT id, state FROM runs WHERE experiment = ? AND cell = ? AND offline IS ? AND {TAKEN}"  # noqa: S608 - our own words
         " AND (state = 'open' OR NOT ?) LIMIT 1",
         (claim.experiment, claim.cell, int(offline), claim.again),
     ).fetchone()
-    if found is not None:
-        why = WORDS.get(found["state"], WORDS["unknown"])
+    if row is not None:
+        why = WORDS.get(row["state"], WORDS["unknown"])
         raise ClaimedError(
-            f"This cell of {claim.experiment!r} {why}. It was not sent.", run_id=words(found["id"])
+            f"This cell of {claim.experiment!r} {why}. It was not sent.", run_id=words(row["id"])
         )

@@ -104,10 +104,10 @@ class Drafts:
         return []
 
     def _tidy(self) -> None:
-        found: list[tuple[float, Path]] = []
+        files: list[tuple[float, Path]] = []
         for path in self._files():
             with contextlib.suppress(OSError):
-                found.append((path.lstat().st_mtime, path))
-        for _, path in sorted(found)[: max(0, len(found) - MOST)]:
+                files.append((path.lstat().st_mtime, path))
+        for _, path in sorted(files)[: max(0, len(files) - MOST)]:
             with contextlib.suppress(OSError):
                 path.unlink()

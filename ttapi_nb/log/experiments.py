@@ -23,6 +23,7 @@ LONGEST_VOTER = 100
 LONGEST_KEY = 200
 THUMB_CAP = 200_000
 CHOICES = ("left", "right", "tie", "both bad")
+OF_CELLS = "(? OR cell IN (SELECT value FROM json_each(?)))"
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,18 @@ class Experiments:
     def plan(self, name: str) -> str:
         """The JSON of the plan of this name. Raises `ResultError` where there is none."""
         with self._file.open(write=False) as db:
-            found = db.execute("SELECT plan FROM experiments WHERE name = ?", (_name(name),)).fetchone()
-        if found is None:
+            row = db.execute("SELECT plan FROM experiments WHERE name = ?", (_name(name),)).fetchone()
+        if row is None:
             known = self.names()
             there = f"It has {', '.join(map(repr, known[:10]))}." if known else "It has none yet."
             raise ResultError(f"There is no experiment {name!r} in the log in {self._file.folder}. {there}")
-        return words(found["plan"])
+        return words(row["plan"])
 
     def names(self) -> list[str]:
         """The names of all experiments, the newest first."""
         with self._file.open(write=False) as db:
-            found = db.execute("SELECT name FROM experiments ORDER BY time DESC, rowid DESC").fetchall()
-        return [words(name) for (name,) in found]
+            rows = db.execute("SELECT name FROM experiments ORDER BY time DESC, rowid DESC").fetchall()
+        return [words(name) for (name,) in rows]
 
     def forget(self, name: str) -> None:
         """Let go of a plan, its votes, and those of its pictures that no other plan names. What its runs cost still
@@ -138,12 +139,24 @@ class Experiments:
         if cells is None:
             self._recover()
         with self._file.open(write=False) as db:
-            found = db.execute(
-                "SELECT * FROM runs WHERE experiment = ? AND typeof(id) = 'text'"
-                " AND (? OR cell IN (SELECT value FROM json_each(?))) ORDER BY counted, rowid",
-                (_name(name), cells is None, json.dumps(list(cells or ()))),
-            ).fetchall()
-            return [read_row(db, row, self._file.folder / RESULTS) for row in found]
+            return self._rows(db, _name(name), cells)
+
+    def with_shown(
+        self, name: str, cells: Collection[str] | None = None
+    ) -> tuple[list[RunRow], dict[tuple[str, int], Shown]]:
+        """As `rows`, and what is shown of their results, by run and number: both of one moment."""
+        if cells is None:
+            self._recover()
+        with self._file.open(write=False) as db:
+            return self._rows(db, _name(name), cells), _all_shown(db, _name(name), cells)
+
+    def _rows(self, db: sqlite3.Connection, name: str, cells: Collection[str] | None) -> list[RunRow]:
+        rows = db.execute(
+            f"SELECT * FROM runs WHERE experiment = ? AND typeof(id) = 'text' AND {OF_CELLS}"  # noqa: S608 - our own words
+            " ORDER BY counted, rowid",
+            (name, cells is None, json.dumps(list(cells or ()))),
+        ).fetchall()
+        return [read_row(db, row, self._file.folder / RESULTS) for row in rows]
 
     def show(self, run_id: str, number: int, shown: Shown) -> None:
         """Keep what is shown of a run's result."""
@@ -158,16 +171,6 @@ class Experiments:
             )
 
         self._file.write(keep)
-
-    def shown(self, name: str, runs: Collection[str] | None = None) -> dict[tuple[str, int], Shown]:
-        """What is shown of the results of an experiment, or of some of its runs, by run and number."""
-        with self._file.open(write=False) as db:
-            found = db.execute(
-                "SELECT shown.* FROM shown JOIN runs ON shown.run = runs.id WHERE runs.experiment = ?"
-                " AND (? OR runs.id IN (SELECT value FROM json_each(?)))",
-                (_name(name), runs is None, json.dumps(list(runs or ()))),
-            ).fetchall()
-        return {(words(row["run"]), count(row["number"]) or 0): _shown(row) for row in found}
 
     # Votes
 
@@ -196,7 +199,7 @@ class Experiments:
     def votes(self, name: str) -> list[Vote]:
         """The votes on an experiment, in the order in which they came in."""
         with self._file.open(write=False) as db:
-            found = db.execute(
+            rows = db.execute(
                 "SELECT * FROM votes WHERE experiment = ? ORDER BY rowid", (_name(name),)
             ).fetchall()
         read = (
@@ -208,9 +211,19 @@ class Experiments:
                 amount(row["time"]) or 0.0,
                 words(row["id"], LONGEST_KEY),
             )
-            for row in found
+            for row in rows
         )
         return [one for one in read if one.choice in CHOICES and one.left and one.right]
+
+
+def _all_shown(
+    db: sqlite3.Connection, name: str, cells: Collection[str] | None
+) -> dict[tuple[str, int], Shown]:
+    rows = db.execute(
+        f"SELECT shown.* FROM shown JOIN runs ON shown.run = runs.id WHERE runs.experiment = ? AND {OF_CELLS}",  # noqa: S608 - our own words
+        (name, cells is None, json.dumps(list(cells or ()))),
+    ).fetchall()
+    return {(words(row["run"]), count(row["number"]) or 0): _shown(row) for row in rows}
 
 
 def _name(name: object) -> str:

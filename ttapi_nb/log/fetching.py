@@ -49,9 +49,9 @@ async def _fetch(
         except DownloadError as error:
             return error
 
-    found = await asyncio.gather(*map(one, urls.values()))
-    came = {number: data for number, data in zip(urls, found, strict=True) if isinstance(data, bytes)}
-    return came, [error for error in found if isinstance(error, DownloadError)]
+    answers = await asyncio.gather(*map(one, urls.values()))
+    came = {number: data for number, data in zip(urls, answers, strict=True) if isinstance(data, bytes)}
+    return came, [error for error in answers if isinstance(error, DownloadError)]
 
 
 def _trusted(url: str, trusted: Collection[str]) -> str | None:

@@ -76,8 +76,8 @@ class LogFile:
             raise self.unusable(error) from None
         if error is not None:
             raise error
-        found: T = piece.result
-        return found
+        value: T = piece.result
+        return value
 
     def unusable(self, error: Exception) -> ResultError:
         """What to raise where the log can't be read or written."""
@@ -195,10 +195,10 @@ def _turn(folder: Path) -> Iterator[None]:
 
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _distrust(db: sqlite3.Connection) -> None:

@@ -101,10 +101,10 @@ def _must_be_plain(base: str, name: str) -> bool:
     transaction, and a `Path` costs more than the look.
     """
     try:
-        found = os.lstat(base + name)
+        status = os.lstat(base + name)
     except FileNotFoundError:
         return False
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{name} there is a link, a folder or a device, and no file")
     return True
 
@@ -120,14 +120,14 @@ def _must_name_no_other(journal: Path) -> None:
 def _must_be_folder(path: str | Path) -> str | None:
     """What the system knows a folder by; None where there is none. Raises `OSError` where it is none, or a link."""
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except FileNotFoundError:
         return None
-    if not stat.S_ISDIR(found.st_mode):
+    if not stat.S_ISDIR(status.st_mode):
         raise OSError(
             f"{Path(path).name} there is a link or a file, and not a folder of the log's own; move it away"
         )
-    return f"{found.st_dev}:{found.st_ino}"
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 def claim(db: sqlite3.Connection, folder: Path) -> bool:
@@ -236,15 +236,15 @@ def placed(part: Path, target: Path) -> None:
 
 def sizes(results: Path) -> dict[str, int]:
     """The files of results, by name, with their size in bytes; those that are being written too."""
-    found = {}
+    by_name = {}
     with contextlib.suppress(OSError), os.scandir(results) as entries:
         for entry in entries:
             if (HASH.fullmatch(entry.name) or PART.fullmatch(entry.name)) and entry.is_file(
                 follow_symlinks=False
             ):
                 with contextlib.suppress(OSError):
-                    found[entry.name] = entry.stat(follow_symlinks=False).st_size
-    return found
+                    by_name[entry.name] = entry.stat(follow_symlinks=False).st_size
+    return by_name
 
 
 def sweep(db: sqlite3.Connection, results: Path) -> None:

@@ -59,9 +59,9 @@ class _Limit:
         spent = spending.spent(db, self._budget, self._quotes)
         if self._quotes is not None and self._quotes.wanted:
             return False
-        found = self._budget.problems(self._estimate, spent)
-        if found:
-            raise BudgetError(found)
+        problems = self._budget.problems(self._estimate, spent)
+        if problems:
+            raise BudgetError(problems)
         return True
 
 
@@ -187,8 +187,8 @@ class Life:
             if not unfinished(db, self.folder):
                 return ()
         with self._file.open() as db:
-            found = give_up(db, self.folder)
-            rows = (db.execute("SELECT * FROM runs WHERE id IS ?", (name,)).fetchone() for name in found)
+            ids = give_up(db, self.folder)
+            rows = (db.execute("SELECT * FROM runs WHERE id IS ?", (name,)).fetchone() for name in ids)
             return tuple(self._row(db, row) for row in rows)
 
     def _row(self, db: sqlite3.Connection, row: sqlite3.Row) -> RunRow:

@@ -178,7 +178,7 @@ class RunLog(Life):
         Raises `SettingsError` for what can't be meant, and `ResultError` where there is no such run or result.
         """
         run_id = checks.run_name(run_id)
-        values = ratings.given(number, stars, note, verdict)
+        values = ratings.columns(number, stars, note, verdict)
         with self._file.open() as db:
             ratings.write_rating(db, find(db, run_id), values)
 
@@ -250,9 +250,9 @@ class RunLog(Life):
         quotes = None if budget.prices is None else Quotes(budget.prices)
         while True:
             with self._file.open(write=False) as db:
-                found = spending.spent(db, budget, quotes, self._unsent())
+                spent = spending.spent(db, budget, quotes, self._unsent())
             if quotes is None or not quotes.wanted:
-                return found
+                return spent
             # When the log is let go: what somebody's functions do is theirs.
             quotes.ask()
 
@@ -270,8 +270,8 @@ class RunLog(Life):
         """
         run_id = checks.run_name(run_id)
         with self._file.open(write=False) as db:
-            found = find(db, run_id)
-            return restored(self._row(db, found), found)
+            columns = find(db, run_id)
+            return restored(self._row(db, columns), columns)
 
     def fetch_again(self, run_id: str, *, fetch_from: str | Collection[str] = ()) -> RunRow:
         """Fetch the results of a run that could not be fetched when they were made, without the key, and keep them.

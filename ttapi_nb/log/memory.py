@@ -57,18 +57,18 @@ def known(folder: Path, run_id: str) -> Known | None:
 def withdraw(folder: Path, run_id: str) -> None:
     """A run must not leave, if it has not left already."""
     with _lock:
-        found = _runs.get((folder, run_id))
-        if found is not None and not found.row["sent"]:
-            found.withdrawn = True
+        entry = _runs.get((folder, run_id))
+        if entry is not None and not entry.row["sent"]:
+            entry.withdrawn = True
 
 
 def unwritten(folder: Path) -> dict[str, Known]:
     """The runs that have ended, or were withdrawn, and of which the file may not say so yet."""
     with _lock:
         return {
-            run: found
-            for (place, run), found in _runs.items()
-            if place == folder and (found.end is not None or found.withdrawn)
+            run: entry
+            for (place, run), entry in _runs.items()
+            if place == folder and (entry.end is not None or entry.withdrawn)
         }
 
 

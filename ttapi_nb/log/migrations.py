@@ -220,15 +220,15 @@ def check_form(db: sqlite3.Connection, version: int) -> None:
     if (version, rows) in _sound:
         # Word for word what was looked through before, by this process: that costs more than the whole transaction.
         return
-    found = _form(rows)
+    objects = _form(rows)
     # Only where SQLite can make it, and its parts are as that version of SQLite writes them.
-    index = {row for row in found if row[1] in PARTS}
+    index = {row for row in objects if row[1] in PARTS}
     if any(row[0] != "table" or row[2] != row[1] for row in index) or any(
         row[3] != _plain(TABLE) for row in index if row[1] == "searched"
     ):
         raise sqlite3.DatabaseError(NOT_A_LOG)
-    found -= index
-    if found != _forms()[version] and not (version == 0 and found == _forms()[1]):
+    objects -= index
+    if objects != _forms()[version] and not (version == 0 and objects == _forms()[1]):
         raise sqlite3.DatabaseError(NOT_A_LOG)
     if len(_sound) < MOST_SOUND:
         _sound.add((version, rows))
@@ -255,9 +255,9 @@ def _text(part: object) -> str:
 def _forms() -> tuple[frozenset[tuple[str, ...]], ...]:
     """What a file of each version has in it, from none on."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
-        found = [frozenset[tuple[str, ...]]()]
+        forms = [frozenset[tuple[str, ...]]()]
         for migration in MIGRATIONS:
             migration(db)
             rows = db.execute(IN_FILE).fetchall()
-            found.append(frozenset(row for row in _form(rows) if row[1] not in PARTS))
-    return tuple(found)
+            forms.append(frozenset(row for row in _form(rows) if row[1] not in PARTS))
+    return tuple(forms)

@@ -32,13 +32,13 @@ class Pruned:
 
 def check(older_than: object, keep: object, limit_bytes: object, spare: object) -> None:
     """Raise `SettingsError` where nothing says what may go, or something that can't be meant."""
-    given = [number for number in (older_than, keep, limit_bytes) if number is not None]
+    limits = [number for number in (older_than, keep, limit_bytes) if number is not None]
     whole = all(number is None or isinstance(number, int) for number in (keep, limit_bytes))
     good = all(
         isinstance(number, int | float) and not isinstance(number, bool) and 0 <= number < math.inf
-        for number in given
+        for number in limits
     )
-    if not given or not whole or not good:
+    if not limits or not whole or not good:
         raise SettingsError(
             "prune() needs older_than=days, keep=runs or limit_bytes=bytes, each 0 or more, to know what may go."
         )

@@ -18,7 +18,7 @@ __all__ = [
     "UNRATED",
     "Rating",
     "Verdict",
-    "given",
+    "columns",
     "ratings_of",
     "write_rating",
 ]
@@ -46,7 +46,7 @@ class Rating:
 UNRATED = Rating()
 
 
-def given(number: object, stars: object, note: object, verdict: object) -> dict[str, Any]:
+def columns(number: object, stars: object, note: object, verdict: object) -> dict[str, Any]:
     """What is to be written, by column, None for what stays. Raises `SettingsError` for what can't be meant."""
     if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= MOST_RESULTS:
         raise SettingsError(f"number={number!r} is no result's. The first result of a run is 1.")
@@ -82,12 +82,12 @@ def write_rating(db: sqlite3.Connection, row: sqlite3.Row, values: Mapping[str, 
 
 def ratings_of(db: sqlite3.Connection, run_id: object) -> dict[int, Rating]:
     """The ratings of a run's results by their numbers, from 1; what can't be one is as if left out."""
-    found = db.execute(
+    rows = db.execute(
         "SELECT number, stars, note, verdict FROM ratings WHERE run = ? AND typeof(number) = 'integer'"
         " AND number BETWEEN 1 AND ? ORDER BY number",
         (run_id, MOST_RESULTS),
     ).fetchall()
-    read = {row["number"]: _read(row) for row in found}
+    read = {row["number"]: _read(row) for row in rows}
     return {number: rating for number, rating in read.items() if rating != UNRATED}
 
 

@@ -81,12 +81,12 @@ class RunRow:
 
     @property
     def asked(self) -> int:
-        """As `n`, by the name that it had first."""
+        """How many results were asked for: `n`, by its earlier name."""
         return self.n
 
     @property
     def images(self) -> int | None:
-        """As `came`, by the name that it had first."""
+        """How many results came, None where nobody knows: `came`, by its earlier name."""
         return self.came
 
 
@@ -102,7 +102,13 @@ def rows_like(
     """The latest runs in these states since `start`, newest first, in which each word of `search` stands, and with a
     result of at least so many `stars`; with `before`, only those that were begun before that one.
     """
-    given = (start, start, *states, *([stars] if stars else []), *([before] if before is not None else []))
+    parameters = (
+        start,
+        start,
+        *states,
+        *([stars] if stars else []),
+        *([before] if before is not None else []),
+    )
     # A run counts from when it began or later: so the index of that is enough to leave the older ones out.
     asked = (
         "FROM runs WHERE NOT pruned AND typeof(id) = 'text' AND +started >= ? AND counted >= ?"
@@ -113,8 +119,8 @@ def rows_like(
     order = "ORDER BY counted DESC, rowid DESC LIMIT ?"
     searched = search.casefold().split()
     if not searched:
-        return db.execute(f"SELECT * {asked} {order}", (*given, -1 if most is None else most)).fetchall()
-    return _searched(db, searched, asked, given, order, most)
+        return db.execute(f"SELECT * {asked} {order}", (*parameters, -1 if most is None else most)).fetchall()
+    return _searched(db, searched, asked, parameters, order, most)
 
 
 NEWEST = 256
@@ -126,7 +132,7 @@ def _searched(
     db: sqlite3.Connection,
     searched: list[str],
     asked: str,
-    given: tuple[Any, ...],
+    parameters: tuple[Any, ...],
     order: str,
     most: int | None,
 ) -> list[sqlite3.Row]:
@@ -141,33 +147,33 @@ def _searched(
     below = max(0, top - NEWEST + 1)
     # By their rowids: through an index of something else SQLite would look at every row that there is.
     newest = asked.replace(" counted >=", " +counted >=").replace(" state IN", " +state IN")
-    found = db.execute(
-        f"{newest} AND rowid >= ? {order.replace('counted', '+counted')}", (*given, below, limit)
+    rows = db.execute(
+        f"{newest} AND rowid >= ? {order.replace('counted', '+counted')}", (*parameters, below, limit)
     ).fetchall()
-    if most is not None and len(found) >= most:
-        return found
+    if most is not None and len(rows) >= most:
+        return rows
     places = candidates(db, searched, below)
     if places is None:
-        return db.execute(f"{asked} {order}", (*given, limit)).fetchall()
+        return db.execute(f"{asked} {order}", (*parameters, limit)).fetchall()
     for at in range(0, len(places), PAGE):
-        if most is not None and len(found) >= most:
+        if most is not None and len(rows) >= most:
             break
         some = f"{asked} AND rowid IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own words
-        found += db.execute(some, (*given, json.dumps(places[at : at + PAGE]))).fetchall()
-    return sorted(found, key=lambda row: (row["counted"], row["place"]), reverse=True)[:most]
+        rows += db.execute(some, (*parameters, json.dumps(places[at : at + PAGE]))).fetchall()
+    return sorted(rows, key=lambda row: (row["counted"], row["place"]), reverse=True)[:most]
 
 
 def find(db: sqlite3.Connection, run_id: str) -> sqlite3.Row:
     """The row of a run that is in the history. Raises `ResultError`."""
-    found: sqlite3.Row | None = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
-    if found is None:
+    row: sqlite3.Row | None = db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone()
+    if row is None:
         raise ResultError(f"There is no run {run_id!r} in this log. See rows().")
-    if found["pruned"]:
+    if row["pruned"]:
         raise ResultError(
             f"There is no run {run_id!r} in this log any more: it was pruned, so its prompt, options, mask and results "
             "are gone, and only what it cost still counts. It can't be filled in again."
         )
-    return found
+    return row
 
 
 def read_row(db: sqlite3.Connection, row: sqlite3.Row, results: Path) -> RunRow:
@@ -218,9 +224,9 @@ def restored(row: RunRow, columns: sqlite3.Row) -> Step:
     # These stand elsewhere, and no field can be given twice.
     for name in ("image", "prompt", "mask", "model"):
         asked.pop(name, None)
-    given = asked.pop("extra_body", {})
-    if extra or given:
-        asked["extra_body"] = {**extra, **(given if isinstance(given, dict) else {})}
+    extra_body = asked.pop("extra_body", {})
+    if extra or extra_body:
+        asked["extra_body"] = {**extra, **(extra_body if isinstance(extra_body, dict) else {})}
     if "size" in asked:
         asked["size"] = str(asked["size"])
     return Step(
@@ -240,10 +246,10 @@ def restored(row: RunRow, columns: sqlite3.Row) -> Step:
 
 def missing(db: sqlite3.Connection, run_id: object) -> dict[int, str]:
     """The addresses of results that have not been fetched, by their number."""
-    found = db.execute(
+    rows = db.execute(
         "SELECT number, url FROM results WHERE run = ? AND sha256 IS NULL AND url NOT NULL"
         " AND typeof(number) = 'integer' ORDER BY number LIMIT ?",
         (run_id, MOST_RESULTS),
     ).fetchall()
-    checked = ((number, web_address(url)) for number, url in found)
+    checked = ((number, web_address(url)) for number, url in rows)
     return {number: url for number, url in checked if url is not None}

@@ -50,8 +50,8 @@ def add_to_index(db: sqlite3.Connection, most: int = 20_000) -> None:
     """Bring so many runs of the index up to date; within a transaction that writes."""
     if not _has_index(db):
         return
-    found = [row for (row,) in db.execute("SELECT run FROM unsearched LIMIT ?", (most,)).fetchall()]
-    for number in found:
+    numbers = [row for (row,) in db.execute("SELECT run FROM unsearched LIMIT ?", (most,)).fetchall()]
+    for number in numbers:
         row = db.execute(
             f"SELECT prompt, model, name, problem, id, {NOTES} FROM runs WHERE rowid = ? AND NOT pruned",  # noqa: S608
             (number,),
@@ -80,11 +80,11 @@ def candidates(db: sqlite3.Connection, words: Sequence[str], below: int) -> list
             return None
         query = " AND ".join(f"({part})" for part in parts)
         asked = "SELECT rowid FROM searched WHERE searched MATCH ? AND rowid < ? ORDER BY rowid DESC"
-        found = [row for (row,) in db.execute(asked, (query, below)).fetchall()] if "" not in parts else []
+        matches = [row for (row,) in db.execute(asked, (query, below)).fetchall()] if "" not in parts else []
         late = db.execute("SELECT run FROM unsearched WHERE run < ?", (below,)).fetchall()
     except sqlite3.DatabaseError:
         return None
-    return sorted({*found, *(row for (row,) in late)}, reverse=True)
+    return sorted({*matches, *(row for (row,) in late)}, reverse=True)
 
 
 def _phrase(db: sqlite3.Connection, word: str) -> str | None:
@@ -94,11 +94,11 @@ def _phrase(db: sqlite3.Connection, word: str) -> str | None:
     if len(word) >= 3:
         return _quoted(word)
     db.execute("CREATE VIRTUAL TABLE IF NOT EXISTS temp.terms USING fts5vocab('main', 'searched', 'row')")
-    found = db.execute(
+    terms = db.execute(
         "SELECT term FROM temp.terms WHERE term >= ? AND term < ? LIMIT ?",
         (word, word + "\U0010ffff", MOST_TERMS + 1),
     ).fetchall()
-    return " OR ".join(_quoted(term) for (term,) in found) if len(found) <= MOST_TERMS else None
+    return " OR ".join(_quoted(term) for (term,) in terms) if len(terms) <= MOST_TERMS else None
 
 
 def _quoted(text: str) -> str:

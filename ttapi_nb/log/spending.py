@@ -102,10 +102,10 @@ class _Tree:
 
     def total(self) -> Tally:
         """All of it."""
-        found = Tally()
+        tally = Tally()
         for number in self._numbers(len(SIZES) - 1, 0, self._top):
-            self._add(found, len(SIZES) - 1, number)
-        return found
+            self._add(tally, len(SIZES) - 1, number)
+        return tally
 
     def keep(self) -> None:
         """Write the sums that are missing, of those whose rows are all there."""
@@ -174,9 +174,9 @@ class _Tree:
         return None if tally is None else _Sum(tally, row["least"], row["most"], row["earliest"])
 
     def _rows(self, first: int, last: int) -> Tally:
-        given = {"first": first, "last": last, "start": self._start, "besides": self._besides}
-        found = Tally()
-        for row in self._db.execute(SUMS, given):
+        parameters = {"first": first, "last": last, "start": self._start, "besides": self._besides}
+        tally = Tally()
+        for row in self._db.execute(SUMS, parameters):
             part = Tally(**{name: row[name] for name in ("runs", "images", "came", "tokens", "unmetered")})
             part.unknown, part.under_way, part.set_back = row["unknown"], row["under_way"], row["set_back"]
             kind = None if row["free"] else words(row["currency"]), words(row["model"]), words(row["options"])
@@ -186,12 +186,12 @@ class _Tree:
             options = words(row["options"])
             if row["unmetered"] and "partial_images" in options:
                 part.drafts = row["unmetered"] * asked_partials(json_object(options))
-            found.add(part)
-        (found.offline,) = self._db.execute(
+            tally.add(part)
+        (tally.offline,) = self._db.execute(
             f"SELECT COUNT(*) FROM runs WHERE offline IS 1 AND {RANGE}",  # noqa: S608 - our own words
-            given,
+            parameters,
         ).fetchone()
-        return found
+        return tally
 
 
 def _joined(parts: list[_Sum]) -> _Sum:
@@ -224,9 +224,9 @@ def spent(
     Where `quotes` want something it is to be asked again, once they have asked for that.
     """
     metered = budget.prices is not None and budget.prices.actual is not None
-    found = spent_of(_Tree(db, budget.start, besides).total(), budget, None if metered else quotes)
+    total = spent_of(_Tree(db, budget.start, besides).total(), budget, None if metered else quotes)
     if budget.prices is None or not metered or quotes is None:
-        return found
+        return total
     # What a run cost by its tokens only its own row tells.
     costs, unpriced = [], 0
     for row in _metered(db, budget, besides):
@@ -239,16 +239,16 @@ def spent(
             unpriced += 1
         else:
             costs.append(known)
-    return replace(found, cost=sum(costs), unpriced=unpriced)
+    return replace(total, cost=sum(costs), unpriced=unpriced)
 
 
 def _metered(db: sqlite3.Connection, budget: Budget, besides: Collection[str]) -> Iterator[sqlite3.Row]:
-    given = {"start": budget.start, "besides": json.dumps(list(besides))}
+    parameters = {"start": budget.start, "besides": json.dumps(list(besides))}
     with contextlib.closing(
         db.execute(
             f"SELECT model, options, usage, {COST} AS noted, currency, {IMAGES} AS images FROM runs"  # noqa: S608 - our own words
             f" WHERE {SPENT} AND counted >= :start AND {NOT_THESE}",
-            given,
+            parameters,
         )
     ) as rows:
         yield from rows
@@ -256,11 +256,11 @@ def _metered(db: sqlite3.Connection, budget: Budget, besides: Collection[str]) -
 
 def totals(db: sqlite3.Connection, start: float, size: int, besides: Collection[str] = ()) -> Totals:
     """What was spent since `start`, in seconds since 1970; `size` is what the results take, in bytes."""
-    found = _Tree(db, start, besides).total()
+    tally = _Tree(db, start, besides).total()
     costs: dict[str, float] = {}
     doubtful: dict[str, float] = {}
     unpriced = 0
-    for (currency, _, _), group in sorted(found.groups.items(), key=lambda item: item[0][0] or ""):
+    for (currency, _, _), group in sorted(tally.groups.items(), key=lambda item: item[0][0] or ""):
         if currency is None:
             unpriced += group.runs
             continue
@@ -269,15 +269,15 @@ def totals(db: sqlite3.Connection, start: float, size: int, besides: Collection[
         if group.doubtful:
             doubtful[name] = doubtful.get(name, 0) + group.doubtful_cost
     return Totals(
-        found.runs,
-        found.came,
-        found.tokens,
-        found.unknown,
+        tally.runs,
+        tally.came,
+        tally.tokens,
+        tally.unknown,
         costs,
         unpriced,
-        found.offline,
+        tally.offline,
         size,
-        billed=found.runs - found.unknown - found.under_way,
-        under_way=found.under_way,
+        billed=tally.runs - tally.unknown - tally.under_way,
+        under_way=tally.under_way,
         unknown_costs=doubtful,
     )

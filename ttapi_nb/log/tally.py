@@ -87,16 +87,16 @@ class Tally:
         """What `to_json` wrote; None where it is none of that."""
         try:
             numbers, groups = json.loads(text)
-            found = cls()
+            tally = cls()
             for item, number in zip(fields(cls), numbers, strict=False):
-                setattr(found, item.name, int(number))
+                setattr(tally, item.name, int(number))
             for currency, model, options, *rest in groups:
                 if not isinstance(model, str) or not isinstance(options, str):
                     return None
-                found.groups[currency, model, options] = Group(*rest)
+                tally.groups[currency, model, options] = Group(*rest)
         except (ValueError, TypeError, RecursionError):
             return None
-        return found
+        return tally
 
 
 class Quotes:
@@ -130,9 +130,11 @@ class Quotes:
         key = (model, options, images, json.dumps(usage)) if by_usage else (model, options)
 
         def work() -> float | None:
-            given = json_object(options)
+            parsed = json_object(options)
             return (
-                self._prices.cost(model, given, images, usage) if by_usage else self._prices.one(model, given)
+                self._prices.cost(model, parsed, images, usage)
+                if by_usage
+                else self._prices.one(model, parsed)
             )
 
         if key not in self._known:
@@ -140,15 +142,15 @@ class Quotes:
                 self._wanted[key] = work
                 return None
             self._known[key] = work()
-        found = self._known[key]
-        return found if by_usage or found is None else found * images
+        price = self._known[key]
+        return price if by_usage or price is None else price * images
 
 
 def spent_of(tally: Tally, budget: Budget, quotes: Quotes | None) -> Spent:
     """What counts as spent for a budget; `quotes` are of its prices. Where they want something, this says nothing."""
     each = budget.tokens_each or 0
     drafts = PARTIAL_TOKENS * tally.drafts if budget.tokens_each is not None else 0
-    found = Spent(
+    total = Spent(
         tally.runs,
         tally.images,
         tally.tokens + tally.unmetered * each + drafts,
@@ -156,7 +158,7 @@ def spent_of(tally: Tally, budget: Budget, quotes: Quotes | None) -> Spent:
         set_back=tally.set_back,
     )
     if budget.prices is None or quotes is None:
-        return found
+        return total
     costs, unpriced = 0.0, 0
     for (currency, model, options), group in tally.groups.items():
         known = (
@@ -166,4 +168,4 @@ def spent_of(tally: Tally, budget: Budget, quotes: Quotes | None) -> Spent:
             unpriced += group.runs
         else:
             costs += known
-    return replace(found, cost=costs, unpriced=unpriced)
+    return replace(total, cost=costs, unpriced=unpriced)

@@ -61,9 +61,9 @@ class _Queue:
     def taken(self) -> list[Piece]:
         """All that wait. Where these are none, whoever writes is done."""
         with self._guard:
-            found, self._waiting = self._waiting, []
-            self._is_written = bool(found)
-            return found
+            pieces, self._waiting = self._waiting, []
+            self._is_written = bool(pieces)
+            return pieces
 
 
 _queues: dict[object, _Queue] = {}

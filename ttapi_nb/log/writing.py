@@ -99,11 +99,11 @@ def new_row(
     }
 
 
-def _texts(request: EditRequest, *given: Mapping[str, Any]) -> tuple[str, ...] | None:
+def _texts(request: EditRequest, *mappings: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Mappings as JSON, or None where they, the prompt or the model can't be written."""
     try:
         (request.prompt + request.model).encode()
-        return tuple(map(json.dumps, given))
+        return tuple(map(json.dumps, mappings))
     except (TypeError, ValueError, RecursionError):
         return None
 
@@ -188,10 +188,10 @@ def is_under_way(db: sqlite3.Connection, run_id: str) -> bool:
 
 def unfinished(db: sqlite3.Connection, folder: Path) -> list[str]:
     """The runs that are open though nobody is there to end them."""
-    found = db.execute("SELECT id, mark, host, started FROM runs WHERE state = 'open'").fetchall()
-    alive = {mark: is_alive(folder, mark) for mark in {row["mark"] for row in found}}
+    rows = db.execute("SELECT id, mark, host, started FROM runs WHERE state = 'open'").fetchall()
+    alive = {mark: is_alive(folder, mark) for mark in {row["mark"] for row in rows}}
     left = []
-    for row in found:
+    for row in rows:
         # Locks may not be seen from another machine that shares the folder.
         certain = alive[row["mark"]] is False and row["host"] == my_host()
         doubtful = alive[row["mark"]] is not True and (moment(row["started"]) or 0.0) < time.time() - DOUBT
@@ -202,8 +202,8 @@ def unfinished(db: sqlite3.Connection, folder: Path) -> list[str]:
 
 def give_up(db: sqlite3.Connection, folder: Path) -> list[str]:
     """Settle the runs that a process left unfinished when it was killed; returns their ids."""
-    found = unfinished(db, folder)
-    for name in found:
+    ids = unfinished(db, folder)
+    for name in ids:
         db.execute(
             "UPDATE runs SET finished = :now,"
             " state = CASE WHEN :answered THEN 'done' WHEN sent IS NOT 0 THEN 'unknown' ELSE 'not sent' END,"
@@ -218,7 +218,7 @@ def give_up(db: sqlite3.Connection, folder: Path) -> list[str]:
                 "before": ENDED_BEFORE,
             },
         )
-    return found
+    return ids
 
 
 def _what_next(db: sqlite3.Connection, run_id: str) -> str:

@@ -21,31 +21,31 @@ OVERSHOOT = 1e-3
 DEEPEST = 8
 
 
-def is_array(given: Any) -> bool:
+def is_array(value: Any) -> bool:
     """Whether this is an array of some library: numpy, torch, jax, tensorflow, a PIL picture excepted."""
-    return isinstance(given, np.ndarray | np.generic) or (
-        not hasattr(given, "getchannel")
-        and not isinstance(given, type)
-        and (hasattr(given, "__array__") or hasattr(given, "__dlpack__"))
+    return isinstance(value, np.ndarray | np.generic) or (
+        not hasattr(value, "getchannel")
+        and not isinstance(value, type)
+        and (hasattr(value, "__array__") or hasattr(value, "__dlpack__"))
     )
 
 
-def as_array(given: Any) -> NDArray[Any]:
+def as_array(value: Any) -> NDArray[Any]:
     """A numpy array of whatever holds numbers in rows. Raises `MaskError`."""
     problem = f"This can't be read as an array. {WHAT}"
     try:
-        if isinstance(given, np.ndarray):
+        if isinstance(value, np.ndarray):
             # A class of numpy's (a matrix, a masked array) may behave in its own way.
-            return np.asarray(given.filled(0) if isinstance(given, np.ma.MaskedArray) else given)
-        if isinstance(given, list | tuple):
-            return _of_lists(given)
+            return np.asarray(value.filled(0) if isinstance(value, np.ma.MaskedArray) else value)
+        if isinstance(value, list | tuple):
+            return _of_lists(value)
         # torch: on whichever device, and with or without a gradient.
         for step in ("detach", "cpu"):
-            if callable(getattr(given, step, None)):
-                given = getattr(given, step)()
-        if hasattr(given, "__array__"):
-            return np.asarray(given)
-        return np.from_dlpack(given)
+            if callable(getattr(value, step, None)):
+                value = getattr(value, step)()
+        if hasattr(value, "__array__"):
+            return np.asarray(value)
+        return np.from_dlpack(value)
     except MaskError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 - the arrays of other libraries fail with errors of their own
@@ -53,16 +53,16 @@ def as_array(given: Any) -> NDArray[Any]:
     raise MaskError(problem)
 
 
-def _of_lists(given: Any) -> NDArray[Any]:
-    depth, inner = 0, given
+def _of_lists(rows: Any) -> NDArray[Any]:
+    depth, inner = 0, rows
     while isinstance(inner, list | tuple) and inner:
         depth, inner = depth + 1, inner[0]
         if depth > DEEPEST:
             raise MaskError(f"These lists are nested too deeply for a mask. {WHAT}")
     if is_array(inner) and not isinstance(inner, np.ndarray | np.generic):
-        given = [as_array(one) for one in given]
+        rows = [as_array(one) for one in rows]
     try:
-        return np.asarray(given)
+        return np.asarray(rows)
     except (ValueError, OverflowError, RecursionError, TypeError):
         pass
     raise MaskError(f"The rows of this list are not of one length. {WHAT}")

@@ -30,14 +30,14 @@ LETTERS = 7
 DAMAGED = "These run lengths (COCO's RLE) are damaged: {}. Export the mask again, or give its pixels."
 
 
-def is_rle(given: Any) -> bool:
+def is_rle(value: Any) -> bool:
     """Whether this is a dict of run lengths: `{"size": [height, width], "counts": …}`."""
-    return isinstance(given, Mapping) and "counts" in given and "size" in given
+    return isinstance(value, Mapping) and "counts" in value and "size" in value
 
 
-def run_lengths(given: Mapping[str, Any]) -> NDArray[np.bool_]:
+def run_lengths(rle: Mapping[str, Any]) -> NDArray[np.bool_]:
     """The mask of such a dict, its counts a list of numbers or COCO's compressed text. Raises `MaskError`."""
-    size = given["size"]
+    size = rle["size"]
     try:
         height, width = (int(side) for side in size)
         whole = all(int(side) == side for side in size)
@@ -46,7 +46,7 @@ def run_lengths(given: Mapping[str, Any]) -> NDArray[np.bool_]:
         whole = False
     if not whole or height <= 0 or width <= 0 or height * width > PIXEL_CAP:
         raise MaskError(DAMAGED.format(f"their size is {str(size)[:60]!r}, not [height, width]"))
-    counts = given["counts"]
+    counts = rle["counts"]
     runs = _of_text(counts) if isinstance(counts, str | bytes | bytearray) else _of_numbers(counts)
     if runs.size and (runs.min() < 0 or runs.max() > height * width):
         raise MaskError(DAMAGED.format("a run is shorter than 0 or longer than the mask"))

@@ -110,7 +110,7 @@ class Mask:
         of 0 to 255 (uint16: 0 to 65,535), or floats from 0 to 1, of numpy, torch or as lists of lists. Raises
         `MaskError`; for a model's logits use `read`. Of an array that marks nothing the mask can't be sent.
         """
-        return cls._given(coverage_of(as_array(array))[0])
+        return cls._of_numbers(coverage_of(as_array(array))[0])
 
     @classmethod
     def of_coverage(cls, coverage: Coverage) -> Mask:
@@ -118,7 +118,7 @@ class Mask:
         return cls(coverage.shape[::-1], (Bitmap.of(coverage),) if coverage.any() else ())
 
     @classmethod
-    def _given(cls, coverage: Coverage) -> Mask:
+    def _of_numbers(cls, coverage: Coverage) -> Mask:
         return cls.of_coverage(coverage)._marked_blank(blank=not coverage.any())
 
     def _marked_blank(self, *, blank: bool) -> Mask:
@@ -136,7 +136,7 @@ class Mask:
         a picture without transparency, and `ImageError` where it can't be opened. Of a picture in which nothing is
         marked the mask can't be sent.
         """
-        return cls._given(coverage_of_picture(source, edit))
+        return cls._of_numbers(coverage_of_picture(source, edit))
 
     @classmethod
     def hole_of(cls, photo: ImageSource) -> Mask:
@@ -179,19 +179,21 @@ class Mask:
         """
         picture = None if photo is None else open_image(photo)
         made = given if isinstance(given, cls) else None
-        found: Any = None
+        reading: Any = None
         if made is None:
-            found = reading_of(given, Hints(picture, edit, turn, which, image_id))
+            reading = reading_of(given, Hints(picture, edit, turn, which, image_id))
             # Our own marks are better than the pixels they make.
-            made = cls.from_json(found) if isinstance(found, str) else None
+            made = cls.from_json(reading) if isinstance(reading, str) else None
         if made is not None:
-            found = Reading(made.coverage(), made.read_as or "read with its own marks", made.meaning.painted)
-        coverage = placed(found, picture, turn, resize=resize)
-        if made is not None and coverage is found.coverage:
+            reading = Reading(
+                made.coverage(), made.read_as or "read with its own marks", made.meaning.painted
+            )
+        coverage = placed(reading, picture, turn, resize=resize)
+        if made is not None and coverage is reading.coverage:
             mask = cls(made.size, made.marks)._shown_on(made._picture)._marked_blank(blank=made._blank)
         else:
             mask = cls.of_coverage(coverage)
-        object.__setattr__(mask, "_read_as", found.words)
+        object.__setattr__(mask, "_read_as", reading.words)
         return mask
 
     @classmethod
@@ -366,8 +368,8 @@ class Mask:
 
     def part(self, box: tuple[int, int, int, int]) -> Coverage:
         """The coverage in `(left, top, right, bottom)`, whole pixels within the mask; read-only where it is shared."""
-        found = self._rendered.part(box)
-        return found if found is not None else self.coverage()[box[1] : box[3], box[0] : box[2]]
+        piece = self._rendered.part(box)
+        return piece if piece is not None else self.coverage()[box[1] : box[3], box[0] : box[2]]
 
     def differing(self, other: Mask) -> tuple[int, int, int, int] | None:
         """A box beyond which the two masks, of one size, have the same coverage, or None where they have it everywhere.
@@ -390,11 +392,11 @@ class Mask:
     @property
     def meaning(self) -> Meaning:
         """What the mask asks for: how many pixels are edited and protected, and what is wrong with it, if anything."""
-        found = self._rendered.meaning
-        if found is None or found.blank != self._blank:
-            found = meaning_of(self.coverage(), painted=self._faded, blank=self._blank)
-            self._rendered.meaning = found
-        return found
+        meaning = self._rendered.meaning
+        if meaning is None or meaning.blank != self._blank:
+            meaning = meaning_of(self.coverage(), painted=self._faded, blank=self._blank)
+            self._rendered.meaning = meaning
+        return meaning
 
     @property
     def _faded(self) -> bool:

@@ -38,14 +38,14 @@ TOO_FAINT = (
 
 def edited(coverage: Coverage) -> NDArray[np.bool_]:
     """Where coverage asks for an edit."""
-    found: NDArray[np.bool_] = coverage >= HALF
-    return found
+    pixels: NDArray[np.bool_] = coverage >= HALF
+    return pixels
 
 
 def protected(coverage: Coverage) -> NDArray[np.bool_]:
     """Where coverage protects the picture."""
-    found: NDArray[np.bool_] = coverage == 0
-    return found
+    pixels: NDArray[np.bool_] = coverage == 0
+    return pixels
 
 
 @dataclass(frozen=True)

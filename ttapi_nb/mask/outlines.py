@@ -30,10 +30,10 @@ NO_POINTS = (
 )
 
 
-def contours(given: Sequence[Any], hints: Hints, hierarchy: Any = None) -> Reading:
+def contours(arrays: Sequence[Any], hints: Hints, hierarchy: Any = None) -> Reading:
     """What OpenCV's contours enclose, the contours themselves among it; holes as `hierarchy` has them."""
     size = canvas(hints, "Contours")
-    outlines = [_points(outline) for outline in given]
+    outlines = [_points(outline) for outline in arrays]
     if not outlines:
         raise MaskError("There is no contour, so nothing is marked. Check what was found.")
     if len(outlines) > MOST_SHAPES or sum(map(len, outlines)) > MOST_POINTS:
@@ -117,9 +117,9 @@ def _take_out(whole: Image.Image, corners: list[tuple[float, float]]) -> None:
     whole.paste(0, (0, 0), hole)
 
 
-def labelme(given: Mapping[str, Any], hints: Hints) -> Reading:
+def labelme(document: Mapping[str, Any], hints: Hints) -> Reading:
     """The union of labelme's shapes, each drawn as labelme draws it."""
-    shapes = given["shapes"]
+    shapes = document["shapes"]
     if not isinstance(shapes, list | tuple) or not all(isinstance(one, Mapping) for one in shapes):
         raise MaskError("This labelme file holds no list of shapes. Save it again in labelme.")
     if not shapes:
@@ -130,7 +130,7 @@ def labelme(given: Mapping[str, Any], hints: Hints) -> Reading:
         raise MaskError(
             f"This labelme file holds {len(shapes):,} shapes, which are too many. Leave some out."
         )
-    size = _size(given, hints)
+    size = _size(document, hints)
     whole = Image.new("L", size)
     for shape in shapes:
         _draw_shape(whole, shape)
@@ -140,9 +140,9 @@ def labelme(given: Mapping[str, Any], hints: Hints) -> Reading:
     return Reading(np.array(whole), f"read as labelme's {many}: {named}")
 
 
-def _size(given: Mapping[str, Any], hints: Hints) -> tuple[int, int]:
-    width: Any = given.get("imageWidth")
-    height: Any = given.get("imageHeight")
+def _size(document: Mapping[str, Any], hints: Hints) -> tuple[int, int]:
+    width: Any = document.get("imageWidth")
+    height: Any = document.get("imageHeight")
     if width is None and height is None:
         return canvas(hints, "Shapes")
     whole = all(isinstance(side, int) and not isinstance(side, bool) and side > 0 for side in (width, height))

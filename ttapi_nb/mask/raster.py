@@ -56,10 +56,10 @@ def connected(alike: NDArray[np.bool_], column: int, row: int) -> Coverage:
                 break
             root = further
     seed = np.searchsorted(starts, row * stride + column, "right") - 1
-    found = root == root[seed]
+    joined = root == root[seed]
     line[:] = 0
-    line[starts[found]] = 1
-    line[ends[found]] = -1
+    line[starts[joined]] = 1
+    line[ends[joined]] = -1
     inside = np.cumsum(line[:-1], dtype=np.int8).reshape(height, stride)[:, :width]
     return inside.astype(np.uint8) * np.uint8(255)
 

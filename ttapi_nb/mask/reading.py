@@ -34,50 +34,50 @@ JSON_STARTS = (b"{", b"[")
 BOM = "\ufeff"
 
 
-def reading_of(given: Any, hints: Hints) -> Reading | str:
-    """What `given` means as a mask; where it is one of our own that was saved, its JSON. Raises `MaskError`."""
-    if isinstance(given, Mapping):
-        return _of_dict(given, hints)
-    if isinstance(given, SourceImage) or (isinstance(given, Image.Image) and not holds_numbers(given)):
-        return _of_picture(given, hints)
-    if isinstance(given, Image.Image):
-        return _of_array(np.asarray(given), hints)
-    if isinstance(given, str | os.PathLike | bytes | bytearray | memoryview):
-        return _of_text(given, hints)
-    if is_array(given):
-        return _of_array(as_array(given), hints)
-    if isinstance(given, list | tuple):
-        return _of_list(given, hints)
+def reading_of(source: Any, hints: Hints) -> Reading | str:
+    """What `source` means as a mask; where it is one of our own that was saved, its JSON. Raises `MaskError`."""
+    if isinstance(source, Mapping):
+        return _of_dict(source, hints)
+    if isinstance(source, SourceImage) or (isinstance(source, Image.Image) and not holds_numbers(source)):
+        return _of_picture(source, hints)
+    if isinstance(source, Image.Image):
+        return _of_array(np.asarray(source), hints)
+    if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview):
+        return _of_text(source, hints)
+    if is_array(source):
+        return _of_array(as_array(source), hints)
+    if isinstance(source, list | tuple):
+        return _of_list(source, hints)
     try:
         # An answer, an upload, a figure, a result: the opener knows these.
-        picture = open_image(given, name="mask")
+        picture = open_image(source, name="mask")
     except ImageError as error:
         problem = str(error)
     else:
         return _of_picture(picture, hints)
-    if hasattr(given, "read") or hasattr(given, "status_code"):
+    if hasattr(source, "read") or hasattr(source, "status_code"):
         raise ImageError(problem)
-    raise MaskError(f"A mask can't be read from {type(given).__name__}. {KINDS}")
+    raise MaskError(f"A mask can't be read from {type(source).__name__}. {KINDS}")
 
 
-def _of_picture(given: Any, hints: Hints) -> Reading:
-    picture = open_image(given, name=None if isinstance(given, SourceImage) else "mask")
+def _of_picture(source: Any, hints: Hints) -> Reading:
+    picture = open_image(source, name=None if isinstance(source, SourceImage) else "mask")
     if hints.edit is not None:
         return Reading(coverage_of_picture(picture, hints.edit), WORDS[hints.edit])
     return Reading(*picture_reading(picture, hints.photo))
 
 
-def _of_text(given: Any, hints: Hints) -> Reading | str:
+def _of_text(source: Any, hints: Hints) -> Reading | str:
     """A path, an address, the bytes of a file, or JSON itself."""
-    if isinstance(given, str):
-        if given.lstrip(f"{BOM} \t\r\n")[:1] in ("{", "["):
-            return _of_json(given.lstrip(BOM), hints)
-        if given.lower().startswith(("http://", "https://", "data:", "file:")):
-            return _of_picture(given, hints)
-    if not isinstance(given, str | os.PathLike):
-        data = bytes(given)
+    if isinstance(source, str):
+        if source.lstrip(f"{BOM} \t\r\n")[:1] in ("{", "["):
+            return _of_json(source.lstrip(BOM), hints)
+        if source.lower().startswith(("http://", "https://", "data:", "file:")):
+            return _of_picture(source, hints)
+    if not isinstance(source, str | os.PathLike):
+        data = bytes(source)
         return _of_json(data, hints) if _is_json(data[:64]) else _of_picture(data, hints)
-    path = Path(given)
+    path = Path(source)
     try:
         path, start = path.expanduser(), b""
         # A pipe would be waited for.
@@ -103,59 +103,59 @@ def _is_json(start: bytes) -> bool:
 
 def _of_json(text: str | bytes, hints: Hints) -> Reading | str:
     try:
-        found = json.loads(text)
+        parsed = json.loads(text)
     except (ValueError, RecursionError):
         raise MaskError(f"This is no JSON of a mask: it can't be parsed. {KINDS}") from None
-    if isinstance(found, dict) and "marks" in found:
+    if isinstance(parsed, dict) and "marks" in parsed:
         return text if isinstance(text, str) else text.decode("utf-8-sig")
-    return reading_of(found, hints)
+    return reading_of(parsed, hints)
 
 
-def _of_dict(given: Mapping[str, Any], hints: Hints) -> Reading | str:
-    if "marks" in given and "version" in given:
+def _of_dict(value: Mapping[str, Any], hints: Hints) -> Reading | str:
+    if "marks" in value and "version" in value:
         try:
-            return json.dumps(dict(given), default=lambda one: one if isinstance(one, str) else list(one))
+            return json.dumps(dict(value), default=lambda one: one if isinstance(one, str) else list(one))
         except (TypeError, ValueError, RecursionError):
             raise MaskError("This is not a mask saved by Mask.to_json().") from None
-    if "layers" in given or {"background", "composite"} <= set(given):
-        return _of_layers(given, hints)
-    if {"image", "mask"} <= set(given):
+    if "layers" in value or {"background", "composite"} <= set(value):
+        return _of_layers(value, hints)
+    if {"image", "mask"} <= set(value):
         # gradio before 4: white paint on black.
-        return _named(_of_paint(given["mask"], hints), "read as gradio's sketch: what is white edits")
-    if {"counts", "size"} <= set(given) or "segmentation" in given:
-        return annotated([given], hints)
-    if "annotations" in given:
-        return annotated(given["annotations"], hints, given.get("images"))
-    if "shapes" in given:
-        return labelme(given, hints)
-    if "masks" in given:
-        scores = given.get("scores", given.get("iou_scores"))
-        return several(as_array(given["masks"]), hints, None if scores is None else as_array(scores))
-    if "mask" in given and ("label" in given or "score" in given):
+        return _named(_of_paint(value["mask"], hints), "read as gradio's sketch: what is white edits")
+    if {"counts", "size"} <= set(value) or "segmentation" in value:
+        return annotated([value], hints)
+    if "annotations" in value:
+        return annotated(value["annotations"], hints, value.get("images"))
+    if "shapes" in value:
+        return labelme(value, hints)
+    if "masks" in value:
+        scores = value.get("scores", value.get("iou_scores"))
+        return several(as_array(value["masks"]), hints, None if scores is None else as_array(scores))
+    if "mask" in value and ("label" in value or "score" in value):
         # What transformers' segmentation finds.
-        return _of_found([given], hints)
+        return _of_detections([value], hints)
     for name in ("content", "path", "url"):
-        if given.get(name):
-            return _of_picture(given if name == "content" else given[name], hints)
-    if given and all(isinstance(one, Mapping) and "content" in one for one in given.values()):
-        return _of_picture(given, hints)
+        if value.get(name):
+            return _of_picture(value if name == "content" else value[name], hints)
+    if value and all(isinstance(one, Mapping) and "content" in one for one in value.values()):
+        return _of_picture(value, hints)
     raise MaskError(
-        f"A dict with {', '.join(map(repr, list(given)[:6])) or 'nothing in it'} is no mask that is known here. {KINDS}"
+        f"A dict with {', '.join(map(repr, list(value)[:6])) or 'nothing in it'} is no mask that is known here. {KINDS}"
     )
 
 
-def _of_found(given: Any, hints: Hints) -> Reading:
+def _of_detections(detections: Any, hints: Hints) -> Reading:
     """Things found in a picture, each with its mask and what it is."""
-    masks = [one["mask"] for one in given]
+    masks = [one["mask"] for one in detections]
     arrays = [flat(np.asarray(one) if isinstance(one, Image.Image) else as_array(one)) for one in masks]
     if len({one.shape for one in arrays}) > 1:
         raise MaskError(f"These {len(arrays)} masks are of different sizes. Give one of them.")
     return several(np.stack(arrays), hints)
 
 
-def _of_layers(given: Mapping[str, Any], hints: Hints) -> Reading:
+def _of_layers(value: Mapping[str, Any], hints: Hints) -> Reading:
     """The editor of gradio: its layers hold what was painted, whatever the colour, on transparency."""
-    layers = given.get("layers")
+    layers = value.get("layers")
     if not isinstance(layers, list | tuple) or not layers:
         raise MaskError("This value of gradio's editor has no layer, so nothing was painted. Paint first.")
     painted: list[Coverage] = []
@@ -175,18 +175,18 @@ def _of_layers(given: Mapping[str, Any], hints: Hints) -> Reading:
     )
 
 
-def _file_of(given: Any) -> Any:
+def _file_of(picture: Any) -> Any:
     """A picture of gradio's: itself, or the path or address of its file."""
-    if isinstance(given, Mapping):
-        return given.get("path") or given.get("url") or given
-    return given
+    if isinstance(picture, Mapping):
+        return picture.get("path") or picture.get("url") or picture
+    return picture
 
 
-def _of_paint(given: Any, hints: Hints) -> Reading:
-    given = _file_of(given)
-    if is_array(given) and as_array(given).ndim == 2:
-        return _of_array(as_array(given), hints)
-    return Reading(coverage_of_picture(open_image(given, name="mask"), hints.edit or "white"), "")
+def _of_paint(sketch: Any, hints: Hints) -> Reading:
+    sketch = _file_of(sketch)
+    if is_array(sketch) and as_array(sketch).ndim == 2:
+        return _of_array(as_array(sketch), hints)
+    return Reading(coverage_of_picture(open_image(sketch, name="mask"), hints.edit or "white"), "")
 
 
 def _named(reading: Reading, words: str) -> Reading:
@@ -214,40 +214,40 @@ def _of_array(array: NDArray[Any], hints: Hints) -> Reading:
     return Reading(covered, f"read as an array of {array.dtype}: {words}")
 
 
-def _of_list(given: Any, hints: Hints) -> Reading | str:
-    if not given:
+def _of_list(items: Any, hints: Hints) -> Reading | str:
+    if not items:
         raise MaskError(f"This list is empty, so it marks nothing. {KINDS}")
-    if all(isinstance(one, Mapping) for one in given):
-        if all("points" in one for one in given):
-            return labelme({"shapes": given}, hints)
-        if all("content" in one for one in given):
-            return _of_picture(given, hints)
-        if all("mask" in one for one in given):
-            return _of_found(given, hints)
-        return annotated(given, hints)
-    arrays = [as_array(one) for one in given if is_array(one)]
-    if len(given) == len(arrays) == 3 and _is_triple(*arrays):
+    if all(isinstance(one, Mapping) for one in items):
+        if all("points" in one for one in items):
+            return labelme({"shapes": items}, hints)
+        if all("content" in one for one in items):
+            return _of_picture(items, hints)
+        if all("mask" in one for one in items):
+            return _of_detections(items, hints)
+        return annotated(items, hints)
+    arrays = [as_array(one) for one in items if is_array(one)]
+    if len(items) == len(arrays) == 3 and _is_triple(*arrays):
         return several(arrays[0], hints, arrays[1])
-    if len(given) == 2 and isinstance(given[0], list | tuple) and (given[1] is None or is_array(given[1])):
-        return contours(given[0], hints, given[1])
-    if len(arrays) == len(given) and all(one.ndim == 3 and one.shape[1:] == (1, 2) for one in arrays):
-        return contours(given, hints)
-    if len(arrays) == len(given) and all(one.ndim >= 2 and min(one.shape[-2:]) > 2 for one in arrays):
+    if len(items) == 2 and isinstance(items[0], list | tuple) and (items[1] is None or is_array(items[1])):
+        return contours(items[0], hints, items[1])
+    if len(arrays) == len(items) and all(one.ndim == 3 and one.shape[1:] == (1, 2) for one in arrays):
+        return contours(items, hints)
+    if len(arrays) == len(items) and all(one.ndim >= 2 and min(one.shape[-2:]) > 2 for one in arrays):
         return _of_stack(arrays, hints)
-    if _is_flat(given):
-        return annotated([{"segmentation": [given]}], hints)
-    if all(isinstance(one, list | tuple) and one and all(_is_flat(flat) for flat in one) for one in given):
+    if _is_flat(items):
+        return annotated([{"segmentation": [items]}], hints)
+    if all(isinstance(one, list | tuple) and one and all(_is_flat(flat) for flat in one) for one in items):
         # Of several things, each with its polygons.
-        return annotated([{"segmentation": one} for one in given], hints)
-    if hints.photo is not None and _is_outlines(given, hints.photo.size):
-        if all(np.ndim(one) == 1 and len(one) == 2 for one in given):
-            return contours([given], hints)
-        if all(np.ndim(one) == 1 for one in given):
-            return annotated([{"segmentation": given}], hints)
-        return contours(given, hints)
-    if len(arrays) == len(given) and arrays[0].ndim >= 2:
+        return annotated([{"segmentation": one} for one in items], hints)
+    if hints.photo is not None and _is_outlines(items, hints.photo.size):
+        if all(np.ndim(one) == 1 and len(one) == 2 for one in items):
+            return contours([items], hints)
+        if all(np.ndim(one) == 1 for one in items):
+            return annotated([{"segmentation": items}], hints)
+        return contours(items, hints)
+    if len(arrays) == len(items) and arrays[0].ndim >= 2:
         return _of_stack(arrays, hints)
-    return _of_array(as_array(given), hints)
+    return _of_array(as_array(items), hints)
 
 
 def _of_stack(arrays: list[NDArray[Any]], hints: Hints) -> Reading:
@@ -258,13 +258,13 @@ def _of_stack(arrays: list[NDArray[Any]], hints: Hints) -> Reading:
     return several(np.stack(masks), hints)
 
 
-def _is_flat(given: Any) -> bool:
+def _is_flat(numbers: Any) -> bool:
     """Whether these are plain numbers in a row, as COCO writes a polygon: x, y, and so on."""
     return (
-        isinstance(given, list | tuple)
-        and len(given) >= 6
-        and not len(given) % 2
-        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in given)
+        isinstance(numbers, list | tuple)
+        and len(numbers) >= 6
+        and not len(numbers) % 2
+        and all(isinstance(one, int | float) and not isinstance(one, bool) for one in numbers)
     )
 
 
@@ -273,13 +273,13 @@ def _is_triple(masks: NDArray[Any], scores: NDArray[Any], logits: NDArray[Any]) 
     return masks.ndim >= 3 and logits.ndim >= 3 and scores.size == math.prod(masks.shape[:-2])
 
 
-def _is_outlines(given: Any, size: tuple[int, int]) -> bool:
+def _is_outlines(items: Any, size: tuple[int, int]) -> bool:
     """Whether a list holds corners rather than the rows of a mask of the photo's size."""
     try:
-        lengths = {len(one) for one in given}
+        lengths = {len(one) for one in items}
     except TypeError:
         return False
-    return not (len(given) == size[1] and lengths == {size[0]})
+    return not (len(items) == size[1] and lengths == {size[0]})
 
 
 # Bringing it to the photo
@@ -310,21 +310,21 @@ def placed(reading: Reading, photo: SourceImage | None, turn: Any, *, resize: bo
 def size_problem(size: tuple[int, int], photo: SourceImage) -> str:
     """Why a mask of `size` is not the photo's, and what to do, in a sentence or two."""
     mask, picture = (f"{one[0]}x{one[1]}" for one in (size, photo.size))
-    said = f"The mask is {mask} and the picture {picture}."
+    sizes = f"The mask is {mask} and the picture {picture}."
     orientation = photo.own.orientation if photo.own is not None else 1
     if size == photo.size[::-1]:
         if orientation >= 5:
             return (
-                f"{said} The picture was turned upright, as its EXIF says, and the mask was not: "
+                f"{sizes} The picture was turned upright, as its EXIF says, and the mask was not: "
                 'Mask.read(mask, photo=photo, turn="exif") turns it too.'
             )
-        return f"{said} It seems to lie on its side: Mask.read(mask, photo=photo, turn=90) turns it, or turn=-90."
+        return f"{sizes} It seems to lie on its side: Mask.read(mask, photo=photo, turn=90) turns it, or turn=-90."
     if abs(size[0] * photo.size[1] - size[1] * photo.size[0]) <= max(*size, *photo.size):
         return (
-            f"{said} Make the mask at the picture's own size, or use "
+            f"{sizes} Make the mask at the picture's own size, or use "
             "Mask.read(mask, photo=photo, resize=True)."
         )
-    return f"{said} Make the mask at the picture's own size."
+    return f"{sizes} Make the mask at the picture's own size."
 
 
 def _turned(covered: Coverage, turn: Any, photo: SourceImage | None) -> Coverage:

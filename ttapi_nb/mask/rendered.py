@@ -71,10 +71,10 @@ class Rendered:
 
     def as_tiles(self) -> Tiles | None:
         """The same in tiles, where any pixels are here."""
-        found, whole = self.tiles, self.whole
-        if found is None and whole is not None:
-            found = self._tiles = Tiles.of(whole)
-        return found
+        tiles, whole = self.tiles, self.whole
+        if tiles is None and whole is not None:
+            tiles = self._tiles = Tiles.of(whole)
+        return tiles
 
     def draw(
         self, marks: Sequence[Mark], size: tuple[int, int], start: Rendered | None, pixels: Coverage | None
@@ -112,11 +112,11 @@ class Rendered:
 
     def derived(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns, made once for each of the last few keys."""
-        found: T
+        value: T
         if key in self._derived:
-            found = self._derived[key]
-            return found
-        found = make()
-        derived = {**self._derived, key: found}
+            value = self._derived[key]
+            return value
+        value = make()
+        derived = {**self._derived, key: value}
         self._derived = dict(list(derived.items())[-DERIVED:])
-        return found
+        return value

@@ -121,24 +121,24 @@ def _which(masks: list[Coverage], union: int) -> str:
     )
 
 
-def annotated(given: Any, hints: Hints, images: Any = None) -> Reading:
+def annotated(entries: Any, hints: Hints, images: Any = None) -> Reading:
     """The union of COCO's annotated, or of Segment Anything's dicts, of one image."""
-    if not isinstance(given, list | tuple) or not all(isinstance(one, Mapping) for one in given):
+    if not isinstance(entries, list | tuple) or not all(isinstance(one, Mapping) for one in entries):
         raise MaskError("These annotations are no list of dicts. Give COCO's JSON, or its annotations.")
-    found = [one for one in given if is_rle(one) or one.get("segmentation") is not None]
-    if len(found) > MOST:
-        raise MaskError(f"These are {len(found):,} annotations. Give those of one image, {MOST:,} at most.")
-    found, size = _of_one_image(found, hints, images)
-    if not found:
+    chosen = [one for one in entries if is_rle(one) or one.get("segmentation") is not None]
+    if len(chosen) > MOST:
+        raise MaskError(f"These are {len(chosen):,} annotations. Give those of one image, {MOST:,} at most.")
+    chosen, size = _of_one_image(chosen, hints, images)
+    if not chosen:
         raise MaskError(
             "No annotation here holds a segmentation, so nothing is marked. Check the image's id."
         )
-    masks = [np.where(_segmentation(one, hints, size), 255, 0).astype(np.uint8) for one in found]
+    masks = [np.where(_segmentation(one, hints, size), 255, 0).astype(np.uint8) for one in chosen]
     return _chosen(masks, hints, "annotations", meant_together=True)
 
 
 def _of_one_image(
-    found: list[Mapping[str, Any]], hints: Hints, images: Any
+    entries: list[Mapping[str, Any]], hints: Hints, images: Any
 ) -> tuple[list[Mapping[str, Any]], tuple[int, int] | None]:
     """The annotations of the one image that is meant, and its size where the file tells it."""
     rows = [one for one in images if isinstance(one, Mapping)] if isinstance(images, list | tuple) else []
@@ -151,10 +151,10 @@ def _of_one_image(
         ]
         wanted = named[0].get("id") if len(named) == 1 else None
     if wanted is not None:
-        found = [one for one in found if one.get("image_id") == wanted]
-        if not found:
+        entries = [one for one in entries if one.get("image_id") == wanted]
+        if not entries:
             raise MaskError(f"No annotation here is of the image {str(wanted)[:40]!r}. Check image_id.")
-    ids = list(dict.fromkeys(str(one.get("image_id")) for one in found if "image_id" in one))
+    ids = list(dict.fromkeys(str(one.get("image_id")) for one in entries if "image_id" in one))
     if len(ids) > 1:
         more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
         raise MaskError(
@@ -168,7 +168,7 @@ def _of_one_image(
         height: Any = row.get("height")
         if _is_side(width) and _is_side(height) and width * height <= PIXEL_CAP:
             size = (int(width), int(height))
-    return found, size
+    return entries, size
 
 
 def _is_side(side: Any) -> bool:
@@ -176,17 +176,19 @@ def _is_side(side: Any) -> bool:
 
 
 def _segmentation(one: Mapping[str, Any], hints: Hints, size: tuple[int, int] | None) -> NDArray[np.bool_]:
-    given = one if is_rle(one) else one["segmentation"]
-    if is_rle(given):
-        return run_lengths(given)
-    if is_array(given):
-        return edited(coverage_of(as_array(given), logits=True)[0])
-    if isinstance(given, list | tuple) and given:
+    segmentation = one if is_rle(one) else one["segmentation"]
+    if is_rle(segmentation):
+        return run_lengths(segmentation)
+    if is_array(segmentation):
+        return edited(coverage_of(as_array(segmentation), logits=True)[0])
+    if isinstance(segmentation, list | tuple) and segmentation:
         outlines = (
-            [given] if not isinstance(given[0], list | tuple) and not is_array(given[0]) else list(given)
+            [segmentation]
+            if not isinstance(segmentation[0], list | tuple) and not is_array(segmentation[0])
+            else list(segmentation)
         )
         if any(np.ndim(outline) == 2 and np.shape(outline)[1] != 2 for outline in outlines):
-            return edited(coverage_of(as_array(given), logits=True)[0])
+            return edited(coverage_of(as_array(segmentation), logits=True)[0])
         size = size or canvas(hints, "Polygons")
         _check_reach(outlines, size)
         return polygons([np.ravel(outline).tolist() for outline in outlines], size)

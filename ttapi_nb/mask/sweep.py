@@ -120,8 +120,8 @@ class Pieces:
         inside = (right <= wide) & (bottom <= high)
         left, right = np.minimum(left, wide), np.minimum(right, wide)
         top, bottom = np.minimum(top, high), np.minimum(bottom, high)
-        found = counted[bottom, right] - counted[top, right] - counted[bottom, left] + counted[top, left]
-        return self.only(np.flatnonzero(~inside | (found < (right - left) * (bottom - top))))
+        covered = counted[bottom, right] - counted[top, right] - counted[bottom, left] + counted[top, left]
+        return self.only(np.flatnonzero(~inside | (covered < (right - left) * (bottom - top))))
 
 
 @lru_cache(maxsize=8)
@@ -241,9 +241,9 @@ class _Spans:
         discs, straight = discs.copy(), straight.copy()
         discs[:, :2] -= left, top
         straight[:, :2] -= left, top
-        found = [_of_discs(discs, height), _of_straight(straight, height, len(discs))]
-        which, row = (np.concatenate([one[at] for one in found]) for at in (0, 1))
-        edges = [np.concatenate([one[at] for one in found]) for at in range(2, 6)]
+        spans = [_of_discs(discs, height), _of_straight(straight, height, len(discs))]
+        which, row = (np.concatenate([one[at] for one in spans]) for at in (0, 1))
+        edges = [np.concatenate([one[at] for one in spans]) for at in range(2, 6)]
         # From the middle of a pixel to its number.
         first, inner = (np.ceil(edges[at] - 0.5).clip(0, width).astype(np.int64) for at in (0, 1))
         outer, last = (np.floor(edges[at] + 0.5).clip(0, width).astype(np.int64) for at in (2, 3))
@@ -272,12 +272,12 @@ class _Spans:
         height, width = full.shape
         counted = np.zeros((height, width + 1), np.int32)
         np.cumsum(full, axis=1, dtype=np.int32, out=counted[:, 1:])
-        found = []
+        parts = []
         for start, end in self._sides():
             wide = end - start
             open_ = np.flatnonzero(counted[self.row, end] - counted[self.row, start] < wide)
-            found.append(self._pixels(open_, start[open_], wide[open_]))
-        down, across, piece = map(np.concatenate, zip(*found, strict=True))
+            parts.append(self._pixels(open_, start[open_], wide[open_]))
+        down, across, piece = map(np.concatenate, zip(*parts, strict=True))
         soft = ~full[down, across]
         self._shade(band, down[soft], across[soft], piece[soft], erase=False)
 
@@ -288,8 +288,8 @@ class _Spans:
         for start, end in self._joined(coverage.shape[1]):
             pixels[start:end] = full[: end - start]
         touched = np.arange(len(self.row))
-        found = [self._pixels(touched, start, end - start) for start, end in self._sides()]
-        down, across, piece = map(np.concatenate, zip(*found, strict=True))
+        parts = [self._pixels(touched, start, end - start) for start, end in self._sides()]
+        down, across, piece = map(np.concatenate, zip(*parts, strict=True))
         soft = coverage[down, across] != level
         self._shade(coverage, down[soft], across[soft], piece[soft], erase=erase)
 

@@ -28,10 +28,10 @@ class Tiles:
     costs what differs, and so does telling where they do.
     """
 
-    __slots__ = ("__weakref__", "_before", "_found", "_near", "_shape")
+    __slots__ = ("__weakref__", "_before", "_near", "_shape", "_tiles")
 
-    def __init__(self, shape: tuple[int, ...], found: list[Coverage | int]) -> None:
-        self._shape, self._found = shape, found
+    def __init__(self, shape: tuple[int, ...], tiles: list[Coverage | int]) -> None:
+        self._shape, self._tiles = shape, tiles
         # What these were made of, and the box beyond which both are the same: neighbours in an undo history need no
         # looking through.
         self._before: weakref.ref[Tiles] | None = None
@@ -50,16 +50,16 @@ class Tiles:
 
     def changed(self, coverage: Coverage, boxes: Iterable[Box]) -> Tiles:
         """The tiles of `coverage`, which differs from these in no place beyond `boxes`."""
-        found, wide, boxes = self._found.copy(), -(-self._shape[1] // SIDE), list(boxes)
+        tiles, wide, boxes = self._tiles.copy(), -(-self._shape[1] // SIDE), list(boxes)
         for number in {number for box in boxes for number in self._within(box)}:
             row, column = divmod(number, wide)
             new = coverage[row * SIDE : (row + 1) * SIDE, column * SIDE : (column + 1) * SIDE]
-            level, old = int(new[0, 0]), found[number]
+            level, old = int(new[0, 0]), tiles[number]
             if (new == level).all():
-                found[number] = level
+                tiles[number] = level
             elif isinstance(old, int) or not np.array_equal(old, new):
-                found[number] = new.copy()
-        made = Tiles(self._shape, found)
+                tiles[number] = new.copy()
+        made = Tiles(self._shape, tiles)
         made._before = weakref.ref(self)
         height, width = self._shape
         sides = list(zip(*boxes, strict=True)) or [(0,)] * 4
@@ -83,7 +83,7 @@ class Tiles:
         wide = -(-self._shape[1] // SIDE)
         pixels = np.zeros((bottom - top, right - left), np.uint8)
         for number in self._within(box):
-            tile = self._found[number]
+            tile = self._tiles[number]
             if isinstance(tile, int) and not tile:
                 continue
             y, x = number // wide * SIDE - top, number % wide * SIDE - left
@@ -100,8 +100,8 @@ class Tiles:
         for one, two in ((self, other), (other, self)):
             if one._before is not None and one._before() is two:
                 return one._near
-        unlike = map(is_not, self._found, other._found)
-        pairs = list(compress(range(len(self._found)), unlike))
+        unlike = map(is_not, self._tiles, other._tiles)
+        pairs = list(compress(range(len(self._tiles)), unlike))
         if not pairs:
             return None
         wide, (height, width) = -(-self._shape[1] // SIDE), self._shape

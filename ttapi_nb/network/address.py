@@ -34,21 +34,19 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def is_public(address: str) -> bool:
     """Whether a numeric address is one on the public internet: no private, local, shared, multicast or tunnel's one."""
     try:
-        found: Address = ipaddress.ip_address(address)
+        ip: Address = ipaddress.ip_address(address)
     except ValueError:
         return False
-    if isinstance(found, ipaddress.IPv6Address):
+    if isinstance(ip, ipaddress.IPv6Address):
         # On a network that has only IPv6 every IPv4 address is written like this.
-        inner = found.ipv4_mapped or (
-            ipaddress.IPv4Address(int(found) & 0xFFFF_FFFF) if found in NAT64 else None
-        )
+        inner = ip.ipv4_mapped or (ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in NAT64 else None)
         if inner is not None:
             return is_public(str(inner))
-        if found.scope_id is not None or found not in GLOBAL_IPV6 or int(found) >> 32 & 0xFFFF_FFFF in ISATAP:
+        if ip.scope_id is not None or ip not in GLOBAL_IPV6 or int(ip) >> 32 & 0xFFFF_FFFF in ISATAP:
             return False
-    if any(found in network for network in NOT_PUBLIC if network.version == found.version):
+    if any(ip in network for network in NOT_PUBLIC if network.version == ip.version):
         return False
-    return found.is_global and not found.is_multicast and not found.is_reserved
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def literal(host: str) -> str | None:

@@ -77,8 +77,8 @@ class Answer:
         if self._body is not None:
             return self._body.status
         line = STATUS.match(self._head) if b"\n" in self._head or b"\r" in self._head else None
-        found = int(line[1]) if line else 0
-        return 0 if 100 <= found < 200 else found
+        code = int(line[1]) if line else 0
+        return 0 if 100 <= code < 200 else code
 
     @property
     def leaves_line(self) -> bool:
@@ -198,9 +198,9 @@ class _Head:
     """What a head says that can be trusted."""
 
     def __init__(
-        self, status: int, fields: list[tuple[bytes, bytes]], codings: tuple[bytes, ...], said: bytes = b""
+        self, status: int, fields: list[tuple[bytes, bytes]], codings: tuple[bytes, ...], reason: bytes = b""
     ) -> None:
-        self.status, self.codings, self._fields, self._said = status, codings, fields, said
+        self.status, self.codings, self._fields, self._reason = status, codings, fields, reason
         self.stays_open = False
         """Whether h11 is told that the line may carry another answer."""
         self.is_chunked = CHUNKED.encode() in codings
@@ -227,7 +227,7 @@ class _Head:
 
     def written(self) -> bytes:
         """The head as h11 reads it: legal, its body in chunks, and the line closed behind it unless it may stay."""
-        lines = [b"HTTP/1.1 %d %b" % (self.status, self._said)]
+        lines = [b"HTTP/1.1 %d %b" % (self.status, self._reason)]
         size = 0
         for name, value in self._fields:
             more = len(name) + len(value) + 4
@@ -318,10 +318,10 @@ class _Body:
 def _mended(head: bytes) -> _Head:
     """What stands in a head, without what is illegal in it."""
     lines = LINE_END.split(head)
-    status, said = 200, b""
+    status, reason = 200, b""
     line = STATUS.match(lines[0])
     if line is not None:
-        status, said = int(line[1]), NO_VALUE.sub(b" ", line[2]).strip()[:200]
+        status, reason = int(line[1]), NO_VALUE.sub(b" ", line[2]).strip()[:200]
         lines = lines[1:]
     fields: list[tuple[bytes, bytes]] = []
     folds = False
@@ -338,11 +338,11 @@ def _mended(head: bytes) -> _Head:
         if folds:
             fields.append((name, _value(value)))
     if line is None:
-        found = (CGI_STATUS.match(value) for name, value in fields if name.lower() == b"status")
-        status = next((int(one[1]) for one in found if one), 200)
+        matches = (CGI_STATUS.match(value) for name, value in fields if name.lower() == b"status")
+        status = next((int(one[1]) for one in matches if one), 200)
     ways = b",".join(value for name, value in fields if name.lower() == b"transfer-encoding")
     names = [one.partition(b";")[0].strip(b" \t\"'").lower() for one in ways.split(b",")]
-    return _Head(status, fields, tuple(one for one in names if one and one != b"identity"), said)
+    return _Head(status, fields, tuple(one for one in names if one and one != b"identity"), reason)
 
 
 def _value(text: bytes) -> bytes:

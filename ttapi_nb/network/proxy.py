@@ -40,16 +40,16 @@ def proxy_for(scheme: str, host: str, port: int | None) -> Proxy | None:
     It knows names (those under them too), names with a port, addresses of IPv4 and IPv6, networks like 10.0.0.0/8,
     and `*`. Raises `SettingsError` where what is named is no proxy, or one that needs a package more.
     """
-    found, problem = _look(scheme, host, port)
+    proxy, problem = _look(scheme, host, port)
     if problem:
         raise SettingsError(problem)
-    return found
+    return proxy
 
 
 def variable_for(scheme: str, host: str, port: int | None) -> str:
     """What names the proxy for an address, or nothing where none is used."""
-    found, _ = _look(scheme, host, port)
-    return found.variable if found is not None else ""
+    proxy, _ = _look(scheme, host, port)
+    return proxy.variable if proxy is not None else ""
 
 
 def _look(scheme: str, host: str, port: int | None) -> tuple[Proxy | None, str]:
@@ -61,8 +61,8 @@ def _named(scheme: str, host: str, port: int) -> tuple[str, str] | None:
     """Which variable names a proxy for this, and its value."""
     environment = _environment()
     if not environment and sys.platform in ("win32", "darwin"):
-        found = urllib.request.getproxies()
-        value = found.get(scheme) or found.get("all")
+        proxies = urllib.request.getproxies()
+        value = proxies.get(scheme) or proxies.get("all")
         return (SYSTEM, value) if value and not urllib.request.proxy_bypass(host) else None
     if "no" in environment and _left_out(host, port, environment["no"][1]):
         return None
@@ -71,14 +71,14 @@ def _named(scheme: str, host: str, port: int) -> tuple[str, str] | None:
 
 def _environment() -> Mapping[str, tuple[str, str]]:
     """The variables that name proxies, by what they are for; one in small letters goes before one in capitals."""
-    found: dict[str, tuple[str, str]] = {}
+    variables: dict[str, tuple[str, str]] = {}
     for name, value in sorted(os.environ.items(), key=lambda item: item[0].islower()):
         what, _, end = name.lower().rpartition("_")
         # In a CGI script a stranger's header called Proxy becomes HTTP_PROXY.
         if end != "proxy" or (name == "HTTP_PROXY" and "REQUEST_METHOD" in os.environ):
             continue
-        found[what] = (name, value.strip())
-    return {what: named for what, named in found.items() if named[1]}
+        variables[what] = (name, value.strip())
+    return {what: named for what, named in variables.items() if named[1]}
 
 
 def _left_out(host: str, port: int, rules: str) -> bool:

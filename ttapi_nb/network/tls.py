@@ -114,8 +114,8 @@ def _named(file: str, folder: str) -> ssl.SSLContext:
             raise SettingsError(_no_certificates(FILE_VARIABLE, file, problem))
     elif not folders:
         raise SettingsError(_no_certificates(FOLDER_VARIABLE, folder, "there is no such folder"))
-    for found in folders:
-        _load_folder(context, found)
+    for path in folders:
+        _load_folder(context, path)
     if not context.cert_store_stats()["x509"]:
         named = (FILE_VARIABLE, file) if file else (FOLDER_VARIABLE, folder)
         raise SettingsError(_no_certificates(*named, "there is no certificate in it"))
@@ -177,10 +177,10 @@ def _system(platform: str) -> ssl.SSLContext:
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context = _believes_nobody()
     context.set_default_verify_paths()
-    found = next((bundle for bundle in BUNDLES if Path(bundle).is_file()), None)
-    if found is not None:
+    path = next((bundle for bundle in BUNDLES if Path(bundle).is_file()), None)
+    if path is not None:
         # As a whole, now: a folder of certificates is searched while a line is made, on the loop's thread.
-        context.load_verify_locations(found)
+        context.load_verify_locations(path)
     elif not context.cert_store_stats()["x509_ca"] and not _has_files(ssl.get_default_verify_paths().capath):
         # A bare container has none of its own.
         import certifi

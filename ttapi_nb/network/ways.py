@@ -106,8 +106,8 @@ def _not_set_up(error: Exception, proxy: Proxy | None) -> str:
 
 async def look_up(host: str, port: int) -> Sequence[str]:
     """The addresses of a host, as the system knows them."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]) for entry in entries]
 
 
 class CheckedTransport(httpx.AsyncBaseTransport):
@@ -151,17 +151,17 @@ class CheckedTransport(httpx.AsyncBaseTransport):
 
     async def _public_addresses(self, url: httpx.URL, host: str) -> Sequence[str]:
         port = url.port or {"http": 80, "https": 443}[url.scheme]
-        found: Sequence[str] = ()
+        addresses: Sequence[str] = ()
         short = False
         try:
-            found = tuple(dict.fromkeys(await self._look_up(host, port)))
+            addresses = tuple(dict.fromkeys(await self._look_up(host, port)))
         except (OSError, UnicodeError) as error:
             short = _out_of_files(error)
-        if not found:
+        if not addresses:
             raise DownloadError(TOO_MANY_FILES if short else f"The address of {host} could not be found.")
-        if not all(map(is_public, found)):
+        if not all(map(is_public, addresses)):
             raise DownloadError(f"{host} {self._refused}")
-        return found[:MOST_ADDRESSES]
+        return addresses[:MOST_ADDRESSES]
 
     async def aclose(self) -> None:
         for way in self._ways:
@@ -216,7 +216,7 @@ def reason(error: BaseException, url: httpx.URL) -> str:
     if any(map(_out_of_files, chain)):
         return TOO_MANY_FILES
     if variable and isinstance(error, httpx.ProxyError):
-        return _proxy_said(str(error), variable, host)
+        return _proxy_problem(str(error), variable, host)
     if variable and isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return (
             f"No line was made to {host} through the proxy that {variable} names. Check the proxy and the variable, or "
@@ -244,7 +244,7 @@ def reason(error: BaseException, url: httpx.URL) -> str:
     return ""
 
 
-def _proxy_said(words: str, variable: str, host: str) -> str:
+def _proxy_problem(words: str, variable: str, host: str) -> str:
     status = re.match(r"[0-9]{3}\b", words)
     if status is not None and status[0] == "407":
         return _wants_password(variable)
@@ -294,7 +294,7 @@ def _out_of_files(error: BaseException) -> bool:
         # A look-up that can open no file says only that it failed, or that it was asked for something odd.
         try:
             os.close(os.open(os.devnull, os.O_RDONLY))
-        except OSError as found:
-            return _out_of_files(found)
+        except OSError as failure:
+            return _out_of_files(failure)
         return False
     return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)

@@ -36,10 +36,10 @@ def to_own(colours: Image.Image, own: OwnFile) -> NDArray[Any]:
         )
         return numbers[..., 0] if grey else numbers
     profile = _profile(own)
-    found = colours if profile is None or is_srgb(profile) else _converted(colours, profile, mode)
-    if found.mode != mode:
-        found = found.convert(mode)
-    numbers = np.asarray(found)
+    image = colours if profile is None or is_srgb(profile) else _converted(colours, profile, mode)
+    if image.mode != mode:
+        image = image.convert(mode)
+    numbers = np.asarray(image)
     return numbers.astype(np.uint16) * 257 if own.depth == 16 else numbers
 
 
@@ -59,7 +59,7 @@ def _converted(colours: Image.Image, profile: bytes, mode: str) -> Image.Image:
         # A profile for other colours was not used on the way here either.
         return colours
     try:
-        found = ImageCms.profileToProfile(
+        converted = ImageCms.profileToProfile(
             colours,
             ImageCms.createProfile("sRGB"),
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
@@ -70,4 +70,4 @@ def _converted(colours: Image.Image, profile: bytes, mode: str) -> Image.Image:
     except (ImageCms.PyCMSError, MemoryError, OSError, TypeError, ValueError):
         # Some profiles only know the way to sRGB.
         return colours
-    return found or colours
+    return converted or colours

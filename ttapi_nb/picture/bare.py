@@ -134,10 +134,10 @@ def _jpeg(data: bytes, view: memoryview) -> Bare:
         if marker in rules.kept:
             rules.kept[marker](marker, body)
             if marker == 0xDA:
-                found = JPEG_MARKER.search(data, end)
-                _must(found is not None)
+                match = JPEG_MARKER.search(data, end)
+                _must(match is not None)
                 coded = end
-                end = found.end() - 2 if found is not None else end
+                end = match.end() - 2 if match is not None else end
                 rules.restarts(data, coded, end)
             kept.append(view[at:end])
         elif marker == 0xEE and body.startswith(b"Adobe"):
@@ -215,10 +215,10 @@ class _Rules:
 
     def restarts(self, data: bytes, start: int, end: int) -> None:
         """Of a scan's data, the restarts must be as many as its blocks need, and in order."""
-        found = JPEG_RESTART.findall(data, start, end)
+        markers = JPEG_RESTART.findall(data, start, end)
         expected = (self._blocks - 1) // self._interval if self._interval else 0
-        _must(len(found) == expected)
-        _must(all(one[-1] & 7 == number & 7 for number, one in enumerate(found)))
+        _must(len(markers) == expected)
+        _must(all(one[-1] & 7 == number & 7 for number, one in enumerate(markers)))
 
     @property
     def _blocks(self) -> int:

@@ -148,13 +148,13 @@ def as_browsers_read(profile: bytes) -> bytes | None:
 
     Browsers take the first table to colours that is there, whatever the intent, and floating-point tables never.
     """
-    found = read_profile(profile)
-    if found is None:
+    parsed = read_profile(profile)
+    if parsed is None:
         return None
-    if found.cicp is not None and known_codes(found.cicp):
-        return made_profile(PRIMARIES[found.cicp[0]], CURVES[found.cicp[1]])
+    if parsed.cicp is not None and known_codes(parsed.cicp):
+        return made_profile(PRIMARIES[parsed.cicp[0]], CURVES[parsed.cicp[1]])
     count = int.from_bytes(profile[128:132])
-    if found.space == b"GRAY" and found.table is None:
+    if parsed.space == b"GRAY" and parsed.table is None:
         return _of_grey(profile, count)
     changed = bytearray(profile)
     places = {profile[place : place + 4]: place for place in range(132, 132 + 12 * count, 12)}
@@ -191,8 +191,8 @@ def _of_grey(profile: bytes, count: int) -> bytes | None:
 def is_srgb(profile: bytes) -> bool:
     """Whether the profile's colours are sRGB's, within a level: then nothing is converted."""
     ramp = np.stack(np.meshgrid(*[np.arange(0, 256, 15, dtype=np.uint8)] * 3), axis=-1).reshape(1, -1, 3)
-    found = _converted(Image.fromarray(ramp), profile)
-    return found is not None and int(np.abs(np.asarray(found).astype(int) - ramp).max()) <= 1
+    converted = _converted(Image.fromarray(ramp), profile)
+    return converted is not None and int(np.abs(np.asarray(converted).astype(int) - ramp).max()) <= 1
 
 
 def to_srgb(
@@ -208,14 +208,14 @@ def to_srgb(
         return _by_grey(image, profile)
     if profile is not None and not is_grey(profile):
         if image.mode in ("RGB", "CMYK"):
-            found = _converted(image, profile)
-            if found is not None:
-                return found, True
+            converted = _converted(image, profile)
+            if converted is not None:
+                return converted, True
         elif image.mode == "RGBA":
-            found = _converted(image.convert("RGB"), profile)
-            if found is not None:
-                found.putalpha(image.getchannel("A"))
-                return found, True
+            converted = _converted(image.convert("RGB"), profile)
+            if converted is not None:
+                converted.putalpha(image.getchannel("A"))
+                return converted, True
     see_through = image.has_transparency_data
     return image.convert("RGBA" if see_through else "RGB"), False
 
@@ -234,34 +234,34 @@ def _by_palette(
 
 def _by_grey(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, bool]:
     greys = Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis])
-    found = None
+    converted = None
     if profile is not None:
         read = read_profile(profile)
         if read is not None and read.table is not None and read.table.channels == 1:
-            found = Image.fromarray(by_table(np.asarray(greys)[..., np.newaxis], read))
+            converted = Image.fromarray(by_table(np.asarray(greys)[..., np.newaxis], read))
         else:
-            found = _converted(greys.convert("RGB"), profile)
-    table = np.asarray(found or greys.convert("RGB"))[0]
+            converted = _converted(greys.convert("RGB"), profile)
+    table = np.asarray(converted or greys.convert("RGB"))[0]
     grey = image.getchannel("L")
     colours = Image.merge("RGB", [grey.point(table[:, channel].tolist()) for channel in range(3)])
     if image.mode == "LA":
         colours.putalpha(image.getchannel("A"))
-    return colours, found is not None
+    return colours, converted is not None
 
 
 def _converted(image: Image.Image, profile: bytes) -> Image.Image | None:
-    found = read_profile(profile)
+    parsed = read_profile(profile)
     channels = len(image.getbands())
-    if found is None or (found.space == b"CMYK") != (image.mode == "CMYK"):
+    if parsed is None or (parsed.space == b"CMYK") != (image.mode == "CMYK"):
         return None
-    if found.table is not None:
-        if found.table.channels != channels:
+    if parsed.table is not None:
+        if parsed.table.channels != channels:
             return None
-        return Image.fromarray(by_table(np.asarray(image), found))
-    if found.space != b"RGB " or found.curves is None or found.matrix is None:
+        return Image.fromarray(by_table(np.asarray(image), parsed))
+    if parsed.space != b"RGB " or parsed.curves is None or parsed.matrix is None:
         return None
-    if found.one_curve is None:
-        return Image.fromarray(by_curves(np.asarray(image), found.curves, found.matrix))
+    if parsed.one_curve is None:
+        return Image.fromarray(by_curves(np.asarray(image), parsed.curves, parsed.matrix))
     return _by_littlecms(image, profile)
 
 

@@ -72,11 +72,11 @@ def _starts(data: bytes) -> list[tuple[int, bytes]]:
         return [(0, JPEG_START)]
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return [(0, b"RIFF")]
-    found = [(head.find(SIGNATURE), SIGNATURE), (head.find(JPEG_START + b"\xff"), JPEG_START)]
+    candidates = [(head.find(SIGNATURE), SIGNATURE), (head.find(JPEG_START + b"\xff"), JPEG_START)]
     webp = head.find(b"WEBP")
     if webp >= 8 and head[webp - 8 : webp - 4] == b"RIFF":
-        found.append((webp - 8, b"RIFF"))
-    return sorted(one for one in found if 0 <= one[0] <= MOST_JUNK)[:1]
+        candidates.append((webp - 8, b"RIFF"))
+    return sorted(one for one in candidates if 0 <= one[0] <= MOST_JUNK)[:1]
 
 
 def mended(parts: Parts, *, told: bool = True) -> tuple[Parts, Image.Image]:

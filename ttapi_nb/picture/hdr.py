@@ -88,7 +88,7 @@ class Hdr:
         most = np.iinfo(numbers.dtype).max
         light = _decoded(np.arange(most + 1) / most, self.curve)
         flat = numbers.reshape(-1, 3)
-        found = np.empty(flat.shape, np.uint8)
+        pixels = np.empty(flat.shape, np.uint8)
         here, there = _matrix(self.primaries, 9), _matrix(9, 1)
         for start in range(0, len(flat), STRIP):
             colours = light[flat[start : start + STRIP]] @ here.T
@@ -97,14 +97,14 @@ class Hdr:
             colours *= BRIGHTEST / WHITE if self.curve == HLG else PQ_END / WHITE
             brightest = colours.max(axis=1)
             gain = self._down(brightest) / np.maximum(brightest, DARKEST)
-            found[start : start + STRIP] = _srgb((colours * gain[:, np.newaxis]) @ there.T)
-        return found.reshape(numbers.shape)
+            pixels[start : start + STRIP] = _srgb((colours * gain[:, np.newaxis]) @ there.T)
+        return pixels.reshape(numbers.shape)
 
     def numbers(self, colours: NDArray[np.uint8], depth: int) -> NDArray[Any]:
         """The numbers of `colours`, (…, 3) in sRGB, that are shown as these; of `depth` bits, 8 or 16."""
         most, kind = (255, np.uint8) if depth == 8 else (65_535, np.uint16)
         flat = colours.reshape(-1, 3)
-        found = np.empty(flat.shape, kind)
+        encoded = np.empty(flat.shape, kind)
         levels = np.arange(256) / 255
         g, a, b, c, d = SRGB
         light = np.where(levels < d, c * levels, (a * levels + b) ** g).astype(np.float32)
@@ -119,8 +119,8 @@ class Hdr:
             else:
                 part *= WHITE / PQ_END
             light_there = (part @ there.T).astype(np.float32)
-            found[start : start + STRIP] = np.rint(_encoded(light_there, self.curve) * most)
-        return found.reshape(colours.shape)
+            encoded[start : start + STRIP] = np.rint(_encoded(light_there, self.curve) * most)
+        return encoded.reshape(colours.shape)
 
     @property
     def _white(self) -> float:
@@ -142,8 +142,8 @@ class Hdr:
 
 
 def _codes_in(profile: bytes | None) -> tuple[int, int, int, int] | None:
-    found = read_profile(profile) if profile is not None else None
-    return found.cicp if found is not None else None
+    parsed = read_profile(profile) if profile is not None else None
+    return parsed.cicp if parsed is not None else None
 
 
 def _decoded(levels: NDArray[np.float64], code: int) -> Floats:
@@ -179,12 +179,12 @@ def _matrix(first: int, second: int) -> Floats:
     """From linear light in one set of primaries to that in another."""
     if first == second:
         return np.eye(3, dtype=np.float32)
-    found = np.linalg.inv(to_d50(PRIMARIES[second])) @ to_d50(PRIMARIES[first])
-    return found.astype(np.float32)
+    matrix = np.linalg.inv(to_d50(PRIMARIES[second])) @ to_d50(PRIMARIES[first])
+    return matrix.astype(np.float32)
 
 
 def _srgb(light: Floats) -> NDArray[np.uint8]:
     light = light.clip(0, 1)
     levels = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** np.float32(1 / 2.4) - 0.055)
-    found: NDArray[np.uint8] = np.rint(levels * 255).astype(np.uint8)
-    return found
+    rounded: NDArray[np.uint8] = np.rint(levels * 255).astype(np.uint8)
+    return rounded

@@ -124,8 +124,8 @@ def quick_power(base: Floats, exponent: float) -> Floats:
     rest = x - np.floor(x)
     whole = x + np.float32(121.2740575) - np.float32(1.49012907) * rest
     whole = whole + np.float32(27.7280233) / (np.float32(4.84252568) - rest)
-    found = (np.maximum(whole, 0) * np.float32(2**23)).astype(np.int32).view(np.float32)
-    return np.asarray(np.where((base == 0) | (base == 1), base, found), np.float32)
+    power = (np.maximum(whole, 0) * np.float32(2**23)).astype(np.int32).view(np.float32)
+    return np.asarray(np.where((base == 0) | (base == 1), base, power), np.float32)
 
 
 def parametric(values: Sequence[float]) -> Curve:
@@ -223,12 +223,12 @@ def _curve(data: bytes, at: int) -> tuple[Curve, int]:
 
 
 def _curves(data: bytes, at: int, count: int) -> tuple[Curve, ...]:
-    found = []
+    curves = []
     for _ in range(count):
         curve, end = _curve(data, at)
-        found.append(curve)
+        curves.append(curve)
         at = -(-end // 4) * 4
-    return tuple(found)
+    return tuple(curves)
 
 
 def _numbers(data: bytes, width: int) -> Floats:

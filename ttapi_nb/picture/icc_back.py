@@ -29,11 +29,11 @@ def searched(colours: NDArray[np.uint8], profile: IccProfile) -> NDArray[np.uint
     grid = _inverse(profile)
     levels = [np.arange(256, dtype=np.float32) / np.float32(255)] * 3
     flat = colours.reshape(-1, 3)
-    found = np.zeros((len(flat), profile.table.channels if profile.table is not None else 3), np.uint8)
+    numbers = np.zeros((len(flat), profile.table.channels if profile.table is not None else 3), np.uint8)
     for start in range(0, len(flat), STRIP):
         part = between(flat[start : start + STRIP], grid, levels)
-        found[start : start + STRIP, :3] = np.rint(part.T * 255)
-    return found.reshape(*colours.shape[:-1], found.shape[1])
+        numbers[start : start + STRIP, :3] = np.rint(part.T * 255)
+    return numbers.reshape(*colours.shape[:-1], numbers.shape[1])
 
 
 @lru_cache(maxsize=4)
@@ -72,13 +72,13 @@ def _inverse(profile: IccProfile) -> Grid:
 
 def _lattice(count: int) -> Floats:
     steps = np.linspace(0, 1, count, dtype=np.float32)
-    found: Floats = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    return found
+    points: Floats = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    return points
 
 
 def _shown(device: Floats, profile: IccProfile) -> Floats:
     numbers = np.rint(device * 255).astype(np.uint8)
     if profile.table is not None and profile.table.channels == 4:
         numbers = np.pad(numbers, ((0, 0), (0, 1)))
-    found: Floats = by_table(numbers[np.newaxis], profile)[0].astype(np.float32)
-    return found
+    colours: Floats = by_table(numbers[np.newaxis], profile)[0].astype(np.float32)
+    return colours

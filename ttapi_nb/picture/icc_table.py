@@ -41,7 +41,7 @@ def by_table(numbers: NDArray[np.uint8], profile: IccProfile) -> NDArray[np.uint
     if table is None:
         raise AssertionError
     flat = numbers.reshape(-1, numbers.shape[-1])
-    found = np.empty((len(flat), 3), np.uint8)
+    srgb = np.empty((len(flat), 3), np.uint8)
     levels = np.arange(256, dtype=np.float32) / np.float32(255)
     first = [np.clip(curve(levels), 0, 1) for curve in table.first] or [levels] * table.channels
     if table.channels == 4:
@@ -49,8 +49,8 @@ def by_table(numbers: NDArray[np.uint8], profile: IccProfile) -> NDArray[np.uint
     for start in range(0, len(flat), STRIP):
         part = flat[start : start + STRIP]
         colours = _through(_folded(part) if part.shape[1] == 4 else part, table, first)
-        found[start : start + STRIP] = _finished(colours, profile)
-    return found.reshape(*numbers.shape[:-1], 3)
+        srgb[start : start + STRIP] = _finished(colours, profile)
+    return srgb.reshape(*numbers.shape[:-1], 3)
 
 
 def _folded(inks: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -121,10 +121,10 @@ def _finished(colours: Floats, profile: IccProfile) -> NDArray[np.uint8]:
 
 def _inverted(matrix: Floats | None) -> NDArray[np.float64] | None:
     try:
-        found = None if matrix is None else np.linalg.inv(matrix.astype(np.float64))
+        inverse = None if matrix is None else np.linalg.inv(matrix.astype(np.float64))
     except np.linalg.LinAlgError:
         return None
-    return found if found is not None and np.isfinite(found).all() else None
+    return inverse if inverse is not None and np.isfinite(inverse).all() else None
 
 
 def by_curves(
@@ -135,14 +135,14 @@ def by_curves(
     Browsers keep the gamut of such a profile, but bring its curves to sRGB's first, in whole levels.
     """
     flat = numbers.reshape(-1, 3)
-    found = np.empty((len(flat), 3), np.uint8)
+    srgb = np.empty((len(flat), 3), np.uint8)
     light = [_decoded(SRGB_CURVE)[_to_srgb_curve(curve)] for curve in curves]
     for start in range(0, len(flat), STRIP):
         part = flat[start : start + STRIP]
-        found[start : start + STRIP] = _from_xyz(
+        srgb[start : start + STRIP] = _from_xyz(
             matrix @ np.stack([light[channel][part[:, channel]] for channel in range(3)])
         )
-    return found.reshape(numbers.shape)
+    return srgb.reshape(numbers.shape)
 
 
 def _to_srgb_curve(curve: Curve) -> NDArray[np.uint8]:
@@ -158,8 +158,8 @@ def _to_srgb_curve(curve: Curve) -> NDArray[np.uint8]:
 
 def _from_xyz(colours: Floats) -> NDArray[np.uint8]:
     light = np.linalg.inv(TO_XYZ).astype(np.float32) @ colours
-    found: NDArray[np.uint8] = _srgb_levels()[(np.clip(light, 0, 1) * STEPS + 0.5).astype(np.int32)].T
-    return found
+    levels: NDArray[np.uint8] = _srgb_levels()[(np.clip(light, 0, 1) * STEPS + 0.5).astype(np.int32)].T
+    return levels
 
 
 def _from_lab(colours: Floats) -> Floats:
@@ -168,8 +168,8 @@ def _from_lab(colours: Floats) -> Floats:
         [light + (colours[1] * 255 - 128) / 500, light, light - (colours[2] * 255 - 128) / 200]
     ).astype(np.float32)
     cubes = parts * parts * parts
-    found = np.where(cubes > np.float32(0.008856), cubes, (parts - np.float32(16 / 116)) / np.float32(7.787))
-    return np.asarray(found * np.array(D50, np.float32)[:, np.newaxis], np.float32)
+    xyz = np.where(cubes > np.float32(0.008856), cubes, (parts - np.float32(16 / 116)) / np.float32(7.787))
+    return np.asarray(xyz * np.array(D50, np.float32)[:, np.newaxis], np.float32)
 
 
 def _decoded(curve: Curve) -> Floats:
@@ -188,8 +188,8 @@ def _encoded(light: NDArray[Any], curve: Curve) -> NDArray[np.uint8]:
     levels = quick_power(inner, 1 / g) + np.float32(even)
     if edge > 0 and c > 0:
         levels = np.where(light < edge, (light - f) / c, levels)
-    found: NDArray[np.uint8] = (np.clip(levels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-    return found
+    rounded: NDArray[np.uint8] = (np.clip(levels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    return rounded
 
 
 def _power(base: float, exponent: float) -> float:

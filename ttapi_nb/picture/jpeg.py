@@ -37,7 +37,7 @@ GAIN_MAPS = (b"hdrgm", b"HDRGainMap", b"urn:iso:std:iso:ts:21496:-1")
 
 
 @dataclass
-class _Found:
+class _Segments:
     """What the segments before the first scan hold."""
 
     kept: list[bytes] = field(default_factory=lambda: [START])
@@ -57,47 +57,47 @@ class _Found:
 
 def read_jpeg(data: bytes) -> Parts:
     """A JPEG file's parts. Raises `ImageError` where its pixels can't be found."""
-    found = _Found()
-    scan = _walk(data, found)
-    if scan is None or found.components not in MODES:
+    segments = _Segments()
+    scan = _walk(data, segments)
+    if scan is None or segments.components not in MODES:
         raise ImageError(DAMAGED)
     changes = []
-    if found.junk:
+    if segments.junk:
         changes.append("Bytes in the file that belong to nothing were skipped.")
-    end, complete = _ended(data, scan, found.components)
+    end, complete = _ended(data, scan, segments.components)
     if end is None and not complete:
         raise ImageError(DAMAGED)
     if end is None:
         changes.append(NO_END)
     elif not complete:
         changes.append("Some of its scans are missing, so it is coarser than it was.")
-    elif _restarts_missing(data[scan:end], found):
+    elif _restarts_missing(data[scan:end], segments):
         changes.append("Parts of its pixels are damaged or missing.")
-    profile = _profile(found)
-    if profile is None and found.promised:
+    profile = _profile(segments)
+    if profile is None and segments.promised:
         changes.append("Its colour profile is damaged or for other colours, and was not used.")
-    if found.gain_map:
+    if segments.gain_map:
         changes.append("Its HDR gain map was left out.")
-    elif found.several:
+    elif segments.several:
         changes.append("The file holds further pictures, which were left out.")
-    exif = found.metadata.get("exif", b"")
+    exif = segments.metadata.get("exif", b"")
     return Parts(
         "JPEG",
         # An 0xFF that was cut off from its marker would take ours with it.
-        b"".join(found.kept) + (data[scan:].rstrip(b"\xff") if end is None else data[scan:end]) + END,
-        found.size,
-        MODES[found.components],
+        b"".join(segments.kept) + (data[scan:].rstrip(b"\xff") if end is None else data[scan:end]) + END,
+        segments.size,
+        MODES[segments.components],
         profile=profile,
         orientation=orientation_in(exif) if exif else 1,
-        density=found.density or (density_in(exif) if exif else None),
-        metadata=found.metadata,
-        info=found.info,
-        segments=tuple(found.segments),
+        density=segments.density or (density_in(exif) if exif else None),
+        metadata=segments.metadata,
+        info=segments.info,
+        segments=tuple(segments.segments),
         changes=tuple(changes),
     )
 
 
-def _walk(data: bytes, segments: _Found) -> int | None:
+def _walk(data: bytes, segments: _Segments) -> int | None:
     """Read the segments, and return where the first scan begins."""
     place = len(START)
     while place < len(data):
@@ -139,7 +139,7 @@ def _walk(data: bytes, segments: _Found) -> int | None:
     return None
 
 
-def _application(marker: int, body: bytes, segments: _Found) -> None:
+def _application(marker: int, body: bytes, segments: _Segments) -> None:
     if marker == 0xE0 and body.startswith(b"JFIF\0") and len(body) >= 12:
         scale = {1: 1.0, 2: 2.54}.get(body[7])
         if scale:
@@ -164,7 +164,7 @@ def _application(marker: int, body: bytes, segments: _Found) -> None:
     segments.segments.append((f"APP{marker & 15}", body))
 
 
-def _profile(segments: _Found) -> bytes | None:
+def _profile(segments: _Segments) -> bytes | None:
     parts = [segments.profile.get(number) for number in range(1, segments.promised + 1)]
     whole = b"".join(part for part in parts if part is not None)
     sound = (
@@ -173,7 +173,7 @@ def _profile(segments: _Found) -> bytes | None:
     return whole if sound else None
 
 
-def _restarts_missing(scans: bytes, segments: _Found) -> bool:
+def _restarts_missing(scans: bytes, segments: _Segments) -> bool:
     """Whether a picture of one scan has fewer restart markers than its interval promises."""
     frame = next((body for marker, body in segments.needed if marker in FRAMES), b"")
     interval = next((int.from_bytes(body[:2]) for marker, body in segments.needed[::-1] if marker == 0xDD), 0)

@@ -91,8 +91,8 @@ def edited(
     marker = 0xC0 if all(plane.table.max() <= 255 for plane in planes) else 0xC1
     progressive = frame.marker in PROGRESSIVE
     marker = 0xC2 if progressive else marker
-    rest = [segment(DQT, content) for found, content in file.segments if found == DQT]
-    rest += [segment(marker, content) for found, content in file.segments if found in SOF]
+    rest = [segment(DQT, content) for kind, content in file.segments if kind == DQT]
+    rest += [segment(marker, content) for kind, content in file.segments if kind in SOF]
     return (
         _head(file, notes, density)
         + b"".join(rest)
@@ -227,8 +227,8 @@ def _coefficients(file: JpegFile) -> list[Blocks]:
         try:
             if LIBRARY in jpeglib.version.versions():
                 jpeglib.version.set(LIBRARY)
-            found = jpeglib.read_dct(str(path))
-            parts: list[Any] = [found.Y, found.Cb, found.Cr, found.K][: found.num_components]
+            dct = jpeglib.read_dct(str(path))
+            parts: list[Any] = [dct.Y, dct.Cb, dct.Cr, dct.K][: dct.num_components]
         except (OSError, KeyError, IndexError, ValueError) as error:
             raise ValueError(f"It can't be read ({type(error).__name__}).") from None
         finally:

@@ -117,16 +117,16 @@ def _units(one: Component, start: int, count: int, columns: int) -> Blocks:
     """A component's blocks of some rows of units, (units, blocks of each, 64). What is missing at the picture's right
     and lower edge, and is never shown, repeats its neighbour's mean, which costs the fewest bits.
     """
-    given = one.blocks[start * one.down : (start + count) * one.down]
+    blocks = one.blocks[start * one.down : (start + count) * one.down]
     rows, wide = count * one.down, columns * one.across
-    high, broad = given.shape[:2]
-    if given.shape[:2] != (rows, wide):
+    high, broad = blocks.shape[:2]
+    if blocks.shape[:2] != (rows, wide):
         whole = np.zeros((rows, wide, 64), np.int16)
-        whole[:high, :broad] = given
-        whole[:high, broad:, 0] = given[:, -1:, 0]
+        whole[:high, :broad] = blocks
+        whole[:high, broad:, 0] = blocks[:, -1:, 0]
         whole[high:, :, 0] = whole[high - 1 : high, :, 0]
-        given = whole
-    units = given.reshape(count, one.down, columns, one.across, 64).transpose(0, 2, 1, 3, 4)
+        blocks = whole
+    units = blocks.reshape(count, one.down, columns, one.across, 64).transpose(0, 2, 1, 3, 4)
     return np.ascontiguousarray(units).reshape(count * columns, one.down * one.across, 64)
 
 

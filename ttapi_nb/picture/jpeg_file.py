@@ -60,10 +60,10 @@ class JpegFile:
         scans = bytearray()
         at = 2
         for _ in range(MOST_SEGMENTS):
-            found = ENDS.search(data, at)
-            if found is None or data[found.start() + 1] == EOI:
+            match = ENDS.search(data, at)
+            if match is None or data[match.start() + 1] == EOI:
                 break
-            marker, start = data[found.start() + 1], found.end()
+            marker, start = data[match.start() + 1], match.end()
             length = int.from_bytes(data[start : start + 2])
             content = data[start + 2 : start + length]
             if length < 2 or len(content) != length - 2:

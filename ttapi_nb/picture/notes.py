@@ -183,15 +183,15 @@ def _iptc(data: bytes) -> bytes:
 
 
 def _resources(data: bytes) -> list[bytes]:
-    found, at = [], 0
+    blocks, at = [], 0
     while data[at : at + 4] == b"8BIM" and at + 12 <= len(data):
         name = data[at + 6]
         start = at + 6 + (name + 2) // 2 * 2
         length = int.from_bytes(data[start : start + 4])
         if int.from_bytes(data[at + 4 : at + 6]) == 0x0404:
-            found.append(data[start + 4 : start + 4 + length])
+            blocks.append(data[start + 4 : start + 4 + length])
         at = start + 4 + length + length % 2
-    return found
+    return blocks
 
 
 def photoshop(iptc: bytes) -> bytes:

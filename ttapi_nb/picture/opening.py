@@ -99,17 +99,17 @@ def open_image(
     at before any is decoded. `allow_private` lets an address lead to this machine or its network. Raises `ImageError`.
     """
     _check_arguments(pixel_cap, name, allow_private, bgr)
-    found = taken(source, allow_private=allow_private, bgr=bgr)
-    if isinstance(found, SourceImage):
-        return found
-    if isinstance(found, File):
-        return _decode(found.data, tidy(name or found.name), pixel_cap)
+    loaded = taken(source, allow_private=allow_private, bgr=bgr)
+    if isinstance(loaded, SourceImage):
+        return loaded
+    if isinstance(loaded, File):
+        return _decode(loaded.data, tidy(name or loaded.name), pixel_cap)
     called = tidy(name or "image")
-    if isinstance(found, Memory):
-        height, width = found.numbers.shape[:2]
+    if isinstance(loaded, Memory):
+        height, width = loaded.numbers.shape[:2]
         _check_size((width, height), pixel_cap)
-        return _from_memory(found.numbers, called, found.words)
-    return _from_pil(found, called, pixel_cap)
+        return _from_memory(loaded.numbers, called, loaded.words)
+    return _from_pil(loaded, called, pixel_cap)
 
 
 def _check_arguments(pixel_cap: object, name: object, allow_private: object, bgr: object) -> None:
@@ -189,7 +189,7 @@ def _picture(parts: Parts, stored: Image.Image, data: bytes, name: str) -> Sourc
 
 def _shown(image: Image.Image, own: OwnFile) -> tuple[Image.Image, list[str]]:
     """The picture in sRGB, and what was changed for that."""
-    said = own.cicp or own.profile or own.gamma or own.chromaticities
+    tagged = own.cicp or own.profile or own.gamma or own.chromaticities
     hdr = own.hdr
     profile = icc_of(own.profile, own.cicp, own.gamma, own.chromaticities)
     if hdr is None:
@@ -208,7 +208,7 @@ def _shown(image: Image.Image, own: OwnFile) -> tuple[Image.Image, list[str]]:
         changes.append("Its CMYK colours became sRGB.")
     elif used and profile is not None and not is_srgb(profile):
         changes.append(f"Its colours became sRGB, from {_called(own)}.")
-    elif (said and not used and profile is not None) or _is_useless(own):
+    elif (tagged and not used and profile is not None) or _is_useless(own):
         changes.append("Its colour profile can't be used, and was left out.")
     if own.depth == 16:
         changes.append("It has 16 bits a channel, of which 8 are shown and sent.")
@@ -361,8 +361,8 @@ def _palette(image: Image.Image) -> np.ndarray[Any, np.dtype[np.uint8]] | None:
         return table if len(table) else None
     solid = np.full(len(table), 255, np.uint8)
     if isinstance(alpha, bytes):
-        given = np.frombuffer(alpha, np.uint8)[: len(table)]
-        solid[: len(given)] = given
+        levels = np.frombuffer(alpha, np.uint8)[: len(table)]
+        solid[: len(levels)] = levels
     elif isinstance(alpha, int) and 0 <= alpha < len(table):
         solid[alpha] = 0
     return np.column_stack([table, solid])

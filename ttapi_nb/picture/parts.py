@@ -70,10 +70,10 @@ def inflated(data: bytes, most: int) -> bytes | None:
     """`data` unpacked by zlib, or None where it is damaged or unpacks to more than `most` bytes."""
     try:
         unpack = zlib.decompressobj()
-        found = unpack.decompress(data, most)
+        unpacked = unpack.decompress(data, most)
     except zlib.error:
         return None
-    return None if unpack.unconsumed_tail else found
+    return None if unpack.unconsumed_tail else unpacked
 
 
 def sound_profile(profile: bytes) -> bool:
@@ -87,20 +87,20 @@ def is_for_pictures(profile: bytes) -> bool:
 
 
 def _tags(exif: bytes) -> Mapping[int, Any]:
-    found = Image.Exif()
+    tags = Image.Exif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found.load(exif)
-        return {tag: found.get(tag) for tag in (ORIENTATION, ACROSS, DOWN, UNIT)}
+            tags.load(exif)
+        return {tag: tags.get(tag) for tag in (ORIENTATION, ACROSS, DOWN, UNIT)}
     except Exception:  # noqa: BLE001 - what a camera wrote may be broken in any way
         return {}
 
 
 def orientation_in(exif: bytes) -> int:
     """How EXIF says that the picture is turned, 1 to 8; 1 where it can't be read."""
-    found = _tags(exif).get(ORIENTATION)
-    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+    orientation = _tags(exif).get(ORIENTATION)
+    return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
 
 
 def density_in(exif: bytes) -> tuple[float, float] | None:

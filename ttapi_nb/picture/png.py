@@ -40,7 +40,7 @@ DAMAGED = "It may be damaged: open it in another program and save it again as PN
 
 
 @dataclass
-class _Found:
+class _Contents:
     """What the chunks hold, by their kinds, and what was wrong with them."""
 
     chunks: dict[bytes, bytes] = field(default_factory=dict)
@@ -53,32 +53,32 @@ class _Found:
 
 def read_png(data: bytes) -> Parts:
     """A PNG file's parts. Raises `ImageError` where its pixels can't be found."""
-    found = _walk(data)
-    head = found.chunks.get(b"IHDR", b"")
-    if len(head) != 13 or not found.pixels:
+    contents = _walk(data)
+    head = contents.chunks.get(b"IHDR", b"")
+    if len(head) != 13 or not contents.pixels:
         raise ImageError(DAMAGED)
     depth, colour, method, filters, interlaced = head[8:13]
     if depth not in DEPTHS.get(colour, ()) or method or filters or interlaced > 1:
         raise ImageError(DAMAGED)
-    changes = [f"Damaged parts of the file were skipped ({', '.join(sorted(found.skipped))})."] * bool(
-        found.skipped
+    changes = [f"Damaged parts of the file were skipped ({', '.join(sorted(contents.skipped))})."] * bool(
+        contents.skipped
     )
-    if not found.ended:
+    if not contents.ended:
         changes.append("The end of the file is missing.")
-    if found.doubtful:
-        if not _sums_up(found.pixels):
+    if contents.doubtful:
+        if not _sums_up(contents.pixels):
             raise ImageError(DAMAGED)
         changes.append("A checksum in the file is wrong, and another tells that its pixels are sound.")
-    if b"acTL" in found.chunks:
+    if b"acTL" in contents.chunks:
         changes.append("It is an animation, of which the first picture is used.")
     clean = [SIGNATURE, _chunk(b"IHDR", head)]
     if colour == 3:
-        clean.append(_chunk(b"PLTE", found.chunks.get(b"PLTE", b"")))
-    clean += [_chunk(b"IDAT", b"".join(found.pixels)), _chunk(b"IEND", b"")]
-    key = _key(found.chunks.get(b"tRNS", b""), depth, colour)
-    texts = _texts(found.texts, changes)
-    exif = found.chunks.get(b"eXIf", b"")
-    profile, cicp, gamma, chromaticities = _colours(found.chunks, changes)
+        clean.append(_chunk(b"PLTE", contents.chunks.get(b"PLTE", b"")))
+    clean += [_chunk(b"IDAT", b"".join(contents.pixels)), _chunk(b"IEND", b"")]
+    key = _key(contents.chunks.get(b"tRNS", b""), depth, colour)
+    texts = _texts(contents.texts, changes)
+    exif = contents.chunks.get(b"eXIf", b"")
+    profile, cicp, gamma, chromaticities = _colours(contents.chunks, changes)
     named = {"exif": exif, "xmp": texts.get(XMP, b"")}
     return Parts(
         "PNG",
@@ -90,14 +90,14 @@ def read_png(data: bytes) -> Parts:
         cicp,
         gamma,
         chromaticities,
-        _palette(found.chunks) if colour == 3 else None,
+        _palette(contents.chunks) if colour == 3 else None,
         key,
         orientation_in(exif) if exif else 1,
-        _density(found.chunks.get(b"pHYs", b"")),
+        _density(contents.chunks.get(b"pHYs", b"")),
         {name: value for name, value in named.items() if value},
         {KEY: texts[KEY.encode()].decode("utf-8", "replace")} if KEY.encode() in texts else {},
         changes=tuple(changes),
-        light=_light(found.chunks),
+        light=_light(contents.chunks),
     )
 
 
@@ -131,11 +131,11 @@ def _each(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
         place += 12 + length
 
 
-def _walk(data: bytes) -> _Found:
-    found = _Found()
+def _walk(data: bytes) -> _Contents:
+    contents = _Contents()
     for kind, body, fits in _each(data):
         if kind == b"IEND":
-            found.ended = True
+            contents.ended = True
             break
         if kind == b"CgBI":
             raise ImageError(
@@ -146,22 +146,22 @@ def _walk(data: bytes) -> _Found:
             if kind in (b"IHDR", b"PLTE"):
                 raise ImageError(DAMAGED)
             if kind == b"IDAT":
-                found.pixels.append(body)
-                found.doubtful = True
+                contents.pixels.append(body)
+                contents.doubtful = True
             else:
-                found.skipped.add(kind.decode("ascii"))
+                contents.skipped.add(kind.decode("ascii"))
         elif kind == b"IDAT":
-            found.pixels.append(body)
-        elif kind in BEFORE_PIXELS and found.pixels:
+            contents.pixels.append(body)
+        elif kind in BEFORE_PIXELS and contents.pixels:
             # Browsers have gone by then.
             continue
-        elif kind == b"tRNS" and found.chunks[b"IHDR"][9:10] == b"\3" and b"PLTE" not in found.chunks:
+        elif kind == b"tRNS" and contents.chunks[b"IHDR"][9:10] == b"\3" and b"PLTE" not in contents.chunks:
             continue
         elif kind in (b"iTXt", b"tEXt", b"zTXt"):
-            found.texts.append((kind, body))
+            contents.texts.append((kind, body))
         else:
-            found.chunks.setdefault(kind, body)
-    return found
+            contents.chunks.setdefault(kind, body)
+    return contents
 
 
 def _sums_up(pixels: list[bytes]) -> bool:
@@ -232,8 +232,8 @@ def _palette(chunks: dict[bytes, bytes]) -> np.ndarray[tuple[int, int], np.dtype
     table = np.frombuffer(colours, np.uint8).reshape(-1, 3)
     if b"tRNS" in chunks:
         alpha = np.full(len(table), 255, np.uint8)
-        given = np.frombuffer(chunks[b"tRNS"], np.uint8)[: len(table)]
-        alpha[: len(given)] = given
+        levels = np.frombuffer(chunks[b"tRNS"], np.uint8)[: len(table)]
+        alpha[: len(levels)] = levels
         table = np.column_stack([table, alpha])
     return table
 
@@ -260,14 +260,14 @@ def salvaged(clean: bytes) -> tuple[bytes, str]:
 
     Raises `ImageError` where more than a few rows are missing.
     """
-    found = _walk(clean)
-    head = found.chunks[b"IHDR"]
+    contents = _walk(clean)
+    head = contents.chunks[b"IHDR"]
     rows = list(_rows(head))
     expected = sum(rows)
     # Without the two bytes before and the checksum behind: what is in between may be sound all the same.
     unpack = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        raw = unpack.decompress(b"".join(found.pixels)[2:], expected)
+        raw = unpack.decompress(b"".join(contents.pixels)[2:], expected)
     except zlib.error:
         raise ImageError(DAMAGED) from None
     missing, place = 0, expected
@@ -281,7 +281,7 @@ def salvaged(clean: bytes) -> tuple[bytes, str]:
     raw = raw[:place] + b"".join(b"\2" + bytes(length - 1) for length in rows[len(rows) - missing :])
     pixels = zlib.compress(raw, 1)
     parts = [SIGNATURE, _chunk(b"IHDR", head)]
-    parts += [_chunk(b"PLTE", found.chunks[b"PLTE"])] if b"PLTE" in found.chunks else []
+    parts += [_chunk(b"PLTE", contents.chunks[b"PLTE"])] if b"PLTE" in contents.chunks else []
     whole = b"".join([*parts, _chunk(b"IDAT", pixels), _chunk(b"IEND", b"")])
     return whole, f"Its last {missing} rows are missing, and repeat the one above." if missing else ""
 

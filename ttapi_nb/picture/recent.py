@@ -26,11 +26,11 @@ def opened_before(image: Image.Image, name: str) -> SourceImage | None:
     if image.mode not in MODES:
         return None
     for whose, info, opened in reversed(_known):
-        found = opened() if whose() is image else None
-        if found is None or found.name != name or found.pixels.size != image.size:
+        earlier = opened() if whose() is image else None
+        if earlier is None or earlier.name != name or earlier.pixels.size != image.size:
             continue
-        if dict(image.info) == info and not image.getexif() and found.pixels.tobytes() == image.tobytes():
-            return found
+        if dict(image.info) == info and not image.getexif() and earlier.pixels.tobytes() == image.tobytes():
+            return earlier
     return None
 
 

@@ -83,7 +83,7 @@ def kept_file(
     and IPTC without place and maker's notes.
     """
     origin = own.origin if isinstance(own, PastedFile) else own
-    said: list[str] = []
+    changes: list[str] = []
     if (
         format == "JPEG"
         and own is not None
@@ -94,18 +94,18 @@ def kept_file(
         data, words = _same_jpeg(own, origin, lineage, keep_metadata)
         if data is not None:
             return data, words
-        said += words
+        changes += words
     kept = _fitting(pixels, own, format)
     notes = Notes()
     if keep_metadata and own is not None:
         notes = kept_notes(own.metadata, pixels.size)
-        said += notes.changes
+        changes += notes.changes
     if notes.iptc and format in ("PNG", "WEBP"):
-        said.append(f"{format} has no place for IPTC, which was left out.")
+        changes.append(f"{format} has no place for IPTC, which was left out.")
     if kept.density is not None and format == "WEBP" and not notes.exif:
-        said.append("WEBP has no place for the photo's density, which was left out.")
+        changes.append("WEBP has no place for the photo's density, which was left out.")
     data = {"PNG": _png, "JPEG": _jpeg, "WEBP": _webp, "TIFF": _tiff}[format](kept, notes, lineage)
-    return data, (*said, *kept.changes)
+    return data, (*changes, *kept.changes)
 
 
 def _same_jpeg(
@@ -136,11 +136,11 @@ def _same_jpeg(
 def _segments(notes: Notes, lineage: str) -> bytes:
     """A JPEG's segments for metadata; what is too long for one is left out."""
     exif, packet = exif_of(notes), packet_with(lineage, notes.xmp)
-    found = segment(APP1, b"Exif\0\0" + exif) if 0 < len(exif) < 65_000 else b""
-    found += jpeg_segments(packet) if packet else b""
+    segments = segment(APP1, b"Exif\0\0" + exif) if 0 < len(exif) < 65_000 else b""
+    segments += jpeg_segments(packet) if packet else b""
     if notes.iptc and len(notes.iptc) < 65_000:
-        found += segment(APP13, photoshop(notes.iptc))
-    return found
+        segments += segment(APP13, photoshop(notes.iptc))
+    return segments
 
 
 def _profile_segments(profile: bytes | None) -> bytes:

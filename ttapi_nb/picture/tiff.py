@@ -48,7 +48,7 @@ def read_directory(data: bytes, at: int, order: Order) -> Directory:
     count = int.from_bytes(data[at : at + 2], order)
     if not 0 < count <= MOST_ENTRIES or at + 2 + 12 * count > len(data):
         raise ValueError("Its directory is damaged.")
-    found: Directory = {}
+    directory: Directory = {}
     for start in range(at + 2, at + 2 + 12 * count, 12):
         tag, kind, many, value = (
             int.from_bytes(data[start + low : start + high], order)
@@ -57,8 +57,8 @@ def read_directory(data: bytes, at: int, order: Order) -> Directory:
         size = SIZES.get(kind, 0) * many
         place = start + 8 if size <= 4 else value
         if size and place + size <= len(data):
-            found.setdefault(tag, (kind, data[place : place + size]))
-    return found
+            directory.setdefault(tag, (kind, data[place : place + size]))
+    return directory
 
 
 def number(kind: int, value: int, order: Order) -> tuple[int, bytes]:
@@ -108,13 +108,13 @@ def deep_grey(data: bytes) -> tuple[Directory, Order] | None:
     """
     try:
         order = byte_order(data)
-        found = read_directory(data, int.from_bytes(data[4:8], order), order)
+        directory = read_directory(data, int.from_bytes(data[4:8], order), order)
     except ValueError:
         return None
-    if not {256, 257, 258, 262, 273, 277, 279} <= set(found):
+    if not {256, 257, 258, 262, 273, 277, 279} <= set(directory):
         return None
-    bits = _whole(found, 258, order)
-    one = {tag: _whole(found, tag, order)[0] for tag in (259, 262, 277, 284, 317) if tag in found}
+    bits = _whole(directory, 258, order)
+    one = {tag: _whole(directory, tag, order)[0] for tag in (259, 262, 277, 284, 317) if tag in directory}
     fits = (
         bits == [16, 16]
         and one.get(277) == 2
@@ -123,7 +123,7 @@ def deep_grey(data: bytes) -> tuple[Directory, Order] | None:
         and one.get(259, 1) in (1, 8, 32_946)
         and one.get(317, 1) in (1, 2)
     )
-    return (found, order) if fits else None
+    return (directory, order) if fits else None
 
 
 def _whole(directory: Directory, tag: int, order: Order) -> list[int]:

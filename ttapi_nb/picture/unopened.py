@@ -28,26 +28,26 @@ def as_given(source: ImageSource) -> SourceImage:
 
     What only a decoder sees, as what stands in a JPEG's coded pixels, is the service's to say. Raises `ImageError`.
     """
-    found = taken(source)
-    if not isinstance(found, File):
+    loaded = taken(source)
+    if not isinstance(loaded, File):
         return open_image(source)
-    cut = _cut(found.data)
+    cut = _cut(loaded.data)
     if cut is None:
-        return open_image(found.data, name=found.name)
-    check_size(cut.size, PIXEL_CAP, tidy(found.name))
-    return _Unopened(found, cut)
+        return open_image(loaded.data, name=loaded.name)
+    check_size(cut.size, PIXEL_CAP, tidy(loaded.name))
+    return _Unopened(loaded, cut)
 
 
 def _cut(data: bytes) -> Bare | None:
     """The file as it was cut before, or is now."""
-    found = _kept.pop(data, None) or bare(data, PIXEL_CAP)
-    if found is not None:
-        _kept[data] = found
+    cut = _kept.pop(data, None) or bare(data, PIXEL_CAP)
+    if cut is not None:
+        _kept[data] = cut
         # Other threads are at it too, without a lock: a forked child might find that held.
         with contextlib.suppress(KeyError, RuntimeError, StopIteration):
             while sum(_size(*one) for one in list(_kept.items())) > MOST_KEPT:
                 del _kept[next(iter(_kept))]
-    return found
+    return cut
 
 
 def _size(data: bytes, cut: Bare) -> int:

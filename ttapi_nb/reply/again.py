@@ -20,10 +20,10 @@ PIECE = 2**20
 
 def drafts_again(folder: Path, run_id: str) -> tuple[PartialData, ...]:
     """The drafts in the answer that `folder` keeps for a run. Raises `ResultError` where none is kept."""
-    found: list[PartialData] = []
+    drafts: list[PartialData] = []
     with contextlib.suppress(CodingError):
-        _read(folder, run_id, AnswerReader(lambda data, index: found.append(PartialData(data, index=index))))
-    return tuple(found)
+        _read(folder, run_id, AnswerReader(lambda data, index: drafts.append(PartialData(data, index=index))))
+    return tuple(drafts)
 
 
 def _read(folder: Path, run_id: str, reader: AnswerReader) -> int:

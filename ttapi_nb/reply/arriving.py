@@ -29,11 +29,11 @@ class AnswerReader:
         """Take the next bytes. Raises `TooLargeError` where a stream has far too many events."""
         if self._plain is None and self._events is None:
             self._head += data
-            found = is_stream(self._head)
-            if found is None and len(self._head) < LONGEST_HEAD:
+            streamed = is_stream(self._head)
+            if streamed is None and len(self._head) < LONGEST_HEAD:
                 return
             data, self._head = self._head, b""
-            self._begin(is_stream=bool(found))
+            self._begin(is_stream=bool(streamed))
         if self._events is not None:
             self._events.feed(data)
         elif self._plain is not None:

@@ -19,7 +19,7 @@ __all__ = [
     "DAMAGED",
     "FAILED",
     "PLACE",
-    "Found",
+    "Results",
     "error_in",
     "in_words",
     "is_draft",
@@ -61,7 +61,7 @@ NO_ERROR = (
 
 
 @dataclass
-class Found:
+class Results:
     """Results in the plain form, what stood beside them, and the drafts of pictures that were not finished."""
 
     items: list[dict[str, Any]] = field(default_factory=list)
@@ -90,43 +90,43 @@ def item_in(item: Any, *, sure: bool = True, address: bool = True) -> dict[str, 
     if not isinstance(item, dict):
         return None
     encoded = item.get("b64_json")
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     if _counts(encoded, sure):
-        found["b64_json"] = encoded
+        result["b64_json"] = encoded
     for name, value in item.items():
         if (
-            "b64_json" not in found
+            "b64_json" not in result
             and name not in NOT_RESULTS
             and isinstance(value, str)
             and is_picture_text(value)
         ):
-            found["b64_json"] = value
+            result["b64_json"] = value
     for name in ADDRESSES if address else ():
         value = item.get(name)
         value = value.get("url") if isinstance(value, dict) else value
         if isinstance(value, str) and is_picture_text(value):
-            found.setdefault("b64_json", value)
+            result.setdefault("b64_json", value)
         elif isinstance(value, str) and (_is_address(value) or (name == "url" and sure and value)):
-            found.setdefault("url", value)
-    if found and "revised_prompt" in item:
-        found["revised_prompt"] = item["revised_prompt"]
-    return found or None
+            result.setdefault("url", value)
+    if result and "revised_prompt" in item:
+        result["revised_prompt"] = item["revised_prompt"]
+    return result or None
 
 
-def search(reply: Any, *, sure: bool) -> Found:
+def search(reply: Any, *, sure: bool) -> Results:
     """All results in `reply`, in the order in which they stand. Without `sure`, something in it speaks of an error."""
-    found = Found()
+    results = Results()
     seen: dict[tuple[bytes | str, bool], int] = {}
-    for place, given, inside, blamed, early in _nodes(reply, found.beside):
-        item = item_in(given, sure=sure and not blamed, address=not blamed and (inside or sure))
-        if item is None or len(found.items) >= MOST_FOUND:
+    for place, node, inside, blamed, early in _nodes(reply, results.beside):
+        item = item_in(node, sure=sure and not blamed, address=not blamed and (inside or sure))
+        if item is None or len(results.items) >= MOST_FOUND:
             continue
         key = item.get("b64_json") or item["url"], early
         # Twice in one list are two results. In two places it is one, said again.
         if seen.setdefault(key, place) != place:
             continue
-        (found.drafts if early else found.items).append(item)
-    return found
+        (results.drafts if early else results.items).append(item)
+    return results
 
 
 def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool, bool, bool]]:
@@ -138,27 +138,27 @@ def _nodes(reply: Any, beside: dict[str, Any]) -> Iterator[tuple[int, Any, bool,
     count = 0
     stack: list[tuple[int, Any, bool, bool, bool, int]] = [(0, reply, False, False, False, 0)]
     while stack and count < MOST_NODES:
-        place, given, inside, blamed, early, depth = stack.pop()
+        place, node, inside, blamed, early, depth = stack.pop()
         count += 1
-        early = early or (isinstance(given, dict) and is_draft(given))
-        yield place, given, inside, blamed, early
+        early = early or (isinstance(node, dict) and is_draft(node))
+        yield place, node, inside, blamed, early
         if depth >= MOST_DEPTH:
             continue
         # A gateway may carry the answer as a text in its own.
-        if isinstance(given, str) and given[:200].lstrip()[:1] in ("{", "["):
+        if isinstance(node, str) and node[:200].lstrip()[:1] in ("{", "["):
             # Looked at as any other: it may be a result itself.
-            stack.append((count, _unpacked(given), inside, blamed, early, depth + 1))
+            stack.append((count, _unpacked(node), inside, blamed, early, depth + 1))
             continue
-        if isinstance(given, list):
-            stack += [(count, one, inside, blamed, early, depth + 1) for one in reversed(given)]
-        if not isinstance(given, dict):
+        if isinstance(node, list):
+            stack += [(count, one, inside, blamed, early, depth + 1) for one in reversed(node)]
+        if not isinstance(node, dict):
             continue
         for name in ("usage", "created"):
-            if given.get(name) and not early:
-                beside.setdefault(name, given[name])
-        own = item_in(given, sure=True) or {}
+            if node.get(name) and not early:
+                beside.setdefault(name, node[name])
+        own = item_in(node, sure=True) or {}
         used = {id(value) for value in own.values()}
-        for name, value in reversed(given.items()):
+        for name, value in reversed(node.items()):
             if name in NOT_RESULTS or name == "usage" or id(value) in used or (own and name in ADDRESSES):
                 continue
             if isinstance(value, str | dict | list):
@@ -223,8 +223,8 @@ def in_words(value: object) -> str:
 
 def kind_in(value: Mapping[str, Any]) -> str:
     """What an event says that it is; empty where it does not."""
-    given = value.get("type")
-    return given if isinstance(given, str) else ""
+    kind = value.get("type")
+    return kind if isinstance(kind, str) else ""
 
 
 def says_nothing(value: Any) -> bool:
@@ -236,8 +236,8 @@ def says_nothing(value: Any) -> bool:
         return True
     if isinstance(value, dict) and (is_error(value) or kind_in(value).endswith((COMPLETED, *FAILED))):
         return False
-    found = search(value, sure=True)
-    return not (found.items or found.beside or found.drafts)
+    results = search(value, sure=True)
+    return not (results.items or results.beside or results.drafts)
 
 
 def _speaks(value: object) -> bool:

@@ -163,9 +163,9 @@ class EventReader:
         if is_read:
             if isinstance(value, dict):
                 value = value if kind_in(value) else value | {"type": name}
-                found = search(value, sure=True)
-                if is_draft(value) or (found.drafts and not found.items and not is_error(value)):
-                    self._draft(value, found.drafts, reader.pictures)
+                results = search(value, sure=True)
+                if is_draft(value) or (results.drafts and not results.items and not is_error(value)):
+                    self._draft(value, results.drafts, reader.pictures)
                     return
             if name not in FAILED and says_nothing(value):
                 # It may come for ever, to keep the line alive.
@@ -175,12 +175,12 @@ class EventReader:
             self.events.append(Event(name, text, reader.pictures, is_whole))
 
     def _draft(
-        self, value: dict[str, Any], found: list[dict[str, Any]], pictures: dict[str, bytes | str]
+        self, value: dict[str, Any], items: list[dict[str, Any]], pictures: dict[str, bytes | str]
     ) -> None:
-        encoded = found[0].get("b64_json") if found else None
+        encoded = items[0].get("b64_json") if items else None
         data = pictures.get(encoded, encoded) if isinstance(encoded, str) else None
         data = decoded(data) if isinstance(data, str) else data
-        self.drafts += bool(found)
+        self.drafts += bool(items)
         # A gateway may have put it into an envelope.
         inner = value.get("data")
         index = (value if PLACE in value or not isinstance(inner, dict) else inner).get(PLACE)

@@ -79,8 +79,10 @@ def may_be_billed(account: str = DASHBOARD) -> str:
 def says_busy(problem: str) -> bool:
     """Whether the words of a refusal are those for a service that was too busy."""
     # Up to where a number of seconds stands.
-    said = (NEXT_STEP[status].partition("{")[0] for status, kind in KINDS.items() if kind is RateLimitError)
-    return any(words in problem for words in said)
+    phrases = (
+        NEXT_STEP[status].partition("{")[0] for status, kind in KINDS.items() if kind is RateLimitError
+    )
+    return any(words in problem for words in phrases)
 
 
 def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) -> dict[str, Any]:
@@ -93,18 +95,18 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
     error = None if reply is None else error_in(reply)
     plain = None if reply is None else _plain_in(reply)
     if reply is not None:
-        found = _found(status, reply, error, plain)
-        if found is not None:
-            return found
+        answer = _with_results(status, reply, error, plain)
+        if answer is not None:
+            return answer
     broke = isinstance(reply, Streamed) and reply.broke
     if error is not None and ((status < 500 and not broke) or _is_of_class(error["code"])):
         raise refusal(status, **error, asked=asked)
     if reply is not None and status == 200:
         if plain is not None:
             return _noteless(plain)
-        said = _unfinished(reply, error)
-        raise UnknownOutcomeError(f"{said} {may_be_billed(asked.account)}", status=status)
-    said = error["message"] if error else ""
+        message = _unfinished(reply, error)
+        raise UnknownOutcomeError(f"{message} {may_be_billed(asked.account)}", status=status)
+    message = error["message"] if error else ""
     # 303 alone says that the request was carried out and where its answer is (RFC 9110, 15.4.4).
     if 300 <= status < 400 and status != 303:
         raise RefusedError(
@@ -112,11 +114,11 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
             status=status,
         )
     if 400 <= status < 500:
-        raise refusal(status, said, None, None, asked)
+        raise refusal(status, message, None, None, asked)
     what = (
         "with something that is not its JSON, a web page perhaps" if status == 200 else f"with HTTP {status}"
     )
-    words = f" ({_short(said)})" if said else ""
+    words = f" ({_short(message)})" if message else ""
     raise UnknownOutcomeError(
         f"The service, or a gateway before it, answered {what}{words}. {may_be_billed(asked.account)}",
         status=status,
@@ -126,9 +128,9 @@ def interpret(status: int, reply: dict[str, Any] | None, asked: Asked = NOBODY) 
 def _unfinished(reply: dict[str, Any], error: dict[str, Any] | None) -> str:
     """What came in place of a picture."""
     drafts = reply.drafts if isinstance(reply, Streamed) else len(search(reply, sure=True).drafts)
-    said = DRAFTS if drafts else "The service answered without a picture."
+    sentence = DRAFTS if drafts else "The service answered without a picture."
     words = _short(error["message"]) if error is not None else ""
-    return f"{said} It said: {words}".rstrip(".") + "." if words else said
+    return f"{sentence} It said: {words}".rstrip(".") + "." if words else sentence
 
 
 def _plain_in(reply: dict[str, Any]) -> dict[str, Any] | None:
@@ -146,7 +148,7 @@ def _noteless(plain: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in plain.items() if name != "note"}
 
 
-def _found(
+def _with_results(
     status: int, reply: dict[str, Any], error: dict[str, Any] | None, plain: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """The plain reply with all results that are in `reply`; None where there are none."""
@@ -154,16 +156,16 @@ def _found(
     if well and plain is not None:
         items: list[Any] = []
         sound = False
-        for given in plain["data"]:
-            item = item_in(given)
-            more = [item] if item else search(given, sure=True).items
+        for entry in plain["data"]:
+            item = item_in(entry)
+            more = [item] if item else search(entry, sure=True).items
             sound = sound or bool(more)
             # What is none stays, and says so in its place.
-            items += more or [given]
+            items += more or [entry]
         if sound:
             return _noteless(plain) | {"data": items}
-    found = search(reply, sure=well)
-    if not found.items:
+    results = search(reply, sure=well)
+    if not results.items:
         return None
     notes = []
     if error is not None:
@@ -173,7 +175,7 @@ def _found(
         )
     elif not well:
         notes.append(f"The service sent pictures together with HTTP {status}, which speaks of an error.")
-    return {**found.beside, "data": found.items, "note": " ".join(notes)}
+    return {**results.beside, "data": results.items, "note": " ".join(notes)}
 
 
 def refusal(
@@ -191,11 +193,11 @@ def refusal(
         # Of a class's gateway, which knows what to do next.
         words = _short(message)
         return KINDS.get(status, RefusedError)(words, status=status, code=code, service_message=message)
-    said = f": {_short(message)}" if message.strip() else "."
-    said = said if said.endswith((".", "!", "?")) else said + "."
+    reason = f": {_short(message)}" if message.strip() else "."
+    reason = reason if reason.endswith((".", "!", "?")) else reason + "."
     next_step = next_step.format(account=asked.account, pause=_pause(asked.retry_after))
     error = KINDS.get(status, RefusedError)(
-        f"The service refused the request (HTTP {status}){said} {UNBILLED} {next_step}",
+        f"The service refused the request (HTTP {status}){reason} {UNBILLED} {next_step}",
         status=status,
         code=code,
         param=param,

@@ -128,14 +128,14 @@ def parsed_events(
     drafts = reader.drafts
     for event in events:
         hook = _Hook(scrub, {**pictures, **event.pictures})
-        found = _event_values(event, json.JSONDecoder(object_hook=hook.keep, strict=False))
+        objects = _event_values(event, json.JSONDecoder(object_hook=hook.keep, strict=False))
         # Half of what it says may be taken for something else.
-        whole = [value for value in found if value.get("type") != CUT]
+        whole = [value for value in objects if value.get("type") != CUT]
         errors += [error for value in whole if (error := _event_error(value)) is not None]
-        sure = [value for value in found if not is_draft(value)]
-        drafts += sum(bool(search(value, sure=True).drafts) for value in found)
+        sure = [value for value in objects if not is_draft(value)]
+        drafts += sum(bool(search(value, sure=True).drafts) for value in objects)
         values += sure
-        if not found and event.is_whole and event.name in FAILED:
+        if not objects and event.is_whole and event.name in FAILED:
             errors.append({"message": scrub(event.text.decode("utf-8", "replace")), "type": "error"})
     reply = Streamed(values=values, error=errors[0] if errors else None)
     reply.drafts, reply.results = drafts, len(search(values, sure=True).items)
@@ -160,12 +160,12 @@ def _event_values(event: Event, decoder: json.JSONDecoder) -> list[dict[str, Any
     """
     text, is_whole = _text(event.text), event.is_whole
     try:
-        found, is_whole = [decoder.decode(text)], True
+        objects, is_whole = [decoder.decode(text)], True
     except (ValueError, RecursionError):
-        found = _values(text, decoder)[0]
-        if not search(found, sure=True).items:
-            found = _mended_values(text, decoder) or found
-    values = [value if isinstance(value, dict) else {"data": value} for value in found if value]
+        objects = _values(text, decoder)[0]
+        if not search(objects, sure=True).items:
+            objects = _mended_values(text, decoder) or objects
+    values = [value if isinstance(value, dict) else {"data": value} for value in objects if value]
     typed = [value if kind_in(value) or not event.name else value | {"type": event.name} for value in values]
     if is_whole:
         return typed
@@ -184,15 +184,15 @@ def _event_error(value: dict[str, Any]) -> dict[str, Any] | None:
     """The error that an event speaks of, as an error's object."""
     if error_in(value) is None and not kind_in(value).endswith(FAILED):
         return None
-    given = value.get("error")
-    found = given if isinstance(given, dict) else value
-    words = given if isinstance(given, str) else found.get("message")
-    code = found.get("code")
+    error = value.get("error")
+    details = error if isinstance(error, dict) else value
+    words = error if isinstance(error, str) else details.get("message")
+    code = details.get("code")
     return {
         "message": in_words(words),
         "code": code if isinstance(code, str) else None,
-        "param": found.get("param"),
-        "type": f"{kind_in(found) or 'error'} {code if isinstance(code, int) else ''}".strip(),
+        "param": details.get("param"),
+        "type": f"{kind_in(details) or 'error'} {code if isinstance(code, int) else ''}".strip(),
     }
 
 
@@ -224,9 +224,9 @@ class _Hook:
     def __init__(self, scrub: Callable[[str], str], pictures: Mapping[str, bytes | str]) -> None:
         self._scrub, self._pictures = scrub, pictures
 
-    def keep(self, found: dict[str, Any]) -> dict[str, Any]:
+    def keep(self, parsed: dict[str, Any]) -> dict[str, Any]:
         """An object that was read."""
-        return {name: self.kept(name, value) for name, value in found.items()}
+        return {name: self.kept(name, value) for name, value in parsed.items()}
 
     def kept(self, name: str, value: Any) -> Any:
         """A value that was read, by its name."""
@@ -266,21 +266,21 @@ def _closed(text: str) -> str:
     ends: list[str] = []
     whole = 0
     for token in TOKEN.finditer(text):
-        said = token[0]
-        if said in CLOSES:
-            ends.append(CLOSES[said])
+        symbol = token[0]
+        if symbol in CLOSES:
+            ends.append(CLOSES[symbol])
             whole = token.end()
-        elif said == ",":
+        elif symbol == ",":
             whole = token.start()
-        elif said == '"':
+        elif symbol == '"':
             break
-        elif said.startswith('"'):
+        elif symbol.startswith('"'):
             # A name says nothing without its value.
             if ends[-1:] == ["]"] or text[
                 max(0, token.start() - LONGEST_GAP) : token.start()
             ].rstrip().endswith(":"):
                 whole = token.end()
-        elif ends and ends.pop() == said:
+        elif ends and ends.pop() == symbol:
             whole = token.end()
         else:
             break

@@ -31,7 +31,7 @@ AMID = re.compile(rb"[A-Za-z0-9+/=_-]{%d}\Z" % LONGEST_WORD)
 
 def mended(text: str) -> str:
     """`text`, of JSON, with a backslash that begins no escape standing for itself."""
-    return ESCAPE.sub(lambda found: found[0] if found[1] else r"\\", text)
+    return ESCAPE.sub(lambda match: match[0] if match[1] else r"\\", text)
 
 
 class ReplyReader:

@@ -131,8 +131,12 @@ class ImagesResponse:
     @property
     def notice(self) -> str:
         """What a reader of these results should know, or nothing."""
-        said = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else "", self.note]
-        return " ".join(words for words in said if words)
+        sentences = [
+            REPLAY_NOTICE if self.replayed else "",
+            OFFLINE_NOTICE if self.offline else "",
+            self.note,
+        ]
+        return " ".join(words for words in sentences if words)
 
     def __repr__(self) -> str:
         tokens = (
@@ -166,8 +170,8 @@ async def read_response(
     # Where pictures are decoded, no other run waits for it.
     read, note = await asyncio.to_thread(_read, reply["data"], most)
     items = [item if item.data is not None or item.problem else await fetched(item, fetch) for item in read]
-    said = reply.get("note")
-    notes = " ".join(words for words in (said if isinstance(said, str) else "", note) if words)
+    own_note = reply.get("note")
+    notes = " ".join(words for words in (own_note if isinstance(own_note, str) else "", note) if words)
     return ImagesResponse(
         _count(reply.get("created")), tuple(items), _read_usage(reply.get("usage")), offline, note=notes
     )
@@ -200,12 +204,12 @@ def counted(response: ImagesResponse, asked: int) -> ImagesResponse:
     return replace(response, note=f"{response.note} {note}".strip())
 
 
-def _read_item(given: Any) -> ImageData:
+def _read_item(entry: Any) -> ImageData:
     """A result, whose picture is yet to be fetched where it has neither bytes nor a problem."""
-    item = item_in(given)
-    if item is None and not isinstance(given, dict):
+    item = item_in(entry)
+    if item is None and not isinstance(entry, dict):
         return ImageData(problem="The service sent something else in its place.")
-    revised = given.get("revised_prompt") if isinstance(given, dict) else None
+    revised = entry.get("revised_prompt") if isinstance(entry, dict) else None
     blank = ImageData(revised_prompt=revised[:LONGEST_PROMPT] if isinstance(revised, str) else None)
     if item is None:
         return replace(blank, problem="The service sent neither a picture nor the address of one.")

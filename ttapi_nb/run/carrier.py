@@ -30,7 +30,7 @@ from ..client.core import Core
 from ..client.told import Told
 from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
 from ..freeing import give_back
-from ..lineage import Step, step_of, step_text
+from ..lineage import step_text
 from ..log import RunLog, State
 from ..log.budget import sent_options
 from ..rawanswers import RawAnswer
@@ -40,7 +40,6 @@ from .ending import (
     ENDED,
     HANGS,
     INTERRUPTED,
-    UNTOLD,
     End,
     Ended,
     cancelled,
@@ -53,7 +52,7 @@ from .ending import (
 from .partial import Partial
 from .result import Result
 from .run import Run
-from .signing import signed
+from .signing import all_signed
 
 __all__ = ["Carrier"]
 
@@ -84,7 +83,6 @@ class Carrier(exiting.Unfinished):
         self._make = make
         self._lane = loop.lane()
         self._task: Future[None] | None = None
-        self._step: Step | None = None
         # What came for it, until that is in the log.
         self._raw: RawAnswer | None = None
         if run.log is not None and not core.offline:
@@ -102,6 +100,8 @@ class Carrier(exiting.Unfinished):
     def begin(self) -> None:
         """Write the run's row, and set out. Raises what that raises, and nothing is sent then."""
         exiting.add(self)
+        if not self.offline:
+            loop.leaves(self)
         try:
             begun = self._lane.submit(self._begin)
         except BaseException:
@@ -142,8 +142,8 @@ class Carrier(exiting.Unfinished):
         end: End | None = None
         try:
             response = await self._core.send(self.run.request, self._told(), check=False, raw=self._raw)
-            await self.answered(response)
-            results, note = await loop.heavy(partial(self._results, response))
+            is_kept = await self.answered(response)
+            results, note = await loop.heavy(partial(self._results, response, is_kept))
             end = End("done", None, "done", note, results)
         except BaseException as error:  # noqa: BLE001 - whatever happened, whoever waits for the run is told
             end = self._stopped(error)
@@ -164,6 +164,7 @@ class Carrier(exiting.Unfinished):
 
     async def queued(self, words: str) -> None:
         """It waits for its turn, with nothing sent."""
+        loop.left(self)
         with self.run._guard:
             self._may_leave()
             self.run.note = words
@@ -192,6 +193,7 @@ class Carrier(exiting.Unfinished):
             self._may_leave()
             self.left_at = time.monotonic()
             self.run.status, self.run.note = "waiting", ""
+        loop.left(self)
         self.run._tell()
 
     def _may_leave(self) -> None:
@@ -242,14 +244,14 @@ class Carrier(exiting.Unfinished):
                 return False
         return True
 
-    async def answered(self, response: ImagesResponse) -> None:
-        """All of its answer is here."""
-        is_kept = await self._kept(response)
+    async def answered(self, response: ImagesResponse) -> bool:
+        """All of its answer is here; whether the log has it."""
+        # First: who waits for its place need not wait for the disk.
+        self.run.response = response
         self.run._tell_answered()
-        if is_kept and self._raw is not None and response.is_whole:
-            await loop.in_thread(self._raw.understood)
+        is_kept = await self._kept(response)
         self.run._add_note(response.note)
-        self._step = await loop.heavy(partial(self._made_by, response.offline))
+        return is_kept
 
     async def _write(self, work: Callable[[RunLog], None], log: RunLog) -> None:
         """Have `work` write into the log, and raise what that raises as an `Exception`."""
@@ -285,29 +287,13 @@ class Carrier(exiting.Unfinished):
         """Whether what it waits for is called on this thread."""
         return self._lane.is_here()
 
-    def _made_by(self, offline: bool) -> Step | None:
-        run = self.run
-        try:
-            return step_of(run.prepared, offline=offline)
-        except Exception as error:  # noqa: BLE001 - a paid answer must not be lost to what is written about it
-            run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-            return None
-
-    def _results(self, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
+    def _results(self, response: ImagesResponse, is_kept: bool) -> tuple[tuple[Result, ...], str]:
+        if is_kept and self._raw is not None and response.is_whole:
+            self._raw.understood()
         results, note = self._make(self.run, response)
         source = self.run.source.size
         give_back(HELD * source[0] * source[1])
-        return tuple(map(self._signed, results)), note
-
-    def _signed(self, result: Result) -> Result:
-        """The result with what made it."""
-        if self._step is None:
-            return result
-        try:
-            return signed(self.run.asked.source, self._step, result)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.run._add_note(UNTOLD.format(error=f"{type(error).__name__}: {error}"))
-            return result
+        return all_signed(self.run, results, offline=response.offline), note
 
     # Its end
 
@@ -428,4 +414,5 @@ class Carrier(exiting.Unfinished):
     def _let_go(self) -> None:
         # The two hold each other, and all their pictures, until the collector comes by.
         self.run._carrier = None
+        loop.left(self)
         self.set_over()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
+from contextlib import AbstractContextManager
 from functools import partial
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 from ..asked import Asked, prepare
 from ..client import AsyncClient, Client, default_client
@@ -127,15 +128,18 @@ def start(
     watch: Callable[[Run], None] | None = None,
     claim: Claim | None = None,
     on_partial: Callable[[Partial], None] | None = None,
+    room: AbstractContextManager[Any] | None = None,
 ) -> Run:
-    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run, and
-    `claim` is the cell of an experiment that it is of. Raises `ClaimedError` where that was sent before.
+    """As `start_edit`, for what was put together before; `watch(run)` is called before anything happens to the run,
+    `claim` is the cell of an experiment that it is of, and its photo is fitted in the `room` that there is for that.
+    Raises `ClaimedError` where the cell was sent before.
     """
     if log is False and budget is not None:
         raise SettingsError(NO_LOG)
     client = client or default_client()
     core = client.core
-    prepared = prepare(asked, core.problems if check else None, cuts=core.cuts and claim is None)
+    with room or contextlib.nullcontext():
+        prepared = prepare(asked, core.problems if check else None, cuts=core.cuts and claim is None)
     if prepared.problems:
         raise InvalidRequestError(prepared.problems)
     core.load()

@@ -170,7 +170,7 @@ class Service:
                 "usage": _usage(edit, edit.picture.size),
             }
             if "output_format" in edit.model.choices:
-                reply |= _said(edit, see_through=see_through)
+                reply |= _facts(edit, see_through=see_through)
             return _json(200, reply)
 
     def _room(self, edit: Edit) -> int:
@@ -186,17 +186,17 @@ class Service:
             for stage in range(edit.partials if self._fill is None else 0):
                 with work.room(self._room(edit)):
                     drafts = drafts_of(edit, self._seed_of(edit, digest, 0), stage)
-                    said = [self._event(edit, _encoded(one, edit, filled=False), one) for one in drafts]
-                for one in said:
+                    payloads = [self._event(edit, _encoded(one, edit, filled=False), one) for one in drafts]
+                for one in payloads:
                     has_begun = True
                     yield written(f"{_kind(edit)}.partial_image", one | {"partial_image_index": stage}, style)
             with work.room(self._room(edit)):
                 data, see_through = self._results(edit, digest, "")
             for number, item in enumerate(data):
                 has_begun = True
-                said_of = _said(edit, see_through=see_through) | {"created_at": int(self._clock())}
+                facts = _facts(edit, see_through=see_through) | {"created_at": int(self._clock())}
                 usage = _usage(replace(edit, n=1), edit.picture.size, first=number == 0)
-                yield written(f"{_kind(edit)}.completed", item | said_of | {"usage": usage}, style)
+                yield written(f"{_kind(edit)}.completed", item | facts | {"usage": usage}, style)
         except Exception as error:
             if not has_begun:
                 raise
@@ -206,8 +206,8 @@ class Service:
         yield from filter(None, (ended(style),))
 
     def _event(self, edit: Edit, data: bytes, picture: Image.Image) -> dict[str, object]:
-        said = _said(edit, see_through=_keeps_alpha(picture, edit))
-        return {"b64_json": base64.b64encode(data).decode(), "created_at": int(self._clock())} | said
+        fields = _facts(edit, see_through=_keeps_alpha(picture, edit))
+        return {"b64_json": base64.b64encode(data).decode(), "created_at": int(self._clock())} | fields
 
     def _results(self, edit: Edit, digest: str, files_url: str) -> tuple[list[dict[str, str]], bool]:
         """The results as the reply has them, and whether they are transparent."""
@@ -304,8 +304,8 @@ def _has_key(headers: Mapping[str, str]) -> bool:
 
 def _bearer(headers: Mapping[str, str]) -> str:
     """The token of `Authorization: Bearer`, or nothing."""
-    given = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
-    scheme, _, token = given.strip().partition(" ")
+    header = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+    scheme, _, token = header.strip().partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
@@ -322,7 +322,7 @@ def _kind(edit: Edit) -> str:
     return "image_generation" if edit.generates else "image_edit"
 
 
-def _said(edit: Edit, *, see_through: bool) -> dict[str, object]:
+def _facts(edit: Edit, *, see_through: bool) -> dict[str, object]:
     """What is said of a result beside it."""
     width, height = edit.picture.size
     return {
@@ -373,14 +373,14 @@ def _keeps_alpha(result: Image.Image, edit: Edit) -> bool:
 def _encoded(result: Image.Image, edit: Edit, *, filled: bool) -> bytes:
     out = io.BytesIO()
     pixels = result if _keeps_alpha(result, edit) else over_white(result)
-    said: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     if edit.output_format == "png":
         if filled:
-            said["pnginfo"] = PngImagePlugin.PngInfo()
-            said["pnginfo"].add_text("Software", FILLED)
-        pixels.save(out, "PNG", compress_level=1, **said)
+            options["pnginfo"] = PngImagePlugin.PngInfo()
+            options["pnginfo"].add_text("Software", FILLED)
+        pixels.save(out, "PNG", compress_level=1, **options)
     else:
         if filled:
-            said["comment" if edit.output_format == "jpeg" else "xmp"] = FILLED.encode()
-        pixels.save(out, edit.output_format.upper(), quality=edit.compression, **said)
+            options["comment" if edit.output_format == "jpeg" else "xmp"] = FILLED.encode()
+        pixels.save(out, edit.output_format.upper(), quality=edit.compression, **options)
     return out.getvalue()

@@ -38,7 +38,7 @@ NO_ROOM = "The disk has no room for the request while it waits. Make room, and s
 NO_LENGTH = "The body must come with its Content-Length, or chunked."
 NO_THREAD = "This machine has no thread left. Send the request again in a moment."
 
-Found = TypeVar("Found")
+T = TypeVar("T")
 Made: TypeAlias = Callable[[Callable[[], bytes | None]], Awaitable[bytes | None]]
 
 
@@ -90,7 +90,7 @@ class Application:
         async with self._body_of(request) as file, _gone(request) as gone:
             size = file.tell()
 
-            async def made(work: Callable[[], Found]) -> Found | None:
+            async def made(work: Callable[[], T]) -> T | None:
                 # What is no edit costs next to nothing, and waits for none.
                 async with self._places.of(size) if method == "POST" else contextlib.nullcontext():
                     return None if gone.done() else await _on_a_thread(work)
@@ -198,28 +198,28 @@ async def _gone(request: Request) -> AsyncIterator[asyncio.Future[None]]:
         task.cancel()
 
 
-async def _on_a_thread(work: Callable[[], Found]) -> Found:
+async def _on_a_thread(work: Callable[[], T]) -> T:
     """What `work` returns. Its thread is no reason for the process to wait as it ends."""
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Found] = loop.create_future()
+    future: asyncio.Future[T] = loop.create_future()
 
-    def tell(found: Found | None, error: BaseException | None) -> None:
+    def tell(result: T | None, error: BaseException | None) -> None:
         if future.done():
             return
         if error is not None:
             future.set_exception(error)
         else:
-            future.set_result(found)  # type: ignore[arg-type]  # it is there where no error is
+            future.set_result(result)  # type: ignore[arg-type]  # it is there where no error is
 
     def run() -> None:
-        found, problem = None, None
+        result, problem = None, None
         try:
-            found = work()
+            result = work()
         except BaseException as error:  # noqa: BLE001 - whoever waits gets it
             problem = error
         # The server may have ended meanwhile.
         with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, found, problem)
+            loop.call_soon_threadsafe(tell, result, problem)
 
     try:
         threading.Thread(target=run, name="ttapi_nb.serve", daemon=True).start()

@@ -56,11 +56,11 @@ def read_body(content_type: str, body: bytes) -> Body:
 def _with_model(fields: dict[str, object]) -> dict[str, object]:
     # Some clients fill in both names of this field, for servers of either kind.
     named = {name: fields.pop(name, None) for name in ("model", "mode")}
-    given = [value for value in named.values() if value is not None]
-    if len(given) == 2 and given[0] != given[1]:
+    models = [value for value in named.values() if value is not None]
+    if len(models) == 2 and models[0] != models[1]:
         message = f"'model' is {shown(named['model'])} and 'mode' is {shown(named['mode'])}. Name one model."
         raise Refusal(message, code="invalid_value", param="mode")
-    return fields | ({"model": given[0]} if given else {})
+    return fields | ({"model": models[0]} if models else {})
 
 
 # JSON
@@ -69,15 +69,15 @@ def _with_model(fields: dict[str, object]) -> dict[str, object]:
 def _read_json(body: bytes) -> Body:
     problem = "The body is not JSON."
     try:
-        given = json.loads(body, parse_constant=_no_such_number)
+        payload = json.loads(body, parse_constant=_no_such_number)
     except RecursionError:
         problem = "The JSON body is nested too deep."
     except ValueError as error:
         # UnicodeDecodeError quotes the body, which may be long.
         problem = f"The body is not valid JSON ({shown(str(error))[1:-1]})."
     else:
-        if isinstance(given, dict):
-            return _from_json(given)
+        if isinstance(payload, dict):
+            return _from_json(payload)
         problem = "The JSON body must be an object: {...}."
     raise Refusal(problem)
 
@@ -86,8 +86,8 @@ def _no_such_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _from_json(given: dict[str, Any]) -> Body:
-    fields = {name: value for name, value in given.items() if value is not None}
+def _from_json(payload: dict[str, Any]) -> Body:
+    fields = {name: value for name, value in payload.items() if value is not None}
     image, images, mask = (fields.pop(name, None) for name in ("image", "images", "mask"))
     if image is not None and images is not None:
         raise Refusal("Give the pictures in 'image' or in 'images', not in both.", param="images")

@@ -22,17 +22,17 @@ Floats = npt.NDArray[np.float32]
 def colours_in(prompt: str) -> list[tuple[int, ...]]:
     """The colours that `prompt` names, in its order."""
     words = re.findall(r"[a-z]+", prompt.lower())
-    found: list[tuple[int, ...]] = []
+    colours: list[tuple[int, ...]] = []
     at = 0
     while at < len(words):
         # "light sea green" is one colour, not the green at its end.
         for length in range(LONGEST_NAME, 0, -1):
             name = "".join(words[at : at + length])
             if name in ImageColor.colormap:
-                found.append(ImageColor.getrgb(name)[:3])
+                colours.append(ImageColor.getrgb(name)[:3])
                 break
         at += length
-    return found
+    return colours
 
 
 def luminance(pixels: Floats) -> Floats:

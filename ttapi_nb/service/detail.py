@@ -56,8 +56,8 @@ def detail_of(
     if len(places) < 8:
         return None
     places = places[:: max(1, math.ceil(len(places) / most))]
-    found = places[_likest(_told(fill, nodes), _told(small, places))]
-    return _laid(part, small, nodes, found, times)
+    matches = places[_likest(_told(fill, nodes), _told(small, places))]
+    return _laid(part, small, nodes, matches, times)
 
 
 def _corners(first: int, last: int, side: int) -> npt.NDArray[np.int64]:
@@ -97,13 +97,13 @@ def _told(pixels: npt.NDArray[np.uint8], corners: npt.NDArray[np.int64]) -> Floa
 
 def _likest(wanted: Floats, places: Floats) -> npt.NDArray[np.int64]:
     """For each piece the place that looks most like it."""
-    found = []
+    nearest = []
     half = (places**2).sum(axis=1) / 2
     for start in range(0, len(wanted), 256):
         alike = wanted[start : start + 256] @ places.T
         alike -= half
-        found.append(alike.argmax(axis=1))
-    return np.concatenate(found)
+        nearest.append(alike.argmax(axis=1))
+    return np.concatenate(nearest)
 
 
 def _laid(

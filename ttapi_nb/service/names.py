@@ -37,10 +37,10 @@ def target_of(
         # As proxies are asked; what stands there counts, and not the header.
         host, path = _absolute(path)
     if host not in names:
-        said = f"{shown(host)}" if host else "no name at all"
+        requested = f"{shown(host)}" if host else "no name at all"
         listed = ", ".join(sorted(names))
         raise Refusal(
-            f"This service answers only for its own names, and the request was for {said}. Use one of {listed}.",
+            f"This service answers only for its own names, and the request was for {requested}. Use one of {listed}.",
             status=403,
         )
     if any(origin.strip().lower().removeprefix("http://") not in names for origin in origins):

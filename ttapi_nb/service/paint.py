@@ -187,9 +187,9 @@ def _filled(pixels: npt.NDArray[np.uint8], hole: Hole, clear: Hole, fill: Fill, 
     part_hole = Image.fromarray(hole[top:bottom, left:right].astype(np.uint8) * 255)
     filled = np.array(Image.fromarray(fill).resize(part_hole.size, Image.Resampling.LANCZOS), np.float32)
     part = pixels[top:bottom, left:right]
-    found = _detail(part, part_hole, fill) if detailed else None
-    if found is not None:
-        (x0, y0, x1, y1), detail = found
+    added = _detail(part, part_hole, fill) if detailed else None
+    if added is not None:
+        (x0, y0, x1, y1), detail = added
         filled[y0:y1, x0:x1] += detail
     result = pixels.astype(np.float32)
     # At the rim a little of what was there shows through, which hides the step in sharpness: where there was anything.
@@ -211,7 +211,7 @@ def _patchmatch(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int, count: int
     # Here, not above: a notebook that never edits should not wait for it.
     from patchmatch import inpaint, set_random_seed
 
-    def found(number: int) -> Fill:
+    def variant(number: int) -> Fill:
         # Of one seed, as that is the process's: mirrored, it finds another fill. The first is as it is.
         turned = tuple(slice(None, None, -1 if number >> axis & 1 else 1) for axis in (1, 0))
         across = (1, 0, 2) if number & 4 else (0, 1, 2)
@@ -226,10 +226,10 @@ def _patchmatch(pixels: npt.NDArray[np.uint8], hole: Hole, seed: int, count: int
     with _patchmatch_lock:
         set_random_seed(seed)
         if count == 1:
-            return [found(0)]
+            return [variant(0)]
         # It lets go of the interpreter while it searches.
         with ThreadPoolExecutor(min(count, os.cpu_count() or 1)) as threads:
-            return list(threads.map(found, range(count)))
+            return list(threads.map(variant, range(count)))
 
 
 def _surroundings(hole: Hole) -> tuple[int, int, int, int]:

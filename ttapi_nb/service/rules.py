@@ -235,10 +235,10 @@ def _opened(upload: Upload, param: str) -> SourceImage:
     except ImageError as error:
         problem = str(error)
     else:
-        found = MIME_TYPES.get(picture.format, picture.format)
-        if upload.mime in (None, found):
+        mime = MIME_TYPES.get(picture.format, picture.format)
+        if upload.mime in (None, mime):
             return picture
-        problem = f"'{param}' was sent as {upload.mime}, but its bytes are {found}."
+        problem = f"'{param}' was sent as {upload.mime}, but its bytes are {mime}."
     raise Refusal(problem, code="invalid_image_file", param=param)
 
 
@@ -258,8 +258,8 @@ def _mask(upload: Upload, picture: SourceImage, model: Model) -> SourceImage:
 
 def _hole(picture: SourceImage, mask: SourceImage | None) -> Hole | None:
     # A picture that is sent alone says by its own transparency where to edit.
-    said = mask or picture
-    if said.pixels.mode != "RGBA":
+    source = mask or picture
+    if source.pixels.mode != "RGBA":
         return None
-    hole = np.asarray(said.pixels.getchannel("A")) < HALF
+    hole = np.asarray(source.pixels.getchannel("A")) < HALF
     return hole if mask is not None or hole.any() else None

@@ -61,17 +61,17 @@ def static(name: str) -> str:
 
 def scripts_of(name: str) -> dict[str, str]:
     """The texts of a module of `static/` and of all that it imports, each once and after what it imports itself."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
 
     def visit(name: str) -> None:
         text = static(name)
         for other in IMPORT.findall(text):
-            if (needed := posixpath.normpath(f"{posixpath.dirname(name)}/{other}".lstrip("/"))) not in found:
+            if (needed := posixpath.normpath(f"{posixpath.dirname(name)}/{other}".lstrip("/"))) not in texts:
                 visit(needed)
-        found[name] = text
+        texts[name] = text
 
     visit(name)
-    return found
+    return texts
 
 
 def module(name: str) -> traitlets.Unicode[str, str | bytes]:
@@ -170,8 +170,8 @@ class PhotoInput(Part):
             return "", None
         upload, name = upload[:NAME_CAP], tidy(name)
         if size > FILE_CAP:
-            said = f"{name!r} is over {FILE_CAP // 10**6} MB. Choose a smaller file."
-            return (said if last else ""), None
+            problem = f"{name!r} is over {FILE_CAP // 10**6} MB. Choose a smaller file."
+            return (problem if last else ""), None
         if start == 0:
             # A new file wins over one whose rest never came.
             self._upload, self._size, self._pieces = upload, size, bytearray()

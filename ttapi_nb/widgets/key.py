@@ -78,8 +78,8 @@ class KeyForm(ipywidgets.VBox):
             self._done("The key is used in this editor, and forgotten when the kernel stops.", "quiet")
             return
         try:
-            said = store_key(key)
+            sentence = store_key(key)
         except SettingsError as error:
             self._done(f"The key is used, but was not remembered. {error}", "notice")
         else:
-            self._done(said, "quiet")
+            self._done(sentence, "quiet")

@@ -29,9 +29,9 @@ class LateOffers(LateWords):
     ) -> None:
         """Offer to do one of `acts`, each with what is written on its button, in place of what was offered before."""
         gone = self._row
-        said = [Words(words, tone)] if words else []
+        heading = [Words(words, tone)] if words else []
         self._row = ipywidgets.Box(
-            [*said, *(_button(name, act) for name, act in acts)], _dom_classes=("ttapi-offers",)
+            [*heading, *(_button(name, act) for name, act in acts)], _dom_classes=("ttapi-offers",)
         )
         self._arrange()
         if gone is not None:

@@ -93,8 +93,8 @@ class LateWords:
 
 def made(*parts: ipywidgets.Widget | LateWords | None) -> tuple[ipywidgets.Widget, ...]:
     """Those of the parts that are there by now, for a box's `children`."""
-    found = [part.shown if isinstance(part, LateWords) else part for part in parts]
-    return tuple(part for part in found if part is not None)
+    widgets = [part.shown if isinstance(part, LateWords) else part for part in parts]
+    return tuple(part for part in widgets if part is not None)
 
 
 class StatusLine(Words):

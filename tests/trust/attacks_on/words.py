@@ -16,6 +16,7 @@ from pathlib import Path
 import ttapi_nb as tt
 from tests.server import Reply, Server
 from ttapi_nb.cli import main
+from ttapi_nb.widgets.history.grid import RunGrid
 
 from .tries import PHOTO, SMALL, Tries, attack, client_of, environment, offline
 
@@ -252,12 +253,11 @@ def fill_in(tries: Tries) -> None:
     run = editor.run().wait(20)
     editor.prompt = "y"
     editor.run().wait(20)
-    editor.history.selected_index = 0
+    editor.history.unfolded = True
+    (grid,) = [child for child in editor.history.children if isinstance(child, RunGrid)]
     log.prune(keep=1)
     tries.refused("restore_run", lambda: editor.restore_run(run.id), tt.ResultError)
-    for name, press in {
-        "It was billed": lambda: editor.history._settle(run.id, billed=True),
-        "Fetch again": lambda: editor.history._fetch(run.id),
-    }.items():
-        press()
-        tries.held(name, "no run" in editor.history._totals.words[0], "the panel says so")
+    for name, kind in (("It was billed", "billed"), ("Fetch again", "fetch"), ("Fill in again", "fill")):
+        grid.alert = ""
+        grid._handle_custom_msg({"type": kind, "id": run.id}, [])
+        tries.held(name, "no run" in grid.alert, "the panel says so")

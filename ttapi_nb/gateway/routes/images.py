@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import re
 import time
 import uuid
@@ -165,6 +166,9 @@ async def _spool(request: Request, gate: Gate, reader: BodyReader, file: IO[byte
             raise _TooLarge
 
     def take(data: bytearray) -> None:
+        # Others come in beside it, and a chunked one says nothing of its length.
+        if not gate.store.has_room(len(data)):
+            raise OSError(errno.ENOSPC, "no room is left for bodies")
         reader.feed(bytes(data))
         file.write(data)
 

@@ -13,8 +13,9 @@ from ...errors import SettingsError
 from ..changing import change_limits, change_terms
 from ..classes import Class, Person
 from ..gate import Gate, gate_of
-from ..limiting import fields_of_limits, fields_of_terms, limits_in, terms_in
+from ..limiting import check_seen, fields_of_limits, fields_of_terms, limits_in, seen, terms_in
 from ..pages import fields_of, page, root_of, secured
+from ..terms import Limits
 from .teaching import STALE, own_csrf, teacher
 
 __all__ = ["ROUTES"]
@@ -51,7 +52,7 @@ async def limits(request: Request, gate: Gate, room: Class) -> Response:
     report = await gate.carrier.call(ledger.report, room)
     return page(
         request, "limits.html", 400 if problem else 200, room=report, values=values, problem=problem,
-        csrf=own_csrf(request),
+        csrf=own_csrf(request), seen=seen(room.terms),
     )  # fmt: skip
 
 
@@ -71,13 +72,18 @@ async def person(request: Request, gate: Gate, room: Class) -> Response:
         if not problem:
             try:
                 own = limits_in(fields, "each")
-                await gate.carrier.call(change_limits, gate.carrier.ledger.database, found.id, lambda _: own)
+
+                def change(before: Limits) -> Limits:
+                    check_seen(fields, before)
+                    return own
+
+                await gate.carrier.call(change_limits, gate.carrier.ledger.database, found.id, change)
                 return _done(request)
             except SettingsError as error:
                 problem, values = str(error), values | dict(fields)
     return page(
         request, "person.html", 400 if problem else 200, values=values, problem=problem,
-        csrf=own_csrf(request), **await _of(gate, found),
+        csrf=own_csrf(request), seen=seen(found.limits), **await _of(gate, found),
     )  # fmt: skip
 
 

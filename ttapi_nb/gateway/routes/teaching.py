@@ -19,6 +19,7 @@ from ..database import LedgerError
 from ..desk import desk_of
 from ..exporting import as_csv, as_zip
 from ..gate import NO_LEDGER, Gate, gate_of
+from ..limiting import seen
 from ..pages import COOKIE, csrf_of, fields_of, page, qr, root_of, secured
 from ..wall import Wall
 from .joining import from_where, line_of
@@ -29,6 +30,7 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 OfTeacher: TypeAlias = Callable[[Request, Gate, Class], Awaitable[Response]]
 UNKNOWN = "No class has this token. Copy it again from what ttapi-nb class new printed."
 TOO_OFTEN = "Too many wrong tokens came from here. Try again in {seconds} seconds."
+NO_ZIP = "The zip file could not be written: the gateway's disk may be full. Make room, and try again."
 STALE = "That was not done: the page was too old. Try it once more."
 
 
@@ -88,7 +90,7 @@ async def _show(request: Request, gate: Gate, room: Class, notice: str = "", pro
     results = await gate.carrier.call(Wall(ledger.database).latest, room)
     return page(
         request, "desk.html", 400 if problem else 200, desk=await _desk(gate, room), csrf=own_csrf(request),
-        waiting_results=results, said=notice, problem=problem,
+        waiting_results=results, said=notice, problem=problem, seen=seen(room.terms),
     )  # fmt: skip
 
 
@@ -159,7 +161,10 @@ async def runs_csv(request: Request, gate: Gate, room: Class) -> Response:
 async def results_zip(request: Request, gate: Gate, room: Class) -> Response:
     """Every result that is here, with what made it."""
     rows = await gate.carrier.call(gate.carrier.ledger.listed, room)
-    path = await asyncio.to_thread(as_zip, rows, gate.results, gate.store.bodies)
+    try:
+        path = await asyncio.to_thread(as_zip, rows, gate.results, gate.store.bodies)
+    except OSError:
+        return await _show(request, gate, room, problem=NO_ZIP)
     done = BackgroundTask(path.unlink, missing_ok=True)
     return secured(FileResponse(path, media_type="application/zip", filename="results.zip", background=done))
 

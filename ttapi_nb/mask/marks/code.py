@@ -12,6 +12,6 @@ def number(value: float) -> str:
     return repr(int(value)) if float(value).is_integer() else repr(float(value))
 
 
-def points(given: Sequence[Sequence[float]]) -> str:
+def points(coordinates: Sequence[Sequence[float]]) -> str:
     """A list of points."""
-    return f"[{', '.join('(' + ', '.join(map(number, point)) + ')' for point in given)}]"
+    return f"[{', '.join('(' + ', '.join(map(number, point)) + ')' for point in coordinates)}]"

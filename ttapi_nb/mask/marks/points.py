@@ -64,10 +64,10 @@ def polygon_points(points: Iterable[Sequence[float]]) -> tuple[Point, ...]:
     if plain is not None:
         number = iter(plain)
         return tuple(zip(number, number, strict=True))
-    given = numbers(points)
-    if len(given) < 3 or not all(len(point) == 2 for point in given):
+    vertices = numbers(points)
+    if len(vertices) < 3 or not all(len(point) == 2 for point in vertices):
         raise MaskError("A polygon needs at least three corners, each (x, y). For a line use paint().")
-    return _finite(tuple((x, y) for x, y in given))
+    return _finite(tuple((x, y) for x, y in vertices))
 
 
 def stroke_points(points: Iterable[Sequence[float]], radius: float) -> tuple[tuple[float, float, float], ...]:
@@ -75,11 +75,11 @@ def stroke_points(points: Iterable[Sequence[float]], radius: float) -> tuple[tup
     if plain is not None and min(plain[2::3]) > 0:
         number = iter(plain)
         return tuple(zip(number, number, number, strict=True))
-    given = numbers(points)
-    if not given or not all(len(point) in (2, 3) for point in given):
+    rows = numbers(points)
+    if not rows or not all(len(point) in (2, 3) for point in rows):
         raise MaskError("A stroke needs at least one point, each (x, y) or (x, y, radius).")
     ((usual,),) = numbers([[radius]])
-    whole = tuple((point[0], point[1], point[2] if len(point) == 3 else usual) for point in given)
+    whole = tuple((point[0], point[1], point[2] if len(point) == 3 else usual) for point in rows)
     if not all(r > 0 for _, _, r in whole):
         raise MaskError("A stroke's radius must be over 0 pixels. Choose a larger brush.")
     return _finite(whole)
@@ -87,12 +87,12 @@ def stroke_points(points: Iterable[Sequence[float]], radius: float) -> tuple[tup
 
 def numbers(points: Iterable[Sequence[float]]) -> list[tuple[float, ...]]:
     try:
-        found = [tuple(float(number) for number in point) for point in islice(points, MOST_POINTS + 1)]
-        if len(found) > MOST_POINTS:
+        rows = [tuple(float(number) for number in point) for point in islice(points, MOST_POINTS + 1)]
+        if len(rows) > MOST_POINTS:
             raise MaskError(
                 f"A mark has at most {MOST_POINTS:,} points. Leave out those that lie close together."
             )
-        return found
+        return rows
     except MaskError:
         raise
     except (TypeError, ValueError, OverflowError):
@@ -109,10 +109,10 @@ def _finite(points: Points) -> Points:
 
 
 def corners(box: Box) -> tuple[Point, Point]:
-    (given,) = numbers([box])
-    if len(given) != 4:
+    (edges,) = numbers([box])
+    if len(edges) != 4:
         raise MaskError("A box is (x0, y0, x1, y1) in image pixels. Give all four numbers.")
-    x0, y0, x1, y1 = given
+    x0, y0, x1, y1 = edges
     return _finite(((x0, y0), (x1, y1)))
 
 

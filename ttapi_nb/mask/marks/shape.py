@@ -69,10 +69,10 @@ class Shape(Mark):
 
         def make(points: Pointed, erase: bool) -> Shape | None:
             outline = OUTLINES[name]
-            found = tuple((x, y) for x, y, _ in points)
-            if len(found) < outline.least:
+            vertices = tuple((x, y) for x, y, _ in points)
+            if len(vertices) < outline.least:
                 return None
-            return cls(name, (found[0], found[-1]) if outline.ends else found, erase)
+            return cls(name, (vertices[0], vertices[-1]) if outline.ends else vertices, erase)
 
         return make
 
@@ -108,8 +108,8 @@ class Shape(Mark):
         return f".{self.outline}({OUTLINES[self.outline].code(self.points)}{erase})"
 
 
-def _box(given: Any) -> tuple[Point, ...]:
-    (x0, y0), (x1, y1) = given
+def _box(diagonal: Any) -> tuple[Point, ...]:
+    (x0, y0), (x1, y1) = diagonal
     return corners((x0, y0, x1, y1))
 
 

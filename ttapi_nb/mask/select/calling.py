@@ -123,9 +123,9 @@ def _asked(
         raise
     except BaseException as error:  # noqa: BLE001 - it is somebody's own code, and may raise anything
         stop.check()
-        said = f"{type(error).__name__}: {_words(error)}" if _words(error) else type(error).__name__
+        reason = f"{type(error).__name__}: {_words(error)}" if _words(error) else type(error).__name__
         problem = (
-            f"{engine.name} failed ({said}). The mask is as it was. Try again, or choose another engine."
+            f"{engine.name} failed ({reason}). The mask is as it was. Try again, or choose another engine."
         )
     else:
         stop.check()

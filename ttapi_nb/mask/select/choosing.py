@@ -29,22 +29,22 @@ class Chosen:
     note: str = ""
 
 
-def engine_of(given: EngineName | Select | Engine = "auto") -> Chosen:
+def engine_of(engine: EngineName | Select | Engine = "auto") -> Chosen:
     """The engine of this name, or of this function. Raises `MaskError` where it is not here, with what installs it."""
-    if isinstance(given, Engine):
-        return Chosen(given)
-    if given == "auto":
+    if isinstance(engine, Engine):
+        return Chosen(engine)
+    if engine == "auto":
         return _best()
-    if isinstance(given, str):
-        if given not in ENGINES:
-            raise MaskError(f"engine={given[:40]!r} is not known. {NOT_KNOWN}")
-        missing_here = problem(given)
+    if isinstance(engine, str):
+        if engine not in ENGINES:
+            raise MaskError(f"engine={engine[:40]!r} is not known. {NOT_KNOWN}")
+        missing_here = problem(engine)
         if missing_here:
             raise MaskError(missing_here)
-        return Chosen(ENGINES[given])
-    if not callable(given):
-        raise MaskError(f"An engine is no {type(given).__name__}. {NOT_KNOWN}")
-    return Chosen(Given(given))
+        return Chosen(ENGINES[engine])
+    if not callable(engine):
+        raise MaskError(f"An engine is no {type(engine).__name__}. {NOT_KNOWN}")
+    return Chosen(Given(engine))
 
 
 def problem(name: str) -> str:

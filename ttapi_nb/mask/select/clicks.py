@@ -36,18 +36,18 @@ class Clicks:
         box: Box | None = None,
     ) -> Clicks:
         """What was given, for a picture of this `size`. Raises `MaskError`."""
-        found = tuple(_point(one, size) for one in numbers(points if points is not None else ()))
-        marked = _labels(labels, len(found))
+        places = tuple(_point(one, size) for one in numbers(points if points is not None else ()))
+        marked = _labels(labels, len(places))
         around = None if box is None else _box(box, size)
-        if not found and around is None:
+        if not places and around is None:
             raise MaskError(NOTHING)
         if around is None and ADD not in marked:
             raise MaskError(
                 "Every point takes away. Give one on the thing to select too, or a box around it."
             )
-        if len(found) > MOST:
+        if len(places) > MOST:
             raise MaskError(f"A selection has at most {MOST} points. Begin another for the next thing.")
-        return cls(found, marked, around)
+        return cls(places, marked, around)
 
     def is_all_of(self, size: tuple[int, int]) -> bool:
         """Whether the box holds all of the picture, which asks for its subject."""
@@ -77,10 +77,10 @@ def _point(point: tuple[float, ...], size: tuple[int, int]) -> tuple[float, floa
 def _labels(labels: Iterable[Any] | None, count: int) -> tuple[int, ...]:
     problem = "Labels are 1 for a point on the thing and 0 for one that does not belong to it. Give one for each point."
     try:
-        found = [ADD] * count if labels is None else list(labels)
-        if len(found) != count or not all(one in (ADD, TAKE_AWAY) for one in found):
+        values = [ADD] * count if labels is None else list(labels)
+        if len(values) != count or not all(one in (ADD, TAKE_AWAY) for one in values):
             raise MaskError(problem)
-        return tuple(int(one) for one in found)
+        return tuple(int(one) for one in values)
     except (TypeError, ValueError):
         pass
     raise MaskError(problem)

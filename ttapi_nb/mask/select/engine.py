@@ -92,8 +92,8 @@ class Engine(ABC):
 
     def glimpse(self, picture: SourceImage, clicks: Clicks, size: tuple[int, int], stop: Stop) -> Any:
         """As `run`, and at another size: what is only looked at is smaller than the photo."""
-        found = np.asarray(self.run(picture, clicks, stop), np.float32)
-        return np.asarray(Image.fromarray(found).resize(size, Image.Resampling.BILINEAR))
+        coverage = np.asarray(self.run(picture, clicks, stop), np.float32)
+        return np.asarray(Image.fromarray(coverage).resize(size, Image.Resampling.BILINEAR))
 
     def prepare(self, picture: SourceImage, stop: Stop) -> None:  # noqa: B027 - most have nothing to do
         """Do beforehand what each photo needs once; it is forgotten with the photo."""

@@ -60,9 +60,9 @@ class GrabCut(Engine):
         looked = _closer(picture, whole, window)
         labels = _labels(cv2, here, box, window, looked.shape[:2], wanted, unwanted)
         scores = np.full((height, width), -1.0, np.float32)
-        found = _cut(cv2, looked, labels, stop)
-        found = _pieces(cv2, found, labels == cv2.GC_FGD)
-        return _placed(scores, found, window, picture.size)
+        foreground = _cut(cv2, looked, labels, stop)
+        foreground = _pieces(cv2, foreground, labels == cv2.GC_FGD)
+        return _placed(scores, foreground, window, picture.size)
 
 
 def _whole(picture: SourceImage) -> NDArray[np.uint8]:
@@ -80,12 +80,12 @@ def _whole(picture: SourceImage) -> NDArray[np.uint8]:
 
 def _regions(cv2: Any, whole: NDArray[np.uint8], clicks: Clicks, label: int, stop: Stop) -> NDArray[np.bool_]:
     """What the clicks with this label stand on, all together."""
-    found = np.zeros(whole.shape[:2], np.bool_)
+    union = np.zeros(whole.shape[:2], np.bool_)
     for point, marked in zip(clicks.points, clicks.labels, strict=True):
         if marked == label:
             stop.check()
-            found |= region(cv2, whole, point)
-    return found
+            union |= region(cv2, whole, point)
+    return union
 
 
 def _bounds(clicks: Clicks, wanted: NDArray[np.bool_] | None, size: tuple[int, int]) -> Window:

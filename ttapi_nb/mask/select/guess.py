@@ -26,7 +26,7 @@ def region(cv2: Any, pixels: NDArray[np.uint8], point: tuple[float, float]) -> N
     With more tolerance a region grows until it leaks: of all of them it is the one whose edge divides colours best,
     the more of the photo's own edge it has, the less likely.
     """
-    best, found = -1.0, np.zeros(pixels.shape[:2], np.uint8)
+    best, chosen = -1.0, np.zeros(pixels.shape[:2], np.uint8)
     colours = cv2.cvtColor(cv2.medianBlur(pixels, 7), cv2.COLOR_BGR2LAB)
     before = -1
     for grown in _grown(cv2, colours, point):
@@ -37,10 +37,10 @@ def region(cv2: Any, pixels: NDArray[np.uint8], point: tuple[float, float]) -> N
         edge = _share_of_edge(grown)
         score = _contrast(cv2, grown, colours) * (1 - edge) ** 2
         if score > best:
-            best, found = score, grown
+            best, chosen = score, grown
         if edge > MOST_EDGE:
             break
-    return found > 0
+    return chosen > 0
 
 
 def _grown(cv2: Any, colours: NDArray[np.uint8], point: tuple[float, float]) -> Iterator[NDArray[np.uint8]]:

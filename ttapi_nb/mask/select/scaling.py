@@ -34,11 +34,11 @@ def sharp(
     width, height = size
     columns, rows = part or (float(scores.shape[1]), float(scores.shape[0]))
     steep = max(1.0, width / columns) / slope
-    found = np.empty((height, width), np.float32)
+    coverage = np.empty((height, width), np.float32)
     image = Image.fromarray(np.ascontiguousarray(scores))
     for top in range(0, height, step := max(1, BAND // width)):
         bottom = min(height, top + step)
         box = (0.0, top * rows / height, columns, bottom * rows / height)
         piece = np.asarray(image.resize((width, bottom - top), Image.Resampling.BILINEAR, box=box))
-        np.clip(piece * np.float32(steep) + np.float32(0.5), 0, 1, out=found[top:bottom])
-    return found
+        np.clip(piece * np.float32(steep) + np.float32(0.5), 0, 1, out=coverage[top:bottom])
+    return coverage

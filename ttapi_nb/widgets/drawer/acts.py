@@ -44,11 +44,11 @@ def edge_in(message: object) -> Edge | None:
 
 def extension_in(message: object) -> Extension | None:
     """The margins that the photo is to have, and the aspect in place of them or None."""
-    given = message.get("margins") if isinstance(message, dict) else None
+    margins = message.get("margins") if isinstance(message, dict) else None
     aspect = field_of(message, "aspect", str)
-    if not isinstance(given, list) or len(given) != 4 or aspect is None or aspect not in ("", *ASPECTS):
+    if not isinstance(margins, list) or len(margins) != 4 or aspect is None or aspect not in ("", *ASPECTS):
         return None
-    if not all(type(margin) is int and 0 <= margin <= MOST_MARGIN for margin in given):
+    if not all(type(margin) is int and 0 <= margin <= MOST_MARGIN for margin in margins):
         return None
-    left, top, right, bottom = given
+    left, top, right, bottom = margins
     return (left, top, right, bottom), aspect or None

@@ -353,8 +353,8 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
                 mask.coverage()
                 self.mask = mask
             except (TTAPIError, MemoryError) as error:
-                said = str(error) if isinstance(error, TTAPIError) else NO_MEMORY
-                self.stage.problem = said
+                problem = str(error) if isinstance(error, TTAPIError) else NO_MEMORY
+                self.stage.problem = problem
             else:
                 self.stage.problem = ""
 

@@ -40,8 +40,8 @@ class Checks:
             return replace(prepared, problems=(*prepared.problems, NO_LOG))
         if editor.budget is not None and not prepared.problems and not editor.client.is_offline:
             with editor._one.asked_on_this_thread():
-                found = editor._log().problems(editor.budget, prepared.sent, prepared.requests)
-                return replace(prepared, problems=found)
+                problems = editor._log().problems(editor.budget, prepared.sent, prepared.requests)
+                return replace(prepared, problems=problems)
         return prepared
 
     def look(self) -> None:
@@ -75,13 +75,13 @@ class Checks:
         if editor._one.under_way:
             return
         prepared = self.prepared()
-        plan, found = prepared.plan, prepared.problems
+        plan, problems = prepared.plan, prepared.problems
         if self._again:
             return
         editor._plan.show(prepared, None if editor.client.is_offline else editor.budget)
         whole = plan is None or plan.box == (0, 0, *plan.source_size)
         editor.drawer.show_frame(None if whole or plan is None else plan.box)
-        editor._controls.show_problems(found, self.name(prepared))
+        editor._controls.show_problems(problems, self.name(prepared))
 
     def name(self, prepared: Prepared) -> str:
         """What is written on Run for this."""

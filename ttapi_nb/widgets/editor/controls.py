@@ -92,10 +92,10 @@ class Controls:
 
     async def _count(self, run: Run) -> None:
         # On the loop, which only counts the seconds; said on the lane, and not again while that takes.
-        said: Future[None] | None = None
+        pending: Future[None] | None = None
         while not run.done:
-            if said is None or said.done():
-                said = self.lane.submit(partial(self.show, run))
+            if pending is None or pending.done():
+                pending = self.lane.submit(partial(self.show, run))
             await loop.wait([run._outcome], 1)
 
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["MaskDrafts"]
 
 
-def _still(of: weakref.ref[MaskDrafts], name: str, *given: object) -> None:
+def _still(of: weakref.ref[MaskDrafts], name: str, *arguments: object) -> None:
     """Call a method, where what has it is still there."""
     drafts = of()
     if drafts is not None:
-        getattr(drafts, name)(*given)
+        getattr(drafts, name)(*arguments)
 
 
 PAUSE = 0.5
@@ -98,14 +98,14 @@ class MaskDrafts:
         drafts, editor, image = self._drafts(), self._editor, photo()
         if drafts is None or image is None or editor.image is not image:
             return
-        found = drafts.find(image.digest, image.size)
-        if found is None or editor.image is not image or asked_for(editor.mask) is not None:
+        draft = drafts.find(image.digest, image.size)
+        if draft is None or editor.image is not image or asked_for(editor.mask) is not None:
             return
-        when = time.strftime("%H:%M", time.localtime(found.time))
-        if time.time() - found.time > 86_400:
-            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(found.time))
+        when = time.strftime("%H:%M", time.localtime(draft.time))
+        if time.time() - draft.time > 86_400:
+            when = time.strftime("%Y-%m-%d %H:%M", time.localtime(draft.time))
         acts = [
-            (f"Bring back the mask of {when}", partial(self._bring_back, image, found)),
+            (f"Bring back the mask of {when}", partial(self._bring_back, image, draft)),
             ("Dismiss", partial(self._dismiss, image)),
         ]
         self.offers.offer("", acts)

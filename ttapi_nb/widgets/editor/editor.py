@@ -308,8 +308,8 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         `MissingKeyError` or `SettingsError` where it can't be a key, and where the environment keeps all runs offline.
         """
         # A traceback shows this frame: it must not hold the key when something below raises.
-        given, key = held(key), ""
-        self.client = with_key(self.client, given or Secret(""))
+        secret, key = held(key), ""
+        self.client = with_key(self.client, secret or Secret(""))
         self._key.words.say(self.client.words)
         self._remedies.forget()
         self._check()

@@ -30,24 +30,25 @@ def at_hand(origin: Origin, open_here: SourceImage | None) -> SourceImage | None
 
 def words_of_result(step: Step, source: SourceImage | None) -> str:
     """What is said when a saved result was opened."""
-    said = "Prompt and options are those that made this picture."
+    sentence = "Prompt and options are those that made this picture."
     if source is None:
-        return f"{said} The photo it was made from, {step.source.name!r}, is not at hand, so the result itself is open."
+        name = repr(step.source.name)
+        return f"{sentence} The photo it was made from, {name}, is not at hand, so the result itself is open."
     if step.mask is not None:
-        return f"{said} Photo and mask are back too; Undo opens the result itself."
+        return f"{sentence} Photo and mask are back too; Undo opens the result itself."
     if step.mask_digest:
-        return f"{said} The photo is back too, but not its mask, which was too large for the file."
-    return f"{said} The photo is back too; Undo opens the result itself."
+        return f"{sentence} The photo is back too, but not its mask, which was too large for the file."
+    return f"{sentence} The photo is back too; Undo opens the result itself."
 
 
 def words_of_run(step: Step, source: SourceImage | None) -> str:
     """What is said when a run of the log was filled in."""
-    said = "Prompt and options are those of that run."
+    sentence = "Prompt and options are those of that run."
     if source is None:
-        return f"{said} Its photo, {step.source.name!r}, is not at hand: open it, and fill in again for the mask."
+        return f"{sentence} Its photo, {step.source.name!r}, is not at hand: open it, and fill in again for the mask."
     if step.mask_digest and step.mask is None:
-        return f"{said} Its mask was too large to be kept."
-    return said
+        return f"{sentence} Its mask was too large to be kept."
+    return sentence
 
 
 def fill_in(

@@ -28,12 +28,12 @@ class PlanLine(LateWords):
     def show(self, prepared: Prepared, budget: Budget | None) -> None:
         """Say how it would be sent; `budget` is what its cost is estimated by, None where nothing is billed."""
         plan = prepared.plan
-        said = [] if plan is None else [plan.words]
+        sentences = [] if plan is None else [plan.words]
         if budget is not None:
             estimate = budget.estimate(prepared.sent, prepared.requests)
             tokens = "" if estimate.tokens is None else f", about {estimate.tokens:,} tokens"
-            said.append(f"Estimated cost: {estimate.words}{tokens}.")
-        self.say(" ".join(said))
+            sentences.append(f"Estimated cost: {estimate.words}{tokens}.")
+        self.say(" ".join(sentences))
         words = "" if plan is None else plan.offer
         if words == self._offered:
             return

@@ -85,7 +85,7 @@ class HistoryPanel(Fold):
         with contextlib.suppress(ResultError):
             left = log.recover()
             self._entitle(log.totals())
-            if any(found.state == "unknown" for found in left):
+            if any(row.state == "unknown" for row in left):
                 self.unfolded = True
 
     def _entitle(self, totals: Totals) -> None:
@@ -170,15 +170,15 @@ class HistoryPanel(Fold):
         return pictures
 
     def _thumbnail(self, path: Path) -> bytes:
-        found = self._thumbnails.pop(path, b"")
-        if not found:
+        data = self._thumbnails.pop(path, b"")
+        if not data:
             with contextlib.suppress(ImageError):
-                found = thumbnail(open_image(path).pixels)
-        if found:
-            self._thumbnails[path] = found
+                data = thumbnail(open_image(path).pixels)
+        if data:
+            self._thumbnails[path] = data
         while len(self._thumbnails) > MOST_KEPT:
             self._thumbnails.pop(next(iter(self._thumbnails)))
-        return found
+        return data
 
     # What is done with a run
 

@@ -49,16 +49,16 @@ def gone(row: RunRow) -> str:
 def in_all(totals: Totals) -> str:
     """What the log's runs were in all; those of which nobody knows are not counted among the billed ones."""
     costs, doubtful = (
-        ", ".join(f"{cost:g} {currency}".strip() for currency, cost in found.items())
-        for found in (totals.costs, totals.unknown_costs)
+        ", ".join(f"{cost:g} {currency}".strip() for currency, cost in amounts.items())
+        for amounts in (totals.costs, totals.unknown_costs)
     )
-    said = [
+    parts = [
         f"In this log: {so_many(totals.billed, 'billed run')}, {so_many(totals.images, 'result')}, "
         f"{so_many(totals.tokens, 'token')}"
     ]
-    said += [f"{totals.under_way} under way"] if totals.under_way else []
-    said += [f"{costs} by your own prices"] if costs else []
-    said += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
-    said += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
-    said += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
-    return ", ".join(said) + f"; and {totals.offline} that cost nothing."
+    parts += [f"{totals.under_way} under way"] if totals.under_way else []
+    parts += [f"{costs} by your own prices"] if costs else []
+    parts += [f"{doubtful} of that for runs that may not have been billed"] if doubtful else []
+    parts += [f"{totals.unpriced} of unknown cost"] if totals.unpriced and costs else []
+    parts += [f"{totals.unknown} of unknown outcome, which may have been billed"] if totals.unknown else []
+    return ", ".join(parts) + f"; and {totals.offline} that cost nothing."

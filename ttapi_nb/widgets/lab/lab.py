@@ -55,24 +55,24 @@ class PromptLab(Closing, ipywidgets.VBox):
         parallel: int = 4,
     ) -> None:
         trial = plan if isinstance(plan, Trial) else None
-        given: Plan | None = plan.plan if isinstance(plan, Trial) else plan
-        if given is not None and (photos is not None or name):
+        base: Plan | None = plan.plan if isinstance(plan, Trial) else plan
+        if base is not None and (photos is not None or name):
             raise SettingsError(
                 "A plan has its photos and its name. Give either the plan, or photos and name."
             )
-        self._given = given
-        start = given or Experiment("-", photos=photos)
+        self._base = base
+        start = base or Experiment("-", photos=photos)
         self._photos: list[Photo] = list(start.photos)
-        self._name = given.name if given is not None else name
+        self._name = base.name if base is not None else name
         self._client, self._budget, self._parallel = client or default_client(), budget, parallel
         self._log = trial.log if trial is not None else log
         # What belongs to all cells, and has no field of its own.
-        self._options: Mapping[str, Any] = given.options if given is not None else {}
-        self._fit, self._strict = (given.fit, given.strict) if given is not None else ("auto", True)
+        self._options: Mapping[str, Any] = base.options if base is not None else {}
+        self._fit, self._strict = (base.fit, base.strict) if base is not None else ("auto", True)
         self._edit_callbacks = ipywidgets.CallbackDispatcher()
         self.trial: Trial | None = None
         self._kept_id = ""
-        self._build(given)
+        self._build(base)
         super().__init__([self._form, self._status, self._stage, self._view], _dom_classes=("ttapi-lab",))
         self._view.around = self.model_id or ""
         self._show_estimate()
@@ -82,22 +82,22 @@ class PromptLab(Closing, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"PromptLab({self.trial!r})" if self.trial is not None else "PromptLab()"
 
-    def _build(self, given: Plan | None) -> None:
+    def _build(self, base: Plan | None) -> None:
         wide = ipywidgets.Layout(width="auto")
-        prompts = "\n".join(one.text.replace("\n", " ") for one in given.prompts) if given is not None else ""
+        prompts = "\n".join(one.text.replace("\n", " ") for one in base.prompts) if base is not None else ""
         self._prompts = ipywidgets.Textarea(
             value=prompts, description="Prompts", placeholder="One prompt a line", rows=5, layout=wide
         )
-        known = dict.fromkeys([*(given.models if given is not None else ()), *MODELS])
-        chosen = given.models if given is not None else (DEFAULT_MODEL,)
+        known = dict.fromkeys([*(base.models if base is not None else ()), *MODELS])
+        chosen = base.models if base is not None else (DEFAULT_MODEL,)
         self._models = ipywidgets.SelectMultiple(
             options=list(known), value=tuple(chosen), description="Models", rows=5, layout=wide
         )
-        sizes = " ".join(given.sizes) if given is not None else "auto"
+        sizes = " ".join(base.sizes) if base is not None else "auto"
         self._sizes = ipywidgets.Text(
             value=sizes, description="Sizes", tooltip="auto, or WIDTHxHEIGHT, with spaces between"
         )
-        repeats = given.repeats if given is not None else 1
+        repeats = base.repeats if base is not None else 1
         self._repeats = ipywidgets.BoundedIntText(value=repeats, min=1, max=100, description="Repeats")
         self._run = ipywidgets.Button(description="Run", icon="play", button_style="primary")
         self._stop = ipywidgets.Button(description="Stop", icon="stop", disabled=True)
@@ -123,8 +123,8 @@ class PromptLab(Closing, ipywidgets.VBox):
         lines = [line.strip() for line in self._prompts.value.splitlines() if line.strip()]
         if not lines:
             raise SettingsError("There is no prompt. Write one on each line.")
-        given = self._given
-        named = {one.text.replace("\n", " "): one for one in given.prompts} if given is not None else {}
+        base = self._base
+        named = {one.text.replace("\n", " "): one for one in base.prompts} if base is not None else {}
         return Experiment(
             [named.get(line, Prompt(line)) for line in dict.fromkeys(lines)],
             self._photos,
@@ -132,9 +132,9 @@ class PromptLab(Closing, ipywidgets.VBox):
             self._sizes.value.split() or "auto",
             self._options,
             int(self._repeats.value),
-            given.variables if given is not None else None,
-            zip=given.together if given is not None else (),
-            skip=given.ruled_out if given is not None else None,
+            base.variables if base is not None else None,
+            zip=base.together if base is not None else (),
+            skip=base.ruled_out if base is not None else None,
             fit=self._fit,
             strict=self._strict,
             name=self._name,
@@ -198,7 +198,7 @@ class PromptLab(Closing, ipywidgets.VBox):
             prices = self._budget.prices if self._budget is not None else None
             skipped = f" {len(plan.skipped)} skipped: {plan.skipped[0].reason}" if plan.skipped else ""
             estimate = plan.estimate(prices, parallel=self._parallel, log=self._log)
-            takes = f"{estimate.counts}, free" if self._client.is_offline else estimate.words
+            takes = estimate.words_for(offline=self._client.is_offline)
             self._status.say(f"{takes}.{skipped}")
         except TTAPIError as error:
             self._status.say(str(error), "notice")
@@ -242,9 +242,10 @@ class PromptLab(Closing, ipywidgets.VBox):
         counts = trial.counts
         under_way = bool(counts["sending"] or counts["elsewhere"] or (trial.running and counts["waiting"]))
         self._run.disabled, self._stop.disabled = under_way, not under_way
-        said = ", ".join(f"{count} {state}" for state, count in counts.items())
+        counted = ", ".join(f"{count} {state}" for state, count in counts.items())
         self._status.say(
-            f"{said}. {trial.note}".strip(), "busy" if under_way else "good" if not trial.note else "notice"
+            f"{counted}. {trial.note}".strip(),
+            "busy" if under_way else "good" if not trial.note else "notice",
         )
         if not under_way:
             self._keep(update=True)

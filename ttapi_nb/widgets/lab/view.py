@@ -61,7 +61,7 @@ class LabView(Part):
         self._lane = loop.lane()
         self._guard = threading.Lock()
         self._due = False
-        self._said: Callable[[str], None] = lambda words: None
+        self._say: Callable[[str], None] = lambda words: None
         super().__init__()
         self.on_msg(self._receive)
 
@@ -69,10 +69,10 @@ class LabView(Part):
         return f"LabView({self.trial!r})"
 
     def show(self, trial: Trial | None, say: Callable[[str], None]) -> None:
-        """Show another trial; `said(words)` is told what goes wrong."""
+        """Show another trial; `say(words)` is told what goes wrong."""
         if self.trial is not None:
             self.trial.on_change(self._changed, remove=True)
-        self.trial, self._said = trial, say
+        self.trial, self._say = trial, say
         self._sent.clear()
         if trial is not None:
             trial.on_change(self._changed)
@@ -100,7 +100,7 @@ class LabView(Part):
         try:
             told = told_of(trial, cells, full=False)
         except TTAPIError as error:
-            self._said(str(error))
+            self._say(str(error))
             return
         by_id = {f"{one.key}.{number}": shown for one in cells for number, shown in one.shown.items()}
         for one in told["results"]:
@@ -144,7 +144,7 @@ class LabView(Part):
         try:
             result = trial.result(key, int(number))
         except TTAPIError as error:
-            self._said(str(error))
+            self._say(str(error))
             return
         out = io.BytesIO()
         on_white(preview(result.image, LARGE)).save(out, "WEBP", quality=90)
@@ -171,18 +171,18 @@ class LabView(Part):
             try:
                 trial.rate(key, stars, number=int(number))
             except (SettingsError, TTAPIError) as error:
-                self._said(str(error))
+                self._say(str(error))
 
-    def _vote(self, given: object) -> None:
+    def _vote(self, message: object) -> None:
         trial = self.trial
-        words = [field_of(given, name, str) for name in ("left", "right", "choice", "voter", "id")]
+        words = [field_of(message, name, str) for name in ("left", "right", "choice", "voter", "id")]
         if trial is None or None in words or not {words[0], words[1]} <= set(trial.entries):
             return
         left, right, choice, voter, own = map(str, words)
         try:
             trial.log.experiments.vote(trial.name, [Vote(left, right, choice, voter[:100], id=own[:100])])
         except (SettingsError, TTAPIError) as error:
-            self._said(str(error))
+            self._say(str(error))
 
 
 def static_grid(trial: Trial) -> str:

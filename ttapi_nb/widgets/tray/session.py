@@ -169,10 +169,10 @@ class Session:
     def choose(self, key: str) -> None:
         """Look at another one."""
         with self._guard:
-            found = self.entry(key)
-            if found is None:
+            entry = self.entry(key)
+            if entry is None:
                 return
-            self._choose(found)
+            self._choose(entry)
         self._changed()
 
     def _choose(self, entry: Entry) -> None:
@@ -193,9 +193,9 @@ class Session:
     def compare_with(self, key: str) -> None:
         """Compare what is chosen with another result; with its photo for an empty key."""
         with self._guard:
-            found = self.entry(key)
-            same = found is not None and self.chosen is not None and found.key == self.chosen.key
-            self.against = None if same else found
+            entry = self.entry(key)
+            same = entry is not None and self.chosen is not None and entry.key == self.chosen.key
+            self.against = None if same else entry
         self._changed()
 
     # What is thought of them

@@ -95,14 +95,14 @@ def _rating_in(message: object) -> dict[str, Any]:
         field_of(message, "stars", int),
         *(field_of(message, name, str) for name in ("note", "verdict")),
     )
-    given: dict[str, Any] = {}
+    rating: dict[str, Any] = {}
     if stars is not None and stars <= 5:
-        given["stars"] = stars
+        rating["stars"] = stars
     if note is not None:
-        given["note"] = note[:LONGEST_NOTE]
+        rating["note"] = note[:LONGEST_NOTE]
     if verdict in VERDICTS:
-        given["verdict"] = verdict
-    return given
+        rating["verdict"] = verdict
+    return rating
 
 
 def _item(at: int, entry: Entry) -> dict[str, object]:

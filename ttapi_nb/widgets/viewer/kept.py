@@ -28,7 +28,7 @@ def kept_html(entries: Sequence[Entry], photo: Callable[[SourceImage], bytes]) -
     """The thumbnails of the latest results with what is said of each, by run; `photo` gives that of a photo."""
     first = max(0, len(entries) - MOST)
     numbered = list(enumerate(entries))[first:]
-    runs = [_run_html(list(found), photo) for _, found in groupby(numbered, key=lambda one: one[1].run.id)]
+    runs = [_run_html(list(group), photo) for _, group in groupby(numbered, key=lambda one: one[1].run.id)]
     more = f"<p>{first} earlier results are in the run log.</p>" if first else ""
     return f'<div class="ttapi-kept">{more}{"".join(runs)}</div>'
 
@@ -44,8 +44,8 @@ def _run_html(numbered: list[tuple[int, Entry]], photo: Callable[[SourceImage], 
         caption = " ".join(filter(None, words))
         stars = f"{'★' * rating.stars} " if rating.stars else ""
         figures.append(_figure(entry.thumbnail, alt_of(at, entry), stars + caption))
-    said = dict.fromkeys(words for _, entry in numbered for words in said_of(entry.result))
-    paragraphs = "".join(f"<p>{html.escape(words)}</p>" for words in said)
+    sentences = dict.fromkeys(words for _, entry in numbered for words in said_of(entry.result))
+    paragraphs = "".join(f"<p>{html.escape(words)}</p>" for words in sentences)
     return (
         f"<p>Prompt: {html.escape(one_line(run.request.prompt, 600))}</p>"
         f'<div style="display:flex;flex-wrap:wrap;gap:12px">{"".join(figures)}</div>{paragraphs}'

@@ -29,11 +29,11 @@ class Before:
 
     def thumbnail(self, source: SourceImage) -> bytes:
         """A small WEBP of a photo."""
-        found = self._kept.pop(source.digest, None) or thumbnail(source.pixels)
-        self._kept[source.digest] = found
+        data = self._kept.pop(source.digest, None) or thumbnail(source.pixels)
+        self._kept[source.digest] = data
         while len(self._kept) > self._most:
             self._kept.pop(next(iter(self._kept)))
-        return found
+        return data
 
 
 def pair_of(session: Session, entry: Entry, index: int, photos: Before) -> dict[str, Any]:

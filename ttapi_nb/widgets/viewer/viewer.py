@@ -112,8 +112,8 @@ class ResultViewer(Closing, ipywidgets.VBox):
                 here.append(part)
             else:
                 place(part)
-        said = (self._caption, self._leak, self._notice)
-        self.children = (*here, *said, actions, self._status, self._browser)
+        notes = (self._caption, self._leak, self._notice)
+        self.children = (*here, *notes, actions, self._status, self._browser)
         for name in ("mode", "raw"):
             traitlets.link((self, name), (self._panes, name))
 
@@ -205,8 +205,8 @@ class ResultViewer(Closing, ipywidgets.VBox):
         return self._write(chosen, folder)
 
     def _write(self, results: list[Result], folder: str | Path) -> tuple[Path, ...]:
-        written, said, tone = write_results(results, folder, raw=self.raw)
-        self._status.say(said, tone)
+        written, sentence, tone = write_results(results, folder, raw=self.raw)
+        self._status.say(sentence, tone)
         return written
 
     def show_in_cell(self, widget: ipywidgets.Widget | None = None) -> None:

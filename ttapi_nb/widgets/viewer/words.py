@@ -60,10 +60,10 @@ def _share(share: float) -> str:
 
 def _evened_out(result: Result) -> str:
     light, moved = result.light, result.moved
-    said = [str(light)] if light is not None and light.visible else []
+    parts = [str(light)] if light is not None and light.visible else []
     if moved is not None and (not moved.still or moved.bent):
-        said.append(str(moved))
-    return f" Inside, {'; '.join(said)}." if said else ""
+        parts.append(str(moved))
+    return f" Inside, {'; '.join(parts)}." if parts else ""
 
 
 def said_of(result: Result) -> list[str]:
