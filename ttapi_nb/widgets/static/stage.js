@@ -44,7 +44,7 @@ function makeParts() {
     sheet: box("ttapi-sheet", { tabIndex: 0, role: "application", "aria-label": "Photo to paint a mask on" }),
     paper: box("ttapi-paper"),
     under: canvas("ttapi-photo"),
-    still: canvas("ttapi-still"),
+    still: box("ttapi-still", { hidden: true }),
     over: canvas("ttapi-ink"),
     edges: canvas("ttapi-edges"),
     ring: box("ttapi-ring", { hidden: true }),

@@ -1,6 +1,7 @@
 // The photo and the ink over it, copied from ipycanvas's canvases, and the marks that the kernel's own ink may not show
 // yet, painted over it at once. Painting one twice changes nothing: paint is opaque, and see-through comes from CSS.
 
+import { make } from "../basics.js";
 import { unpacked } from "../keeping.js";
 import { drawMark } from "./tools.js";
 
@@ -23,7 +24,10 @@ export function previewOf(model) {
 // Shows a canvas that seldom changes by a copy that is handed over once: without a GPU, the browser hands over anew, with
 // each frame, all of a canvas that can be drawn on, half a millisecond while something else is painted.
 function makeHolder(drawn, still) {
-  const context = still.getContext("bitmaprenderer");
+  const copied = make("canvas", { style: "display: block; width: 100%; height: 100%" });
+  const context = copied.getContext("bitmaprenderer");
+  // It can't be read, so whoever looks through the page's canvases shall not meet it.
+  still.attachShadow({ mode: "closed" }).append(copied);
   let newest = 0;
   const letGo = () => {
     newest += 1;
