@@ -178,7 +178,7 @@ function build(model, el, canvases) {
     watch.disconnect();
     layout?.off?.("comm_live_update", alive);
     for (const drop of [dropKeys, dropEvents, dropFollowers, dropSurroundings]) drop();
-    for (const part of [outbox, edges, ring, progress, result, ...forms]) part.stop?.();
+    for (const part of [outbox, ink, edges, ring, progress, result, ...forms]) part.stop?.();
     canvases.stop?.();
   };
 }

@@ -5,6 +5,7 @@ import { make } from "../basics.js";
 import { unpacked } from "../keeping.js";
 import { drawMark } from "./tools.js";
 
+const REST = 300; // milliseconds without another photo
 const INK = "#00beff"; // what the kernel's ink is drawn in; another tint is laid over it here
 
 async function bitmapOf(model, name) {
@@ -28,29 +29,34 @@ function makeHolder(drawn, still) {
   const context = copied.getContext("bitmaprenderer");
   // It can't be read, so whoever looks through the page's canvases shall not meet it.
   still.attachShadow({ mode: "closed" }).append(copied);
-  let newest = 0;
+  let waiting = 0;
   const letGo = () => {
-    newest += 1;
+    clearTimeout(waiting);
+    waiting = 0;
     still.hidden = true;
     drawn.style.opacity = "";
   };
+  const hold = async () => {
+    const mine = waiting;
+    const copy = await createImageBitmap(drawn).catch(() => null);
+    if (mine !== waiting || !copy) return;
+    context.transferFromImageBitmap(copy);
+    still.hidden = false;
+    drawn.style.opacity = 0;
+  };
   return {
     letGo,
-    async hold() {
+    // Once it has come to rest: a copy takes time from the photo's first sight.
+    holdSoon() {
       letGo();
-      const mine = newest;
-      const copy = await createImageBitmap(drawn).catch(() => null);
-      if (mine !== newest || !copy) return;
-      context.transferFromImageBitmap(copy);
-      still.hidden = false;
-      drawn.style.opacity = 0;
+      waiting = setTimeout(hold, REST);
     },
   };
 }
 
 export function createInk({ under, still, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
-  const { hold, letGo } = makeHolder(under, still);
+  const holder = makeHolder(under, still);
   let pending = [];
   let picture = null; // the photo as the page has it, which is there before the kernel has drawn it
 
@@ -72,7 +78,7 @@ export function createInk({ under, still, over }, canvases, model, edges) {
   const showPhoto = () => {
     photoContext.clearRect(0, 0, under.width, under.height);
     photoContext.drawImage(fits() ? picture : canvases.photo.canvas, 0, 0);
-    hold();
+    holder.holdSoon();
   };
   return {
     show,
@@ -107,8 +113,9 @@ export function createInk({ under, still, over }, canvases, model, edges) {
     },
     resize(width, height) {
       for (const canvas of [under, over]) [canvas.width, canvas.height] = [width, height];
-      letGo();
+      holder.letGo();
       pending = [];
     },
+    stop: holder.letGo,
   };
 }
