@@ -156,23 +156,22 @@ class Pair:
         rows, columns = self.source.shape
         if min(rows, columns) < side:
             return np.zeros((0, 2), np.int64), np.zeros(0, np.float32)
-        grid = np.stack(
-            np.meshgrid(
-                np.unique(np.linspace(0, rows - side, max(1, 2 * rows // side)).astype(np.int64)),
-                np.unique(np.linspace(0, columns - side, max(1, 2 * columns // side)).astype(np.int64)),
-                indexing="ij",
-            ),
-            axis=-1,
-        ).reshape(-1, 2)
-        shares = _means(self.weight, grid, side)
-        energy = _means(np.abs(self.source) * self.weight, grid, side)
+        down, right = (
+            np.unique(np.linspace(0, length - side, max(1, 2 * length // side)).astype(np.int64))
+            for length in (rows, columns)
+        )
+        grid = np.stack(np.meshgrid(down, right, indexing="ij"), axis=-1).reshape(-1, 2)
+        above, beside = _means(down, side, rows), _means(right, side, columns).T
+        shares = (above @ self.weight @ beside).reshape(-1)
+        energy = (above @ (np.abs(self.source) * self.weight) @ beside).reshape(-1)
         told = (shares > OUTSIDE) & (energy > 0.1)
         grid = grid[told]
-        masked = np.argwhere(~self.outside)
+        masked = np.flatnonzero(~self.outside)
         if not len(grid) or not len(masked):
             return grid, np.ones(len(grid), np.float32)
-        some = masked[:: max(1, len(masked) // 400)]
-        away = np.sqrt(((grid[:, None] + side / 2 - some[None]) ** 2).sum(axis=2)).min(axis=1)
+        some = np.divmod(masked[:: max(1, len(masked) // 400)], columns)
+        y, x = ((grid[:, axis, None] + side / 2 - some[axis]) ** 2 for axis in (0, 1))
+        away = np.sqrt((y + x).min(axis=1))
         nearest = np.argsort(away)[:MOST_TILES]
         near = 1 / (1 + (np.maximum(away[nearest] - side / 2, 0) / side) ** 2)
         return grid[nearest], near.astype(np.float32)
@@ -214,8 +213,8 @@ class Pair:
         """The model to a few hundredths of a pixel, by the slopes of the edges around the mask."""
         (left, top, right, bottom), ring = self._ring
         source = self.source[top:bottom, left:right]
-        told: Any = np.nonzero(ring > 0.5)
-        told = tuple(places[:: max(1, len(places) // TELLING)] for places in told)
+        places = np.flatnonzero(ring > 0.5)
+        told: Any = np.divmod(places[:: max(1, len(places) // TELLING)], right - left)
         y, x = told[0] + top, told[1] + left
         source, ring = source[told], ring[told]
         if len(x) < 200:
@@ -342,14 +341,11 @@ def _cut(picture: Numbers, corners: NDArray[np.int64], side: int) -> Floats:
     return np.asarray(views[corners[:, 0], corners[:, 1]], np.float32)
 
 
-def _means(plane: Floats, corners: NDArray[np.int64], side: int) -> Numbers:
-    sums = np.zeros((plane.shape[0] + 1, plane.shape[1] + 1))
-    np.cumsum(plane, axis=0, out=sums[1:, 1:])
-    np.cumsum(sums, axis=1, out=sums)
-    top, left = corners.T
-    bottom, right = top + side, left + side
-    total = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
-    return np.asarray(total / side**2)
+def _means(starts: NDArray[np.int64], side: int, length: int) -> Floats:
+    """What takes the mean of `side` rows from each start, (starts, length)."""
+    places = np.arange(length)
+    inside = (places >= starts[:, None]) & (places < starts[:, None] + side)
+    return inside.astype(np.float32) / np.float32(side)
 
 
 def _displaced(model: Numbers, points: Numbers) -> Numbers:

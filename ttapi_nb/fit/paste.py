@@ -30,7 +30,7 @@ from .seam import Coarse, Floats, borders, ramp, seam
 __all__ = ["Pasted", "paste", "surroundings"]
 
 # Pixels that are blended at a time: as many as a core has room for beside it; and so many strips are held.
-STRIP, AHEAD = 1 << 18, 4
+STRIP, AHEAD = 1 << 18, 24
 
 Array: TypeAlias = NDArray[np.uint8]
 Made = TypeVar("Made")
@@ -91,7 +91,7 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     if answer.mode == "RGBA" and answer.getchannel("A").getextrema()[0] == 255:
         answer = answer.convert("RGB")
     strips = _strips(covered, bounds)
-    # Read from its file by now, and not by several threads at once.
+    # Read from their files by now, and not by several threads at once.
     source.load()
     answer.load()
     # A second core has what is small done before it could begin.
@@ -105,12 +105,17 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
             there = back.in_steps(look.step)
             laid = read_moved(look.answer, (0, 0, *look.answer.size), there, quickly=look.step > 1)
             look = look.with_answer(laid)
+        # To read what was turned takes as long as to tell its light.
+        read = partial(_read, answer, back)
+        parts = [_begun(others, partial(read, strip)) for strip in strips[:AHEAD]]
+        parts += [partial(read, strip) for strip in strips[AHEAD:]]
         evening, light = evening_of(look)
-        both = _Both(source, answer, at, covered, deep(), back, evening)
+        ground = _Ground(source, at, covered, deep(), evening)
+        blends = [partial(ground.blended, strip, part) for strip, part in zip(strips, parts, strict=True)]
         whole = copied()
         left, top, right, bottom = bounds
         weights = np.zeros((bottom - top, right - left), np.uint8)
-        for strip, (blended, weight) in zip(strips, _each(others, both.blended, strips), strict=True):
+        for strip, (blended, weight) in zip(strips, _each(others, blends), strict=True):
             whole.paste(blended, (at[0] + strip[0], at[1] + strip[1]))
             weights[strip[1] - top : strip[3] - top, strip[0] - left : strip[2] - left] = weight
     where = at[0] + left, at[1] + top, at[0] + right, at[1] + bottom
@@ -131,14 +136,16 @@ def _strips(covered: NDArray[np.uint8], bounds: Box) -> list[Box]:
     return found
 
 
-def _each(
-    others: ThreadPoolExecutor | None, work: Callable[[Box], Made], strips: list[Box]
-) -> Iterator[Made]:
-    """What comes of each strip, in order; a few are begun ahead."""
-    begun = deque(_begun(others, partial(work, strip)) for strip in strips[:AHEAD])
-    for further in strips[AHEAD:]:
+def _read(answer: Image.Image, moved: Moved | None, strip: Box) -> Image.Image:
+    return answer.crop(strip) if moved is None else read_moved(answer, strip, moved)
+
+
+def _each(others: ThreadPoolExecutor | None, works: Sequence[Callable[[], Made]]) -> Iterator[Made]:
+    """What comes of each, in order; some are begun ahead."""
+    begun = deque(_begun(others, work) for work in works[:AHEAD])
+    for further in works[AHEAD:]:
         yield begun.popleft()()
-        begun.append(_begun(others, partial(work, further)))
+        begun.append(_begun(others, further))
     while begun:
         yield begun.popleft()()
 
@@ -153,26 +160,24 @@ def _begun(others: ThreadPoolExecutor | None, work: Callable[[], Made]) -> Calla
 
 
 @dataclass(frozen=True, eq=False)
-class _Both:
-    """Source and answer, which begins `at` a pixel of it; the mask's coverage in the answer's region and how deep in it
-    each pixel lies; how the answer is moved back, and its light evened out.
+class _Ground:
+    """What lies under an answer that begins `at` a pixel of the source: the mask's coverage there and how deep in it
+    each pixel lies; and how the answer's light is evened out.
     """
 
     source: Image.Image
-    answer: Image.Image
     at: tuple[int, int]
     covered: Array
     depth: Coarse
-    moved: Moved | None
     evening: Evening | None
 
-    def blended(self, strip: Box) -> tuple[Image.Image, Array]:
-        """The answer over the source in a strip, the source where nothing is covered; and how much of each pixel is
-        the answer's, 0 to 255.
+    def blended(self, strip: Box, read: Callable[[], Image.Image]) -> tuple[Image.Image, Array]:
+        """The answer, as it is read, over the source in a strip, the source where nothing is covered; and how much of
+        each pixel is the answer's, 0 to 255.
         """
         (x, y), (left, top, right, bottom) = self.at, strip
         source = self.source.crop((x + left, y + top, x + right, y + bottom))
-        part = self.answer.crop(strip) if self.moved is None else read_moved(self.answer, strip, self.moved)
+        part = read()
         mode = "RGBA" if "RGBA" in (source.mode, part.mode) else "RGB"
         old, new = planes_of(source, mode), planes_of(part, mode)
         covered = self.covered[top:bottom, left:right]
