@@ -17,8 +17,9 @@ def boxed(values: Floats, radius: int) -> Floats:
         around[axis] = (radius + 1, radius)
         sums = np.cumsum(np.pad(values, around), axis=axis, dtype=np.float64)
         length, width = values.shape[axis], 2 * radius + 1
-        ends = np.take(sums, range(width, width + length), axis=axis)
-        values = ((ends - np.take(sums, range(length), axis=axis)) / width).astype(np.float32)
+        after, before = slice(width, width + length), slice(length)
+        total = sums[after] - sums[before] if axis == 0 else sums[:, after] - sums[:, before]
+        values = (total / width).astype(np.float32)
     return values
 
 
