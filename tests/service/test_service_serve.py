@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import socket
+import struct
 import sys
 import threading
 import urllib.request
@@ -739,7 +740,10 @@ def test_who_hangs_up_as_it_waits_gets_no_edit() -> None:
         with contextlib.ExitStack() as stack:
             first = asking(server, stack, "first")
             assert begun.wait(PATIENCE)
-            asking(server, stack, "second").close()
+            second = asking(server, stack, "second")
+            # By a reset: one that says goodbye is asked first whether it still reads.
+            second.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            second.close()
             third = asking(server, stack, "third")
             # Answered once it has seen that the second has gone.
             assert again(server) == 405
