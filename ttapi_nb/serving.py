@@ -249,8 +249,6 @@ class _Protocol(H11Protocol):
 
     def _is_there(self, wait: float) -> bool:
         self._gone_timer = None
-        if self.transport.is_closing():
-            return False
         if not self.cycle.response_started:
             asks = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
             self.transport.write(self.conn.send(asks) or b"")
