@@ -6,8 +6,11 @@ small picture. `python tests/benchmarks/client_cost.py [edits in a round]`.
 A small form can't be as cheap as httpx's own, which keeps nothing and asks nobody. httpx awaited on a loop of another
 thread, as ours is so that a request outlives the cell that began it, takes 1.4 ms where its blocking client takes 1.1.
 What is left is what the promises cost: the answer is kept on the disk before it is read and let go of after (0.8 ms),
-proxy and certificates are looked at for each request (0.25 ms), six steps that may block are done on threads (0.4 ms),
+proxy and certificates are looked at for each request (0.25 ms), four steps that may block are done on threads (0.3 ms),
 each line is listened to while it is written to, and its answer's head read by our own rules.
+
+The set-up is looked at where the body is written, and what an answer says is read where its end is taken in: with six
+steps on threads a small form took 5.2 ms of processor time where it now takes 4.6, beside 1.1 of httpx in the same run.
 """
 
 from __future__ import annotations

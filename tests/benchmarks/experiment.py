@@ -1,4 +1,10 @@
-"""An experiment's overhead: many requests at once against the time of the service alone, and memory over many."""
+"""An experiment's overhead: many requests at once against the time of the service alone, and memory over many.
+
+A cell of words alone takes 12 ms of processor time (17 as long as thirty threads waited for their turn, and all were
+woken by each change). A masked one of 256x256 takes about 90 where it took 140: laid back, compared and pasted. That is
+done while others are asked, but for the last sixteen, which nothing can hide: 16 * 75 ms, and Python does most of that
+one at a time. Other numbers of BLAS threads make no difference.
+"""
 
 from __future__ import annotations
 

@@ -282,6 +282,18 @@ def test_a_minute_takes_so_many(
     assert len(times) == 5
 
 
+def test_what_waits_for_its_turn_takes_no_thread(client: tt.Client, log: tt.RunLog) -> None:
+    """However many may be under way, those that may not go yet have no thread each that every change wakes."""
+    before = threading.active_count()
+    done = threading.Event()
+    trial = plan(60).start(client, log=log, parallel=32, per_minute=1)
+    trial.on_change(lambda one: done.set() if one.state == "done" else None)
+    assert trial.counts["done"] or done.wait(PATIENCE)
+    assert threading.active_count() - before < 32
+    trial.stop()
+    assert trial.wait(PATIENCE).counts == {"done": 1, "waiting": 59}
+
+
 def test_progress_is_shown(
     server: Server, client: tt.Client, log: tt.RunLog, capsys: pytest.CaptureFixture[str]
 ) -> None:

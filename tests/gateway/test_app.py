@@ -244,6 +244,7 @@ def test_a_run_goes_on_when_its_line_breaks(gateway: Running, room: Made, servic
             content=body(),
             headers=headers(ada, Content_Type=JSON, Idempotency_Key="run-1"),
         )
+    service.wait_for(1)
     waiting = get(gateway, "/v1/runs/run-1", ada)
     assert (waiting.status_code, waiting.json()["state"]) == (202, "sent")
     hold.set()

@@ -79,8 +79,8 @@ def slowly(seconds: float) -> Callable[[Request], Reply]:
 
 
 def sent(server: Server) -> Counter[str]:
-    """How often each prompt came in."""
-    return Counter(json.loads(request.body)["prompt"] for request in server.posts)
+    """How often each prompt came in. A kernel that is killed between a head and its body has sent none."""
+    return Counter(json.loads(request.body)["prompt"] for request in server.posts if request.body)
 
 
 def held(server: Server, trial: Trial) -> list[str]:

@@ -6,9 +6,10 @@ import contextlib
 import hashlib
 import tempfile
 import threading
-from collections.abc import Iterator
-from typing import IO
+from collections.abc import Callable, Iterator
+from typing import IO, Any
 
+from .. import loop
 from ..coding import CodingError, CutOffError, TooLargeError, Unpacking, unpacking
 from ..rawanswers import RawAnswer
 from ..reply.arriving import AnswerReader
@@ -34,7 +35,13 @@ class Intake:
     """
 
     def __init__(
-        self, status: int, headers: dict[str, str], cap: int, raw: RawAnswer | None, tell: Tell | None = None
+        self,
+        status: int,
+        headers: dict[str, str],
+        cap: int,
+        raw: RawAnswer | None,
+        tell: Tell | None = None,
+        scrub: Callable[[str], str] = str,
     ) -> None:
         self.reader = AnswerReader(tell)
         self.failure: Exception | None = None
@@ -46,6 +53,9 @@ class Intake:
         self._unpack: Unpacking | None = None
         self._packed: IO[bytes] | None = None
         self._has_begun = False
+        self._scrub = scrub
+        # What it says, in a tuple, once that was read.
+        self._says: tuple[dict[str, Any] | None] | None = None
 
     def _begin(self) -> None:
         """With its first bytes, as that looks into folders and makes a file."""
@@ -75,6 +85,9 @@ class Intake:
             self._close()
         if self.failure is not None:
             raise self.failure
+        # While this thread has it. What can't be read is told to whoever wants it.
+        with contextlib.suppress(Exception):
+            self._says = (self.reader.parsed(self._scrub),)
 
     def broken(self, data: bytes) -> None:
         """The last bytes of a body that has no end."""
@@ -83,6 +96,14 @@ class Intake:
                 self._take(data)
         with self._guard, contextlib.suppress(TooLargeError):
             self._close()
+
+    async def parsed(self) -> dict[str, Any] | None:
+        """What it says, without the key; None where that can't be told. Raises what reading it raises."""
+        if self._says is None:
+            self._says = await loop.in_thread(
+                lambda: (self.reader.parsed(self._scrub) if self.is_sound else None,)
+            )
+        return self._says[0]
 
     @property
     def is_sound(self) -> bool:

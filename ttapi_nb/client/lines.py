@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import httpx
 
 from .. import loop
 from ..network.early import KEPT
 
-__all__ = ["Lines"]
+__all__ = ["Lines", "Looked"]
+
+FRESH = 1.0
+"""Seconds for which a look at the machine's set-up is one of now."""
 
 
 class Makes(Protocol):
@@ -24,6 +28,14 @@ class Makes(Protocol):
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """What carries the bytes."""
+
+
+class Looked(NamedTuple):
+    """What the machine's set-up was at a time, and a transport of it where none was kept."""
+
+    set_up: object
+    transport: httpx.AsyncBaseTransport | None
+    at: float
 
 
 class Lines:
@@ -37,15 +49,24 @@ class Lines:
         # Of a loop that is gone: what is closed there would speak on its parent's lines.
         self._foreign: list[_Kept] = []
 
+    def look(self, makes: Makes) -> Looked:
+        """What the machine's set-up is now; not for the loop's thread. Raises `NotSentError` where there is none."""
+        known, set_up = self._kept, makes.set_up()
+        is_new = known is None or known.set_up != set_up
+        return Looked(set_up, makes.transport() if is_new else None, time.monotonic())
+
     @contextlib.asynccontextmanager
-    async def opened(self, makes: Makes) -> AsyncIterator[httpx.AsyncClient]:
-        """What sends, for one request. Raises `NotSentError` where the network can't be set up."""
+    async def opened(self, makes: Makes, looked: Looked | None = None) -> AsyncIterator[httpx.AsyncClient]:
+        """What sends, for one request, where the machine was just `looked` at or is looked at now. Raises
+        `NotSentError` where the network can't be set up.
+        """
         here = asyncio.get_running_loop()
         if self._kept is not None and self._kept.loop is not here:
             self._foreign.append(self._kept)
             self._kept = None
-        known = self._kept
-        set_up, made = await loop.in_thread(lambda: _look(makes, known))
+        if looked is None or time.monotonic() - looked.at > FRESH:
+            looked = await loop.in_thread(lambda: self.look(makes))
+        set_up, made = looked.set_up, looked.transport
         if self._kept is None or self._kept.set_up != set_up:
             # Who uses the other still has it.
             transport = await loop.in_thread(makes.transport) if made is None else made
@@ -64,11 +85,6 @@ class Lines:
         """The next request makes another."""
         if self._kept is kept:
             self._kept = None
-
-
-def _look(makes: Makes, known: _Kept | None) -> tuple[object, httpx.AsyncBaseTransport | None]:
-    set_up = makes.set_up()
-    return set_up, None if known is not None and known.set_up == set_up else makes.transport()
 
 
 class _Kept:

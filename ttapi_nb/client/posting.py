@@ -112,7 +112,9 @@ async def post(
             ) as stream,
         ):
             status, said = stream.status_code, stream.headers
-            reply = Reply(status, said, Intake(status, dict(said), cap, raw, partial(_tell, stages)))
+            # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
+            scrub = line.secret.scrub if line.secret else str
+            reply = Reply(status, said, Intake(status, dict(said), cap, raw, partial(_tell, stages), scrub))
             live = body.streams or "event-stream" in said.get("content-type", "")
             await _read(stream, reply.body, live=live)
             return reply

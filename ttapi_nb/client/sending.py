@@ -36,7 +36,7 @@ from ..request import EditRequest
 from .again import posted
 from .forms import Body, Form
 from .gate import LONGEST_PAUSE, Turn, apart
-from .intake import Intake
+from .lines import Looked
 from .posting import Line, post
 from .told import Told
 
@@ -60,11 +60,11 @@ async def send(
     Where that is so, and `line.wait_when_busy` allows, it is sent again after a while.
     """
     turn = line.gate.turn(line.wait_when_busy)
-    written: asyncio.Task[Body] | None = None
+    written: asyncio.Task[tuple[Body, Looked]] | None = None
     try:
         await turn.near(told.queued)
         # While it waits, and not before it has its place among those that wait: a large one must not come later.
-        written = asyncio.ensure_future(_written(form, request))
+        written = asyncio.ensure_future(_written(line, form, request))
         written.add_done_callback(lambda one: one.cancelled() or one.exception())
         asked = request.body()
         cap = min(REPLY_CAP, CAP_PER_PICTURE * asked_images(asked) * (1 + asked_partials(asked)))
@@ -98,15 +98,26 @@ async def send(
     raise failure
 
 
-async def _written(form: Form, request: EditRequest) -> Body:
+async def _written(line: Line, form: Form, request: EditRequest) -> tuple[Body, Looked]:
+    """The body, and what the machine's set-up is now: both on one thread."""
+
+    def write() -> tuple[Body, Looked]:
+        body = form.encode(request)
+        # It reads certificates, and tells what is wrong with the network's set-up.
+        return replace(body, model=str(request.model), streams=request.streams), line.lines.look(line)
+
     # Pillow loads what it writes a picture with when that is first wanted.
     with loading():
-        body = await asyncio.to_thread(form.encode, request)
-        return replace(body, model=str(request.model), streams=request.streams)
+        return await asyncio.to_thread(write)
 
 
 async def _in_turn(
-    line: Line, written: asyncio.Task[Body], cap: int, told: Told, raw: RawAnswer | None, turn: Turn
+    line: Line,
+    written: asyncio.Task[tuple[Body, Looked]],
+    cap: int,
+    told: Told,
+    raw: RawAnswer | None,
+    turn: Turn,
 ) -> tuple[dict[str, Any], bool, str]:
     """As `_ask`, when it is its turn, and again after a while where the service was too busy."""
     left, pause = line.wait_when_busy, FIRST_PAUSE
@@ -122,7 +133,7 @@ async def _in_turn(
         try:
             # A refusal was the answer to its key: what is sent anew has another one.
             named = replace(told, sent=goes, key=key if count == 1 else f"{key}-{count}")
-            answer = await _ask(line, await written, cap, named, raw)
+            answer = await _ask(line, *await written, cap, named, raw)
             turn.accepted()
             return answer
         except RateLimitError as error:
@@ -158,13 +169,13 @@ async def _unread(error: Exception, raw: RawAnswer | None, account: str) -> Unkn
 async def _ask(
     line: Line,
     body: Body,
+    looked: Looked,
     cap: int,
     told: Told,
     raw: RawAnswer | None,
 ) -> tuple[dict[str, Any], bool, str]:
     """The plain reply to one POST, whether the embedded service gave it, and what kept it from coming to its end."""
-    # It reads certificates, and tells what is wrong with the network's set-up.
-    async with line.lines.opened(line) as client:
+    async with line.lines.opened(line, looked) as client:
         send_it = partial(post, client, line, body, cap, raw)
         reply = await posted(line, send_it, told)
     if reply.status == 407 and not line.offline:
@@ -173,11 +184,9 @@ async def _ask(
         if unsent is not None:
             raise unsent
     embedded = reply.headers.get(EMBEDDED_HEADER) == "embedded"
-    # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
-    scrub = line.secret.scrub if line.secret else str
     failure: TTAPIError
     try:
-        parsed = await loop.in_thread(partial(_parsed, reply.body, scrub))
+        parsed = await reply.body.parsed()
         pause = _retry_after(reply.headers.get("Retry-After", ""))
         plain = interpret(reply.status, parsed, Asked(line.account, body.model, pause))
         cut = "" if reply.failure is None else ENDLESS if reply.body.is_too_large else BROKE
@@ -196,10 +205,6 @@ async def _ask(
         kept = await loop.in_thread(lambda: raw.words)
         failure = UnknownOutcomeError(f"{failure} {kept}".strip(), status=failure.status)
     raise failure
-
-
-def _parsed(body: Intake, scrub: Callable[[str], str]) -> dict[str, Any] | None:
-    return body.reader.parsed(scrub) if body.is_sound else None
 
 
 async def _not_yet(url: str) -> bytes:

@@ -12,13 +12,16 @@ __all__ = ["boxed", "spread"]
 
 def boxed(values: Floats, radius: int) -> Floats:
     """The mean over a square of `2 * radius + 1` cells a side, twice, with nothing beyond the edge."""
+    width = 2 * radius + 1
     for axis in (0, 1, 0, 1):
-        around = [(0, 0), (0, 0), (0, 0)]
-        around[axis] = (radius + 1, radius)
-        sums = np.cumsum(np.pad(values, around), axis=axis, dtype=np.float64)
-        length, width = values.shape[axis], 2 * radius + 1
-        ends = np.take(sums, range(width, width + length), axis=axis)
-        values = ((ends - np.take(sums, range(length), axis=axis)) / width).astype(np.float32)
+        length, shape = values.shape[axis], list(values.shape)
+        shape[axis] += width
+        # By hand: `np.pad` takes as long as all the rest for a small field.
+        around = np.zeros(shape, values.dtype)
+        ahead: list[slice] = [slice(None)] * axis
+        around[*ahead, radius + 1 : radius + 1 + length] = values
+        sums = np.cumsum(around, axis=axis, dtype=np.float64)
+        values = ((sums[*ahead, width:] - sums[*ahead, :length]) / width).astype(np.float32)
     return values
 
 

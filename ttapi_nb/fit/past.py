@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field, replace
 
@@ -62,8 +63,7 @@ def past_of(seen: NDArray[np.bool_], outside: NDArray[np.bool_], step: int) -> P
     if np.count_nonzero(begun) < LEAST_BESIDE:
         return None
     found = _followed(begun, changed)
-    away = _away(masked, found)
-    far = float(away[found].max())
+    far = _farthest(masked, found)
     if np.count_nonzero(found) < LEAST_CELLS or far < LEAST_FAR:
         return None
     longer = max(seen.shape) * step
@@ -100,11 +100,10 @@ def _followed(begun: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[n
     return found
 
 
-def _away(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """How many cells from the mask each cell lies, as far as anything was found."""
-    away = np.where(masked, 0, -1).astype(np.int32)
+def _farthest(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> int:
+    """How many cells from the mask the farthest of these lies."""
     reached, number = masked, 0
-    while (changed & (away < 0)).any():
+    while (changed & ~reached).any():
         number += 1
         # A square and a diamond by turns: nearly round.
         if number % 2:
@@ -113,12 +112,10 @@ def _away(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.i
             cross[:-1] |= reached[1:]
             cross[:, 1:] |= reached[:, :-1]
             cross[:, :-1] |= reached[:, 1:]
-            wider = cross
+            reached = cross
         else:
-            wider = _wider(reached, 1)
-        away[wider & (away < 0)] = number
-        reached = wider
-    return away
+            reached = _wider(reached, 1)
+    return number
 
 
 def _sides(changed: NDArray[np.bool_], masked: NDArray[np.bool_]) -> tuple[str, ...]:
@@ -129,7 +126,11 @@ def _sides(changed: NDArray[np.bool_], masked: NDArray[np.bool_]) -> tuple[str, 
     # Within the mask's box it is the side that is nearest by the mask's own measure.
     high, wide = max(1, bottom - top), max(1, right - left)
     names = list(beyond)
-    each = np.stack([beyond[name] / (wide if name in ("left", "right") else high) for name in names])
-    most = each.argmax(axis=0)
-    shares = {name: float((most == at).mean()) for at, name in enumerate(names)}
+    each = [beyond[name] / np.float32(wide if name in ("left", "right") else high) for name in names]
+    most = functools.reduce(np.maximum, each)
+    shares, left = {}, np.ones(len(x), np.bool_)
+    for name, far in zip(names, each, strict=True):
+        shares[name] = float((left & (far == most)).mean())
+        # Of two that are as far it is the first one's.
+        left &= far != most
     return tuple(sorted((name for name in names if shares[name] >= NAMED), key=lambda name: -shares[name]))
