@@ -49,6 +49,9 @@ def test_zoom_and_pan_and_paint_in_the_right_place(notebook: Opened) -> None:
     assert box is not None
     # What was under the pointer still is.
     assert abs((at[0] - box["x"]) / scale_of(page) - 700) < 2
+    # Canvases that are scaled together are all drawn anew for each frame of a stroke.
+    matrix = "new DOMMatrix(getComputedStyle(document.querySelector('.ttapi-paper')).transform)"
+    assert page.evaluate(f"{matrix}.a") == 1
     page.mouse.down()
     page.mouse.move(at[0] + 40, at[1], steps=3)
     page.mouse.up()

@@ -22,6 +22,16 @@ SIZES = ((1024, 768), (1400, 900), (1920, 1080))
 TOGETHER = {"photo": ".ttapi-sheet", "prompt": ".ttapi-prompt textarea", "Run": ".ttapi-act .ttapi-primary"}
 AXE = ("axe-core", "4.10.3", "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292")
 CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })"
+IN_SIGHT = """(element) => {
+  const around = element.closest(".jp-WindowedPanel-outer");
+  const [inner, outer] = [element, around].map((one) => one.getBoundingClientRect());
+  return inner.width > 0 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
+    && inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
+}"""
+SCROLLED_INTO_SIGHT = f"""(selectors) => {{
+  document.querySelector(".ttapi-editor").scrollIntoView();
+  return selectors.every((selector) => ({IN_SIGHT})(document.querySelector(selector)));
+}}"""
 AUDIT = """async () => (await axe.run(".ttapi-editor")).violations
   .map(({ id, nodes }) => [id, ...nodes.map((node) => node.html.slice(0, 200))])"""
 
@@ -46,14 +56,7 @@ def opened(browser: Browser, lab: Lab, name: str, width: int, height: int, *cell
 
 def in_sight(page: Page, selector: str) -> bool:
     """Whether all of an element is within what the notebook shows."""
-    found: bool = page.locator(selector).first.evaluate(
-        """(element) => {
-          const around = element.closest(".jp-WindowedPanel-outer");
-          const [inner, outer] = [element, around].map((one) => one.getBoundingClientRect());
-          return inner.width > 0 && inner.top >= outer.top - 1 && inner.bottom <= outer.bottom + 1
-            && inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
-        }"""
-    )
+    found: bool = page.locator(selector).first.evaluate(IN_SIGHT)
     return found
 
 
@@ -99,11 +102,11 @@ def test_one_column_where_it_is_narrow(browser: Browser, lab: Lab) -> None:
     try:
         page.get_by_role("tab", name="File Browser").click()
         page.set_viewport_size({"width": 500, "height": 900})
-        book.editor.evaluate("editor => editor.scrollIntoView()")
+        # JupyterLab lays out its own parts a moment later.
+        page.wait_for_function(SCROLLED_INTO_SIGHT, arg=list(TOGETHER.values()))
         photo, prompt, run = (page.locator(selector).first.bounding_box() for selector in TOGETHER.values())
         assert photo is not None and prompt is not None and run is not None  # noqa: PT018 - for the type checker
         assert photo["y"] + photo["height"] < prompt["y"] < run["y"]
-        assert all(in_sight(page, selector) for selector in TOGETHER.values())
         wider = book.editor.evaluate(
             "(editor) => editor.querySelector('.ttapi-body').scrollWidth - editor.clientWidth"
         )

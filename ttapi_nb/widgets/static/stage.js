@@ -44,6 +44,7 @@ function makeParts() {
     sheet: box("ttapi-sheet", { tabIndex: 0, role: "application", "aria-label": "Photo to paint a mask on" }),
     paper: box("ttapi-paper"),
     under: canvas("ttapi-photo"),
+    still: box("ttapi-still", { hidden: true }),
     over: canvas("ttapi-ink"),
     edges: canvas("ttapi-edges"),
     ring: box("ttapi-ring", { hidden: true }),
@@ -53,7 +54,7 @@ function makeParts() {
     problem: box("ttapi-problem", { role: "alert" }),
     help: box("ttapi-keys", { hidden: true, textContent: HELP }),
   };
-  parts.paper.append(parts.under, parts.over);
+  parts.paper.append(parts.under, parts.still, parts.over);
   parts.sheet.append(parts.room, parts.paper, parts.frame, parts.edges, parts.ring);
   return parts;
 }
@@ -177,7 +178,7 @@ function build(model, el, canvases) {
     watch.disconnect();
     layout?.off?.("comm_live_update", alive);
     for (const drop of [dropKeys, dropEvents, dropFollowers, dropSurroundings]) drop();
-    for (const part of [outbox, edges, ring, progress, result, ...forms]) part.stop?.();
+    for (const part of [outbox, ink, edges, ring, progress, result, ...forms]) part.stop?.();
     canvases.stop?.();
   };
 }

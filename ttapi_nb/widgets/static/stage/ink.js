@@ -1,9 +1,11 @@
 // The photo and the ink over it, copied from ipycanvas's canvases, and the marks that the kernel's own ink may not show
 // yet, painted over it at once. Painting one twice changes nothing: paint is opaque, and see-through comes from CSS.
 
+import { make } from "../basics.js";
 import { unpacked } from "../keeping.js";
 import { drawMark } from "./tools.js";
 
+const REST = 300; // milliseconds without another photo
 const INK = "#00beff"; // what the kernel's ink is drawn in; another tint is laid over it here
 
 async function bitmapOf(model, name) {
@@ -20,8 +22,41 @@ export function previewOf(model) {
   return decoded.bitmap;
 }
 
-export function createInk({ under, over }, canvases, model, edges) {
+// Shows a canvas that seldom changes by a copy that is handed over once: without a GPU, the browser hands over anew, with
+// each frame, all of a canvas that can be drawn on, half a millisecond while something else is painted.
+function makeHolder(drawn, still) {
+  const copied = make("canvas", { style: "display: block; width: 100%; height: 100%" });
+  const context = copied.getContext("bitmaprenderer");
+  // It can't be read, so whoever looks through the page's canvases shall not meet it.
+  still.attachShadow({ mode: "closed" }).append(copied);
+  let waiting = 0;
+  const letGo = () => {
+    clearTimeout(waiting);
+    waiting = 0;
+    still.hidden = true;
+    drawn.style.opacity = "";
+  };
+  const hold = async () => {
+    const mine = waiting;
+    const copy = await createImageBitmap(drawn).catch(() => null);
+    if (mine !== waiting || !copy) return;
+    context.transferFromImageBitmap(copy);
+    still.hidden = false;
+    drawn.style.opacity = 0;
+  };
+  return {
+    letGo,
+    // Once it has come to rest: a copy takes time from the photo's first sight.
+    holdSoon() {
+      letGo();
+      waiting = setTimeout(hold, REST);
+    },
+  };
+}
+
+export function createInk({ under, still, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
+  const holder = makeHolder(under, still);
   let pending = [];
   let picture = null; // the photo as the page has it, which is there before the kernel has drawn it
 
@@ -43,6 +78,7 @@ export function createInk({ under, over }, canvases, model, edges) {
   const showPhoto = () => {
     photoContext.clearRect(0, 0, under.width, under.height);
     photoContext.drawImage(fits() ? picture : canvases.photo.canvas, 0, 0);
+    holder.holdSoon();
   };
   return {
     show,
@@ -77,7 +113,9 @@ export function createInk({ under, over }, canvases, model, edges) {
     },
     resize(width, height) {
       for (const canvas of [under, over]) [canvas.width, canvas.height] = [width, height];
+      holder.letGo();
       pending = [];
     },
+    stop: holder.letGo,
   };
 }

@@ -47,7 +47,10 @@ export function createProgress({ paper, over }, model) {
     draft.hidden = !url;
     if (url) {
       const [left, top, right, bottom] = box;
-      Object.assign(draft.style, { left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px` });
+      Object.assign(draft.style, {
+        left: `${left}px`, top: `${top}px`, width: `${right - left}px`, height: `${bottom - top}px`,
+        transformOrigin: `${-left}px ${-top}px`, // the photo's corner
+      });
       draft.alt = `Draft ${number} of the result, not finished`;
       draft.src = url;
     } else {
