@@ -134,17 +134,23 @@ class _Protocol(H11Protocol):
         return True
 
     def data_received(self, data: bytes) -> None:
-        if self._is_refused or (self._waits and self._is_odd(data)):
+        if self._is_refused:
             return
-        super().data_received(data)
-        self._watch()
+        if self._waits and self._is_odd(data):
+            self.send_400_response("")
+        else:
+            super().data_received(data)
+            self._watch()
 
     def on_response_complete(self) -> None:
         # A next request may have come already.
         self._tail = b""
-        if self.conn.their_state is h11.DONE and self._is_odd(self.conn.trailing_data[0]):
-            return
-        super().on_response_complete()
+        done = self.conn.our_state is self.conn.their_state is h11.DONE
+        if done and self._is_odd(self.conn.trailing_data[0]):
+            self.conn.start_next_cycle()
+            self.send_400_response("")
+        else:
+            super().on_response_complete()
         if self.transport.is_closing():
             self._close()
         self._watch()
@@ -167,16 +173,13 @@ class _Protocol(H11Protocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _is_odd(self, data: bytes) -> bool:
-        """Whether a head has been refused now that more of it is here."""
+        """Whether a head has such a line, now that more of it is here."""
         text = self._tail + data[:HEAD_CAP]
         end = HEAD_END.search(text)
         # A line's end may be halved.
         head = text[: end.start() + 1] if end else text.removesuffix(b"\r")
         before, self._tail = max(0, len(self._tail) - 1), text[-3:]
-        if ODD_END.search(head, before) is None:
-            return False
-        self.send_400_response("")
-        return True
+        return ODD_END.search(head, before) is not None
 
     # How long
 
@@ -246,13 +249,10 @@ class _Protocol(H11Protocol):
 
     def _is_there(self, wait: float) -> bool:
         self._gone_timer = None
-        if self.transport.is_closing():
-            return False
         if not self.cycle.response_started:
             asks = h11.InformationalResponse(status_code=100, headers=[], reason="Continue")
             self.transport.write(self.conn.send(asks) or b"")
-        line = self.transport.get_extra_info("socket")
-        if line is not None and line.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        if self.transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             self.transport.abort()
             return False
         self._gone_timer = self.loop.call_later(wait, self._is_there, min(2 * wait, LAST_LOOK))

@@ -94,7 +94,7 @@ def main() -> int:
         for _ in range(ROUNDS):
             alone.append(spent(with_neither(work)))
             full.append(spent(work))
-        added = [more - less for (more, _), (less, _) in zip(full, alone, strict=True)]
+        added = [max(0.0, more - less) for (more, _), (less, _) in zip(full, alone, strict=True)]
         busy = [more - less for (_, more), (_, less) in zip(full, alone, strict=True)]
         whole = f"in all {median([one for one, _ in full]):.2f} s, of processors {median(busy):.2f} s more"
         table.under(f"added where it came {name}", added, MOST, note=whole)

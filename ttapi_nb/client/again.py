@@ -150,21 +150,21 @@ async def _ask_again(line: Line, post: Post[R], told: Told, end: float, unread: 
         left = end - time.monotonic()
         if _honours(line) and left > 0:
             with contextlib.suppress(NotSentError, UnknownOutcomeError, BrokenLineError):
-                found = await post(told, left)
-                if _heard(line, found.headers) and not found.broke:
-                    last, unread = unread, await found.unread()
+                reply = await post(told, left)
+                if _heard(line, reply.headers) and not reply.broke:
+                    last, unread = unread, await reply.unread()
                     count = count + 1 if unread == last else 1
                     if not unread or count == ALIKE:
-                        return found
+                        return reply
     return None
 
 
 def _heard(line: Line, headers: Mapping[str, str]) -> bool:
     """Whether an answer with these headers is of a gateway that honours the key; it is remembered."""
-    said = headers.get(GATEWAY_HEADER) == HONOURED
-    if said and not line.offline:
+    honours = headers.get(GATEWAY_HEADER) == HONOURED
+    if honours and not line.offline:
         _honouring.add(_origin(line.base_url))
-    return said
+    return honours
 
 
 @functools.lru_cache(16)
@@ -232,7 +232,7 @@ async def _me(line: Line) -> tuple[bool, dict[str, Any]]:
                 body += part
                 if len(body) > LARGEST:
                     return True, {}
-            found = json.loads(body) if is_gateway and reply.status_code == 200 else {}
+            standing = json.loads(body) if is_gateway and reply.status_code == 200 else {}
             # What stands before a gateway answers for it while it is away.
-            return is_gateway or reply.status_code < 500, found if isinstance(found, dict) else {}
+            return is_gateway or reply.status_code < 500, standing if isinstance(standing, dict) else {}
     return False, {}

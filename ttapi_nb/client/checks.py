@@ -112,7 +112,7 @@ def origins(value: object) -> tuple[tuple[str, ...], str]:
     shape = 'Write it as fetch_from=["https://files.example.com"].'
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence | set | frozenset):
         return (), f"fetch_from is not a list of addresses. {shape}"
-    found: list[str] = []
+    places: list[str] = []
     for one in value:
         url, problem = address(one, "An address in fetch_from")
         if problem:
@@ -121,8 +121,8 @@ def origins(value: object) -> tuple[tuple[str, ...], str]:
         host, _, beyond = rest.partition("/")
         if beyond:
             return (), f"An address in fetch_from has a path, and whole places are named there. {shape}"
-        found.append(f"{scheme.lower()}://{host.lower()}")
-    return tuple(dict.fromkeys(found)), ""
+        places.append(f"{scheme.lower()}://{host.lower()}")
+    return tuple(dict.fromkeys(places)), ""
 
 
 def api_key(value: object) -> str:

@@ -81,7 +81,7 @@ class _Base:
     ) -> None:
         # A traceback shows this frame: it must not hold the key, or an address's password, when something raises.
         problem = checks.api_key(api_key)
-        given, api_key = held(api_key), None
+        own_key, api_key = held(api_key), None
         where, base_url = address_here() if base_url is None else base_url, ""
         _refuse(
             problem
@@ -108,7 +108,7 @@ class _Base:
         (where, problem), (further, wrong) = checks.address(where), checks.origins(fetch_from)
         fetch_from = ()
         _refuse(problem or wrong)
-        secret = find_key(given if given is not None else hub_token_for(where))
+        secret = find_key(own_key if own_key is not None else hub_token_for(where))
         if not allow_http and not _is_private_way(where):
             raise SettingsError(
                 f"base_url={where!r} is plain http, where anyone on the way can read the key. "
@@ -139,8 +139,8 @@ class _Base:
         """
         settings = {"seed": seed, "leaky": leaky, "fill": fill}
         plain = {"plain_base64": plain_base64}
-        given = {**settings, **plain, "service": service, "wire": wire, "timeout": timeout}
-        _refuse(checks.plain(given, FORM_CHECKS))
+        arguments = {**settings, **plain, "service": service, "wire": wire, "timeout": timeout}
+        _refuse(checks.plain(arguments, FORM_CHECKS))
         made = cls.__new__(cls)
         way = Embedded(timeout=timeout, settings=settings, ready=service)
         made._core = Core(way, FORMS[wire].made(plain))

@@ -94,9 +94,9 @@ class Core:
             return request, self.problems(request) if check else (), RunLog().folder
 
         with loading():
-            request, found, folder = await loop.open_in_thread(made)
-        if found:
-            raise InvalidRequestError(found)
+            request, problems, folder = await loop.open_in_thread(made)
+        if problems:
+            raise InvalidRequestError(problems)
         return await self._sent(request, told, None, folder)
 
     async def send(
@@ -114,9 +114,9 @@ class Core:
         `RefusedError` or `UnknownOutcomeError`.
         """
         with loading():
-            found = await asyncio.to_thread(self.problems, request) if check else ()
-        if found:
-            raise InvalidRequestError(found)
+            problems = await asyncio.to_thread(self.problems, request) if check else ()
+        if problems:
+            raise InvalidRequestError(problems)
         folder = RunLog().folder if raw is None else raw.path.parent.parent
         return await self._sent(request, told, raw, folder)
 

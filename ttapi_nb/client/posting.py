@@ -111,11 +111,13 @@ async def post(
                 "POST", url, content=body.data, headers=headers, extensions={"trace": leaving.trace}
             ) as stream,
         ):
-            status, said = stream.status_code, stream.headers
+            status, received = stream.status_code, stream.headers
             # A service may quote the key in what it answers. No name here holds that text: a traceback shows them.
             scrub = line.secret.scrub if line.secret else str
-            reply = Reply(status, said, Intake(status, dict(said), cap, raw, partial(_tell, stages), scrub))
-            live = body.streams or "event-stream" in said.get("content-type", "")
+            reply = Reply(
+                status, received, Intake(status, dict(received), cap, raw, partial(_tell, stages), scrub)
+            )
+            live = body.streams or "event-stream" in received.get("content-type", "")
             await _read(stream, reply.body, live=live)
             return reply
     except _StoppedError:

@@ -19,7 +19,7 @@ def _no_draft(draft: PartialData) -> None:
     """What nobody wants to see."""
 
 
-async def _nothing(*given: object) -> None:
+async def _nothing(*arguments: object) -> None:
     """What nobody wants to be told."""
 
 

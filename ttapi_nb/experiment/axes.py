@@ -13,13 +13,13 @@ __all__ = ["combinations", "groups_of"]
 SINGULAR = {"prompts": "prompt", "photos": "photo", "models": "model", "sizes": "size"}
 
 
-def groups_of(given: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, ...], ...]:
+def groups_of(zipped: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[tuple[str, ...], ...]:
     """Which axes go together, step by step, from `zip=`. Raises `SettingsError`."""
-    if not given:
+    if not zipped:
         return ()
-    several = not all(isinstance(one, str) for one in given)
-    found = []
-    for group in given if several else [given]:
+    several = not all(isinstance(one, str) for one in zipped)
+    groups = []
+    for group in zipped if several else [zipped]:
         names = tuple(SINGULAR.get(name, name) for name in group)
         unknown = [name for name in names if name not in axes]
         if unknown:
@@ -28,11 +28,11 @@ def groups_of(given: Any, axes: Mapping[str, Sequence[Any]]) -> tuple[tuple[str,
         if len(set(lengths.values())) != 1:
             counted = ", ".join(f"{count} of {name}" for name, count in lengths.items())
             raise SettingsError(f"What goes together must be equally many, and there are {counted}.")
-        found.append(names)
-    taken = [name for group in found for name in group]
+        groups.append(names)
+    taken = [name for group in groups for name in group]
     if len(taken) != len(set(taken)):
         raise SettingsError("zip names an axis twice. Put all that go together into one group.")
-    return tuple(found)
+    return tuple(groups)
 
 
 def combinations(

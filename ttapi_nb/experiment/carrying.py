@@ -113,15 +113,15 @@ def keep_shown(
 
     Returns what went wrong with that, in words: what is paid for is in the log in any case.
     """
-    said = []
+    problems = []
     for result in results:
         try:
             log.experiments.show(run_id, result.number, shown_of(result))
             if save_to is not None:
                 result.save(save_to / f"{file_name(cell, result.number)}.png")
         except TTAPIError as error:
-            said.append(str(error))
-    return " ".join(dict.fromkeys(said))
+            problems.append(str(error))
+    return " ".join(dict.fromkeys(problems))
 
 
 def shown_of(result: Result) -> Shown:

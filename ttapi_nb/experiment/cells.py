@@ -62,14 +62,14 @@ class Cell:
     @cached
     def values(self) -> Mapping[str, str]:
         """Its place on each axis, in words."""
-        found = {
+        values = {
             "prompt": self.prompt.label,
             "photo": self.photo.label,
             "model": self.model,
             "size": self.size,
             "repeat": str(self.repeat),
         }
-        return found | dict(self.variables) | {name: str(value) for name, value in self.options.items()}
+        return values | dict(self.variables) | {name: str(value) for name, value in self.options.items()}
 
     @property
     def label(self) -> str:

@@ -47,8 +47,8 @@ class Recipe:
             made: Client = pickle.loads(self.pickled)  # noqa: S301 - of the one who runs the experiment, as the task is
             return made
         make: Any = getattr(Client, self.method) if self.method else Client
-        found: Client = make(*self.args, **{name: _thawed(value) for name, value in self.named})
-        return found
+        client: Client = make(*self.args, **{name: _thawed(value) for name, value in self.named})
+        return client
 
 
 def recipe_of(client: Client | AsyncClient) -> Recipe:

@@ -107,7 +107,9 @@ def _seconds(cells: Sequence[Cell], parallel: int, log: RunLog) -> float | None:
     for row in log.rows(LOOKED_AT, state="done"):
         if not row.offline and row.finished is not None:
             took.setdefault(row.model, []).append(row.finished - row.started)
-    known = {model: statistics.median(found) for model, found in took.items() if len(found) >= ENOUGH}
+    known = {
+        model: statistics.median(durations) for model, durations in took.items() if len(durations) >= ENOUGH
+    }
     if not cells or any(cell.model not in known for cell in cells):
         return None
     alone = math.fsum(known[cell.model] for cell in cells)

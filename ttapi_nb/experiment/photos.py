@@ -50,13 +50,13 @@ class Photo:
         return hashlib.sha256(self.drawing.encode()).hexdigest() if self.drawing else ""
 
 
-def photos_of(given: Any) -> tuple[Photo, ...]:
+def photos_of(photos: Any) -> tuple[Photo, ...]:
     """Photos from one, or a list of what `open_image` takes, of pairs (photo, mask), of dicts with `photo`, `mask` and
     `name`, and of None for a picture made of words alone. Raises `SettingsError`, `ImageError` or `MaskError`.
     """
-    if given is None or (isinstance(given, list | tuple) and not given):
+    if photos is None or (isinstance(photos, list | tuple) and not photos):
         return (Photo(None),)
-    listed = given if isinstance(given, list) else [given]
+    listed = photos if isinstance(photos, list) else [photos]
     opened = tuple(map(_opened, listed))
     # Two of one name are told apart.
     labels: dict[str, int] = {}
@@ -68,22 +68,22 @@ def photos_of(given: Any) -> tuple[Photo, ...]:
     return tuple(named)
 
 
-def _opened(given: Any) -> Photo:
-    if isinstance(given, Photo):
-        return given
+def _opened(source: Any) -> Photo:
+    if isinstance(source, Photo):
+        return source
     name = ""
-    photo, mask = given, None
-    if isinstance(given, Mapping) and "photo" in given:
-        unknown = [key for key in given if key not in ("photo", "mask", "name")]
+    photo, mask = source, None
+    if isinstance(source, Mapping) and "photo" in source:
+        unknown = [key for key in source if key not in ("photo", "mask", "name")]
         if unknown:
             raise SettingsError(
                 f"A photo has {unknown[0]!r:.40}, which is not known. It has photo, mask and name."
             )
-        photo, mask, name = given["photo"], given.get("mask"), str(given.get("name") or "")
-    elif isinstance(given, tuple):
-        if len(given) != 2:
+        photo, mask, name = source["photo"], source.get("mask"), str(source.get("name") or "")
+    elif isinstance(source, tuple):
+        if len(source) != 2:
             raise SettingsError("A photo with its mask is a pair: (photo, mask).")
-        photo, mask = given
+        photo, mask = source
     if photo is None:
         if mask is not None:
             raise SettingsError("There is a mask without a photo. Give the photo, or leave the mask out.")
@@ -126,9 +126,9 @@ def _file(picture: SourceImage) -> bytes:
     return picture.file("PNG").data
 
 
-def kept(digest: str, name: str, log: RunLog | None, given: Sequence[ImageSource | Photo]) -> SourceImage:
-    """The picture with this digest, of those `given` or of those beside the log. Raises `ResultError`."""
-    for one in given:
+def kept(digest: str, name: str, log: RunLog | None, photos: Sequence[ImageSource | Photo]) -> SourceImage:
+    """The picture with this digest, of those `photos` or of those beside the log. Raises `ResultError`."""
+    for one in photos:
         picture = one.picture if isinstance(one, Photo) else open_image(one)
         if picture is not None and picture.digest == digest:
             return picture

@@ -63,7 +63,7 @@ class Plan:
         strict: bool = True,
         name: str = "",
     ) -> None:
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             "prompts": prompts_of(prompts),
             "photos": photos_of(photos),
             "models": _words("models", models or DEFAULT_MODEL),
@@ -81,7 +81,7 @@ class Plan:
             raise SettingsError(
                 'fit="tiles" takes several requests, and a cell of an experiment is one. Use fit="auto" or "crop".'
             )
-        for key, value in given.items():
+        for key, value in values.items():
             object.__setattr__(self, key, value)
         object.__setattr__(self, "together", groups_of(zip, self._axes))
         if isinstance(skip, Mapping):
@@ -123,11 +123,11 @@ class Plan:
     @property
     def axes(self) -> dict[str, tuple[str, ...]]:
         """The axes with more than one value, and these in words, in order."""
-        found: dict[str, dict[str, None]] = {}
+        axes: dict[str, dict[str, None]] = {}
         for cell in (*self.cells, *(one.cell for one in self.skipped)):
             for name, value in cell.values.items():
-                found.setdefault(name, {})[value] = None
-        return {name: tuple(values) for name, values in found.items() if len(values) > 1}
+                axes.setdefault(name, {})[value] = None
+        return {name: tuple(values) for name, values in axes.items() if len(values) > 1}
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -251,29 +251,29 @@ class Plan:
         return cls(**read_plan(Path(path)))
 
 
-def _words(name: str, given: Any) -> tuple[str, ...]:
-    listed = [given] if isinstance(given, str) else list(given)
+def _words(name: str, names: Any) -> tuple[str, ...]:
+    listed = [names] if isinstance(names, str) else list(names)
     if not all(isinstance(one, str) and one.strip() for one in listed):
-        raise SettingsError(f"{name}={given!r:.80} is no list of names. Use texts.")
+        raise SettingsError(f"{name}={names!r:.80} is no list of names. Use texts.")
     return tuple(dict.fromkeys(listed))
 
 
-def _options(given: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
-    found: dict[str, tuple[Any, ...]] = {}
+def _options(options: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
+    axes: dict[str, tuple[Any, ...]] = {}
     taken = ("image", "prompt", "mask", "model", "size")
-    for name, value in given.items():
+    for name, value in options.items():
         if name in taken:
             raise SettingsError(f"{name!r} is no further option: give it as {name}s.")
-        found[name] = tuple(value) if isinstance(value, list | tuple) else (value,)
-        if not found[name]:
+        axes[name] = tuple(value) if isinstance(value, list | tuple) else (value,)
+        if not axes[name]:
             raise SettingsError(f"The option {name!r} has no value. Give one, or leave it out.")
     try:
         # Says which field there is none of.
-        GenerateRequest.make(**dict.fromkeys(given)) if given else EditRequest()
+        GenerateRequest.make(**dict.fromkeys(options)) if options else EditRequest()
     except TypeError as error:
         problem = str(error)
     else:
-        return found
+        return axes
     raise SettingsError(problem)
 
 
@@ -282,5 +282,5 @@ def _asked(rule: Any, cells: Sequence[Cell]) -> Mapping[str, str]:
         raise SettingsError(
             "skip is no function. Use one that takes a cell: skip=lambda cell: cell.model == 'x'."
         )
-    said = {cell.key: rule(cell) for cell in cells}
-    return {key: str(why) if isinstance(why, str) else RULED_OUT for key, why in said.items() if why}
+    rulings = {cell.key: rule(cell) for cell in cells}
+    return {key: str(why) if isinstance(why, str) else RULED_OUT for key, why in rulings.items() if why}

@@ -67,15 +67,15 @@ class Progress:
         counts = self._trial.counts
         self._bar.total = len(self._trial.cells)
         self._bar.n = self._bar.total - counts["waiting"] - counts["sending"] - counts["elsewhere"]
-        said = [
+        parts = [
             f"{counts[state]} {state}"
             for state in ("failed", "refused", "unknown", "not sent")
             if counts[state]
         ]
-        said += [amount_in_words(cost, currency) for currency, cost in self._trial.costs.items()]
+        parts += [amount_in_words(cost, currency) for currency, cost in self._trial.costs.items()]
         left = self._trial.seconds_left
-        said += [f"{in_words(left)} left"] if left is not None else []
-        looks = (self._bar.total, self._bar.n, ", ".join(said))
+        parts += [f"{in_words(left)} left"] if left is not None else []
+        looks = (self._bar.total, self._bar.n, ", ".join(parts))
         if looks != self._seen:
             self._seen = looks
             self._bar.set_postfix_str(looks[2], refresh=True)

@@ -47,26 +47,26 @@ class Prompt:
         return self.name or one_line(self.text, LONGEST_LABEL)
 
 
-def prompts_of(given: Any) -> tuple[Prompt, ...]:
+def prompts_of(source: Any) -> tuple[Prompt, ...]:
     """Prompts from a text, a list of texts, a mapping of names to texts, or a file. Raises `SettingsError`."""
-    if isinstance(given, os.PathLike) or (isinstance(given, str) and _is_file(given)):
-        given = _read(Path(given).expanduser())
-    if isinstance(given, str):
-        given = [given]
-    if isinstance(given, Mapping):
-        found = [Prompt(text, str(name)) for name, text in given.items()]
-    elif isinstance(given, Sequence):
-        found = [one if isinstance(one, Prompt) else Prompt(one) for one in given]
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_file(source)):
+        source = _read(Path(source).expanduser())
+    if isinstance(source, str):
+        source = [source]
+    if isinstance(source, Mapping):
+        prompts = [Prompt(text, str(name)) for name, text in source.items()]
+    elif isinstance(source, Sequence):
+        prompts = [one if isinstance(one, Prompt) else Prompt(one) for one in source]
     else:
         raise SettingsError("prompts is neither a list of texts nor a file. Use one like ['a blue bowl'].")
-    for one in found:
+    for one in prompts:
         if not isinstance(one.text, str) or not one.text.strip():
             raise SettingsError(
                 f"The prompt {one.text!r:.60} is no text that says anything. Write what it should show."
             )
-    if not found:
+    if not prompts:
         raise SettingsError("There is no prompt. Give at least one.")
-    return tuple(found)
+    return tuple(prompts)
 
 
 def _is_file(text: str) -> bool:
@@ -80,8 +80,8 @@ def _read(path: Path) -> Any:
     if kind == ".csv":
         return list(_rows(text, path.name))
     if kind in (".yaml", ".yml", ".json"):
-        found = read_yaml(text, path.name)
-        return found.get("prompts", found) if isinstance(found, dict) else found
+        parsed = read_yaml(text, path.name)
+        return parsed.get("prompts", parsed) if isinstance(parsed, dict) else parsed
     return [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
 
@@ -122,10 +122,14 @@ def _rows(text: str, name: str) -> Iterator[Prompt]:
             raise SettingsError(f"{name!r} has no column 'prompt'. Its first line names the columns.")
         for row in rows:
             prompt = row["prompt"] or ""
-            given = {key: value or "" for key, value in row.items() if key not in (None, "prompt", "name")}
+            variables = {
+                key: value or "" for key, value in row.items() if key not in (None, "prompt", "name")
+            }
             if prompt.strip():
                 # A table without further columns has plain prompts, in which braces are braces.
-                yield Prompt(filled(prompt, given) if given else prompt, (row.get("name") or "").strip())
+                yield Prompt(
+                    filled(prompt, variables) if variables else prompt, (row.get("name") or "").strip()
+                )
     except csv.Error as error:
         raise SettingsError(f"{name!r} is no CSV file: {error}. Save the table as CSV again.") from None
 
@@ -135,7 +139,7 @@ def _rows(text: str, name: str) -> Iterator[Prompt]:
 
 def names_in(template: str) -> tuple[str, ...]:
     """The variables of a template, each once. Raises `SettingsError` for braces that are not theirs."""
-    found: list[str] = []
+    names: list[str] = []
     try:
         for _, name, form, conversion in string.Formatter().parse(template):
             if name is None:
@@ -143,13 +147,13 @@ def names_in(template: str) -> tuple[str, ...]:
             # Only plain names: "{a.b}" would reach into whatever stands for a.
             if not name.isidentifier() or form or conversion:
                 raise ValueError
-            found.append(name)
+            names.append(name)
     except ValueError:
         raise SettingsError(
             f"The template {one_line(template, 80)!r} has braces that name no variable. Write {{name}} for a variable, "
             "and {{ or }} for a brace."
         ) from None
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(names))
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:
@@ -167,12 +171,12 @@ def filled(template: str, values: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def check_variables(given: Any) -> dict[str, tuple[str, ...]]:
+def check_variables(variables: Any) -> dict[str, tuple[str, ...]]:
     """Variables as names and their values. Raises `SettingsError`."""
-    if not isinstance(given, Mapping):
+    if not isinstance(variables, Mapping):
         raise SettingsError("variables is no dict. Use one like {'colour': ['teal', 'red']}.")
-    found = {}
-    for name, values in given.items():
+    checked = {}
+    for name, values in variables.items():
         listed = [values] if isinstance(values, str | int | float) else values
         if (
             not isinstance(name, str)
@@ -181,8 +185,8 @@ def check_variables(given: Any) -> dict[str, tuple[str, ...]]:
             or not listed
         ):
             raise SettingsError(f"variables has {name!r:.40}: use a plain name with a list of values.")
-        found[name] = tuple(dict.fromkeys(map(_word, listed)))
-    return found
+        checked[name] = tuple(dict.fromkeys(map(_word, listed)))
+    return checked
 
 
 def _word(value: Any) -> str:

@@ -215,14 +215,14 @@ def _fitted(
     except ImportError:
         raise SettingsError(NEEDS) from None
     winners = {"left": evalica.Winner.X, "right": evalica.Winner.Y, "tie": evalica.Winner.Draw}
-    found = evalica.bradley_terry(
+    model = evalica.bradley_terry(
         [one[0] for one in games],
         [one[1] for one in games],
         [winners[one[2]] for one in games],
         tolerance=1e-10,
         limit=10_000,
     )
-    strengths = np.log([float(found.scores[value]) for value in values])
+    strengths = np.log([float(model.scores[value]) for value in values])
     strengths -= strengths.mean()
     spread = _spread(strengths, values, games)
     return dict(zip(values, map(float, strengths), strict=True)), dict(
@@ -263,23 +263,25 @@ def _voters(votes: Sequence[Vote]) -> tuple[Voter, ...]:
     counts: dict[str, Counter[str]] = {}
     for vote in votes:
         counts.setdefault(vote.voter, Counter())[vote.choice] += 1
-    return tuple(Voter(name, found.total(), found["left"], found["right"]) for name, found in counts.items())
+    return tuple(
+        Voter(name, choices.total(), choices["left"], choices["right"]) for name, choices in counts.items()
+    )
 
 
 def _notes(standings: Sequence[Standing], voters: Sequence[Voter], votes: int, bad: int) -> list[str]:
-    found = [voter.words for voter in voters if voter.words]
+    notes = [voter.words for voter in voters if voter.words]
     few = [one.value for one in standings if one.score is None]
     if few and len(few) == len(standings):
-        found.append(
+        notes.append(
             f"Too few votes to rank: {votes} so far, and each needs {ENOUGH} or more, some won and some lost."
         )
     elif few:
-        found.append(f"Too few votes to rank {', '.join(map(repr, few))}.")
+        notes.append(f"Too few votes to rank {', '.join(map(repr, few))}.")
     ranked = [one for one in standings if one.score is not None]
     if len(ranked) > 1 and (ranked[0].low or 0.0) < (ranked[1].high or 0.0):
-        found.append("The first two can't be told apart yet: their intervals overlap.")
+        notes.append("The first two can't be told apart yet: their intervals overlap.")
     if bad:
-        found.append(
+        notes.append(
             f"Both were called bad in {bad} of {so_many(votes, 'vote')}, which counts as nobody's win or loss."
         )
-    return found
+    return notes

@@ -208,7 +208,7 @@ class Sender:
 
     def _land(self, key: str, went: Outcome) -> None:
         if went.kind == "over":
-            self._board.put(*self._found(key, went))
+            self._board.put(*self._outcome(key, went))
         with self._changed:
             self._flying.discard(key)
             self._asked.discard(key)
@@ -248,16 +248,16 @@ class Sender:
             why = UNREACHED.format(tries=TRIES, why=went.problem) if out_of_reach else went.problem
             self.note, self._stopped = self.note or why, True
 
-    def _found(self, key: str, went: Outcome) -> list[TrialCell]:
+    def _outcome(self, key: str, went: Outcome) -> list[TrialCell]:
         """What the log says of a cell that was carried out."""
         try:
-            found = self._read([key])
+            cells = self._read([key])
         except TTAPIError as error:
             problem = str(error)
         else:
-            if found and found[0].run_id:
-                more = went.problem if found[0].state == "done" else ""
-                return [replace(found[0], problem=more) if more else found[0]]
+            if cells and cells[0].run_id:
+                more = went.problem if cells[0].state == "done" else ""
+                return [replace(cells[0], problem=more) if more else cells[0]]
             problem = went.problem
         return [replace(self._board[key], state="failed", problem=problem, run_id=went.run_id)]
 
@@ -272,13 +272,13 @@ class Sender:
             try:
                 # Whoever sent them may be gone.
                 self._log.recover()
-                found = self._read(keys)
+                cells = self._read(keys)
             except TTAPIError:
                 continue
-            self._board.put(*found)
+            self._board.put(*cells)
             with self._changed:
-                self._elsewhere -= {one.key for one in found if one.state != "elsewhere"}
-                freed = [one.key for one in found if one.state == "waiting"]
+                self._elsewhere -= {one.key for one in cells if one.state != "elsewhere"}
+                freed = [one.key for one in cells if one.state == "waiting"]
                 self._queue.extend(freed)
                 self._go()
                 if not self._elsewhere:

@@ -49,7 +49,7 @@ class UnderWay:
     ) -> None:
         self.plan = plan
         self.log = log or default_log()
-        self._given = client
+        self._client = client
         self._sender: Sender | None = None
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
@@ -61,8 +61,8 @@ class UnderWay:
         return f"Trial({self.plan.name!r}, {counted or 'no cells'})"
 
     def _repr_html_(self) -> str:
-        said = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        return f"<p><bdi>{html.escape(repr(self))}</bdi></p>{said}"
+        note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
+        return f"<p><bdi>{html.escape(repr(self))}</bdi></p>{note}"
 
     # What is there
 
@@ -94,11 +94,11 @@ class UnderWay:
     @property
     def costs(self) -> dict[str, float]:
         """What the cells cost so far, by currency; an estimate where the actual cost is not known."""
-        found: dict[str, float] = {}
+        costs: dict[str, float] = {}
         for one in self.cells:
             if one.cost is not None and one.state not in ("waiting", "refused", "not sent"):
-                found[one.currency] = found.get(one.currency, 0.0) + one.cost
-        return found
+                costs[one.currency] = costs.get(one.currency, 0.0) + one.cost
+        return costs
 
     @property
     def seconds_left(self) -> float | None:
@@ -112,8 +112,8 @@ class UnderWay:
     @property
     def offline(self) -> bool:
         """Whether the cells of the embedded service are meant, and not the hosted one's."""
-        if self._given is not None:
-            return self._given.core.offline
+        if self._client is not None:
+            return self._client.core.offline
         return self._found_offline
 
     @cached
@@ -138,13 +138,13 @@ class UnderWay:
         for row in rows:
             if row.offline is not self.offline or row.cell not in board:
                 continue
-            found = of_row(board[row.cell].cell, row, shown.get(row.id, {}))
-            if found.state == "refused" and says_busy(row.problem):
-                found = TrialCell(found.cell, offline=row.offline)
+            cell = of_row(board[row.cell].cell, row, shown.get(row.id, {}))
+            if cell.state == "refused" and says_busy(row.problem):
+                cell = TrialCell(cell.cell, offline=row.offline)
             before = latest.get(row.cell)
             # What is paid for counts, whatever was tried after it.
-            if before is None or before.state in ("waiting", "refused") or found.state != "waiting":
-                latest[row.cell] = found
+            if before is None or before.state in ("waiting", "refused") or cell.state != "waiting":
+                latest[row.cell] = cell
         return list(latest.values())
 
     def __getitem__(self, cell: Cell | TrialCell | str | int) -> TrialCell:
@@ -186,7 +186,7 @@ class UnderWay:
         with self._lock:
             if self.running:
                 raise SettingsError("This experiment is under way. Wait for it, or stop() it first.")
-            client = self._given = client or self._given or default_client()
+            client = self._client = client or self._client or default_client()
             self.__dict__.pop("_found_offline", None)
             folder = _folder(save_to)
             keep(self.log, self.plan.photos)
@@ -355,10 +355,10 @@ def _check(parallel: object, per_minute: object, budget: object) -> None:
         raise SettingsError(f"budget={budget!r:.40} is no budget. Use one like Budget(runs=50).")
 
 
-def _folder(given: str | Path | None) -> Path | None:
-    if given is None:
+def _folder(path: str | Path | None) -> Path | None:
+    if path is None:
         return None
-    folder = Path(given).expanduser()
+    folder = Path(path).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -55,10 +55,10 @@ class Pair:
 
 def entries_of(cells: Sequence[TrialCell]) -> dict[str, Entry]:
     """All results that are there, by their ids."""
-    found = (
+    entries = (
         Entry(one, number) for one in cells if one.state == "done" for number in sorted(one.shown) or (1,)
     )
-    return {entry.id: entry for entry in found}
+    return {entry.id: entry for entry in entries}
 
 
 def choose(
@@ -137,7 +137,7 @@ def read_votes(path: str | os.PathLike[str], name: str, known: Collection[str]) 
         if read["format"] != FORMAT or not isinstance(read["votes"], list):
             raise ValueError
         votes = [_vote(one) for one in read["votes"]]
-        given = str(read["experiment"])
+        experiment = str(read["experiment"])
     except OSError as error:
         problem = f"{where.name!r} can't be read ({error.strerror}). Give another file."
     except SettingsError:
@@ -145,8 +145,8 @@ def read_votes(path: str | os.PathLike[str], name: str, known: Collection[str]) 
     except (KeyError, TypeError, ValueError, RecursionError):
         problem = f"{where.name!r} is no file of votes, or it is damaged. Use the one that the report gave."
     else:
-        if given != name:
-            problem = f"{where.name!r} has votes on the experiment {given!r:.80}, and not on {name!r}."
+        if experiment != name:
+            problem = f"{where.name!r} has votes on the experiment {experiment!r:.80}, and not on {name!r}."
         elif any(vote.left not in known or vote.right not in known for vote in votes):
             problem = (
                 f"{where.name!r} has votes on results that this experiment has not. Use its own report's."

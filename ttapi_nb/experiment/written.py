@@ -91,16 +91,16 @@ def plan_in(text: str, photos: Sequence[ImageSource | Photo], log: RunLog | None
         if isinstance(read["format"], int) and read["format"] > FORMAT:
             problem = NEWER
             raise ValueError
-        given = {name: read[name] for name in (*NAMES, "skip")}
-        given["prompts"] = [Prompt(str(one["text"]), str(one["name"])) for one in read["prompts"]]
-        if not all(isinstance(given[name], dict) for name in ("options", "variables", "skip")):
+        arguments = {name: read[name] for name in (*NAMES, "skip")}
+        arguments["prompts"] = [Prompt(str(one["text"]), str(one["name"])) for one in read["prompts"]]
+        if not all(isinstance(arguments[name], dict) for name in ("options", "variables", "skip")):
             raise TypeError
-        found = [_photo_in(one) for one in read["photos"]]
-        given["skip"] = {str(key): str(why) for key, why in read["skip"].items()}
+        records = [_photo_in(one) for one in read["photos"]]
+        arguments["skip"] = {str(key): str(why) for key, why in read["skip"].items()}
     except (KeyError, TypeError, ValueError, RecursionError, AttributeError):
         raise SettingsError(problem) from None
-    given["photos"] = [_found(name, digest, mask, photos, log) for name, digest, mask in found]
-    return given
+    arguments["photos"] = [_photo(name, digest, mask, photos, log) for name, digest, mask in records]
+    return arguments
 
 
 def _photo_in(read: Any) -> tuple[str, str, str]:
@@ -110,7 +110,7 @@ def _photo_in(read: Any) -> tuple[str, str, str]:
     return str(read.get("name", "")), str(read.get("sha256", "")), "" if mask is None else json.dumps(mask)
 
 
-def _found(
+def _photo(
     name: str, digest: str, drawing: str, photos: Sequence[ImageSource | Photo], log: RunLog | None
 ) -> Photo:
     if not digest:
@@ -128,34 +128,34 @@ def _found(
 def read_plan(path: Path) -> dict[str, Any]:
     """What `Experiment` takes, of a YAML or JSON file. Raises `SettingsError`."""
     path = path.expanduser()
-    found = read_yaml(read_text(path), path.name)
-    if not isinstance(found, dict):
+    arguments = read_yaml(read_text(path), path.name)
+    if not isinstance(arguments, dict):
         raise SettingsError(
             f"{path.name!r} is no plan: its lines are 'prompts: …', 'photos: …', 'models: …'."
         )
-    for key in found:
+    for key in arguments:
         if key not in NAMES:
             close = difflib.get_close_matches(str(key), NAMES, 1)
             hint = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(NAMES)}."
             raise SettingsError(f"{path.name!r} has {key!r:.40}, which is not known. {hint}")
-    if "prompts" not in found:
+    if "prompts" not in arguments:
         raise SettingsError(f"{path.name!r} has no prompts. Add them: 'prompts: [a blue bowl]'.")
     folder = path.resolve().parent
-    if isinstance(found["prompts"], str) and (folder / found["prompts"]).is_file():
-        found["prompts"] = folder / found["prompts"]
-    photos = found.get("photos")
+    if isinstance(arguments["prompts"], str) and (folder / arguments["prompts"]).is_file():
+        arguments["prompts"] = folder / arguments["prompts"]
+    photos = arguments.get("photos")
     listed = photos if isinstance(photos, list) else [] if photos is None else [photos]
-    found["photos"] = [_from(folder, one) for one in listed]
-    found.setdefault("name", path.stem)
-    return found
+    arguments["photos"] = [_from(folder, one) for one in listed]
+    arguments.setdefault("name", path.stem)
+    return arguments
 
 
-def _from(folder: Path, given: Any) -> Any:
+def _from(folder: Path, photo: Any) -> Any:
     """A photo of a plan, its paths taken from the plan's folder."""
-    if isinstance(given, str) and (folder / given).is_file():
-        return folder / given
-    if isinstance(given, Mapping):
-        return {key: value if key == "name" else _from(folder, value) for key, value in given.items()}
-    if isinstance(given, list):
-        return tuple(_from(folder, one) for one in given)
-    return given
+    if isinstance(photo, str) and (folder / photo).is_file():
+        return folder / photo
+    if isinstance(photo, Mapping):
+        return {key: value if key == "name" else _from(folder, value) for key, value in photo.items()}
+    if isinstance(photo, list):
+        return tuple(_from(folder, one) for one in photo)
+    return photo

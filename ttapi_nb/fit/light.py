@@ -213,17 +213,17 @@ def _with_field(
         more = np.clip(spread(more, known), 1 / MOST_FIELD, MOST_FIELD)
         new: Floats = np.asarray(one / more, np.float32)
         new = from_light(new) if model.kind == "light" else new
-        found: tuple[Floats | None, Floats | None] = (more if factor is None else factor * more, added)
+        fields: tuple[Floats | None, Floats | None] = (more if factor is None else factor * more, added)
     else:
         more = np.asarray(boxed((made - grid.source) * weight, RADIUS) / np.maximum(near, 1e-6), np.float32)
         more = spread(more, known)
         new = made - more
         if model.kind == "both" and factor is not None:
             more = more * factor
-        found = (factor, more if added is None else added + more)
+        fields = (factor, more if added is None else added + more)
     if not _ring_error(grid, new) < BETTER * _ring_error(grid, made) - LEVELS:
         return made, factor, added, False
-    return new, *found, True
+    return new, *fields, True
 
 
 def _ring_error(grid: _Grid, levels: Floats) -> float:
@@ -264,8 +264,8 @@ def _lost(
         lost = [channel for channel in range(3) if (became[channel] < 253 if level else became[channel] > 2)]
         sides.append({channel: _mean_where(before[channel], known[channel], grid) for channel in lost})
     whites, blacks = sides
-    found = [(channel, whites.get(channel), blacks.get(channel)) for channel in range(3)]
-    told = tuple(one for one in found if one[1] is not None or one[2] is not None)
+    by_channel = [(channel, whites.get(channel), blacks.get(channel)) for channel in range(3)]
+    told = tuple(one for one in by_channel if one[1] is not None or one[2] is not None)
     return told, min(MOST_NEAR, max(NEAR, moved - FEW))
 
 

@@ -130,9 +130,9 @@ class _Planes:
     @classmethod
     def of(cls, cells: Cells, some: NDArray[np.int64] | None) -> _Planes:
         """These, or some of them."""
-        given = cells.source, cells.answer, cells.terms, cells.whole
+        planes = cells.source, cells.answer, cells.terms, cells.whole
         source, answer, terms, whole = (
-            np.ascontiguousarray((plane if some is None else plane[some]).T, np.float32) for plane in given
+            np.ascontiguousarray((plane if some is None else plane[some]).T, np.float32) for plane in planes
         )
         near = cells.near if some is None else cells.near[some]
         return cls(source, answer, terms, whole, np.asarray(near, np.float32), None)

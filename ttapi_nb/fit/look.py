@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -34,15 +35,22 @@ class Look:
 
     @classmethod
     def of(
-        cls, source: Image.Image, box: Box, answer: Image.Image, covered: NDArray[np.uint8], most: int = LOOK
+        cls,
+        source: Image.Image,
+        box: Box,
+        answer: Image.Image,
+        covered: NDArray[np.uint8],
+        most: int = LOOK,
+        begun: Callable[[Callable[[], Image.Image]], Callable[[], Image.Image]] = lambda work: work,
     ) -> Look:
         """What is to be seen of the source in `box`, where the answer and the mask's coverage lie, with at most `most`
-        pixels a side.
+        pixels a side. `begun` may have the answer made smaller by another thread, and gives what waits for it.
         """
         step = max(1, math.ceil(max(answer.size) / most))
+        after = begun(lambda: answer if step == 1 else answer.reduce(step))
         before = source.crop(box) if step == 1 else source.reduce(step, box)
-        after = answer if step == 1 else answer.reduce(step)
-        return cls(before, after, by_squares(covered, step, np.maximum, np.uint8) == 0, step)
+        masked = by_squares(covered, step, np.maximum, np.uint8)
+        return cls(before, after(), masked == 0, step)
 
     def with_answer(self, answer: Image.Image) -> Look:
         """The same with another answer."""

@@ -18,7 +18,7 @@ from .geometry import Box
 from .look import Look
 from .seam import Floats
 
-__all__ = ["Found", "Numbers", "Pair"]
+__all__ = ["Alignment", "Numbers", "Pair"]
 
 # Places, moves and spectra.
 Numbers: TypeAlias = NDArray[Any]
@@ -44,7 +44,7 @@ BENT = 1.2
 
 
 @dataclass(frozen=True)
-class Found:
+class Alignment:
     """tx, ty, a, b: a point (x, y) of the source lies at (x + tx + a x - b y, y + ty + b x + a y) in the answer."""
 
     model: Numbers
@@ -105,15 +105,15 @@ class Pair:
         down, right, _ = _peak(peaks[None], min(most, rows // 3), min(most, columns // 3))
         return float(right[0]) * times, float(down[0]) * times
 
-    def similar(self, model: Numbers) -> Found | None:
+    def similar(self, model: Numbers) -> Alignment | None:
         """What the tiles agree on, starting from a model."""
         for side in TILES:
-            found = self._tiles(model, side)
-            if found is not None:
-                return found
+            agreed = self._tiles(model, side)
+            if agreed is not None:
+                return agreed
         return None
 
-    def _tiles(self, model: Numbers, side: int) -> Found | None:
+    def _tiles(self, model: Numbers, side: int) -> Alignment | None:
         corners, near = self._corners(side)
         if len(corners) < 6:
             return None
@@ -147,7 +147,7 @@ class Pair:
             if number and (np.rint(_displaced(model, middles)) == np.rint(_displaced(before, middles))).all():
                 break
         beside = good & (near > 0.25)
-        return Found(model, sure, _bent(middles[beside], (by - _displaced(model, middles))[beside], side))
+        return Alignment(model, sure, _bent(middles[beside], (by - _displaced(model, middles))[beside], side))
 
     def _corners(self, side: int) -> tuple[NDArray[np.int64], Floats]:
         """The top left corners, (tiles, 2) as row and column, of the tiles that tell something, and how near the mask

@@ -39,8 +39,8 @@ class Past:
 
     def __str__(self) -> str:
         where = " and ".join(SIDES[side] for side in self.sides)
-        said = f"What was painted goes on past the mask {where}, and is cut off there."
-        return f"{said} Grow the mask by {self.grow} px to take it in." if self.grow else said
+        sentence = f"What was painted goes on past the mask {where}, and is cut off there."
+        return f"{sentence} Grow the mask by {self.grow} px to take it in." if self.grow else sentence
 
     def scaled(self, scale: tuple[float, float]) -> Past:
         """The same where a pixel spans so many across and down."""
@@ -62,19 +62,19 @@ def past_of(seen: NDArray[np.bool_], outside: NDArray[np.bool_], step: int) -> P
     begun = changed & beside
     if np.count_nonzero(begun) < LEAST_BESIDE:
         return None
-    found = _followed(begun, changed)
-    far = _farthest(masked, found)
-    if np.count_nonzero(found) < LEAST_CELLS or far < LEAST_FAR:
+    beyond = _followed(begun, changed)
+    far = _farthest(masked, beyond)
+    if np.count_nonzero(beyond) < LEAST_CELLS or far < LEAST_FAR:
         return None
     longer = max(seen.shape) * step
     # Across corners it is counted a little short, and a cell that is changed in part counts as not at all.
     grow = math.ceil((1.06 * far + 1) * times * step + longer * ROOM)
-    shown = Image.fromarray(found.astype(np.uint8) * 255).resize(
-        (found.shape[1] * times, found.shape[0] * times), Image.Resampling.NEAREST
+    shown = Image.fromarray(beyond.astype(np.uint8) * 255).resize(
+        (beyond.shape[1] * times, beyond.shape[0] * times), Image.Resampling.NEAREST
     )
     shown = shown.crop((0, 0, seen.shape[1], seen.shape[0]))
     shown = Image.fromarray(np.asarray(shown) * seen.astype(np.uint8))
-    return Past(_sides(found, masked), grow if grow <= MOST_GROWN * longer else 0, shown)
+    return Past(_sides(beyond, masked), grow if grow <= MOST_GROWN * longer else 0, shown)
 
 
 def _wider(cells: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
@@ -93,11 +93,11 @@ def _wider(cells: NDArray[np.bool_], by: int) -> NDArray[np.bool_]:
 
 def _followed(begun: NDArray[np.bool_], changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """All of `changed` that hangs together with where it begun."""
-    found, count = begun, -1
-    while int(np.count_nonzero(found)) != count:
-        count = int(np.count_nonzero(found))
-        found = _wider(found, 1) & changed
-    return found
+    reached, count = begun, -1
+    while int(np.count_nonzero(reached)) != count:
+        count = int(np.count_nonzero(reached))
+        reached = _wider(reached, 1) & changed
+    return reached
 
 
 def _farthest(masked: NDArray[np.bool_], changed: NDArray[np.bool_]) -> int:

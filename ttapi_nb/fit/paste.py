@@ -96,9 +96,9 @@ def paste(source: Image.Image, answer: Image.Image, mask: Mask, at: tuple[int, i
     answer.load()
     # A second core has what is small done before it could begin.
     with ThreadPoolExecutor(2) if len(strips) > 1 else nullcontext() as others:
+        look = Look.of(source, region, answer, covered, begun=partial(_begun, others))
         copied = _begun(others, source.copy if answer.mode == "RGB" else partial(source.convert, "RGBA"))
         deep = _begun(others, partial(ramp, covered, seam(source.size), borders(region, source.size)))
-        look = Look.of(source, region, answer, covered)
         moved = moved_of(look)
         back = moved if moved is not None and not moved.still else None
         if back is not None:

@@ -196,17 +196,17 @@ class Fit:
         # A plan is looked at with every stroke and key: what stays the same is made once.
         key = (self.box, self.sent_size, self.format, self.model)
         with _lock:
-            found = _sent.setdefault(source, {}).get(key)
-        if found is None:
-            found = self._made(source)
-            if found[0] is source:
-                return found
+            made = _sent.setdefault(source, {}).get(key)
+        if made is None:
+            made = self._made(source)
+            if made[0] is source:
+                return made
             with _lock:
                 kept = _sent.setdefault(source, {})
                 while len(kept) >= 2:
                     kept.pop(next(iter(kept)))
-                kept[key] = found
-        return found
+                kept[key] = made
+        return made
 
     def _made(self, source: SourceImage) -> tuple[SourceImage, str]:
         row = model_for(self.model)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from .geometry import Box
 from .look import Look
-from .pair import Found, Numbers, Pair
+from .pair import Alignment, Numbers, Pair
 
 __all__ = ["Moved", "moved_of", "read_moved"]
 
@@ -54,7 +54,7 @@ class Moved:
         return not (self.right or self.down) and self.scale == 1 and not self.turn
 
     def __str__(self) -> str:
-        said = []
+        parts = []
         if not self.still:
             across = f"{abs(self.right):.1f} px to the {'right' if self.right > 0 else 'left'}"
             down = f"{abs(self.down):.1f} px {'down' if self.down > 0 else 'up'}"
@@ -65,12 +65,12 @@ class Moved:
                 ways.append(
                     f"turned by {abs(self.turn):.1f}° {'clockwise' if self.turn > 0 else 'counter-clockwise'}"
                 )
-            said.append(f"the answer lay {', '.join(ways)}, and was moved back")
+            parts.append(f"the answer lay {', '.join(ways)}, and was moved back")
         if self.bent:
-            said.append(
+            parts.append(
                 f"beside the mask the answer is bent by about {self.bent:.0f} px, which can't be undone by moving it"
             )
-        return "; ".join(said) or "the answer lay where it should"
+        return "; ".join(parts) or "the answer lay where it should"
 
     def there(self, x: float, y: float) -> tuple[float, float]:
         """Where the source's point of the region lies in the answer."""
@@ -141,15 +141,15 @@ def moved_of(look: Look) -> Moved | None:
     if pair.same:
         return Moved()
     first = pair.shift()
-    found = pair.similar(np.array([first[0], first[1], 0.0, 0.0]))
-    if found is None:
+    agreed = pair.similar(np.array([first[0], first[1], 0.0, 0.0]))
+    if agreed is None:
         return None
-    found = replace(found, model=_snapped(pair.refined(found.model), look.step))
-    bent = found.bent * look.step
-    moved = _as_moved(found, look.step, masked)
+    agreed = replace(agreed, model=_snapped(pair.refined(agreed.model), look.step))
+    bent = agreed.bent * look.step
+    moved = _as_moved(agreed, look.step, masked)
     small = math.hypot(moved.right, moved.down) < LEAST and moved.scale == 1 and not moved.turn
-    if small or found.sure < SURE or not pair.better(found.model):
-        return Moved(confidence=found.sure, bent=bent) if found.sure >= SURE or bent else None
+    if small or agreed.sure < SURE or not pair.better(agreed.model):
+        return Moved(confidence=agreed.sure, bent=bent) if agreed.sure >= SURE or bent else None
     return moved
 
 
@@ -169,10 +169,10 @@ def _snapped(model: Numbers, step: int) -> Numbers:
     return np.concatenate((np.where(near, whole / step, model[:2]), model[2:]))
 
 
-def _as_moved(found: Found, step: int, masked: NDArray[np.bool_]) -> Moved:
-    tx, ty, a, b = (float(value) for value in found.model)
+def _as_moved(agreed: Alignment, step: int, masked: NDArray[np.bool_]) -> Moved:
+    tx, ty, a, b = (float(value) for value in agreed.model)
     scale, turn = math.hypot(1 + a, b), math.degrees(math.atan2(b, 1 + a))
     origin = tx * step, ty * step
     x, y = _middle(masked, step)
     right, down = origin[0] + a * x - b * y, origin[1] + b * x + a * y
-    return Moved(right, down, scale, turn, found.sure, found.bent * step, origin)
+    return Moved(right, down, scale, turn, agreed.sure, agreed.bent * step, origin)

@@ -136,11 +136,11 @@ def _itself(before: NDArray[np.uint8], after: Floats) -> NDArray[np.bool_]:
 
 def _around(values: Floats, extreme: Any, axis: int) -> Floats:
     """Each value's least or greatest neighbour along an axis, itself among them."""
-    found = values.copy()
-    ahead, behind = np.moveaxis(found, axis, 0), np.moveaxis(values, axis, 0)
+    extremes = values.copy()
+    ahead, behind = np.moveaxis(extremes, axis, 0), np.moveaxis(values, axis, 0)
     extreme(ahead[1:], behind[:-1], out=ahead[1:])
     extreme(ahead[:-1], behind[1:], out=ahead[:-1])
-    return found
+    return extremes
 
 
 def _texture(before: NDArray[np.uint8]) -> NDArray[np.int64]:

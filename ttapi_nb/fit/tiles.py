@@ -51,9 +51,9 @@ def tiles_of(
         def fits(box: Box, most: float = most) -> bool:
             return sent(_in_pixels(box, step, bounds, mask.size)) <= most
 
-        found = _split(grid, (0, 0, grid.shape[1], grid.shape[0]), fits, MOST)
-        if found is not None and len(found) > 1:
-            return tuple(_in_pixels(box, step, bounds, mask.size) for box in found)
+        boxes = _split(grid, (0, 0, grid.shape[1], grid.shape[0]), fits, MOST)
+        if boxes is not None and len(boxes) > 1:
+            return tuple(_in_pixels(box, step, bounds, mask.size) for box in boxes)
     return ()
 
 

@@ -29,13 +29,13 @@ def masked_words(source: SourceImage, mask: Mask | None) -> str:
     """What `mask` asks of `source`, or what becomes of the picture without one, in a sentence or two."""
     if mask is not None:
         return mask.meaning.words
-    said = "Nothing is masked: the whole picture may change."
+    sentence = "Nothing is masked: the whole picture may change."
     if source.pixels.mode == "RGBA":
         clear = 255 - np.asarray(source.pixels.getchannel("A"))
         hole = int(np.count_nonzero(edited(clear)))
         if 0 < hole < clear.size:
             return (
-                f"{said} Its hole ({share(hole, clear.size)} is transparent) may be filled: to change only that, use "
-                "mask=Mask.hole_of(photo)."
+                f"{sentence} Its hole ({share(hole, clear.size)} is transparent) may be filled: to change only that, "
+                "use mask=Mask.hole_of(photo)."
             )
-    return said
+    return sentence

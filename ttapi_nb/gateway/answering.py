@@ -41,8 +41,8 @@ def token_of(request: Request) -> str:
         for value in request.headers.getlist("authorization")
         if value.strip().lower().startswith("bearer ")
     ]
-    found = {one for one in (*plain, *bearer) if one}
-    return found.pop() if len(found) == 1 else ""
+    tokens = {one for one in (*plain, *bearer) if one}
+    return tokens.pop() if len(tokens) == 1 else ""
 
 
 def unread(status: int, message: str, _: Mapping[str, str]) -> JSONResponse:

@@ -46,21 +46,21 @@ def _price(db: Connection, room_id: str, terms: Terms) -> None:
         select(runs.c.number, runs.c.model, runs.c.options, runs.c.images, runs.c.came).where(*unpriced)
     ).all():
         options = json.loads(row.options)
-        found = {"estimate": terms.cost(row.model, options, row.images), "currency": table.currency}
+        values = {"estimate": terms.cost(row.model, options, row.images), "currency": table.currency}
         if row.came is not None:
-            found["cost"] = terms.cost(row.model, options, row.came)
-        db.execute(update(runs).where(runs.c.number == row.number).values(**found))
+            values["cost"] = terms.cost(row.model, options, row.came)
+        db.execute(update(runs).where(runs.c.number == row.number).values(**values))
 
 
 def change_limits(database: Database, person_id: str, change: Callable[[Limits], Limits]) -> Limits:
     """Change the limits of one person's own, which hold in place of everybody's."""
     with database.begin() as db:
-        found = person_where(db, people.c.id == person_id)
-        if found is None:
+        member = person_where(db, people.c.id == person_id)
+        if member is None:
             raise SettingsError("Nobody in this class is that person any more. Load the page again.")
-        lock_class(db, found.room.id)
+        lock_class(db, member.room.id)
         # Once more, as nobody else changes it.
-        person = person_where(db, people.c.id == person_id) or found
+        person = person_where(db, people.c.id == person_id) or member
         limits = change(person.limits)
         person.room.terms.check(limits)
         db.execute(update(people).where(people.c.id == person_id).values(limits=json.dumps(limits.stated)))

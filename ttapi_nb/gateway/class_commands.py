@@ -101,10 +101,10 @@ def _terms_over(terms: Terms, args: argparse.Namespace) -> Terms:
 
 
 def _limits_over(limits: Limits, args: argparse.Namespace, scope: str) -> Limits:
-    found = {kind: getattr(args, f"{kind}_{scope}") for kind in KINDS}
+    values = {kind: getattr(args, f"{kind}_{scope}") for kind in KINDS}
     return replace(
         limits,
-        **{kind: None if value == NO_LIMIT else value for kind, value in found.items() if value is not None},
+        **{kind: None if value == NO_LIMIT else value for kind, value in values.items() if value is not None},
     )
 
 
@@ -133,14 +133,14 @@ def _prices(path: str | None) -> dict[str, float]:
         return {}
     problem = 'The file of --prices can\'t be read. Write JSON like {"gpt-image-1": 0.04}.'
     try:
-        found = json.loads(Path(path).read_text(encoding="utf-8"))
+        prices = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not all(
-        isinstance(price, int | float) and not isinstance(price, bool) for price in found.values()
+        prices = None
+    if not isinstance(prices, dict) or not all(
+        isinstance(price, int | float) and not isinstance(price, bool) for price in prices.values()
     ):
         raise SettingsError(problem)
-    return found
+    return prices
 
 
 def _say_new(made: Made) -> None:
@@ -219,24 +219,24 @@ def _export(ledger: Ledger, args: argparse.Namespace) -> int:
 
 
 def _named(ledger: Ledger, room: Class, name: str) -> Person:
-    found = next((one for one in ledger.classes.people_of(room) if one.name == name), None)
-    if found is None:
+    person = next((one for one in ledger.classes.people_of(room) if one.name == name), None)
+    if person is None:
         raise SettingsError("There is nobody of that name in this class. See ttapi-nb class show.")
-    return found
+    return person
 
 
 def _revoke(ledger: Ledger, args: argparse.Namespace) -> int:
     room = ledger.classes.named(args.name)
-    found = _named(ledger, room, args.person)
+    person = _named(ledger, room, args.person)
     if args.action == "revoke":
-        ledger.classes.change_person(found.id, revoked=1)
+        ledger.classes.change_person(person.id, revoked=1)
         return _told(
             args,
-            {"name": found.name, "revoked": True},
-            f"The token of {found.name!r} is not valid any more.",
+            {"name": person.name, "revoked": True},
+            f"The token of {person.name!r} is not valid any more.",
         )
-    token = ledger.classes.renew(found.id)
-    return _told(args, {"name": found.name, "token": token}, f"The new token of {found.name!r}: {token}")
+    token = ledger.classes.renew(person.id)
+    return _told(args, {"name": person.name, "token": token}, f"The new token of {person.name!r}: {token}")
 
 
 def _told(args: argparse.Namespace, fields: dict[str, Any], words: str) -> int:

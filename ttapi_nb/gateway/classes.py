@@ -120,7 +120,7 @@ class Classes:
             most_people or max(len(names), 1), terms, secrets.token_hex(16),
         )  # fmt: skip
         teacher = new_token()
-        given = [(one, new_token()) for one in names]
+        tokens = [(one, new_token()) for one in names]
         team_of = dict(zip(names, teams, strict=False))
         taken = False
         with self._database.begin() as db:
@@ -128,11 +128,11 @@ class Classes:
                 taken = True
             else:
                 _insert(db, room, teacher)
-                for one, token in given:
+                for one, token in tokens:
                     add_person(db, room, one, token, team_of.get(one, ""))
         if taken:
             raise SettingsError(f"There is a class {name!r} already. Choose another name.")
-        return Made(room, teacher, tuple(given))
+        return Made(room, teacher, tuple(tokens))
 
     def named(self, name: str) -> Class:
         """The class of that name. Raises `SettingsError`."""
@@ -184,16 +184,16 @@ class Classes:
         Raises `SettingsError` where that can't be.
         """
         with self._database.begin(write=False) as db:
-            found = person_where(db, people.c.id == person_id)
-        if found is not None:
-            return found
+            person = person_where(db, people.c.id == person_id)
+        if person is not None:
+            return person
         wanted = " ".join(name.split())[:LONGEST_NAME]
         wanted = checked_name(wanted if wanted.isprintable() else person_id[:8], "person")
         with self._database.begin() as db:
             lock_class(db, room.id)
-            found = person_where(db, people.c.id == person_id)
-            if found is not None:
-                return found
+            person = person_where(db, people.c.id == person_id)
+            if person is not None:
+                return person
             names = set(db.scalars(select(people.c.name).where(people.c["class"] == room.id)))
             full = len(names) >= room.most_people
             if not full:

@@ -47,16 +47,16 @@ class Database:
 
     def __init__(self, url: str | None = None, folder: Path | None = None) -> None:
         self.folder = (folder or data_folder() / FOLDER).absolute()
-        given, url = url or _from_environment(), None
+        address, url = url or _from_environment(), None
         try:
             make_private_folder(self.folder)
         except OSError as error:
             raise SettingsError(
                 f"The folder {self.folder} can't be used ({error.strerror}). Name another with TTAPI_DATA."
             ) from None
-        self.is_file = given is None or given.startswith("sqlite")
-        self.is_default = given is None
-        self.engine = self._engine(given)
+        self.is_file = address is None or address.startswith("sqlite")
+        self.is_default = address is None
+        self.engine = self._engine(address)
         try:
             with self.begin() as db:
                 migrate(db)
@@ -98,9 +98,9 @@ class Database:
                 with db.begin():
                     yield db
         except SQLAlchemyError as error:
-            said = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
-            kind = DiskFullError if FULL.search(said) else LedgerError
-            failure = kind(f"The ledger can't be used ({said}).")
+            reason = str(getattr(error, "orig", None) or type(error).__name__).splitlines()[0]
+            kind = DiskFullError if FULL.search(reason) else LedgerError
+            failure = kind(f"The ledger can't be used ({reason}).")
         if failure is not None:
             raise failure
 
@@ -132,14 +132,14 @@ class Database:
             shutil.rmtree(self._place_of(own), ignore_errors=True)
             return False
         number = int(name)
-        found: Any = db.execute(
+        row: Any = db.execute(
             text(
                 "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted"
                 " AND classid = CAST(:high AS oid) AND objid = CAST(:low AS oid) AND objsubid = 1"
             ),
             {"high": number >> 32, "low": number & 0xFFFFFFFF},
         ).first()
-        return found is not None
+        return row is not None
 
     def leave(self) -> None:
         """This gateway ends."""

@@ -21,7 +21,7 @@ def desk_of(ledger: Ledger, room: Class) -> dict[str, Any]:
     """`Ledger.report`, and with it: `waiting` and `sending`, how many runs do; `faults`, the latest runs that brought
     no result; and of each of its `people` the `id`, what `waits`, and the last problem they had.
     """
-    found = ledger.report(room)
+    report = ledger.report(room)
     ids = {person.name: person.id for person in ledger.classes.people_of(room)}
     mine = runs.c["class"] == room.id
     with ledger.database.begin(write=False) as db:
@@ -43,15 +43,15 @@ def desk_of(ledger: Ledger, room: Class) -> dict[str, Any]:
         for row in rows
     ]  # fmt: skip
     last = {fault["name"]: fault["problem"] for fault in reversed(faults)}
-    for person in found["people"]:
+    for person in report["people"]:
         own = ids.get(person["name"], "")
         person |= {"id": own, "waits": waits.get(own, 0), "problem": last.get(person["name"], "")}
-    limited = [found["limits"]["each"], *(person["limits"] for person in found["people"])]
-    limited += [found["limits"]["team"], found["limits"]["room"]]
-    return found | {
+    limited = [report["limits"]["each"], *(person["limits"] for person in report["people"])]
+    limited += [report["limits"]["team"], report["limits"]["room"]]
+    return report | {
         # Shown where the service counts them, or somebody's are limited.
-        "with_tokens": bool(found["spent"]["tokens"]) or any("tokens" in one for one in limited),
-        "with_cost": bool(found["prices"]),
+        "with_tokens": bool(report["spent"]["tokens"]) or any("tokens" in one for one in limited),
+        "with_cost": bool(report["prices"]),
         "id": room.id,
         "joinable": room.joinable,
         "most_people": room.most_people,

@@ -72,8 +72,8 @@ class Gate:
 
 def gate_of(request: Request) -> Gate:
     """The gateway that was asked."""
-    found: Gate = request.app.state.gate
-    return found
+    gate: Gate = request.app.state.gate
+    return gate
 
 
 async def person_of(request: Request) -> Person | Refused:
@@ -88,9 +88,9 @@ async def person_of(request: Request) -> Person | Refused:
 async def _known(request: Request, gate: Gate) -> Person | Refused:
     try:
         for identify in gate.identify:
-            found = await identify(request)
-            if found is not None:
-                return found
+            identified = await identify(request)
+            if identified is not None:
+                return identified
         token = token_of(request)
         person = await gate.carrier.call(gate.carrier.ledger.classes.holder, token) if token else None
     except LedgerError:

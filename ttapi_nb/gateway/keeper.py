@@ -97,15 +97,15 @@ async def _keep(first: dict[str, Any], reader: asyncio.StreamReader) -> None:
     _tell(0, what="there", id=ledger.runs.me)
     over = asyncio.Event()
     tasks: set[asyncio.Task[None]] = set()
-    given: list[int] = []
+    numbers: list[int] = []
     # What was being written as the gateway was killed is no line.
     while (line := await reader.readline()).endswith(b"\n"):
-        given.append(json.loads(line)["run"]["number"])
+        numbers.append(json.loads(line)["run"]["number"])
         task = asyncio.ensure_future(_carry(sender, json.loads(line), over))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     over.set()
-    await sender.call(ledger.runs.not_given, given)
+    await sender.call(ledger.runs.not_handed_over, numbers)
     if tasks:
         await asyncio.wait(tasks)
     await sender.call(ledger.runs.gone)

@@ -43,13 +43,13 @@ class Ledger:
             team = spent_by(db, person, start, "", person.team) if person.team and terms.team else None
         each = person.limits.over(terms.each)
         refused = may_not(person, now)
-        found = {
+        standing = {
             "name": person.name,
             "class": room.name,
             "may_run": refused is None,
             "problem": "" if refused is None else refused.message,
             "paused": person.paused or room.paused,
-            "spent": _said(mine),
+            "spent": _spent(mine),
             "limits": each.stated,
             "left": _left((each, mine), (terms.room, whole), *([(terms.team, team)] if team else [])),
             "models": list(terms.models),
@@ -59,7 +59,7 @@ class Ledger:
             "currency": terms.currency,
             "safety_identifier": person.identifier if terms.safety_identifier else None,
         }
-        return found | ({"team": person.team} if person.team else {})
+        return standing | ({"team": person.team} if person.team else {})
 
     def report(self, room: Class) -> dict[str, Any]:
         """What a class has spent, each person's part of it, and its limits; no token is in it."""
@@ -75,15 +75,15 @@ class Ledger:
                     "revoked": person.revoked,
                     "paused": person.paused,
                     "limits": person.limits.over(terms.each).stated,
-                    "spent": _said(spent_by(db, person, start, person.id, "")),
+                    "spent": _spent(spent_by(db, person, start, person.id, "")),
                 }
                 | ({"safety_identifier": person.identifier} if terms.safety_identifier else {})
                 for person in everybody
             ]
             nobody = Person("", "", "", False, False, None, Limits(), room)
-            whole = _said(spent_by(db, nobody, start, "", ""))
+            whole = _spent(spent_by(db, nobody, start, "", ""))
             teams = [
-                {"name": team, "spent": _said(spent_by(db, nobody, start, "", team))}
+                {"name": team, "spent": _spent(spent_by(db, nobody, start, "", team))}
                 for team in sorted({person.team for person in everybody} - {""})
             ]
             states: dict[str, int] = {}
@@ -145,7 +145,7 @@ class Ledger:
         ]
 
 
-def _said(spent: Spent) -> dict[str, Any]:
+def _spent(spent: Spent) -> dict[str, Any]:
     return {
         "runs": spent.runs,
         "images": spent.images,

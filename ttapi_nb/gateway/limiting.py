@@ -97,17 +97,17 @@ def _prices_in(text: str) -> dict[str, float]:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_PRICES:
         raise SettingsError(f"There are more than {MOST_PRICES} prices. Leave some out.")
-    found: dict[str, float] = {}
+    prices: dict[str, float] = {}
     for line in lines:
         what, _, price = line.rpartition("=")
         parts = [part.strip() for part in what.split(",")]
         amount = _amount_or_none(price)
         if amount is None or not all(parts) or not 1 <= len(parts) <= 3:
             raise SettingsError(NO_PRICE.format(line.strip()[:LONGEST_SAID]))
-        if ",".join(parts) in found:
+        if ",".join(parts) in prices:
             raise SettingsError(TWO_PRICES.format(", ".join(parts)[:LONGEST_SAID]))
-        found[",".join(parts)] = amount
-    return found
+        prices[",".join(parts)] = amount
+    return prices
 
 
 def fields_of_limits(limits: Limits, scope: str) -> dict[str, str]:
@@ -117,17 +117,17 @@ def fields_of_limits(limits: Limits, scope: str) -> dict[str, str]:
 
 def fields_of_terms(terms: Terms) -> dict[str, str]:
     """Terms as `terms_in` reads them."""
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for scope in SCOPES:
-        found |= fields_of_limits(getattr(terms, scope), scope)
+        values |= fields_of_limits(getattr(terms, scope), scope)
     prices = "\n".join(
         f"{', '.join(part.strip() for part in what.split(','))} = {_typed(price)}"
         for what, price in terms.prices.items()
     )
     for name in MOMENTS:
         moment = getattr(terms, name)
-        found[name] = "" if moment is None else time.strftime("%Y-%m-%dT%H:%M", time.localtime(moment))
-    return found | {"prices": prices, "currency": terms.currency, "tokens": _typed(terms.tokens_each)}
+        values[name] = "" if moment is None else time.strftime("%Y-%m-%dT%H:%M", time.localtime(moment))
+    return values | {"prices": prices, "currency": terms.currency, "tokens": _typed(terms.tokens_each)}
 
 
 def _typed(value: float | None) -> str:

@@ -28,8 +28,8 @@ class Pieces:
     def size(self, number: int) -> int | None:
         """How many bytes an answer has, or None where there is none."""
         with self._database.begin(write=False) as db:
-            found = db.scalar(select(func.sum(func.length(answers.c.data))).where(answers.c.run == number))
-        return None if found is None else int(found)
+            length = db.scalar(select(func.sum(func.length(answers.c.data))).where(answers.c.run == number))
+        return None if length is None else int(length)
 
     def get(self, number: int, piece: int) -> bytes | None:
         """A piece of an answer, or None where there is none."""
@@ -54,6 +54,6 @@ class Pieces:
             or_(func.coalesce(ordered.c.finished, 0) < before, ordered.c.newer > most),
         )
         with self._database.begin() as db:
-            found = list(db.scalars(gone))
-            db.execute(delete(answers).where(answers.c.run.in_(found)))
-        return len(found)
+            numbers = list(db.scalars(gone))
+            db.execute(delete(answers).where(answers.c.run.in_(numbers)))
+        return len(numbers)

@@ -54,19 +54,19 @@ def prune(ledger: Ledger, store: Store, kept: Kept) -> int:
 def _told(path: Path) -> tuple[float, int]:
     """When a file was written, and how large it is."""
     with contextlib.suppress(OSError):
-        found = path.stat()
-        return found.st_mtime, found.st_size
+        status = path.stat()
+        return status.st_mtime, status.st_size
     # It went meanwhile.
     return time.time(), 0
 
 
 def _oldest(files: list[tuple[Path, float, int]], kept: Kept, now: float) -> list[Path]:
-    found, size = [], 0
+    oldest, size = [], 0
     for path, written, taken in sorted(files, key=lambda one: -one[1]):
         size += taken
         if written < now - YOUNG and (written < kept.before(now) or size > kept.most):
-            found.append(path)
-    return found
+            oldest.append(path)
+    return oldest
 
 
 def tidy(store: Store, wanted: Collection[Path], *, alone: bool) -> int:

@@ -142,11 +142,11 @@ class BodyReader:
             raise UnreadableError("The JSON body holds more than pictures and a prompt. Send less.")
         problem = "The JSON body is nested too deep."
         try:
-            found = json.loads(
+            parsed = json.loads(
                 self._skimmer.text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_number
             )
-            if isinstance(found, dict):
-                return found
+            if isinstance(parsed, dict):
+                return parsed
             problem = "The JSON body must be an object: {...}."
         except UnicodeDecodeError:
             problem = "The body is not in UTF-8. Send it so."
@@ -158,11 +158,11 @@ class BodyReader:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in pairs:
-        _check_name(name, found)
-        found[name] = value
-    return found
+        _check_name(name, fields)
+        fields[name] = value
+    return fields
 
 
 def _check_name(name: str, fields: dict[str, Any]) -> None:
@@ -266,18 +266,18 @@ class _Form:
         self._value.clear()
 
     def _headed(self) -> None:
-        said = self._headers.get(b"content-disposition", b"").decode("utf-8", "replace")
-        options = parse_options_header(said)[1]
+        disposition = self._headers.get(b"content-disposition", b"").decode("utf-8", "replace")
+        options = parse_options_header(disposition)[1]
         field = options.get(b"name", b"").decode("utf-8", "replace")
-        if len(NAMES.findall(said)) != 1 or not field:
+        if len(NAMES.findall(disposition)) != 1 or not field:
             raise UnreadableError(
                 "A part of the multipart body has not one name. Let the HTTP library write it."
             )
         if self._headers.get(b"content-transfer-encoding", b"").strip().lower() not in PLAIN_CODINGS:
             raise UnreadableError("A part of the multipart body is encoded. Send it as it is.")
-        self._count(len(said) + 1)
+        self._count(len(disposition) + 1)
         self._parts.append(field)
-        self._field, self._is_file = field, b"filename" in options or "filename" in said.lower()
+        self._field, self._is_file = field, b"filename" in options or "filename" in disposition.lower()
         plain = field.strip().casefold()
         if self._is_file and plain in RECKONED:
             raise UnreadableError(f"The field {plain!r} was sent as a file. Send it as text.")

@@ -70,11 +70,11 @@ class Results:
             if (number, at) in self._small:
                 self._small.move_to_end((number, at))
                 return self._small[number, at]
-        found = self.files(number)
-        if not 1 <= at <= len(found):
+        files = self.files(number)
+        if not 1 <= at <= len(files):
             return None
         try:
-            picture = preview(open_image(found[at - 1]).pixels, SMALL)
+            picture = preview(open_image(files[at - 1]).pixels, SMALL)
         except ImageError:
             return None
         out = io.BytesIO()
@@ -89,8 +89,8 @@ class Results:
 def _bytes(item: object) -> bytes | None:
     if not isinstance(item, dict) or isinstance(item.get("url"), Address):
         return None
-    found = item.get("b64_json")
-    return found if isinstance(found, bytes) else decoded(found) if isinstance(found, str) else None
+    encoded = item.get("b64_json")
+    return encoded if isinstance(encoded, bytes) else decoded(encoded) if isinstance(encoded, str) else None
 
 
 def with_text(data: bytes, text: str) -> tuple[bytes, str]:
@@ -113,5 +113,5 @@ def with_text(data: bytes, text: str) -> tuple[bytes, str]:
 
 def options_in(text: str) -> dict[str, object]:
     """What a run asked for besides model and prompt, as its row has it."""
-    found = json.loads(text or "{}")
-    return {name: value for name, value in found.items() if isinstance(value, str | int | float | bool)}
+    options = json.loads(text or "{}")
+    return {name: value for name, value in options.items() if isinstance(value, str | int | float | bool)}

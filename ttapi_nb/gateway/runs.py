@@ -106,8 +106,8 @@ class Runs:
                     count = "1 run" if spent.unknown == 1 else f"{spent.unknown:,} runs"
                     over.append(f"That includes {count} of unknown outcome.")
                 # Whoever reads it has no price table.
-                said = " ".join([*over, ADVICE]).replace("Your price table", "Your class's price list")
-                return Refused(said, 402, "class_limit")
+                message = " ".join([*over, ADVICE]).replace("Your price table", "Your class's price list")
+                return Refused(message, 402, "class_limit")
         return None
 
     def _standings(self, db: Connection, person: Person, now: float) -> list[tuple[str, Limits, Spent]]:
@@ -216,16 +216,16 @@ class Runs:
     def places(self) -> dict[str, int]:
         """How many people are served before each of those who wait."""
         with self._database.begin(write=False) as db:
-            found: dict[str, int] = {}
+            places: dict[str, int] = {}
             for row in db.execute(_waiting()):
-                found.setdefault(row.person, len(found))
-        return found
+                places.setdefault(row.person, len(places))
+        return places
 
     # Out
 
     def settle(self, run: Run, end: End) -> bool:
         """Write down how a run ended that this gateway has; False where another one has settled it meanwhile."""
-        found = tokens(json.dumps(dict(end.usage))) or {}
+        usage = tokens(json.dumps(dict(end.usage))) or {}
         with self._database.begin() as db:
             row = db.execute(
                 select(runs.c.model, runs.c.options, runs.c["class"]).where(runs.c.number == run.number)
@@ -249,8 +249,8 @@ class Runs:
                     status=end.status,
                     headers=json.dumps(list(end.headers)),
                     came=end.came,
-                    tokens=found.get("total_tokens"),
-                    usage=json.dumps(found) if found else None,
+                    tokens=usage.get("total_tokens"),
+                    usage=json.dumps(usage) if usage else None,
                     cost=price,
                 )
             )
@@ -293,11 +293,11 @@ class Runs:
                 left += [run_of(row) for row in rows]
         return left
 
-    def not_given(self, given: Collection[int]) -> None:
+    def not_handed_over(self, numbers: Collection[int]) -> None:
         """Of the runs that were marked as sent by this one, only these were given to it: the others never left."""
         with self._database.begin() as db:
             mine = (runs.c.gateway == self.me, runs.c.state == "open", runs.c.sent == 1)
-            left = set(db.scalars(select(runs.c.number).where(*mine))) - set(given)
+            left = set(db.scalars(select(runs.c.number).where(*mine))) - set(numbers)
             db.execute(
                 update(runs)
                 .where(runs.c.number.in_(left))
@@ -316,13 +316,13 @@ class Runs:
     def states(self) -> dict[str, int]:
         """How many runs there are in each state."""
         with self._database.begin(write=False) as db:
-            found: dict[str, int] = {}
+            counts: dict[str, int] = {}
             for state, sent, count in db.execute(
                 select(runs.c.state, runs.c.sent, func.count()).group_by(runs.c.state, runs.c.sent)
             ):
                 word = word_of(state, sent)
-                found[word] = found.get(word, 0) + count
-            return found
+                counts[word] = counts.get(word, 0) + count
+            return counts
 
     def is_alone(self, mine: Collection[str]) -> bool:
         """Whether no other gateway than these uses the ledger."""

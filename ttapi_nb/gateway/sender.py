@@ -118,8 +118,8 @@ class Sender:
         return Sent(replace(end, status=answer.status, headers=answer.headers), not whole)
 
     async def _leave_alone(self, headers: tuple[tuple[str, str], ...]) -> None:
-        said = dict(headers).get("retry-after", "").strip()
-        seconds = float(said) if said.isascii() and said.isdecimal() and len(said) < 6 else BUSY_SECONDS
+        pause = dict(headers).get("retry-after", "").strip()
+        seconds = float(pause) if pause.isascii() and pause.isdecimal() and len(pause) < 6 else BUSY_SECONDS
         await self.call(self.ledger.runs.pause, seconds)
 
     async def settle(self, run: Run, end: End) -> None:
@@ -158,5 +158,5 @@ class Sender:
 
 def say(error: Exception) -> None:
     """Log what went wrong: by its kind alone where its words may hold what is the user's own."""
-    said = str(error) if isinstance(error, LedgerError) else type(error).__name__
-    logging.getLogger("ttapi_nb.gateway").warning("%s", said)
+    words = str(error) if isinstance(error, LedgerError) else type(error).__name__
+    logging.getLogger("ttapi_nb.gateway").warning("%s", words)

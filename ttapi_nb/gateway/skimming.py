@@ -89,5 +89,5 @@ class Skimmer:
 
 
 def _find(data: bytes, letter: bytes, at: int) -> int:
-    found = data.find(letter, at)
-    return len(data) if found < 0 else found
+    index = data.find(letter, at)
+    return len(data) if index < 0 else index

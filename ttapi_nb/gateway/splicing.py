@@ -33,10 +33,10 @@ def into_json(text: bytes, place: Callable[[int], int], name: str, value: str) -
     # A letter for each byte; what JSON is made of is ASCII.
     plain = text.decode("latin-1")
     first = plain.index("{") + 1
-    found = _value(plain, first, name)
+    span = _value(plain, first, name)
     written = json.dumps(value).encode()
-    if found is not None:
-        return Splice(place(found[0]), place(found[1]), written)
+    if span is not None:
+        return Splice(place(span[0]), place(span[1]), written)
     behind = SPACE.match(plain, first)
     is_empty = behind is not None and plain[behind.end()] == "}"
     return Splice(
@@ -57,8 +57,8 @@ def _value(text: str, at: int, name: str) -> tuple[int, int] | None:
 
 
 def _past(text: str, at: int) -> int:
-    found = BETWEEN.match(text, at)
-    return at if found is None else found.end()
+    match = BETWEEN.match(text, at)
+    return at if match is None else match.end()
 
 
 def into_form(path: Path, boundary: bytes, part: int | None, name: str, value: str) -> Splice:
@@ -76,9 +76,9 @@ def into_form(path: Path, boundary: bytes, part: int | None, name: str, value: s
 
 def _next(body: mmap.mmap, at: int, line: bytes) -> int:
     """Where the part behind the one at `at` begins."""
-    found = body.find(b"\r\n\r\n", at + len(line)) + 4
-    while (found := body.find(b"\r\n" + line, found) + 2) > 1:
+    index = body.find(b"\r\n\r\n", at + len(line)) + 4
+    while (index := body.find(b"\r\n" + line, index) + 2) > 1:
         # A line of its content may begin as the one between parts does, and go on.
-        if body[found + len(line) : found + len(line) + 2].startswith((b"\r\n", b"--", b" ", b"\t")):
-            return found
+        if body[index + len(line) : index + len(line) + 2].startswith((b"\r\n", b"--", b" ", b"\t")):
+            return index
     raise AssertionError("a form that was read has an end")

@@ -124,11 +124,11 @@ class Store:
         """An answer's status, its headers, and where its bytes begin."""
         with path.open("rb") as file:
             line = file.readline(LONGEST_HEAD)
-        found: Mapping[str, object] = json.loads(line)
-        headers = found["headers"]
-        if not isinstance(headers, list) or not isinstance(found["status"], int):
+        head: Mapping[str, object] = json.loads(line)
+        headers = head["headers"]
+        if not isinstance(headers, list) or not isinstance(head["status"], int):
             raise OSError("it is no answer of a gateway")
-        return found["status"], tuple((str(name), str(value)) for name, value in headers), len(line)
+        return head["status"], tuple((str(name), str(value)) for name, value in headers), len(line)
 
     def size(self, number: int) -> int | None:
         """How many bytes an answer has, or None where there is none."""

@@ -139,14 +139,14 @@ class Terms:
     @classmethod
     def from_json(cls, text: str) -> Terms:
         """What `to_json` wrote, in this version or an earlier one."""
-        found = json.loads(text or "{}")
+        parsed = json.loads(text or "{}")
         known = {item.name for item in fields(cls)}
-        given = {name: value for name, value in found.items() if name in known}
+        values = {name: value for name, value in parsed.items() if name in known}
         for name in ("each", "team", "room"):
-            given[name] = Limits(**given.get(name, {}))
+            values[name] = Limits(**values.get(name, {}))
         for name in ("models", "sizes"):
-            given[name] = tuple(given.get(name, ()))
-        return cls(**given)
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
 
 
 def _plain(word: str) -> str:
@@ -159,8 +159,8 @@ def moment_of(text: str) -> float:
     Raises `SettingsError`.
     """
     try:
-        found = datetime.fromisoformat(text.strip())
-        return (found if found.tzinfo else found.astimezone()).astimezone(UTC).timestamp()
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.astimezone()).astimezone(UTC).timestamp()
     except (ValueError, OverflowError, OSError):
         pass
     raise SettingsError(

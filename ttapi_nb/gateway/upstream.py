@@ -127,9 +127,11 @@ class NetworkUpstream:
                     extensions={"trace": trace},
                 ) as stream,
             ):
-                said = {name.lower(): value for name, value in stream.headers.items()}
-                passed = tuple((name, self._secret.scrub(said[name])) for name in PASSED if name in said)
-                yield Answering(stream.status_code, passed, self._plain(stream.aiter_raw(), said))
+                received = {name.lower(): value for name, value in stream.headers.items()}
+                passed = tuple(
+                    (name, self._secret.scrub(received[name])) for name in PASSED if name in received
+                )
+                yield Answering(stream.status_code, passed, self._plain(stream.aiter_raw(), received))
         except Exception as error:  # noqa: BLE001 - told below, past httpx's frames that hold the key
             failure = error if sent else NotSent(type(error).__name__)
             if sent:

@@ -48,19 +48,19 @@ class Wall:
                 .limit(most * (10 if verdict else 1))
             ).all()
             numbers = [row.number for row in rows]
-            said: dict[tuple[int, int], Verdict] = {
+            verdicts: dict[tuple[int, int], Verdict] = {
                 (row.run, row.item): row.verdict
                 for row in db.execute(select(wall).where(wall.c.run.in_(numbers)))
             }
-        found = [
+        results = [
             Shown(
-                row.number, at, row.name, row.prompt, row.model, said.get((row.number, at), ""),
+                row.number, at, row.name, row.prompt, row.model, verdicts.get((row.number, at), ""),
                 row.finished or row.started,
             )
             for row in rows
             for at in range(1, min(row.came, 10) + 1)
         ]  # fmt: skip
-        return [one for one in found if verdict is None or one.verdict == verdict][:most]
+        return [one for one in results if verdict is None or one.verdict == verdict][:most]
 
     def judge(self, room: Class, number: int, at: int, verdict: Verdict) -> bool:
         """Release a result, take it down, or hide it again; False where the class has no such result."""
@@ -80,7 +80,7 @@ class Wall:
     def has(self, room: Class, number: int) -> bool:
         """Whether a run is of this class."""
         with self._database.begin(write=False) as db:
-            found = db.execute(
+            rows = db.execute(
                 select(runs.c.number).where(runs.c.number == number, runs.c["class"] == room.id)
             )
-            return found.first() is not None
+            return rows.first() is not None

@@ -46,8 +46,8 @@ from .ending import (
     caught,
     either,
     end_of,
-    said,
     unsent,
+    words_of,
 )
 from .partial import Partial
 from .result import Result
@@ -240,7 +240,7 @@ class Carrier(exiting.Unfinished):
             try:
                 await self._write(partial(store, run.id, response, run.cost), run.log)
             except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
-                run._add_note(f"{said(error)} The results are here, but not in the log: save them.")
+                run._add_note(f"{words_of(error)} The results are here, but not in the log: save them.")
                 return False
         return True
 
@@ -263,7 +263,7 @@ class Carrier(exiting.Unfinished):
         if isinstance(error, Exception):
             raise error
         if error is not None:
-            raise ResultError(f"The run log could not be written ({said(error)}).")
+            raise ResultError(f"The run log could not be written ({words_of(error)}).")
 
     async def _cost_of(self, response: ImagesResponse) -> float | None:
         prices = self.run.budget.prices if self.run.budget is not None else None
@@ -274,12 +274,12 @@ class Carrier(exiting.Unfinished):
         work = partial(prices.cost, request.model, sent_options(request), len(response.data), usage)
         try:
             # Somebody else's function: it may do anything, and a paid answer must not be lost to it.
-            found = await asyncio.wait_for(loop.follow(loop.start(partial(either, work))), PRICE_PATIENCE)
+            outcome = await asyncio.wait_for(loop.follow(loop.start(partial(either, work))), PRICE_PATIENCE)
         except TimeoutError:
-            found = None, "it took too long"
-        if found[1]:
-            self.run._add_note(f"What it cost could not be told ({found[1]}), so it counts as estimated.")
-        return found[0]
+            outcome = None, "it took too long"
+        if outcome[1]:
+            self.run._add_note(f"What it cost could not be told ({outcome[1]}), so it counts as estimated.")
+        return outcome[0]
 
     # On threads
 
@@ -385,7 +385,7 @@ class Carrier(exiting.Unfinished):
         error = caught(partial(debt, log))
         if error is not None:
             owe(log, debt)
-            self.run._add_note(said(error))
+            self.run._add_note(words_of(error))
 
     def _tell_the_end(self, settled: Future[Any] | None = None, *, last: bool = False) -> None:
         """Let those who watch see the end, then those who wait for it: nobody's callback is waited for long."""

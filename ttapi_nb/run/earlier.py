@@ -69,15 +69,15 @@ def earlier(log: RunLog, run_id: str, find: Callable[[Origin], SourceImage | Non
 
 def _answers(row: RunRow) -> tuple[ImageData, ...]:
     """The answers in their places; one that is not here holds its place."""
-    found: dict[int, ImageData] = {}
+    answers: dict[int, ImageData] = {}
     for number, path in zip(row.numbers, row.results, strict=True):
         try:
-            found[number] = ImageData(path.read_bytes())
+            answers[number] = ImageData(path.read_bytes())
         except OSError:
             continue
     return tuple(
-        found.get(number, ImageData(problem="It is not here."))
-        for number in range(1, max(found, default=0) + 1)
+        answers.get(number, ImageData(problem="It is not here."))
+        for number in range(1, max(answers, default=0) + 1)
     )
 
 

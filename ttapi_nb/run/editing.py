@@ -177,9 +177,9 @@ def _in_tiles(
 ) -> Run:
     """As `start`, for what goes in tiles: none is sent where the budget has not room for all."""
     if run.budget is not None and run.log is not None and not core.offline:
-        found = run.log.problems(run.budget, run.request, run.prepared.requests)
-        if found:
-            raise BudgetError(found)
+        problems = run.log.problems(run.budget, run.request, run.prepared.requests)
+        if problems:
+            raise BudgetError(problems)
     if watch is not None:
         watch(run)
     tiles = run._carrier = Tiles(run, again, timeout=core.timeout, offline=core.offline)

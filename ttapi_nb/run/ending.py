@@ -29,8 +29,8 @@ __all__ = [
     "caught",
     "either",
     "end_of",
-    "said",
     "unsent",
+    "words_of",
 ]
 
 T = TypeVar("T")
@@ -89,7 +89,7 @@ def either(work: Callable[[], T]) -> tuple[T | None, str]:
         return None, str(error) or type(error).__name__
 
 
-def said(error: BaseException) -> str:
+def words_of(error: BaseException) -> str:
     """An error for a sentence: ours in its words, another with its kind."""
     if isinstance(error, TTAPIError):
         return str(error)
@@ -99,7 +99,7 @@ def said(error: BaseException) -> str:
 
 def unsent(error: BaseException) -> TTAPIError:
     kind = ResultError if isinstance(error, ResultError) else NotSentError
-    words = said(error)
+    words = words_of(error)
     return kind(f"Nothing was sent or billed. {words}{'' if words.endswith('.') else '.'}")
 
 
@@ -117,11 +117,11 @@ def end_of(error: BaseException, *, has_left: bool, answered: bool, account: str
     if not answered:
         next_step = may_be_billed(account) if account else "Run it again."
         unknown = UnknownOutcomeError(
-            f"The request had left when something went wrong here ({said(error)}). {next_step}"
+            f"The request had left when something went wrong here ({words_of(error)}). {next_step}"
         )
         return End("failed", unknown, "unknown", str(unknown))
     unmade = ResultError(
-        f"The answer came, and is billed, but its results could not be made ({said(error)}). It is kept as it "
+        f"The answer came, and is billed, but its results could not be made ({words_of(error)}). It is kept as it "
         "came: see run.response."
     )
     return End("failed", unmade, FAILED, str(unmade))

@@ -32,8 +32,8 @@ def is_filled(data: bytes | None) -> bool:
             info = picture.info
     except (OSError, ValueError, SyntaxError):
         return False
-    said = (info.get("Software"), info.get("comment"), info.get("xmp"))
-    return FILLED in said or FILLED.encode() in said
+    notes = (info.get("Software"), info.get("comment"), info.get("xmp"))
+    return FILLED in notes or FILLED.encode() in notes
 
 
 def finer(part: Image.Image, region: Box, source: Image.Image, mask: Mask, plan: Fit) -> Image.Image:
@@ -61,10 +61,10 @@ def finer(part: Image.Image, region: Box, source: Image.Image, mask: Mask, plan:
     answer.paste(part, (region[0] - box[0], region[1] - box[1]))
     hole = np.asarray(Image.fromarray(covered.astype(np.uint8) * 255).resize(size, Image.Resampling.BOX)) > 0
     fill = answer.resize(size, Image.Resampling.BOX)
-    found = detail_of(np.asarray(photo), np.asarray(small), np.asarray(fill), hole, PLACES)
-    if found is None:
+    added = detail_of(np.asarray(photo), np.asarray(small), np.asarray(fill), hole, PLACES)
+    if added is None:
         return part
-    (left, top, right, bottom), detail = found
+    (left, top, right, bottom), detail = added
     made = np.asarray(answer, np.float32)
     made[top:bottom, left:right] += detail * covered[top:bottom, left:right, None]
     fine = Image.fromarray(np.rint(np.clip(made, 0, 255)).astype(np.uint8))

@@ -26,11 +26,11 @@ def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], 
     """The results that are here, and what became of the others."""
     if run.request.generates:
         return _made(response, partial(_generated, run, response))
-    given = run.asked.request.mask
-    mask = mask_for(run.source, given)
-    if mask is None and isinstance(given, Mask):
+    wanted = run.asked.request.mask
+    mask = mask_for(run.source, wanted)
+    if mask is None and isinstance(wanted, Mask):
         # An unchecked request may send a mask of another size. Its answer is paid for all the same.
-        mask = given.resize(run.source.size)
+        mask = wanted.resize(run.source.size)
     # Decoded once, and only where it is looked at.
     sent = lru_cache(partial(_sent, run.request))
     return _made(response, partial(_result, run, response, mask, sent))
@@ -78,7 +78,7 @@ def _result(
     if mask is None:
         landed = plan.land(answer, source)
         picture = edited_picture(source, plan.laid(landed, source), name)
-        note = _said(landed.note, source, picture)
+        note = _note_of(landed.note, source, picture)
         return Result(number, picture, item, False, None, note, response.offline)
     wanted = surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
     landed = plan.land(answer, source, mask, wanted)
@@ -108,7 +108,7 @@ def _result(
         item,
         run.strict and protects,
         leak,
-        _said(note, source, picture),
+        _note_of(note, source, picture),
         response.offline,
         light,
         moved,
@@ -116,6 +116,6 @@ def _result(
     )
 
 
-def _said(note: str, source: SourceImage, picture: SourceImage) -> str:
+def _note_of(note: str, source: SourceImage, picture: SourceImage) -> str:
     """A result's note, with what opening the photo changed, and what of the answer its kind could not hold."""
     return " ".join(words for words in dict.fromkeys((note, *source.changes, *picture.changes)) if words)

@@ -68,8 +68,8 @@ class Result:
     @property
     def notice(self) -> str:
         """Where it comes from, if not from the hosted service; for wherever it is shown."""
-        said = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else ""]
-        return " ".join(words for words in said if words)
+        sentences = [REPLAY_NOTICE if self.replayed else "", OFFLINE_NOTICE if self.offline else ""]
+        return " ".join(words for words in sentences if words)
 
     @property
     def native(self) -> np.ndarray[Any, Any]:
@@ -106,7 +106,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         caption = f"Result {self.number}: {self.image.width}x{self.image.height}"
-        said = [self.note, self.notice]
+        sentences = [self.note, self.notice]
         return thumbnail_html(self.image, caption, 512) + "".join(
-            f"<p>{html.escape(words)}</p>" for words in said if words
+            f"<p>{html.escape(words)}</p>" for words in sentences if words
         )

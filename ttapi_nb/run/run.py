@@ -262,10 +262,10 @@ class Run:
         if not removable or callback in self._callbacks:
             self._guarded(callback, self)
 
-    def _guarded(self, callback: Callable[[Any], None], given: Any) -> None:
+    def _guarded(self, callback: Callable[[Any], None], argument: Any) -> None:
         try:
             loop.not_here("a callback")
-            callback(given)
+            callback(argument)
         except BaseException:  # a paid answer must not be lost to a callback's mistake
             with contextlib.suppress(BaseException):
                 logging.getLogger(__name__).exception("Exception in callback %s", callback)

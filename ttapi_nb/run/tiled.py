@@ -39,8 +39,8 @@ class TiledRun(Run):
     `response` and `Result.raw` show the answers together, at the size that the whole would have been sent at.
     """
 
-    def __init__(self, prepared: Prepared, **given: Any) -> None:
-        super().__init__(prepared, **given)
+    def __init__(self, prepared: Prepared, **settings: Any) -> None:
+        super().__init__(prepared, **settings)
         mask = mask_for(self.source, prepared.asked.request.mask)
         if mask is None:
             raise ValueError("Without a mask there is nothing to cut.")
@@ -253,10 +253,10 @@ def _away(moved: Moved) -> float:
     return abs(moved.right) + abs(moved.down) + moved.bent
 
 
-def _usage(found: Sequence[Usage | None]) -> Usage | None:
+def _usage(usages: Sequence[Usage | None]) -> Usage | None:
     """The tokens of all; unknown where one of them is."""
-    known = [usage for usage in found if usage is not None]
-    if not known or len(known) < len(found):
+    known = [usage for usage in usages if usage is not None]
+    if not known or len(known) < len(usages):
         return None
 
     def total(name: str) -> int | None:

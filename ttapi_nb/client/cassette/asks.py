@@ -49,9 +49,9 @@ class Recorded:
 
     def __str__(self) -> str:
         pictures = ", ".join(f"{width}x{height}" for width, height in self.images)
-        said = [one_line(self.model, 40), f"size {one_line(self.size, 20)}", f"picture {pictures}"]
-        said += ["with a mask"] if self.masked else []
-        return f'"{one_line(self.prompt, 60)}" ({", ".join(said)})'
+        settings = [one_line(self.model, 40), f"size {one_line(self.size, 20)}", f"picture {pictures}"]
+        settings += ["with a mask"] if self.masked else []
+        return f'"{one_line(self.prompt, 60)}" ({", ".join(settings)})'
 
 
 @dataclass(frozen=True)

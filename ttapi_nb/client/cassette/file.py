@@ -98,7 +98,7 @@ def _check_directory(file: BinaryIO, name: str) -> None:
     end = file.seek(0, os.SEEK_END)
     file.seek(max(0, end - (1 << 16) - 22))
     tail = file.read(1 << 17)
-    starts = [found.start() for found in re.finditer(b"PK\x05\x06", tail)]
+    starts = [match.start() for match in re.finditer(b"PK\x05\x06", tail)]
     sizes = [int.from_bytes(tail[start + 12 : start + 16], "little") for start in starts]
     # Nor does a recording need what zip files over 4 GB have, which stands right before.
     large = any(tail[max(0, start - 20) : start].startswith(b"PK\x06\x07") for start in starts)
@@ -138,12 +138,12 @@ def member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
 
 def json_in(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     try:
-        found = json.loads(member(archive, name, ENTRY_CAP), parse_constant=_no_such_number)
+        parsed = json.loads(member(archive, name, ENTRY_CAP), parse_constant=_no_such_number)
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        parsed = None
+    if not isinstance(parsed, dict):
         raise DamagedError(f"{name} in it is not what a recording holds.")
-    return found
+    return parsed
 
 
 def _no_such_number(name: str) -> NoReturn:

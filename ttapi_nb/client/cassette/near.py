@@ -35,10 +35,10 @@ class Near:
         """What is different about it, for whoever looks at the result."""
         teacher = "Recorded with the teacher's mask" if self.entry.ask.mask else "Recorded without a mask"
         share = "" if self.common is None else f", which has {self.common:.0%} in common with yours"
-        said = (
+        sentence = (
             f"{teacher}{share}." if self.masked or self.entry.ask.mask else "Recorded once for this prompt."
         )
-        return f"{said} It was asked with {', '.join(self.differs)}." if self.differs else said
+        return f"{sentence} It was asked with {', '.join(self.differs)}." if self.differs else sentence
 
     @property
     def distance(self) -> tuple[int, int, float]:
@@ -58,12 +58,12 @@ def nearest(
 
     `area` is the request's mask, `step` what was asked before it was fitted, and `mask_of` an entry's mask.
     """
-    found = [
+    candidates = [
         Near(entry, _differs(ask, entry.ask), _common(area, mask_of(entry)), ask.mask is not None)
         for entry in entries
         if not entry.refused and _same_picture(ask, step, entry)
     ]
-    return min(found, key=lambda one: one.distance, default=None)
+    return min(candidates, key=lambda one: one.distance, default=None)
 
 
 def _same_picture(ask: Ask, step: Step | None, entry: Entry) -> bool:
@@ -79,14 +79,14 @@ def _same_picture(ask: Ask, step: Step | None, entry: Entry) -> bool:
 def _differs(ask: Ask, other: Ask) -> tuple[str, ...]:
     """The settings of `other` that are not those of `ask`, in words."""
     names = sorted({*ask.options, *other.options})
-    said = [] if ask.model == other.model else [f"model {one_line(other.model, 40)}"]
-    said += [
+    settings = [] if ask.model == other.model else [f"model {one_line(other.model, 40)}"]
+    settings += [
         f"{name} {one_line(str(other.options.get(name, 'left out')), 40)}"
         for name in names
         if ask.options.get(name) != other.options.get(name)
     ]
-    said += ["other fields of extra_body"] if ask.extra != other.extra else []
-    return tuple(said + (["other reference pictures"] if ask.images[1:] != other.images[1:] else []))
+    settings += ["other fields of extra_body"] if ask.extra != other.extra else []
+    return tuple(settings + (["other reference pictures"] if ask.images[1:] != other.images[1:] else []))
 
 
 def _common(one: Area | None, other: Area | None) -> float | None:

@@ -91,8 +91,8 @@ class Player:
         """The key of the recording that is nearest to what is asked, and what is different about it; or nothing."""
         alike = [entry for entry in self._entries if plain(entry.ask.prompt) == plain(ask.prompt)]
         text = asked() if alike else ""
-        found = nearest(ask, edited_in(request.mask), step_in(text), alike, self._mask_of)
-        return ("", "") if found is None else (found.entry.ask.key, found.words)
+        near = nearest(ask, edited_in(request.mask), step_in(text), alike, self._mask_of)
+        return ("", "") if near is None else (near.entry.ask.key, near.words)
 
     def _mask_of(self, entry: Entry) -> NDArray[np.bool_] | None:
         """The mask that was recorded, or None where none was kept, or it can't be read."""
@@ -123,14 +123,14 @@ class Player:
 
     def _not_here(self, ask: Ask) -> str:
         near = [entry.recorded for entry in self._entries if plain(entry.ask.prompt) == plain(ask.prompt)]
-        said = f"{self.path.name} holds no recording of this request, and nothing was sent."
+        sentence = f"{self.path.name} holds no recording of this request, and nothing was sent."
         same = [one for one in near if one.model == ask.model and one.options == ask.options]
         if same and len(ask.images) == len(same[0].images):
-            said += " It has this prompt with the same settings, but with another picture or mask."
+            sentence += " It has this prompt with the same settings, but with another picture or mask."
         elif near:
-            said += " It has this prompt, but with other settings."
+            sentence += " It has this prompt, but with other settings."
         if not self._entries:
-            return f"{said} It holds nothing yet: make one with Client.record(…)."
+            return f"{sentence} It holds nothing yet: make one with Client.record(…)."
         listed = list(dict.fromkeys(map(str, [*near, *self.recorded])))
         lines = [f"- {line}" for line in listed[:LISTED]]
         more = len(listed) - len(lines)
@@ -139,4 +139,4 @@ class Player:
             lines.append(
                 'A mask painted by hand is another each time: Client.replay(…, match="prompt") takes that.'
             )
-        return "\n".join([f"{said} Ask for one of these:", *lines])
+        return "\n".join([f"{sentence} Ask for one of these:", *lines])

@@ -13,8 +13,8 @@ from .form import FORMS, Body, Form
 
 __all__ = ["CHECKS", "FORMS", "Body", "Form"]
 
-for _found in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_found.name}")
+for _form in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_form.name}")
 
 
 def _wire(name: str, value: object) -> str:

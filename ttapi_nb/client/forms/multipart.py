@@ -37,9 +37,9 @@ class Multipart(Form):
 
     def _encoded(self, request: EditRequest) -> Body:
         name = "image" if len(request.image_files) == 1 else "image[]"
-        given = [(name, file) for file in request.image_files]
+        pictures = [(name, file) for file in request.image_files]
         if request.mask_file is not None:
-            given.append(("mask", request.mask_file))
+            pictures.append(("mask", request.mask_file))
         data: dict[str, str | list[str]] = {}
         for key, value in (dict.fromkeys(self.model_names, request.model) | request.body()).items():
             if isinstance(value, list | tuple):
@@ -52,11 +52,11 @@ class Multipart(Form):
 
         # Nobody else's text can have this in it. It stands for each file, which is put in its place with one copy.
         mark = uuid.uuid4().hex.encode()
-        files = [(key, (file.name, mark, file.mime)) for key, file in given]
+        files = [(key, (file.name, mark, file.mime)) for key, file in pictures]
         form = httpx.Request("POST", "http://unused", files=files, data=data)
         first, *others = form.read().split(mark)
         parts = [first]
-        for (_, file), rest in zip(given, others, strict=True):
+        for (_, file), rest in zip(pictures, others, strict=True):
             parts += [file.data, rest]
         return Body(form.headers["Content-Type"], b"".join(parts))
 

@@ -30,10 +30,10 @@ def key_file() -> Path:
 
 
 def from_file(path: Path) -> Secret | None:
-    found, problem = _read_file(path)
+    secret, problem = _read_file(path)
     if problem:
         raise SettingsError(problem)
-    return found
+    return secret
 
 
 def _read_file(path: Path) -> tuple[Secret | None, str]:

@@ -78,8 +78,8 @@ def store_key(key: Secret | str, where: Literal["keyring", "file"] | None = None
     the other place is removed, so that the newest key is the one that is found. Raises `MissingKeyError` for an empty
     key, `SettingsError` for one that can't be one, or where it could not be stored.
     """
-    given, key = held(key), ""
-    secret = find_key(given or Secret(""))
+    new_key, key = held(key), ""
+    secret = find_key(new_key or Secret(""))
     if where not in (None, "keyring", "file"):
         raise SettingsError(f'where={where!r} is not known. Use "keyring" or "file", or leave it out.')
     in_keyring = where != "file" and into_keyring(secret)
@@ -90,31 +90,31 @@ def store_key(key: Secret | str, where: Literal["keyring", "file"] | None = None
             )
         into_file(secret)
         out_of_keyring()
-        said = f"The key is in {key_file()}, which only you can read."
+        sentence = f"The key is in {key_file()}, which only you can read."
     else:
-        said = "The key is in your keyring."
-        said += out_of_file()
+        sentence = "The key is in your keyring."
+        sentence += out_of_file()
     if in_environment():
-        said += f" The environment's {KEY_VARIABLE} goes before it: unset that to use it."
-    return said
+        sentence += f" The environment's {KEY_VARIABLE} goes before it: unset that to use it."
+    return sentence
 
 
 def forget_key() -> str:
     """Remove the key from keyring and file, and say in a sentence what was removed. Raises `SettingsError`."""
-    found = [*(["your keyring"] if out_of_keyring() else [])]
+    places = [*(["your keyring"] if out_of_keyring() else [])]
     path = key_file()
     problem = ""
     try:
         path.unlink()
-        found.append(str(path))
+        places.append(str(path))
     except FileNotFoundError:
         pass
     except OSError as error:
         problem = f"{path} could not be removed ({error.strerror}). Remove it yourself."
     if problem:
         raise SettingsError(problem)
-    said = f"The key was removed from {' and '.join(found)}." if found else "There was no stored key."
-    return said + (f" The environment's {KEY_VARIABLE} is still set." if in_environment() else "")
+    sentence = f"The key was removed from {' and '.join(places)}." if places else "There was no stored key."
+    return sentence + (f" The environment's {KEY_VARIABLE} is still set." if in_environment() else "")
 
 
 def _search() -> tuple[Secret | None, Place | None]:

@@ -55,13 +55,13 @@ class Network(Line):
         return f"{client}({self.base_url!r}{reads}, wire={form.name!r})"
 
     def call(self, form: Form) -> Call:
-        said = ["The key comes from the environment's TT_API_KEY. Each run may cost quota."]
+        notes = ["The key comes from the environment's TT_API_KEY. Each run may cost quota."]
         address = urlsplit(self.base_url)
         host = address.netloc.rsplit("@", 1)[-1]
         # A gateway's password stands before the host, or behind the path.
         bare = address._replace(netloc=host, query="", fragment="").geturl()
         if bare != self.base_url:
-            said.append("What stood in the address besides host and path is left out: it may be secret.")
+            notes.append("What stood in the address besides host and path is left out: it may be secret.")
         settings: dict[str, tuple[Any, Any]] = {
             "auth_header": (self.auth_header, "TT-API-KEY"),
             "auth_scheme": (self.auth_scheme, ""),
@@ -74,7 +74,7 @@ class Network(Line):
         }
         named = {name: value for name, (value, usual) in settings.items() if value != usual}
         first = {"base_url": bare} if bare != DEFAULT_BASE_URL else {}
-        return Call(tuple(said), "", (), first | form.arguments | named)
+        return Call(tuple(notes), "", (), first | form.arguments | named)
 
     def load(self) -> None:
         from ...network import early

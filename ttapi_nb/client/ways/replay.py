@@ -52,8 +52,8 @@ class Replay(Way):
         return f"{client}.replay({self.player.path.name!r}{match})"
 
     def call(self, form: Form) -> Call:
-        said = "A recording: nothing is sent or billed."
-        return Call((said,), "replay", (str(self.player.path),), self._named)
+        note = "A recording: nothing is sent or billed."
+        return Call((note,), "replay", (str(self.player.path),), self._named)
 
     def again(self, client: Any, form: Form) -> Callable[[], Any]:
         return partial(client.replay, self.player.path, **self._named, **form.arguments)

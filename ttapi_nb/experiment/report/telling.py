@@ -89,7 +89,7 @@ def _result(one: TrialCell, number: int, several: bool, at: int | None) -> dict[
 
 
 def _rankings(trial: Judged) -> list[dict[str, Any]]:
-    found = []
+    rankings = []
     for axis in trial.plan.axes:
         if axis in ("photo", "repeat"):
             continue
@@ -98,10 +98,10 @@ def _rankings(trial: Judged) -> list[dict[str, Any]]:
         except SettingsError as error:
             return [{"by": axis, "columns": [], "rows": [], "notes": [str(error)]}]
         if ranking.votes:
-            found.append(
+            rankings.append(
                 {"by": axis, "columns": [axis, *COLUMNS], "rows": ranking.rows, "notes": list(ranking.notes)}
             )
-    return found
+    return rankings
 
 
 def _how(trial: Judged) -> list[list[str]]:

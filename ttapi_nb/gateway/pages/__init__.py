@@ -123,7 +123,7 @@ async def fields_of(request: Request) -> Mapping[str, str] | None:
         if len(data) > MOST_FIELDS:
             return None
     try:
-        found = parse_qs(data.decode(), keep_blank_values=True, max_num_fields=MOST_NAMES, errors="strict")
+        fields = parse_qs(data.decode(), keep_blank_values=True, max_num_fields=MOST_NAMES, errors="strict")
     except ValueError:
         return None
-    return {name: values[-1] for name, values in found.items()}
+    return {name: values[-1] for name, values in fields.items()}

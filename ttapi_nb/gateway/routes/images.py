@@ -56,14 +56,14 @@ async def post(request: Request) -> Response:
     refused = may_not(person, time.time()) or _head_problem(request, gate)
     if refused is not None:
         return refusal(refused)
-    given = request.headers.get("idempotency-key", "")
-    run_id = given or uuid.uuid4().hex
+    key = request.headers.get("idempotency-key", "")
+    run_id = key or uuid.uuid4().hex
     async with gate.uploads.place(person.id) as upload:
-        found = await _body_of(request, gate, person, upload)
-    if not isinstance(found, tuple):
-        return found
-    asked, body = found
-    new = Flight(body, request.headers.get("accept", ""), may_return=bool(given))
+        accepted = await _body_of(request, gate, person, upload)
+    if not isinstance(accepted, tuple):
+        return accepted
+    asked, body = accepted
+    new = Flight(body, request.headers.get("accept", ""), may_return=bool(key))
     try:
         run, flight = await gate.carrier.admit(person, run_id, asked, new)
     except LedgerError as error:

@@ -59,14 +59,14 @@ async def limits(request: Request, gate: Gate, room: Class) -> Response:
 @teacher
 async def person(request: Request, gate: Gate, room: Class) -> Response:
     """The limits of one person's own."""
-    found = next(
+    member = next(
         (one for one in await gate.carrier.call(gate.carrier.ledger.classes.people_of, room)
          if one.id == request.path_params["id"]),
         None,
     )  # fmt: skip
-    if found is None:
+    if member is None:
         return page(request, "enter.html", 404, problem=GONE)
-    values, problem = fields_of_limits(found.limits, "each"), ""
+    values, problem = fields_of_limits(member.limits, "each"), ""
     if request.method == "POST":
         fields, problem = await _typed(request)
         if not problem:
@@ -77,13 +77,13 @@ async def person(request: Request, gate: Gate, room: Class) -> Response:
                     check_seen(fields, before)
                     return own
 
-                await gate.carrier.call(change_limits, gate.carrier.ledger.database, found.id, change)
+                await gate.carrier.call(change_limits, gate.carrier.ledger.database, member.id, change)
                 return _done(request)
             except SettingsError as error:
                 problem, values = str(error), values | dict(fields)
     return page(
         request, "person.html", 400 if problem else 200, values=values, problem=problem,
-        csrf=own_csrf(request), seen=seen(found.limits), **await _of(gate, found),
+        csrf=own_csrf(request), seen=seen(member.limits), **await _of(gate, member),
     )  # fmt: skip
 
 

@@ -23,13 +23,13 @@ async def me(request: Request) -> Response:
         return refusal(person)
     ledger = gate.carrier.ledger
     try:
-        found = await gate.carrier.call(ledger.standing, person)
-        found["ahead"] = await gate.carrier.ahead(person.id)
+        standing = await gate.carrier.call(ledger.standing, person)
+        standing["ahead"] = await gate.carrier.ahead(person.id)
     except LedgerError:
         return refusal(NO_LEDGER)
-    found["idempotency"] = True
-    found["wire"] = gate.wire
-    return JSONResponse(found, headers={"Cache-Control": "no-store"})
+    standing["idempotency"] = True
+    standing["wire"] = gate.wire
+    return JSONResponse(standing, headers={"Cache-Control": "no-store"})
 
 
 async def run(request: Request) -> Response:
@@ -44,16 +44,16 @@ async def run(request: Request) -> Response:
         return refusal(missing)
     ledger = gate.carrier.ledger.runs
     try:
-        found = await gate.carrier.call(ledger.find, person.id, run_id)
-        if found is None:
+        row = await gate.carrier.call(ledger.find, person.id, run_id)
+        if row is None:
             return refusal(missing)
-        if found.ended:
-            return await kept_answer(gate, found)
-        ahead = None if found.sent else await gate.carrier.ahead(person.id)
+        if row.ended:
+            return await kept_answer(gate, row)
+        ahead = None if row.sent else await gate.carrier.ahead(person.id)
     except LedgerError:
         return refusal(NO_LEDGER)
-    told = {"id": found.id, "state": word_of(found.state, found.sent), "ahead": ahead}
-    return JSONResponse(told, 202, {RUN_HEADER: found.id, "Cache-Control": "no-store"})
+    told = {"id": row.id, "state": word_of(row.state, row.sent), "ahead": ahead}
+    return JSONResponse(told, 202, {RUN_HEADER: row.id, "Cache-Control": "no-store"})
 
 
 ROUTES = [Route("/v1/me", me), Route("/v1/runs/{id}", run)]

@@ -90,7 +90,7 @@ async def _show(request: Request, gate: Gate, room: Class, notice: str = "", pro
     results = await gate.carrier.call(Wall(ledger.database).latest, room)
     return page(
         request, "desk.html", 400 if problem else 200, desk=await _desk(gate, room), csrf=own_csrf(request),
-        waiting_results=results, said=notice, problem=problem, seen=seen(room.terms),
+        waiting_results=results, notice=notice, problem=problem, seen=seen(room.terms),
     )  # fmt: skip
 
 
