@@ -79,22 +79,22 @@ class Lines:
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens: whoever connects from now on waits to be answered. Raises `OSError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    found = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM)
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((host, port))
-        found.listen(BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
     except BaseException:
-        found.close()
+        listener.close()
         raise
-    return found
+    return listener
 
 
 class _Protocol(H11Protocol):
     """uvicorn's, with times for what it would wait for without end, and words for what it can't read."""
 
-    def __init__(self, *given: Any, lines: Lines, refuse: Refuse, full: ASGIApp, **more: Any) -> None:
-        super().__init__(*given, **more)
+    def __init__(self, *arguments: Any, lines: Lines, refuse: Refuse, full: ASGIApp, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self._lines, self._refuse, self._full = lines, refuse, full
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None

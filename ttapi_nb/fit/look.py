@@ -64,8 +64,8 @@ def by_squares(plane: NDArray[Any], step: int, together: np.ufunc, dtype: type[N
     for start in range(step):
         part = plane[start::step]
         together(down[: len(part)], part, out=down[: len(part)])
-    found = np.zeros((down.shape[0], -(-plane.shape[1] // step)), dtype)
+    reduced = np.zeros((down.shape[0], -(-plane.shape[1] // step)), dtype)
     for start in range(step):
         part = down[:, start::step]
-        together(found[:, : part.shape[1]], part, out=found[:, : part.shape[1]])
-    return found
+        together(reduced[:, : part.shape[1]], part, out=reduced[:, : part.shape[1]])
+    return reduced

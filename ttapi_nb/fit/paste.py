@@ -126,14 +126,14 @@ def _strips(covered: NDArray[np.uint8], bounds: Box) -> list[Box]:
     """The boxes that are blended one by one: all that is covered."""
     left, top, right, bottom = bounds
     rows = max(1, STRIP // (right - left))
-    found = []
+    strips = []
     for start in range(top, bottom, rows):
         end = min(bottom, start + rows)
         # What crosses a photo aslant is a small part of its box.
         columns = np.flatnonzero(covered[start:end, left:right].any(axis=0))
         if len(columns):
-            found.append((left + int(columns[0]), start, left + int(columns[-1]) + 1, end))
-    return found
+            strips.append((left + int(columns[0]), start, left + int(columns[-1]) + 1, end))
+    return strips
 
 
 def _read(answer: Image.Image, moved: Moved | None, strip: Box) -> Image.Image:
