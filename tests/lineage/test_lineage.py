@@ -378,7 +378,7 @@ def test_trouble_in_writing_it_down(photo: Image.Image, monkeypatch: pytest.Monk
     def fails(*_: Any, **__: Any) -> Any:
         raise ValueError("no room")
 
-    for part in ("signing.next_lineage", "carrier.step_of"):
+    for part in ("signing.next_lineage", "signing.step_of"):
         monkeypatch.setattr(f"ttapi_nb.run.{part}", fails)
         run = _edit(photo, "x")
         assert run.results[0].lineage is None

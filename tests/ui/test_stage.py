@@ -18,6 +18,14 @@ from tests.ui.notebook import PATIENCE, START_TRIES, Notebook
 
 Opened = Callable[..., Notebook]
 EDITOR = "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample(), client=tt.Client.offline())\neditor"
+# A run that goes on until a cell says so.
+WAITS = """
+import threading
+go = threading.Event()
+def fill(image, mask, prompt, seed):
+    go.wait(60)
+    return image
+"""
 SIZES = ((1024, 768), (1400, 900), (1920, 1080))
 TOGETHER = {"photo": ".ttapi-sheet", "prompt": ".ttapi-prompt textarea", "Run": ".ttapi-act .ttapi-primary"}
 AXE = ("axe-core", "4.10.3", "0f2b4d7dcdf7d1219df8d1959ad68e565f51d14c3f0d88bb71cd59abeb956292")
@@ -182,8 +190,9 @@ def test_the_editor_passes_an_audit(browser: Browser, lab: Lab, axe: str) -> Non
     """axe-core finds no violation in an empty editor, a painted one with all open, one that runs, and its result; and
     each control's focus stands out by 3 to 1; in the light theme and in the dark one.
     """
-    empty = EDITOR.replace("tt.sample(), ", "")
-    page_of = opened(browser, lab, "audit.ipynb", 1400, 900, empty, "editor.image = tt.sample()")
+    empty = WAITS + EDITOR.replace("tt.sample(), ", "").replace("offline()", "offline(fill=fill)")
+    cells = (empty, "editor.image = tt.sample()", "go.set()")
+    page_of = opened(browser, lab, "audit.ipynb", 1400, 900, *cells)
     page = page_of.page
     try:
         page.evaluate(axe)
@@ -201,6 +210,7 @@ def test_the_editor_passes_an_audit(browser: Browser, lab: Lab, axe: str) -> Non
         page_of.prompt.press("Control+Enter")
         page.locator(".ttapi-progress").wait_for()
         assert in_both_themes(page, AUDIT) == []
+        page_of.run(2)
         page_of.wait_for_results()
         page.locator(".ttapi-view").wait_for()
         assert in_both_themes(page, AUDIT) == []
