@@ -117,7 +117,7 @@ def test_a_draft_lies_on_the_photo(opened: Callable[..., Notebook], page: Page, 
         draft = page.get_by_role("img", name="Draft 2 of the result, not finished")
         expect(draft).to_be_visible()
         draft.evaluate("image => image.decode()")
-        # Its own orange: the photo is at most half as warm there, under the paint.
+        # Its own orange, which the photo under the paint is far from.
         assert warmth(page, ".ttapi-partial", 0.5) > 200
         server.let_go()
         book.wait_for_results()
