@@ -59,8 +59,11 @@ class Lab:
 
 
 @contextlib.contextmanager
-def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
-    """JupyterLab on a copy of the notebooks, with the embedded service and nothing of the user's settings."""
+def running_lab(folder: Path, *, dark: bool = False, coarse: bool = True) -> Iterator[Lab]:
+    """JupyterLab on a copy of the notebooks, with the embedded service and nothing of the user's settings.
+
+    `coarse` has the service fill coarsely.
+    """
     work, settings, static = folder / "work", folder / "settings", folder / "static"
     static.mkdir()
     shutil.copytree(NOTEBOOKS, work, ignore=shutil.ignore_patterns("*.py", "__pycache__", ".*"))
@@ -68,7 +71,8 @@ def running_lab(folder: Path, *, dark: bool = False) -> Iterator[Lab]:
     _write_page_config(folder / "config")
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "coarse.py").write_text(COARSE)
+    if coarse:
+        (startup / "coarse.py").write_text(COARSE)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -30,7 +30,7 @@ def main(dark_copy: Path) -> None:
     for dark, path in ((False, PICTURE), (True, dark_copy)):
         with (
             tempfile.TemporaryDirectory() as folder,
-            running_lab(Path(folder), dark=dark) as lab,
+            running_lab(Path(folder), dark=dark, coarse=False) as lab,
             running_browser() as browser,
         ):
             page = browser.new_page(viewport={"width": 1400, "height": 900})
