@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +84,32 @@ def test_actions_are_pinned() -> None:
     assert used
     for line in used:
         assert re.fullmatch(r"(- )?uses: [\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def _expressions_waited_for() -> Iterator[tuple[str, str]]:
+    """Each expression that a browser test waits for, by its place; one kept under a name of its file too."""
+    for file in sorted((ROOT / "tests").rglob("*.py")):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        named = {
+            target.id: ast.unparse(node.value)
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".wait_for_function"):
+                asked = node.args[0]
+                text = named.get(asked.id, "") if isinstance(asked, ast.Name) else ast.unparse(asked)
+                yield f"{file.relative_to(ROOT)}:{node.lineno}", text
+
+
+def test_a_browser_test_waits_for_what_is_not_there_yet() -> None:
+    """An element that comes later is waited for: a script that needs it at once would end the wait with an error."""
+    expressions = dict(_expressions_waited_for())
+    assert len(expressions) > 10
+    impatient = re.compile(r"querySelector\([^)]*\)+\.")
+    # Of no elements, every one is as it should be.
+    vacuous = re.compile(r"querySelectorAll\([^)]*\)\]?\.every")
+    wrong = [place for place, text in expressions.items() if impatient.search(text) or vacuous.search(text)]
+    assert wrong == []

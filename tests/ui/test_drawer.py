@@ -175,7 +175,7 @@ def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opene
     book.run(0)
     expect(page.locator("canvas.ttapi-ink")).to_have_attribute("width", "1024", timeout=PATIENCE)
     page.wait_for_function(
-        "document.querySelector('.ttapi-photo').getContext('2d').getImageData(700, 700, 1, 1).data[0] > 100"
+        "document.querySelector('.ttapi-photo')?.getContext('2d').getImageData(700, 700, 1, 1).data[0] > 100"
     )
     drag(page, (200, 200), (400, 200))
     assert alpha(page, 300, 200) == 255

@@ -67,7 +67,7 @@ def test_cells_fill_and_votes_go_back(page: Page, told: dict[str, Any]) -> None:
     pictures = page.locator("figure img")
     expect(pictures).to_have_count(4)
     page.wait_for_function(
-        "[...document.querySelectorAll('figure img')].every((image) => image.naturalWidth === 32)"
+        "[...document.querySelectorAll('figure img')].filter((image) => image.naturalWidth === 32).length === 4"
     )
     page.get_by_role("checkbox").nth(0).check()
     page.get_by_role("checkbox").nth(1).check()

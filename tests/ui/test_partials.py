@@ -41,7 +41,7 @@ def test_the_newest_draft(page: Page) -> None:
         page.evaluate("given => tell(...given)", [number, file, [10 * number, 20, 30 * number, 60]])
         draft = page.get_by_role("img", name=f"Draft {number} of the result, not finished")
         expect(draft).to_be_visible()
-        page.wait_for_function("document.querySelector('.ttapi-partial').naturalWidth === 20")
+        page.wait_for_function("document.querySelector('.ttapi-partial')?.naturalWidth === 20")
         assert draft.evaluate("({ style }) => [style.left, style.top, style.width, style.height]") == [
             *(f"{10 * number}px", "20px", f"{20 * number}px", "40px")
         ]

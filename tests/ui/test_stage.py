@@ -37,8 +37,9 @@ IN_SIGHT = """(element) => {
     && inner.left >= outer.left - 1 && inner.right <= outer.right + 1;
 }"""
 SCROLLED_INTO_SIGHT = f"""(selectors) => {{
-  document.querySelector(".ttapi-editor").scrollIntoView();
-  return selectors.every((selector) => ({IN_SIGHT})(document.querySelector(selector)));
+  document.querySelector(".ttapi-editor")?.scrollIntoView();
+  const elements = selectors.map((selector) => document.querySelector(selector));
+  return elements.every((element) => element && ({IN_SIGHT})(element));
 }}"""
 AUDIT = """async () => (await axe.run(".ttapi-editor")).violations
   .map(({ id, nodes }) => [id, ...nodes.map((node) => node.html.slice(0, 200))])"""

@@ -71,7 +71,10 @@ def compare(page: Page, mode: str, side: str = "Result") -> Locator:
 def shown(page: Page) -> None:
     """Wait until both panes show pictures from the kernel, and no thumbnails."""
     page.wait_for_function(
-        "[...document.querySelectorAll('.ttapi-pane img')].every(image => image.complete && image.naturalWidth === 512)"
+        """() => {
+          const images = [...document.querySelectorAll('.ttapi-pane img')];
+          return images.length > 0 && images.every((image) => image.complete && image.naturalWidth === 512);
+        }"""
     )
 
 

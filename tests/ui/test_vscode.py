@@ -92,7 +92,7 @@ def test_paint_run_and_compare(opened: Callable[..., Notebook], page: Page, quer
     book = opened(query)
     page.locator("canvas.ttapi-ink").wait_for(timeout=PATIENCE)
     page.wait_for_function(
-        "document.querySelector('.ttapi-photo').getContext('2d').getImageData(500, 500, 1, 1).data[3] === 255"
+        "document.querySelector('.ttapi-photo')?.getContext('2d').getImageData(500, 500, 1, 1).data[3] === 255"
     )
     before = warmth(page, "canvas.ttapi-photo", 0.47)
     book.paint([(400, 400), (600, 600)])
