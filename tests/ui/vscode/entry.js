@@ -1,1 +1,1 @@
-export { KernelManager } from "@jupyterlab/services";
+export { KernelAPI, KernelManager } from "@jupyterlab/services";
