@@ -17,8 +17,10 @@ from tests.ui.lab import NOTEBOOKS, Lab
 START_TRIES = 5
 PATIENCE = 60_000
 """How long a kernel or a run may take, in milliseconds."""
-OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' })"
-"""Opens a notebook in a page of JupyterLab."""
+OPEN = """async (path) => {
+  await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' });
+}"""
+"""Opens a notebook in a page of JupyterLab, without handing over the widget that the command returns."""
 CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(one => one.dispose())"
 """Closes all that is open there, without a question."""
 
