@@ -124,6 +124,22 @@ def test_a_click_selects_and_further_clicks_refine(drawer, model) -> None:
     assert selections(drawer)[0].points == ((100, 100), (90, 90))
 
 
+def test_the_later_of_two_clicks_at_one_place_counts(drawer, model) -> None:
+    """A click takes the place of one beside it that said the opposite, but for the last that is on the thing."""
+    click(drawer, 100, 100)
+    click(drawer, 130, 100)
+    click(drawer, 131, 100, erase=True)
+    assert model.asked[-1][:2] == ([(100, 100), (131, 100)], [1, 0])
+    assert not drawer.mask.to_array()[100, 130]
+    click(drawer, 131, 102)
+    assert model.asked[-1][:2] == ([(100, 100), (131, 102)], [1, 1])
+    assert drawer.mask.to_array()[100, 130]
+    press(drawer, "another")
+    click(drawer, 300, 200)
+    click(drawer, 300, 200, erase=True)
+    assert model.asked[-1][:2] == ([(300, 200), (300, 200)], [1, 0])
+
+
 def test_what_is_far_away_is_another_thing(drawer) -> None:
     """A click elsewhere adds a thing of its own, and Alt takes a thing away that was not just selected."""
     click(drawer, 60, 60)

@@ -161,6 +161,13 @@ def test_the_same_click_finds_the_same_thing(picture: SourceImage) -> None:
     assert (masks[0].coverage() == masks[1].coverage()).all()
 
 
+@pytest.mark.parametrize("labels", [(1, 1, 0), (1, 0, 1)])
+def test_the_later_of_two_clicks_at_one_place_counts(labels: tuple[int, ...], picture: SourceImage) -> None:
+    """Somebody who clicks where they clicked before has changed their mind."""
+    mask = Mask.select(picture, points=[(40, 30), (50, 36), (51, 36)], labels=labels, engine="grabcut")
+    assert bool(mask.to_array()[36, 51]) is bool(labels[-1])
+
+
 @pytest.mark.slow
 def test_all_of_the_photo_is_its_subject() -> None:
     """A box of the whole photo finds what stands in it."""

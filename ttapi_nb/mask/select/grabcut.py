@@ -164,11 +164,10 @@ def _labels(
         # All of the photo was asked for: what lies at its edge is the ground.
         edge = max(1, round(0.02 * max(shape)))
         labels[:edge], labels[-edge:], labels[:, :edge], labels[:, -edge:] = (cv2.GC_BGD,) * 4
-    # What is on the thing is drawn last: of two clicks at one place it is the one that counts.
-    for marked, sure in ((1 - ADD, cv2.GC_BGD), (ADD, cv2.GC_FGD)):
-        for (x, y), label in zip(clicks.points, clicks.labels, strict=True):
-            if label == marked:
-                cv2.circle(labels, (int((x - left) * across), int((y - top) * down)), SURE, int(sure), -1)
+    # Of two clicks at one place the later one counts: somebody changed their mind.
+    for (x, y), label in zip(clicks.points, clicks.labels, strict=True):
+        sure = cv2.GC_FGD if label == ADD else cv2.GC_BGD
+        cv2.circle(labels, (int((x - left) * across), int((y - top) * down)), SURE, int(sure), -1)
     return labels
 
 

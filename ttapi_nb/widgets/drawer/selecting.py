@@ -41,6 +41,8 @@ __all__ = ["Selecting"]
 
 # So far from a selection, in its own sizes, or of the photo's longer side, a click still means it.
 NEAR, LEAST_NEAR = 0.5, 0.03
+# Of the photo's longer side: two clicks no further apart mean one place.
+SAME = 0.01
 # The longer side of what is shown under the pointer.
 GLIMPSE = 512
 # A hand moves by so many pixels of the preview in a click.
@@ -310,7 +312,14 @@ class Selecting:
 
 
 def _more(clicks: Clicks, picture: SourceImage, point: tuple[float, float], label: int) -> Clicks:
-    return Clicks.of(picture.size, (*clicks.points, point), (*clicks.labels, label), clicks.box)
+    """One click more. It takes the place of those beside it that say the opposite, if it has one on the thing left."""
+    room = SAME * max(picture.size)
+    before = list(zip(clicks.points, clicks.labels, strict=True))
+    left = [(at, said) for at, said in before if said == label or math.dist(at, point) > room]
+    if label == ADD or clicks.box is not None or any(said == ADD for _, said in left):
+        before = left
+    points, labels = [at for at, _ in before], [said for _, said in before]
+    return Clicks.of(picture.size, (*points, point), (*labels, label), clicks.box)
 
 
 def _is_near(selection: Selection, point: tuple[float, float], size: tuple[int, int]) -> bool:
