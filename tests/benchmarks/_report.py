@@ -3,6 +3,7 @@
     make bench                              # all of them
     make bench ARGS="mask_speed fill"       # these alone; the rows of the others stay as they are
     make bench ARGS="--minutes 3"           # each is stopped after so long, and what it has found by then is kept
+    make bench ARGS="--before 8a9b531"      # each on that commit too, in a column of its own
 
 Ends with 1 where a goal is missed or a script fails. One that can't run here, as it misses a package, says why in its
 row and counts as neither. The rows that stay say when they were measured; on another machine all begin anew.
@@ -11,16 +12,19 @@ row and counts as neither. The rows that stay say when they were measured; on an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,6 +92,25 @@ class Outcome:
         return {0: "Passed", NOT_RUN: "Not run"}.get(self.status, "Missed" if self.rows else "Failed")
 
 
+@contextlib.contextmanager
+def earlier(wanted: str | None) -> Iterator[Path | None]:
+    """A folder with the package of an earlier commit, and the scripts and tests of this one."""
+    if wanted is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "tree"
+        subprocess.run(
+            ["git", "worktree", "add", "--detach", "--quiet", folder, wanted], cwd=ROOT, check=True
+        )
+        try:
+            shutil.rmtree(folder / "tests")
+            shutil.copytree(ROOT / "tests", folder / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+            yield folder
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", folder], cwd=ROOT, check=True)
+
+
 def run(script: Path, minutes: float) -> Outcome:
     """Run one, showing what it prints."""
     print(f"== {script.name}", flush=True)
@@ -96,9 +119,12 @@ def run(script: Path, minutes: float) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         rows = Path(folder) / "rows.jsonl"
         environment = os.environ | {ROWS_VARIABLE: str(rows), "PYTHONUNBUFFERED": "1"}
+        # Kernels and other processes that it starts have the same package.
+        environment["PYTHONPATH"] = str(script.parents[2])
         # A session of its own, so that servers and browsers that it started end with it.
         with subprocess.Popen(
             [sys.executable, script],
+            cwd=script.parents[2],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -129,22 +155,35 @@ def run(script: Path, minutes: float) -> Outcome:
     return Outcome(status, "".join(said), time.perf_counter() - start, found, late.is_set())
 
 
-def table(rows: list[dict[str, Any]]) -> list[str]:
-    """The rows as Markdown."""
-    lines = ["| work | ours | limit | ratio | goal | peak MB | |", "|---|---|---|---|---|---|---|"]
+def table(rows: list[dict[str, Any]], before: Outcome | None) -> list[str]:
+    """The rows as Markdown, with what each was before where that is known."""
+    columns = ["work", "ours", "limit", "ratio", "goal", "peak MB"]
+    if before is not None:
+        columns.insert(1, "before")
+    lines = [f"| {' | '.join(columns)} | |", "|---" * (len(columns) + 1) + "|"]
+    was = {row["work"]: row for row in before.rows} if before is not None else {}
     for row in rows:
-        cells = (row["work"], row["ours"], row["limit"], row["ratio"], row["goal"], row["peak"])
+        cells = [row["work"], row["ours"], row["limit"], row["ratio"], row["goal"], row["peak"]]
+        if before is not None:
+            old = was.get(row["work"])
+            cells.insert(
+                1, "-" if old is None else f"{old['ours']}{', ' + old['ratio'] if old['ratio'] else ''}"
+            )
         said = "met" if row["met"] else "**missed**"
         lines.append(f"| {' | '.join(cells)} | {said}{': ' + row['note'] if row['note'] else ''} |")
     return lines
 
 
-def section(script: Path, outcome: Outcome) -> str:
+def section(script: Path, outcome: Outcome, before: Outcome | None, earlier_commit: str | None) -> str:
     """What the file says of a script."""
     when = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}"
+    if before is not None:
+        when += f"; before: commit {earlier_commit}, {before.word.lower()}, in {before.seconds:.0f} s"
+        if not before.rows and before.said.strip():
+            when += f" ({before.said.strip().splitlines()[-1][:160]})"
     lines = [f"## `{script.name}`", "", f"{outcome.word}, in {outcome.seconds:.0f} s; {when}.", ""]
     if outcome.rows:
-        lines += [*table(outcome.rows), ""]
+        lines += [*table(outcome.rows, before), ""]
         if outcome.stopped:
             lines += [outcome.said.splitlines()[-1], ""]
     else:
@@ -173,6 +212,7 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", help="scripts to run, without .py; left out, all")
     parser.add_argument("--minutes", type=float, default=MINUTES, help="how long each may take")
+    parser.add_argument("--before", metavar="COMMIT", help="an earlier commit to run them on too")
     wanted = parser.parse_args()
     every = {script.stem: script for script in sorted(HERE.glob("[!_]*.py"))}
     unknown = [name for name in wanted.names if name not in every]
@@ -181,14 +221,18 @@ def main() -> int:
     here = machine()
     outcomes: dict[str, Outcome] = {}
     sections = kept(here)
-    for name in wanted.names or every:
-        script = every[name]
-        outcomes[script.name] = run(script, wanted.minutes)
-        sections[script.name] = section(script, outcomes[script.name])
-        # After each: a run that is broken off has its rows too.
-        text = "\n".join(sections[name] for name in sorted(sections))
-        head = f"{HEAD}* {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}\n* {here}\n\n"
-        WRITTEN.write_text(head + text, "utf-8")
+    with earlier(wanted.before) as tree:
+        for name in wanted.names or every:
+            script, before = every[name], None
+            outcomes[script.name] = run(script, wanted.minutes)
+            if tree is not None:
+                print(f"On commit {wanted.before}:", flush=True)
+                before = run(tree / script.relative_to(ROOT), wanted.minutes)
+            sections[script.name] = section(script, outcomes[script.name], before, wanted.before)
+            # After each: a run that is broken off has its rows too.
+            text = "\n".join(sections[name] for name in sorted(sections))
+            head = f"{HEAD}* {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}\n* {here}\n\n"
+            WRITTEN.write_text(head + text, "utf-8")
     print()
     for name, outcome in outcomes.items():
         missed = [row["work"] for row in outcome.rows if not row["met"]]
