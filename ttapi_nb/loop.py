@@ -29,6 +29,7 @@ from .threads import Calm, Lane, Threads, leaving
 __all__ = [
     "Lane",
     "call",
+    "calmly",
     "follow",
     "heavy",
     "help_out",
@@ -144,21 +145,22 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 async def heavy(work: Callable[[], T]) -> T:
     """Do `work` on pictures on a thread: no more than `PICTURES` at a time, and behind what is about to leave."""
-    return await asyncio.get_running_loop().run_in_executor(_runner.pictures, partial(_calmly, work))
+    return await asyncio.get_running_loop().run_in_executor(_runner.pictures, partial(calmly, work))
 
 
 def picture_work(work: Callable[[], T]) -> Future[T]:
     """As `heavy`, for a thread that waits for it."""
-    return _runner.pictures.submit(partial(_calmly, work))
+    return _runner.pictures.submit(partial(calmly, work))
 
 
-def _calmly(work: Callable[[], T]) -> T:
+def calmly(work: Callable[[], T]) -> T:
+    """Do `work`, which others can wait for, behind what is about to leave; on a thread."""
     _runner.calm.wait(BEHIND)
     return work()
 
 
 def leaves(who: object) -> None:
-    """A request is about to leave, and work on pictures waits for a moment until it has `left`."""
+    """A request is about to leave, and what is done calmly waits for a moment until it has `left`."""
     _runner.calm.begin(who)
 
 

@@ -408,3 +408,21 @@ def test_whoever_is_stopped_as_it_is_let_in_leaves_its_place() -> None:
             last.leave()
 
     loop.call(scene())
+
+
+@pytest.mark.parametrize("way_out", ["goes", "leave"])
+def test_work_on_pictures_waits_for_who_was_let_in(way_out: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From when it is let in until its first byte leaves, or it goes away, others hold back."""
+    monkeypatch.setattr(loop, "BEHIND", PATIENCE)
+
+    async def one() -> None:
+        turn = gate.Gate(1).turn()
+        await turn.come()
+        work = asyncio.wrap_future(loop.start(lambda: loop.calmly(lambda: True)))
+        done, _ = await asyncio.wait((work,), timeout=0.05)
+        assert not done
+        getattr(turn, way_out)()
+        assert await asyncio.wait_for(work, PATIENCE / 2)
+        turn.leave()
+
+    asyncio.run(one())

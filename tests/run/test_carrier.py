@@ -413,3 +413,32 @@ def test_a_budget_that_was_refused_leaves_nothing(server: Server, photo: Image.I
     with pytest.raises(TTAPIError):
         run.wait(PATIENCE)
     assert log.rows() == []
+
+
+def test_whoever_takes_its_place_is_told_before_the_answer_is_stored(
+    server: Server, photo: Image.Image, log: RunLog
+) -> None:
+    """The next of many may go as soon as an answer is here; what came is in the log a moment later all the same."""
+    held = server.event()
+    server.answer = json_reply(pictures(TEAL), hold=held)
+    run = start(server, photo, log)
+    seen: list[int] = []
+    run._when_answered(lambda: seen.append(len(log.row(run.id).results)))
+    held.set()
+    assert run.wait().status == "done"
+    assert seen == [0]
+    assert len(log.row(run.id).results) == 1
+
+
+def test_an_answer_is_stored_behind_what_is_about_to_leave_but_for_a_moment_only(
+    server: Server, photo: Image.Image, log: RunLog
+) -> None:
+    """A request that is about to leave comes first. Where it never does, the answer is stored and the run ends."""
+    server.answer = json_reply(pictures(TEAL))
+    token = object()
+    loop.leaves(token)
+    try:
+        assert start(server, photo, log).wait(PATIENCE).status == "done"
+        assert len(log.rows()[0].results) == 1
+    finally:
+        loop.left(token)

@@ -21,6 +21,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from ..errors import RateLimitError
+from ..loop import leaves, left
 
 __all__ = ["AT_ONCE", "LONGEST_PAUSE", "UNLIMITED", "Gate", "Turn", "apart"]
 
@@ -106,6 +107,7 @@ class Turn:
     def goes(self) -> None:
         """Its first byte leaves now."""
         self.went = self._queue.loop.time()
+        left(self)
 
     def accepted(self) -> None:
         """The service took it."""
@@ -184,6 +186,7 @@ class _Queue:
             if turn.is_trial:
                 self._trial = now + self._trial_pause
             self._inside.add(turn)
+            leaves(turn)
             _set(turn, None)
         if self._timer is not None:
             self._timer.cancel()
@@ -197,6 +200,7 @@ class _Queue:
             self._timer = self.loop.call_at(due, self.move)
 
     def let_out(self, turn: Turn) -> None:
+        left(turn)
         if turn not in self._inside:
             return
         self._inside.discard(turn)

@@ -101,7 +101,9 @@ class Elsewhere:
             "save_to": None if save_to is None else str(save_to.resolve()),
         }
 
-    def __call__(self, cell: Cell, again: bool, answered: Callable[[], None]) -> Outcome:
+    def __call__(
+        self, cell: Cell, again: bool, begun: Callable[[], None], answered: Callable[[], None]
+    ) -> Outcome:
         """Have a worker carry the cell out, and wait for it; never raises but for an interrupt.
 
         When its answer is there only the worker knows, which fits it before it takes another.
@@ -111,6 +113,7 @@ class Elsewhere:
             future = self._on.submit(
                 work, self._what, cell.key, again, key=f"ttapi-nb-{uuid.uuid4().hex}", pure=False, retries=0
             )
+            begun()
             told = future.result()
             return Outcome(told["kind"], told["problem"], told["run_id"], told["seconds"])
         except Exception as error:  # noqa: BLE001 - a cluster may fail in any way; the log knows what was sent

@@ -26,8 +26,10 @@ from .cells import Cell
 
 __all__ = ["Does", "Sender"]
 
-Does: TypeAlias = Callable[[Cell, bool, Callable[[], None]], Outcome]
-"""What carries a cell out, or sends it again though it was sent, and may say as soon as its answer is here."""
+Does: TypeAlias = Callable[[Cell, bool, Callable[[], None], Callable[[], None]], Outcome]
+"""What carries a cell out, or sends it again though it was sent, and says when it is under way; as soon as its answer
+is here it may say that too.
+"""
 
 MINUTE = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
@@ -143,9 +145,11 @@ class Sender:
             self._flying.add(key)
             self._asked.add(key)
             self._gone.append(time.monotonic())
+            loop.leaves((self, key))
             try:
                 loop.start(partial(self._serve, key))
             except BaseException:
+                loop.left((self, key))
                 self._flying.discard(key)
                 self._asked.discard(key)
                 self._queue.appendleft(key)
@@ -179,8 +183,10 @@ class Sender:
         try:
             cell = self._board[key].cell
             self._board.put(TrialCell(cell, "sending", offline=self._board[key].offline))
-            self._land(key, self._do(cell, key in self._again, partial(self._answered, key)))
+            begun, answered = partial(loop.left, (self, key)), partial(self._answered, key)
+            self._land(key, self._do(cell, key in self._again, begun, answered))
         finally:
+            loop.left((self, key))
             with self._changed:
                 self._flying.discard(key)
                 self._asked.discard(key)

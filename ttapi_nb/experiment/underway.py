@@ -220,8 +220,13 @@ class UnderWay:
         place: Any,
         cell: Cell,
         again: bool,
+        begun: Callable[[], None],
         answered: Callable[[], None],
     ) -> Outcome:
+        def under_way(run: Run) -> None:
+            self._runs[cell.key] = run
+            begun()
+
         try:
             return carry(
                 cell,
@@ -231,7 +236,7 @@ class UnderWay:
                 budget=budget,
                 save_to=save_to,
                 room=place,
-                begun=partial(self._runs.__setitem__, cell.key),
+                begun=under_way,
                 answered=answered,
             )
         finally:

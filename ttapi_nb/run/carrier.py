@@ -64,6 +64,8 @@ PRICE_PATIENCE = 5.0
 """Seconds for a price function to say what a run cost."""
 WATCHER_PATIENCE = 5.0
 """Seconds for which the end of a run is held back until those who watch it have seen it."""
+NEXT_PATIENCE = 0.1
+"""Seconds for which an answer is held back from the log until whoever takes its place has been told."""
 HELD = 16
 """About how many bytes a pixel of the photo takes, at least, while its results are made."""
 STOPPED_PATIENCE = 2.0
@@ -238,7 +240,9 @@ class Carrier(exiting.Unfinished):
         run.cost = await self._cost_of(response)
         if run.log is not None:
             try:
-                await self._write(partial(store, run.id, response, run.cost), run.log)
+                # What came is on the disk as it came, so that those who are about to leave can go first.
+                keep = partial(store, run.id, response, run.cost)
+                await self._write(lambda log: loop.calmly(partial(keep, log)), run.log)
             except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
                 run._add_note(f"{words_of(error)} The results are here, but not in the log: save them.")
                 return False
@@ -246,9 +250,9 @@ class Carrier(exiting.Unfinished):
 
     async def answered(self, response: ImagesResponse) -> bool:
         """All of its answer is here; whether the log has it."""
-        # First: who waits for its place need not wait for the disk.
         self.run.response = response
-        self.run._tell_answered()
+        # First: who waits for its place need not wait for the disk, and gets there before this does.
+        await loop.wait(self.run._tell_answered(), NEXT_PATIENCE)
         is_kept = await self._kept(response)
         self.run._add_note(response.note)
         return is_kept

@@ -223,11 +223,13 @@ class Run:
         if self.response is not None:
             callback()
 
-    def _tell_answered(self) -> None:
+    def _tell_answered(self) -> list[Future[None]]:
+        """Have that called; the future, where there is one, is done when it has been."""
         callback = self._answered
         if callback is not None:
             with contextlib.suppress(RuntimeError, MemoryError):
-                self._lane.submit(callback)
+                return [self._lane.submit(callback)]
+        return []
 
     def _waits_here(self) -> bool:
         """Whether this is called, as a price function may be, by what it waits for before it leaves."""
