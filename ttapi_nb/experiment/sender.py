@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
@@ -69,6 +70,7 @@ class Sender:
         self.sent = 0
         """How many cells it has been through."""
         self._board, self._log, self._do, self._read = board, log, do, read
+        self._rows = _Rows(read)
         self._changed = board.changed
         self._per_minute = per_minute
         self._again = set(again)
@@ -257,13 +259,13 @@ class Sender:
     def _outcome(self, key: str, went: Outcome) -> list[TrialCell]:
         """What the log says of a cell that was carried out."""
         try:
-            cells = self._read([key])
+            cell = self._rows.of(key)
         except TTAPIError as error:
             problem = str(error)
         else:
-            if cells and cells[0].run_id:
-                more = went.problem if cells[0].state == "done" else ""
-                return [replace(cells[0], problem=more) if more else cells[0]]
+            if cell is not None and cell.run_id:
+                more = went.problem if cell.state == "done" else ""
+                return [replace(cell, problem=more) if more else cell]
             problem = went.problem
         return [replace(self._board[key], state="failed", problem=problem, run_id=went.run_id)]
 
@@ -291,6 +293,41 @@ class Sender:
                     return
         with self._changed:
             self._go()
+
+
+class _Rows:
+    """What the log says of cells, asked by one thread for all that ask meanwhile: it is opened once for them."""
+
+    def __init__(self, read: Callable[[Collection[str]], list[TrialCell]]) -> None:
+        self._read = read
+        self._guard = threading.Lock()
+        self._asked: dict[str, Future[TrialCell | None]] = {}
+        self._is_read = False
+
+    def of(self, key: str) -> TrialCell | None:
+        """What it says of a cell by now; None for nothing. Raises what `read` raises."""
+        with self._guard:
+            future = self._asked.setdefault(key, Future())
+            reads, self._is_read = not self._is_read, True
+        if reads:
+            self._read_all()
+        return future.result()
+
+    def _read_all(self) -> None:
+        while True:
+            with self._guard:
+                asked, self._asked = self._asked, {}
+                self._is_read = bool(asked)
+            if not asked:
+                return
+            try:
+                cells = {cell.key: cell for cell in self._read(list(asked))}
+                for key, future in asked.items():
+                    future.set_result(cells.get(key))
+            except BaseException as error:  # noqa: BLE001 - whoever asked is told
+                for future in asked.values():
+                    if not future.done():
+                        future.set_exception(error)
 
 
 def room() -> threading.BoundedSemaphore:
