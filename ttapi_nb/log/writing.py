@@ -188,8 +188,11 @@ def is_under_way(db: sqlite3.Connection, run_id: str) -> bool:
 
 def unfinished(db: sqlite3.Connection, folder: Path) -> list[str]:
     """The runs that are open though nobody is there to end them."""
+    marks = db.execute("SELECT DISTINCT mark FROM runs WHERE state = 'open'").fetchall()
+    alive = {mark: is_alive(folder, mark) for (mark,) in marks}
+    if all(alive.values()):
+        return []
     rows = db.execute("SELECT id, mark, host, started FROM runs WHERE state = 'open'").fetchall()
-    alive = {mark: is_alive(folder, mark) for mark in {row["mark"] for row in rows}}
     left = []
     for row in rows:
         # Locks may not be seen from another machine that shares the folder.
