@@ -28,7 +28,7 @@ SMALL = 100
 SIZES = (10_000, int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
 ROUNDS = 9
 GOAL = 1.5
-PRICES = tt.PriceTable({"gpt-image-1.5": 0.04}, "USD")
+PRICES = tt.PriceTable({"gpt-image-1.5": 0.04, "gpt-image-1": 0.04}, "USD")
 BUDGET = tt.Budget(runs=10**9, cost=10**9, prices=PRICES)
 _numbers = itertools.count()
 

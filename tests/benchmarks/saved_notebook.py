@@ -26,8 +26,8 @@ EDITOR = (
     f"editor.prompt, editor.options = 'a blue bowl', {{'n': {RESULTS}}}\n"
     "editor.run().wait()\n"
     "end = time.monotonic() + 60\n"
-    f"while len(editor.viewer.results) < {RESULTS} and time.monotonic() < end: time.sleep(0.05)\n"
-    f"assert len(editor.viewer.results) == {RESULTS}",
+    f"while len(editor.results) < {RESULTS} and time.monotonic() < end: time.sleep(0.05)\n"
+    f"assert len(editor.results) == {RESULTS}",
 )
 VIEWER = (
     "import numpy as np, ttapi_nb as tt\nviewer = tt.ResultViewer()\nviewer",
