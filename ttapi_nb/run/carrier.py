@@ -295,9 +295,11 @@ class Carrier(exiting.Unfinished):
         if is_kept and self._raw is not None and response.is_whole:
             self._raw.understood()
         results, note = self._make(self.run, response)
+        results = all_signed(self.run, results, offline=response.offline)
+        # After all that takes much: to hash a photo does too.
         source = self.run.source.size
         give_back(HELD * source[0] * source[1])
-        return all_signed(self.run, results, offline=response.offline), note
+        return results, note
 
     # Its end
 
