@@ -103,12 +103,18 @@ class RawAnswer:
     @property
     def words(self) -> str:
         """Where it is and how it is read again, for the end of an error; or why it is not kept."""
+        return self._kept_as("reread({name!r}) reads it again.")
+
+    @property
+    def words_of_stream(self) -> str:
+        """The same of a stream, which may have nothing but drafts in it."""
+        return self._kept_as("partials({name!r}) gives its drafts, and reread({name!r}) reads it again.")
+
+    def _kept_as(self, how: str) -> str:
         if self.problem or not self.path.is_file():
             return f"What came could not be kept ({self.problem})." if self.problem else ""
-        return (
-            f"What came is kept in {self.path}: ttapi_nb.RunLog({str(self.path.parent.parent)!r}).reread("
-            f"{self.path.name!r}) reads it again."
-        )
+        log = f"ttapi_nb.RunLog({str(self.path.parent.parent)!r})"
+        return f"What came is kept in {self.path}: {log}.{how.format(name=self.path.name)}"
 
     def _write(self, data: bytes, *, last: bool = False) -> None:
         if self._file is None:

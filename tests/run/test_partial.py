@@ -150,7 +150,7 @@ def test_drafts_alone(
     server.answer = Reply(body=body, mime="application/json", headers={"Content-Length": ""})
     log = tt.RunLog(tmp_path)
     run = tt.start_edit(PHOTO, "x", client=client, log=log, partial_images=2)
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         run.wait(PATIENCE)
     assert len(run.partials) == 2
     assert run.results == ()
@@ -162,6 +162,7 @@ def test_drafts_alone(
         # It counts as reckoned, its drafts too, and so would the next.
         enough = [tt.Budget(tokens=tokens, tokens_each=1000) for tokens in (2399, 2400)]
         assert [bool(log.problems(budget, run.request)) for budget in enough] == [True, False]
+        assert f"partials('{run.id}') gives its drafts" in str(caught.value)
         with pytest.raises(tt.ResultError, match="only drafts"):
             log.reread(run.id)
         assert [colours(draft.image) for draft in log.partials(run.id)] == [{"red"}, {"orange"}]

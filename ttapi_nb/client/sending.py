@@ -202,7 +202,8 @@ async def _ask(
     except Exception as error:  # noqa: BLE001 - whatever went wrong, it may be paid for
         failure = reply.failure or await _unread(error, None, line.account)
     if raw is not None and isinstance(failure, UnknownOutcomeError):
-        kept = await loop.in_thread(lambda: raw.words)
+        streams = reply.body.reader.is_stream
+        kept = await loop.in_thread(lambda: raw.words_of_stream if streams else raw.words)
         failure = UnknownOutcomeError(f"{failure} {kept}".strip(), status=failure.status)
     raise failure
 
