@@ -316,6 +316,20 @@ def test_actual_by_tokens(server: Server, photo: Image.Image, log: RunLog) -> No
     assert log.totals().costs == {"USD": 4.2}
 
 
+def test_actual_costs_count_from_the_start_of_a_budget(
+    server: Server, photo: Image.Image, log: RunLog
+) -> None:
+    """What runs cost by their tokens counts from when the budget does, and of those alone that may have been billed."""
+    prices = PriceTable({"gpt-image-1.5": 4}, "USD", lambda model, options, usage: 0.5)
+    _edit(server, photo, log, Budget(prices=prices))
+    later = datetime.now(UTC)
+    server.answer = json_reply({"error": {"message": "no"}}, 400)
+    with pytest.raises(RefusedError):
+        _edit(server, photo, log, Budget(prices=prices))
+    assert log.spent(Budget(prices=prices)).cost == 0.5
+    assert log.spent(Budget(prices=prices, since=later)).cost == 0
+
+
 def test_refused_counts_as_nothing_and_unknown_as_spent(
     server: Server, photo: Image.Image, log: RunLog
 ) -> None:

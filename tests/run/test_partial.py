@@ -163,6 +163,7 @@ def test_drafts_alone(
         enough = [tt.Budget(tokens=tokens, tokens_each=1000) for tokens in (2399, 2400)]
         assert [bool(log.problems(budget, run.request)) for budget in enough] == [True, False]
         assert f"partials('{run.id}') gives its drafts" in str(caught.value)
+        assert log.keeps_answer(run.id)
         with pytest.raises(tt.ResultError, match="only drafts"):
             log.reread(run.id)
         assert [colours(draft.image) for draft in log.partials(run.id)] == [{"red"}, {"orange"}]

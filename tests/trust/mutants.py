@@ -54,12 +54,13 @@ FILES = {
     "log/rows.py": ("tests/log/test_log.py",),
     "log/spending.py": ("tests/log/test_budget.py", "tests/log/test_log.py"),
     "log/writing.py": ("tests/log/test_log.py", "tests/log/test_budget.py"),
-    "run/run.py": ("tests/run/test_run.py",),
+    "run/run.py": ("tests/run/test_run.py", "tests/test_elsewhere.py"),
 }
 TESTS = (
     "tests/client",
     "tests/test_cli.py",
     "tests/test_download.py",
+    "tests/test_elsewhere.py",
     "tests/lineage",
     "tests/log",
     "tests/run",
