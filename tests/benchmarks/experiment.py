@@ -6,8 +6,8 @@ done while others are asked, but for the last sixteen, which nothing can hide: 1
 one at a time. Other numbers of BLAS threads make no difference.
 
 Of what words alone take beyond four seconds, 0.07 s go by until the first sixteen have left, as much after each wave of
-answers, and 0.1 s until the last are in the log with their thumbnails: 4 to 6 ms of Python a cell. To write cells down
-before their turn would save half of it, and count their waiting as the model's seconds.
+answers, and 0.1 s until the last are in the log with their thumbnails: about 6 ms of Python a cell. To write cells down
+before their turn was tried roughly, with no clear gain, and would count their waiting as the model's seconds.
 """
 
 from __future__ import annotations

@@ -5,8 +5,7 @@ with ours. A refusal costs nothing, and is allowed only where the client was tol
 takes. `python tests/benchmarks/many_edits.py [edits]`.
 
 Each start waits until its run's row is on the disk, so the sixteenth run leaves 0.1 s after the first, and the waves
-keep that distance. Sixteen answers that come together take 0.1 s until the next sixteen have left: 4 ms each of Python,
-half of it httpx, and two rows on the disk.
+keep that distance. Sixteen answers that come together take up to 0.1 s until the next sixteen have left.
 """
 
 from __future__ import annotations
