@@ -19,15 +19,15 @@ from tests.benchmarks._bench import Table
 
 RESULTS, MOST = 10, 0.5
 EDITOR = (
-    "import time, ttapi_nb as tt\n"
+    "import threading, ttapi_nb as tt\n"
     "client = tt.Client.offline(fill=lambda image, mask, prompt, seed: image.rotate(90 * seed))\n"
     "editor = tt.ImageEditor(tt.sample(), client=client, log=False)\neditor",
     "editor.mask = tt.Mask(editor.image.size).ellipse((250, 305, 775, 785))\n"
     f"editor.prompt, editor.options = 'a blue bowl', {{'n': {RESULTS}}}\n"
+    "shown = threading.Event()\n"
+    "editor.viewer.observe(lambda change: shown.set(), 'run')\n"
     "editor.run().wait()\n"
-    "end = time.monotonic() + 60\n"
-    f"while len(editor.results) < {RESULTS} and time.monotonic() < end: time.sleep(0.05)\n"
-    f"assert len(editor.results) == {RESULTS}",
+    f"assert shown.wait(60) and len(editor.results) == {RESULTS}",
 )
 VIEWER = (
     "import numpy as np, ttapi_nb as tt\nviewer = tt.ResultViewer()\nviewer",
