@@ -73,13 +73,17 @@ class _Runner:
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = asyncio.new_event_loop()
+                made = asyncio.new_event_loop()
                 # What asyncio itself does on threads, as looking up an address, must not queue behind anybody.
-                self._loop.set_default_executor(self.threads)
-                self.thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="ttapi_nb", daemon=True
-                )
-                self.thread.start()
+                made.set_default_executor(self.threads)
+                self.thread = threading.Thread(target=_serve, args=(made,), name="ttapi_nb", daemon=True)
+                try:
+                    self.thread.start()
+                except Exception:
+                    made.close()
+                    raise
+                # Last: one without its thread, where there is none or this is interrupted, would never answer.
+                self._loop = made
             return self._loop
 
     def forget(self) -> None:
@@ -184,11 +188,13 @@ def call(work: Coroutine[Any, Any, T]) -> T:
         raise RuntimeError(
             "This would wait for the very thread it is called on. Call it from another thread."
         )
-    future = submit(work)
+    future: Future[T] | None = None
     try:
+        future = submit(work)
         return future.result()
     except KeyboardInterrupt:
-        future.cancel()
+        if future is not None:
+            future.cancel()
         raise
 
 

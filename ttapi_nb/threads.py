@@ -63,31 +63,43 @@ class Threads(ThreadPoolExecutor):
     def __init__(self, name: str, most: int | None = None) -> None:
         self._name, self._most = name, most
         self._work: deque[_Job] = deque()
-        lock = threading.Lock()
-        self._ready, self._calm = threading.Condition(lock), threading.Condition(lock)
-        self._count = self._idle = self._busy = 0
+        # Entered as it is: an interrupt as a condition's own `__enter__` returns would leave it locked for ever.
+        self._lock = threading.Lock()
+        self._ready, self._calm = threading.Condition(self._lock), threading.Condition(self._lock)
+        # Those that serve, or are about to.
+        self._serving: set[threading.Thread | None] = set()
+        self._idle = self._busy = 0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Do `fn(*args, **kwargs)` on a thread. Raises `RuntimeError` where the system has none, nor ever had."""
+        """Do `fn(*args, **kwargs)` on a thread. Raises `RuntimeError` where the system has none, nor ever had.
+
+        Who is interrupted in here may have it done all the same.
+        """
         job = _Job(partial(fn, *args, **kwargs) if args or kwargs else fn)
         future: Future[T] = job.future
-        with self._ready:
-            self._work.append(job)
-            if self._idle >= len(self._work):
-                self._ready.notify()
-                return future
-            if self._most is not None and self._count >= self._most:
-                return future
-            self._count += 1
+        thread: threading.Thread | None = None
         try:
-            threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+            with self._lock:
+                self._work.append(job)
+                if self._idle >= len(self._work):
+                    self._ready.notify()
+                    return future
+                if self._most is not None and len(self._serving) >= self._most:
+                    return future
+                thread = threading.Thread(target=self._serve, name=self._name, daemon=True)
+                self._serving.add(thread)
+            thread.start()
         except (RuntimeError, MemoryError):
-            with self._ready:
-                self._count -= 1
+            with self._lock:
+                self._serving.discard(thread)
                 # One of those that are there takes it, or, as Python ends, `help_out`.
-                if not self._count and not leaving.is_set() and job in self._work:
+                if not self._serving and not leaving.is_set() and job in self._work:
                     self._work.remove(job)
                     raise
+        except BaseException:
+            # It may never have begun: nobody counts on it.
+            self._serving.discard(thread)
+            raise
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -95,12 +107,12 @@ class Threads(ThreadPoolExecutor):
 
     def _serve(self) -> None:
         while True:
-            with self._ready:
+            with self._lock:
                 self._idle += 1
                 self._ready.wait_for(lambda: self._work, IDLE)
                 self._idle -= 1
                 if not self._work:
-                    self._count -= 1
+                    self._serving.discard(threading.current_thread())
                     return
                 job = self._work.popleft()
                 self._busy += 1
@@ -110,14 +122,14 @@ class Threads(ThreadPoolExecutor):
             self._rest()
 
     def _rest(self) -> None:
-        with self._ready:
+        with self._lock:
             self._busy -= 1
             if not self._busy and not self._work:
                 self._calm.notify_all()
 
     def help_out(self) -> bool:
         """Do one piece of work on this thread; whether there was one."""
-        with self._ready:
+        with self._lock:
             if not self._work:
                 return False
             job = self._work.popleft()
@@ -130,7 +142,7 @@ class Threads(ThreadPoolExecutor):
 
     def quiet(self, timeout: float) -> bool:
         """Wait until nothing is being done; False where that takes longer."""
-        with self._calm:
+        with self._lock:
             return self._calm.wait_for(lambda: not self._busy and not self._work, timeout)
 
 

@@ -27,10 +27,15 @@ class _Gate:
 
     def __init__(self) -> None:
         self._inside: dict[int, int] = {}
-        self._change = threading.Condition()
+        self._make_lock()
         self._shut = False
         self.torn = False
         """Whether this process is a copy that was made while somebody was inside."""
+
+    def _make_lock(self) -> None:
+        # Entered as it is: an interrupt as a condition's own `__enter__` returns would leave it locked for ever.
+        self._lock = threading.RLock()
+        self._change = threading.Condition(self._lock)
 
     @property
     def is_shut(self) -> bool:
@@ -38,7 +43,7 @@ class _Gate:
 
     def enter(self) -> None:
         me = threading.get_ident()
-        with self._change:
+        with self._lock:
             # Whoever is inside already is waited for, and must not wait in turn.
             while self._shut and me not in self._inside:
                 self._change.wait()
@@ -46,7 +51,7 @@ class _Gate:
 
     def leave(self) -> None:
         me = threading.get_ident()
-        with self._change:
+        with self._lock:
             left = self._inside.pop(me, 1) - 1
             if left:
                 self._inside[me] = left
@@ -70,7 +75,7 @@ class _Gate:
         self.torn = self.torn or bool(self._inside)
         self._inside, self._shut = {}, False
         # The old one is held by a thread that the child has not got.
-        self._change = threading.Condition()
+        self._make_lock()
 
 
 _gate = _Gate()
