@@ -301,7 +301,7 @@ class _Images:
             )
         asked = Asking(self._core, kind, check, fields)
         try:
-            return asked.answer.result()
+            return asked.begin().result()
         except KeyboardInterrupt as error:
             # First, and without a call: a second interrupt may come with the next one.
             asked.dropped = True
@@ -324,8 +324,9 @@ class _AsyncImages:
     async def _answered(self, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> ImagesResponse:
         asked = Asking(self._core, kind, check, fields)
         try:
-            return await loop.follow(asked.answer)
-        except asyncio.CancelledError as error:
+            return await loop.follow(asked.begin())
+        except (asyncio.CancelledError, KeyboardInterrupt) as error:
+            asked.dropped = True
             asked.drop(error)
             raise
 
