@@ -106,7 +106,8 @@ class Carrier(exiting.Unfinished):
             loop.leaves(self)
         try:
             begun = self._lane.submit(self._begin)
-        except BaseException:
+        except Exception:
+            # Who is interrupted may have begun it, and withdraws it.
             self._let_go()
             raise
         begun.result()

@@ -17,7 +17,7 @@ from ..log import Budget, Claim, RunLog, default_log
 from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
-from .ending import INTERRUPTED
+from .ending import INTERRUPTED, goes_on
 from .making import results_of
 from .partial import Partial
 from .run import Run
@@ -162,13 +162,15 @@ def start(
     try:
         carrier.begin()
         return run
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         # Whoever stopped the cell has no run to wait for or to cancel, so it must not leave any more. This comes first,
         # and without a call: a second interrupt may come with the next one.
         carrier.withdrawn = True
-        carrier.withdraw(INTERRUPTED)
         with contextlib.suppress(KeyboardInterrupt):
-            wait((carrier.over,), STOPPED_PATIENCE)
+            if carrier.withdraw(INTERRUPTED):
+                wait((carrier.over,), STOPPED_PATIENCE)
+            else:
+                error.add_note(goes_on(run.id, run.log, offline=carrier.offline))
         raise
 
 
@@ -183,5 +185,10 @@ def _in_tiles(
     if watch is not None:
         watch(run)
     tiles = run._carrier = Tiles(run, again, timeout=core.timeout, offline=core.offline)
-    tiles.begin()
-    return run
+    try:
+        tiles.begin()
+        return run
+    except KeyboardInterrupt as error:
+        tiles.withdrawn = True
+        tiles.drop(error)
+        raise

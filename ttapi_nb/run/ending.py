@@ -14,7 +14,7 @@ from ..errors import (
     TTAPIError,
     UnknownOutcomeError,
 )
-from ..log import State
+from ..log import RunLog, State
 from ..reply.meaning import may_be_billed
 from .result import Result
 
@@ -29,6 +29,7 @@ __all__ = [
     "caught",
     "either",
     "end_of",
+    "goes_on",
     "unsent",
     "words_of",
 ]
@@ -71,6 +72,16 @@ def cancelled(*, has_left: bool, offline: bool) -> str:
     if offline:
         return "Cancelled. If the result still comes, it is kept."
     return "Cancelled after the request had left, so it may be billed. If the answer comes, it is kept."
+
+
+def goes_on(run_id: str, log: RunLog | None, *, offline: bool) -> str:
+    """What it means that nobody waits any more for a run that is under way."""
+    begin = "The run goes on all the same" + ("." if offline else ", and may be billed.")
+    if log is not None:
+        return (
+            f'{begin} What comes of it is kept: ttapi_nb.{log!r}.row("{run_id}") tells of it, with its files.'
+        )
+    return f"{begin} It has no log, so what comes of it is in that run alone: wait() for it again."
 
 
 def caught(work: Callable[[], None]) -> BaseException | None:

@@ -24,6 +24,7 @@ from ..picture import SourceImage
 from ..reply import ImagesResponse
 from ..request import NO_PICTURE, EditRequest
 from .blank import blank, plan_of
+from .ending import goes_on
 from .partial import Partial
 from .result import Result
 
@@ -39,6 +40,11 @@ class Carries(Protocol):
     """What carries a run out, as far as a run knows; `over` is done when nothing more happens."""
 
     over: Future[None]
+    offline: bool
+
+    @property
+    def has_left(self) -> bool:
+        """Whether it may be billed."""
 
     def cancel(self) -> None:
         """See `Run.cancel`."""
@@ -166,8 +172,15 @@ class Run:
             raise RuntimeError(
                 "A callback of the run can't wait for it. Look at run.done and run.results instead."
             )
-        # Not by result(timeout): a run may have failed with a time-out of its own.
-        if not wait((self._outcome,), timeout).done:
+        try:
+            # Not by result(timeout): a run may have failed with a time-out of its own.
+            over = wait((self._outcome,), timeout).done
+        except KeyboardInterrupt as error:
+            if not self.done:
+                offline = self._carrier is not None and self._carrier.offline
+                error.add_note(goes_on(self.id, self.log, offline=offline))
+            raise
+        if not over:
             raise TimeoutError(
                 f"The run is still going on after {timeout:g} seconds. Wait again, or cancel() it."
             )

@@ -22,7 +22,7 @@ from ..mask import Mask
 from ..picture import encode, on_white
 from ..reply import ImageData, ImagesResponse
 from ..reply.responses import Usage
-from .ending import ENDED, Ended, cancelled, unsent
+from .ending import ENDED, INTERRUPTED, Ended, cancelled, goes_on, unsent
 from .result import Result
 from .run import Run
 
@@ -77,15 +77,28 @@ class Tiles(exiting.Unfinished):
         # How many drafts those before the one under way have had.
         self._drafts = 0
         self._stopped: TTAPIError | None = None
+        # Set alone, without a call, by whoever is interrupted as it begins.
+        self.withdrawn = False
 
     def begin(self) -> None:
         """Start the first tile. Raises what that raises, and nothing is sent then."""
-        exiting.add(self)
         try:
+            exiting.add(self)
             self._next()
-        except BaseException as error:
-            self._over("failed", error if isinstance(error, Exception) else unsent(error))
+        except Exception as error:
+            self._over("failed", error)
             raise
+
+    def drop(self, error: BaseException) -> None:
+        """Whoever began it was stopped by `error`: begin no other tile, and tell of the first where that has left."""
+        self.withdrawn = True
+        has_left = False
+        for part in self.run.parts:
+            has_left = part._carrier is not None and part._carrier.has_left
+            if has_left and not hasattr(error, "__notes__"):
+                error.add_note(goes_on(part.id, part.log, offline=self.offline))
+            part.cancel()
+        self._over("cancelled", RunCancelledError(cancelled(has_left=has_left, offline=self.offline)))
 
     def cancel(self) -> None:
         """Stop the tile that is under way, and begin no other."""
@@ -119,8 +132,8 @@ class Tiles(exiting.Unfinished):
             "crop",
             run.strict,
         )
-        if self._stopped is not None:
-            raise self._stopped
+        if self._stopped is not None or self.withdrawn:
+            raise self._stopped or NotSentError(INTERRUPTED)
         self._start(asked, watch=self._begun)
 
     def _begun(self, part: Run) -> None:
