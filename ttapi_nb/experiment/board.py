@@ -114,7 +114,9 @@ class Board:
     """The cells by key, in order. Any thread may look and change; who watches is called on a thread of the package."""
 
     def __init__(self, cells: Iterable[TrialCell]) -> None:
-        self.changed = threading.Condition()
+        # Entered as it is: an interrupt as a condition's own `__enter__` returns would leave it locked for ever.
+        self.guard = threading.RLock()
+        self.changed = threading.Condition(self.guard)
         self._cells: dict[str, TrialCell] = {one.key: one for one in cells}
         self._watchers: tuple[Callable[[TrialCell], None], ...] = ()
         self._lane = loop.lane()
@@ -122,7 +124,7 @@ class Board:
     @property
     def cells(self) -> tuple[TrialCell, ...]:
         """All of them as they are now."""
-        with self.changed:
+        with self.guard:
             return tuple(self._cells.values())
 
     @property
@@ -131,16 +133,16 @@ class Board:
         return Counter(one.state for one in self.cells)
 
     def __getitem__(self, key: str) -> TrialCell:
-        with self.changed:
+        with self.guard:
             return self._cells[key]
 
     def __contains__(self, key: str) -> bool:
-        with self.changed:
+        with self.guard:
             return key in self._cells
 
     def put(self, *cells: TrialCell) -> None:
         """Put these in place of what was known of their cells, and tell who watches."""
-        with self.changed:
+        with self.guard:
             new = [one for one in cells if self._cells.get(one.key) != one]
             for one in new:
                 self._cells[one.key] = one
@@ -149,7 +151,7 @@ class Board:
 
     def arrange(self, cells: Iterable[Cell]) -> list[TrialCell]:
         """Take these cells, in this order, in place of those there were; returns those that are new."""
-        with self.changed:
+        with self.guard:
             old = self._cells
             self._cells = {
                 cell.key: replace(old[cell.key], cell=cell) if cell.key in old else TrialCell(cell)
@@ -162,7 +164,7 @@ class Board:
 
     def watch(self, callback: Callable[[TrialCell], None], remove: bool = False) -> None:
         """Call `callback(cell)` when something of a cell changes, until it is removed."""
-        with self.changed:
+        with self.guard:
             others = tuple(one for one in self._watchers if one != callback)
             self._watchers = others if remove else (*others, callback)
 

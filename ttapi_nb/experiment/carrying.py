@@ -63,15 +63,17 @@ def carry(
     budget: Budget | None,
     save_to: Path | None = None,
     room: AbstractContextManager[Any] | None = None,
+    watch: Callable[[Run], None] | None = None,
     begun: Callable[[Run], None] | None = None,
     answered: Callable[[], None] | None = None,
 ) -> Outcome:
-    """Send a cell and wait for it; never raises but for an interrupt. `begun(run)` is called when it is under way,
-    `answered()` when its answer is here, once or more, and its photo is fitted in the `room` that there is for that.
+    """Send a cell and wait for it; never raises but for an interrupt. `watch(run)` is called before anything happens to
+    it, and keeps it from being sent by raising, `begun(run)` when it is under way, `answered()` when its answer is
+    here, once or more, and its photo is fitted in the `room` that there is for that.
     """
     run: Run | None = None
     try:
-        run = start(cell.asked, client=client, log=log, budget=budget, claim=claim, room=room)
+        run = start(cell.asked, client=client, log=log, budget=budget, claim=claim, room=room, watch=watch)
         if begun is not None:
             begun(run)
         if answered is not None:

@@ -59,8 +59,14 @@ class Experiment(Plan):
         your word (`trial.found`). An interrupt stops it: what has left goes on, and nothing more is sent. Raises what
         making a client raises, and `SettingsError`.
         """
-        trial = self.start(client, budget=budget, parallel=parallel, per_minute=per_minute, log=log, on=on)
-        return trial.wait(progress=progress)
+        trial = Trial(self, log=log, client=client)
+        try:
+            trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
+            return trial.wait(progress=progress)
+        except KeyboardInterrupt:
+            # Nobody has it to stop it.
+            trial.cancel()
+            raise
 
     def start(
         self,
@@ -74,7 +80,11 @@ class Experiment(Plan):
     ) -> Trial:
         """As `run`, without waiting: it goes on in the background."""
         trial = Trial(self, log=log, client=client)
-        return trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
+        try:
+            return trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
+        except KeyboardInterrupt:
+            trial.cancel()
+            raise
 
     @classmethod
     def open(

@@ -71,7 +71,7 @@ class Sender:
         """How many cells it has been through."""
         self._board, self._log, self._do, self._read = board, log, do, read
         self._rows = _Rows(read)
-        self._changed = board.changed
+        self._guard, self._changed = board.guard, board.changed
         self._per_minute = per_minute
         self._again = set(again)
         self._queue: deque[str] = deque()
@@ -88,7 +88,7 @@ class Sender:
 
     def begin(self, waiting: Iterable[str], elsewhere: Iterable[str]) -> None:
         """Set out with these cells, and watch those."""
-        with self._changed:
+        with self._guard:
             self._queue.extend(waiting)
             self._elsewhere.update(elsewhere)
             self._go()
@@ -97,7 +97,7 @@ class Sender:
 
     def add(self, keys: Iterable[str], *, again: bool = False) -> bool:
         """Send these too; False where it has ended already."""
-        with self._changed:
+        with self._guard:
             if self._over.is_set() or self._stopped:
                 return False
             new = [key for key in keys if key not in self._queue and key not in self._flying]
@@ -109,7 +109,7 @@ class Sender:
 
     def stop(self, why: str = STOPPED) -> None:
         """Send nothing more; what has left goes on."""
-        with self._changed:
+        with self._guard:
             if not self._stopped and not self._over.is_set():
                 self.note, self._stopped = why, True
             self._go()
@@ -127,13 +127,13 @@ class Sender:
     @property
     def left(self) -> int:
         """How many cells are yet to be sent or answered."""
-        with self._changed:
+        with self._guard:
             return len(self._queue) + len(self._flying)
 
     # On its threads
 
     def _go(self) -> None:
-        """Have all go that may, each on a thread; `_changed` is held.
+        """Have all go that may, each on a thread; `_guard` is held.
 
         None waits for its turn on a thread: of thirty that wait, all are woken whenever something changes, and what is
         to be sent waits for them.
@@ -177,7 +177,7 @@ class Sender:
         loop.submit(wake())
 
     def _woken(self) -> None:
-        with self._changed:
+        with self._guard:
             self._wakes = None
             self._go()
 
@@ -189,7 +189,7 @@ class Sender:
             self._land(key, self._do(cell, key in self._again, begun, answered))
         finally:
             loop.left((self, key))
-            with self._changed:
+            with self._guard:
                 self._flying.discard(key)
                 self._asked.discard(key)
                 self._go()
@@ -210,14 +210,14 @@ class Sender:
 
     def _answered(self, key: str) -> None:
         """The answer of a cell is here: another may go."""
-        with self._changed:
+        with self._guard:
             self._asked.discard(key)
             self._go()
 
     def _land(self, key: str, went: Outcome) -> None:
         if went.kind == "over":
             self._board.put(*self._outcome(key, went))
-        with self._changed:
+        with self._guard:
             self._flying.discard(key)
             self._asked.discard(key)
             self._holds = False
@@ -272,7 +272,7 @@ class Sender:
     def _watch(self) -> None:
         """Look at what another notebook sends, until it has its answer, or is gone."""
         while True:
-            with self._changed:
+            with self._guard:
                 self._changed.wait_for(lambda: self._stopped, LOOK)
                 keys = set(self._elsewhere)
                 if self._stopped or not keys:
@@ -284,14 +284,14 @@ class Sender:
             except TTAPIError:
                 continue
             self._board.put(*cells)
-            with self._changed:
+            with self._guard:
                 self._elsewhere -= {one.key for one in cells if one.state != "elsewhere"}
                 freed = [one.key for one in cells if one.state == "waiting"]
                 self._queue.extend(freed)
                 self._go()
                 if not self._elsewhere:
                     return
-        with self._changed:
+        with self._guard:
             self._go()
 
 

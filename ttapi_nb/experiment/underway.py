@@ -15,7 +15,7 @@ from typing import Any, Self
 from .. import loop
 from ..asked import prepare
 from ..client import AsyncClient, Client, default_client
-from ..errors import ResultError, SettingsError
+from ..errors import NotSentError, ResultError, SettingsError
 from ..forking import cached
 from ..log import Budget, Claim, RunLog, Shown, default_log
 from ..reply.meaning import says_busy
@@ -52,6 +52,8 @@ class UnderWay:
         self._client = client
         self._sender: Sender | None = None
         self._runs: dict[str, Run] = {}
+        # Set as it is cancelled, for cells that are about to begin; another for each time that it is sent.
+        self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self.board = Board(TrialCell(cell) for cell in plan.cells)
         self.refresh()
@@ -194,6 +196,7 @@ class UnderWay:
             client.core.load()
             once_more = ("not sent", "refused") if refused else ("not sent",)
             self.board.put(*(TrialCell(one.cell) for one in self.refresh().cells if one.state in once_more))
+            self._cancelled = threading.Event()
             do = self._doing(client, budget, folder, on)
             self._sender = sender = Sender(
                 self.board, self.log, do, self._read, parallel=parallel, per_minute=per_minute
@@ -210,7 +213,7 @@ class UnderWay:
     ) -> Does:
         if on is not None:
             return Elsewhere(self.plan, self.log, client, budget, save_to, on)
-        return partial(self._carry, client, budget, save_to, room())
+        return partial(self._carry, client, budget, save_to, room(), self._cancelled)
 
     def _carry(
         self,
@@ -218,13 +221,21 @@ class UnderWay:
         budget: Budget | None,
         save_to: Path | None,
         place: Any,
+        cancelled: threading.Event,
         cell: Cell,
         again: bool,
         begun: Callable[[], None],
         answered: Callable[[], None],
     ) -> Outcome:
+        def about_to(_: Run) -> None:
+            if cancelled.is_set():
+                raise NotSentError(CANCELLED)
+
         def under_way(run: Run) -> None:
+            # In this order: whoever cancels it meanwhile sets that first.
             self._runs[cell.key] = run
+            if cancelled.is_set():
+                run.cancel()
             begun()
 
         try:
@@ -236,6 +247,7 @@ class UnderWay:
                 budget=budget,
                 save_to=save_to,
                 room=place,
+                watch=about_to,
                 begun=under_way,
                 answered=answered,
             )
@@ -270,6 +282,7 @@ class UnderWay:
 
     def cancel(self) -> None:
         """As `stop`, and keep what has not left yet from leaving."""
+        self._cancelled.set()
         self._end(CANCELLED)
         for run in list(self._runs.values()):
             if run.status == "sending":
