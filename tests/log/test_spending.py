@@ -152,9 +152,7 @@ def plain_totals(rows: list[Row], start: float, besides: tuple[str, ...]) -> Tot
 def plain_spent(rows: list[Row], budget: Budget, besides: tuple[str, ...]) -> Spent:
     """What these rows come to for a budget."""
     start, each = budget.start, budget.tokens_each
-    spent = [
-        row for row in rows if row["counted"] >= start and is_spent(row) and row["id"] not in besides
-    ]
+    spent = [row for row in rows if row["counted"] >= start and is_spent(row) and row["id"] not in besides]
     tokens = 0
     for row in spent:
         counted = whole(row["tokens"])
@@ -166,7 +164,9 @@ def plain_spent(rows: list[Row], budget: Budget, besides: tuple[str, ...]) -> Sp
         known = money(row) if row["currency"] == budget.prices.currency else None
         if known is None:
             usage = {"{}": None, "torn": None, None: None}.get(row["usage"], row["usage"])
-            counted_tokens = None if usage is None else {"total_tokens": json.loads(usage).get("total_tokens")}
+            counted_tokens = (
+                None if usage is None else {"total_tokens": json.loads(usage).get("total_tokens")}
+            )
             options = {} if row["options"] == "torn" else json.loads(row["options"])
             known = budget.prices.cost(row["model"], options, images(row), counted_tokens)
         costs.append(known)
@@ -286,7 +286,13 @@ def test_sums_that_are_none(db: sqlite3.Connection) -> None:
     """What stands in the place of a sum and is none is not relied on."""
     rows = [some_row(random.Random(rowid), rowid) for rowid in range(1, 256)]
     write(db, rows)
-    for column, value in (("tally", "torn"), ("tally", b"1"), ("least", "x"), ("most", "x"), ("earliest", "x")):
+    for column, value in (
+        ("tally", "torn"),
+        ("tally", b"1"),
+        ("least", "x"),
+        ("most", "x"),
+        ("earliest", "x"),
+    ):
         db.execute("DELETE FROM sums")
         spending.keep_sums(db)
         db.execute(f"UPDATE sums SET {column} = ? WHERE number = 1", (value,))
