@@ -26,7 +26,7 @@ from ttapi_nb import (
     edit,
     start_edit,
 )
-from ttapi_nb.log.budget import Estimate, Spent
+from ttapi_nb.log.budget import Estimate, Spent, asked_images, asked_partials, sent_options
 
 KEY = "test-key-0123456789"
 TABLE = PriceTable(
@@ -140,6 +140,14 @@ def test_a_table_does_not_change() -> None:
         ({"tokens": 1, "tokens_each": -1}, "tokens_each=-1"),
         ({"tokens": 5}, "tokens_each"),
         ({"since": "yesterday"}, "since"),
+        ({"since": -1}, "^since, in seconds since 1970, is -1"),
+        ({"since": datetime.min}, "no time that this system knows"),  # noqa: DTZ901 - too early for any
+        ({"runs": False}, "runs=False"),
+        ({"runs": "5"}, "runs='5'"),
+        ({"images": -1}, "images=-1"),
+        ({"cost": -0.01, "prices": TABLE}, "^cost is -0.01"),
+        ({"cost": 0}, "PriceTable"),
+        ({"tokens": 0}, "tokens_each"),
     ],
 )
 def test_limits_that_can_not_be_kept(limits: dict[str, Any], words: str) -> None:
@@ -204,6 +212,31 @@ def test_limits_that_can_not_be_kept(limits: dict[str, Any], words: str) -> None
             ),
         ),
         (Budget(runs=3), Spent(runs=2, unknown=1), ()),
+        (
+            Budget(runs=3),
+            Spent(runs=3, unknown=1),
+            (
+                "The budget is 3 runs, 3 spent, and this run counts as 1.",
+                "That includes 1 run of unknown outcome: look in your account whether it was billed.",
+            ),
+        ),
+        (Budget(runs=3), Spent(runs=2, set_back=1), ()),
+        (
+            Budget(runs=3),
+            Spent(runs=3, set_back=1),
+            (
+                "The budget is 3 runs, 3 spent, and this run counts as 1.",
+                "The clock was set back: 1 run of an earlier time came later, and count.",
+            ),
+        ),
+        (
+            Budget(runs=3),
+            Spent(runs=3, set_back=1_200),
+            (
+                "The budget is 3 runs, 3 spent, and this run counts as 1.",
+                "The clock was set back: 1,200 runs of an earlier time came later, and count.",
+            ),
+        ),
     ],
 )
 def test_problems(budget: Budget, spent: Spent, expected: tuple[str, ...]) -> None:
@@ -241,6 +274,72 @@ def test_cents_that_add_up() -> None:
     one = budget.estimate(EditRequest(prompt="x"))
     assert budget.problems(one, Spent(cost=0.1 + 0.1)) == ()
     assert len(budget.problems(one, Spent(cost=0.1 + 0.1 + 0.1))) == 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "least"), [(0, 3e-9), (0.3, 3e-9), (1, 4e-9), (1e9, 1.1), (0, 1e-9 + 1e-20), (1e12, 1_001)]
+)
+def test_just_at_a_limit(limit: float, least: float) -> None:
+    """What floats make of an amount is not over its limit, and what is more than that is."""
+    budget = Budget(cost=limit, prices=TABLE)
+    nothing = Estimate(1, None, 0.0, "quota")
+    for over in (0.0, least / 4, 1e-9 if limit == 0 else least / 4):
+        assert budget.problems(nothing, Spent(cost=limit + over)) == ()
+    assert len(budget.problems(nothing, Spent(cost=limit + least))) == 2
+    if limit:
+        assert budget.problems(Estimate(1, None, limit / 2, "quota"), Spent(cost=limit / 2)) == ()
+        assert len(budget.problems(Estimate(1, None, limit, "quota"), Spent(cost=limit / 100))) == 2
+
+
+def test_nothing_said() -> None:
+    """What is left out is nothing: no limit, no cost, the whole of the log, and one run."""
+    assert Spent() == Spent(0, 0, 0, 0.0, 0, 0, 0)
+    assert Estimate(2, None, None) == Estimate(2, None, None, "", 1)
+    assert Budget().start == 0.0
+    assert Budget(since=0).start == 0.0
+    assert Budget(since=5).start == 5.0
+    assert Budget(since=datetime.fromtimestamp(5, UTC)).start == 5.0
+    assert (Budget().tokens_each, Budget().estimate(EditRequest(prompt="x"))) == (
+        None,
+        Estimate(1, None, None),
+    )
+    assert (asked_images({}), asked_partials({})) == (1, 0)
+    assert PriceTable({"mine": 0}, "USD").one("mine", {}) == 0.0
+    assert Budget(cost=0, prices=TABLE).problems(Estimate(1, None, 0.0), Spent()) == ()
+
+
+def test_many_like_it() -> None:
+    """So many requests take as many times what one takes."""
+    request = EditRequest(prompt="x", n=2)
+    budget = Budget(prices=TABLE, tokens_each=10)
+    assert budget.estimate(request) == Estimate(2, 20, 8.0, "quota", 1)
+    assert budget.estimate(request, 3) == Estimate(6, 60, 24.0, "quota", 3)
+    assert Budget(tokens_each=10).estimate(request, 3) == Estimate(6, 60, None, "", 3)
+    unpriced = Budget(prices=PriceTable({}, "quota")).estimate(request, 3)
+    assert unpriced == Estimate(6, None, None, "quota", 3)
+
+
+@pytest.mark.parametrize(
+    ("partial_images", "drafts"),
+    [(0, 0), (1, 1), (3, 3), (9, 3), (-1, 0), ("2", 2), ("x", 3), (None, 3), (float("inf"), 3)],
+)
+def test_drafts_take_tokens_too(partial_images: Any, drafts: int) -> None:
+    """Each draft that is asked for takes 100 tokens more for each result; as the most where that can't be read."""
+    request = EditRequest(prompt="x", n=2, extra_body={"partial_images": partial_images})
+    assert Budget(tokens_each=50).estimate(request).tokens == 2 * (50 + 100 * drafts)
+    assert asked_partials(sent_options(request)) == drafts
+
+
+def test_keys_of_a_table_that_are_none() -> None:
+    """What is neither a name nor a tuple of names is refused, and no price is left unlooked at."""
+    for key in (7, b"gpt-image-1.5", ("gpt-image-1.5", None), frozenset({"gpt-image-1.5"})):
+        with pytest.raises(SettingsError, match="names no model"):
+            PriceTable({key: 3}, "USD")  # type: ignore[dict-item]
+    for word in (7, "a\tb", "\x00"):
+        with pytest.raises(SettingsError, match="short word"):
+            PriceTable({}, word)  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"The price for \('m', 'auto'\) is -1"):
+        PriceTable({"m": 1, ("m", "auto"): -1}, "USD")
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,8 @@ METERED = PriceTable(
     "USD",
     lambda model, options, usage: None if usage["total_tokens"] is None else usage["total_tokens"] / 16,
 )
+# Rows at the beginning and the end of blocks.
+HOLES = ("run 2", "run 7", "run 128", "run 383")
 OPTIONS = ("{}", '{"size": "512x512"}', '{"partial_images": 2, "n": 3}', '{"partial_images": "x"}', "torn")
 PARTIALS = dict(zip(OPTIONS, (0, 0, 2, 3, 0), strict=True))
 
@@ -48,7 +50,8 @@ def log(tmp_path: Path) -> RunLog:
 
 def some_row(dice: random.Random, rowid: int) -> Row:
     """A run as any file may have it; two begin at the same moment."""
-    counted = 1000.0 + rowid // 2
+    # The third of a file is from before there were clocks.
+    counted = 1000.0 + rowid // 2 if rowid != 3 else 0.5
     return {
         "rowid": rowid,
         "id": f"run {rowid}",
@@ -68,7 +71,7 @@ def some_row(dice: random.Random, rowid: int) -> Row:
         "model": dice.choice(["one", "two", "three"]),
         "options": dice.choice(OPTIONS),
         # A clock that was set back.
-        "started": counted if dice.random() < 0.99 else 5.0,
+        "started": counted if dice.random() < (0.3 if 140 < rowid < 200 else 0.99) else 5.0,
         "counted": counted,
         "pruned": int(dice.random() < 0.1),
     }
@@ -184,7 +187,7 @@ def plain_spent(rows: list[Row], budget: Budget, besides: tuple[str, ...]) -> Sp
 def check(db: sqlite3.Connection, rows: list[Row], starts: list[float]) -> None:
     """What the file says from each time on, with and without two of the runs, is what the rows say."""
     for number, start in enumerate(starts):
-        for besides in ((), ("run 1", f"run {len(rows)}", "run 200"))[: 1 + number % 2]:
+        for besides in ((), (f"run {len(rows)}", *HOLES))[: 1 + number % 2]:
             assert spending.totals(db, start, 77, besides) == plain_totals(rows, start, besides)
             # Each row is asked for by itself where tokens say what it cost, so that is tried once.
             for prices, each in ((None, None), (PRICES, 50), (METERED, 0))[: 3 if number == 1 else 2]:
@@ -247,6 +250,14 @@ def test_sums_of_sums(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, c
     }
     assert kept(db) == complete
     check(db, rows, starts)
+    # Few are read where there are many.
+    read: list[str] = []
+    db.set_trace_callback(read.append)
+    spending.totals(db, 0.0, 77)
+    db.set_trace_callback(None)
+    if count == 70:
+        assert sum("FROM sums" in text for text in read) == 8
+        assert sum("GROUP BY" in text for text in read) == 1
     # Once they are there they are not made again, and one that is missing is.
     db.execute("UPDATE sums SET tally = '[[999], []]' WHERE level = 2")
     spending.keep_sums(db)
@@ -256,6 +267,11 @@ def test_sums_of_sums(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, c
     spending.keep_sums(db)
     assert kept(db) == complete
     check(db, rows, starts[:3])
+
+
+def test_totals_of_an_earlier_form() -> None:
+    """Totals that are made of what there was at first say nothing of the rest."""
+    assert Totals(1, 2, 3, 4, {}, 5, 6, 7) == Totals(1, 2, 3, 4, {}, 5, 6, 7, 0, 0, {})
 
 
 def test_a_change_takes_its_sums_away(db: sqlite3.Connection) -> None:
@@ -280,6 +296,24 @@ def test_times_that_are_none(db: sqlite3.Connection) -> None:
     assert kept(db) == set()
     late = rows[4] | {"counted": 1e12}
     assert spending.totals(db, 1064.0, 77) == plain_totals([*rows[:4], late, *rows[5:]], 1064.0, ())
+
+
+def test_sums_of_times_that_are_none(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a sum kept of sums of which one could not be."""
+    monkeypatch.setattr(spending, "SIZES", (2, 8, 32))
+    rows = [some_row(random.Random(rowid), rowid) for rowid in range(1, 80)]
+    write(db, rows)
+    db.execute("UPDATE runs SET counted = 'x' WHERE rowid = 21")
+    spending.keep_sums(db)
+    assert kept(db) == {
+        (level, number)
+        for level, size in enumerate((2, 8, 32))
+        for number in range(80 // size)
+        if number != 21 // size
+    }
+    rows[20] |= {"counted": 1e12}
+    for start in (0.0, 1016.0):
+        assert spending.totals(db, start, 77) == plain_totals(rows, start, ())
 
 
 def test_sums_that_are_none(db: sqlite3.Connection) -> None:
