@@ -89,7 +89,7 @@ EQUIVALENT = {
     (
         "log/pruning.py",
         "",
-        """row["started"] < time.time() - older_than * DAY  ->  (row['started'] <= time.time() - older_than * DAY)""",
+        """(moment(row["started"]) or 0.0) < before  ->  ((moment(row['started']) or 0.0) <= before)""",
     ): "that very moment does not come",
     (
         "log/pruning.py",
@@ -113,9 +113,35 @@ EQUIVALENT = {
         "",
         "known.earliest >= self._start  ->  (known.earliest > self._start)",
     ): "then its rows are asked themselves, which say the same",
+    (
+        "log/spending.py",
+        "",
+        """row["unmetered"] and "partial_images" in options  ->  (row['unmetered'] or 'partial_images' in options)""",
+    ): "either way it comes to 0 where one of the two is missing",
     ("log/budget.py", "(3, 2, 1)", "3  ->  (4)"): "there are three words to take",
     ("log/keeping.py", "unlink", "True  ->  False"): "the line above takes that error too",
-    ("client/key/finding.py", "", "\"missing\"  ->  'xmissing'"): "None is looked at first",
+    ("client/transport.py", "split(", "1  ->  (2)"): "what stands first is the same",
+    (
+        "client/transport.py",
+        "self._entered = 0.0",
+        "0.0  ->  (1.0)",
+    ): "whoever goes in says when, before it is looked at",
+    (
+        "client/transport.py",
+        "",
+        "self._entered = 0.0  ->  pass",
+    ): "whoever goes in says when, before it is looked at",
+    (
+        "client/transport.py",
+        "",
+        "(left := self._entered + self.PATIENCE - here.time()) > 0  ->  "
+        "((left := (self._entered + self.PATIENCE - here.time())) >= 0)",
+    ): "that very moment does not come",
+    (
+        "client/key/finding.py",
+        "if secret is None else",
+        "\"missing\"  ->  'xmissing'",
+    ): "None is looked at first",
 }
 # SQLite reads results by their key, run and number, and so in the order of numbers in any case.
 IN_ORDER = "ORDER BY number"
@@ -175,7 +201,7 @@ IN_SQL = (
 class Mutant:
     """A file of the package with one mistake: what stood between two bytes of it, and what is there now.
 
-    `lines` are those of the whole statement; `outside` is one that runs as the module is loaded; `text` is its first line.
+    `lines` are those of the whole statement; `outside` is one that runs as the module is loaded, `text` its line.
     """
 
     file: str
