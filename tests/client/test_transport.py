@@ -7,6 +7,8 @@ import contextlib
 import logging
 import socket
 import threading
+import time
+from collections.abc import Generator
 
 import httpx
 import pytest
@@ -25,9 +27,17 @@ from ttapi_nb import (
 )
 from ttapi_nb.client.key import Secret
 from ttapi_nb.client.told import Told
-from ttapi_nb.client.transport import EmbeddedTransport, KeyTransport, is_loopback, network_transport
+from ttapi_nb.client.transport import (
+    EmbeddedTransport,
+    KeyTransport,
+    _Places,
+    is_loopback,
+    network_set_up,
+    network_transport,
+)
 from ttapi_nb.request import Options
 from ttapi_nb.service import Service
+from ttapi_nb.service.app import Answer
 
 KEY = "test-key-0123456789"
 
@@ -213,6 +223,125 @@ def test_a_socks_proxys_password_is_not_logged(caplog: pytest.LogCaptureFixture)
     loop.call(log())
     # A line that is closed meanwhile may be told too.
     assert "setup_socks5_connection.started" in [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize("protocol", ["http11", "http2"])
+def test_a_head_is_not_logged(caplog: pytest.LogCaptureFixture, protocol: str) -> None:
+    """Whichever protocol a line speaks, what a service wrote into the head of its answer is not logged."""
+
+    async def log() -> None:
+        logging.getLogger(f"httpcore.{protocol}").debug(
+            f"receive_response_headers.complete return_value=(401, b'No {KEY}')"
+        )
+
+    caplog.set_level(logging.DEBUG, logger="httpcore")
+    loop.call(log())
+    assert "receive_response_headers.complete" in [record.getMessage() for record in caplog.records]
+    assert KEY not in caplog.text
+
+
+def test_the_way_to_results_is_looked_at_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What keeps results from being fetched is found before a request leaves, also for a service on this machine."""
+    own = httpx.URL("http://127.0.0.1:9/v1")
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", "/nowhere/at/all")
+    for look in (network_set_up, network_transport):
+        with pytest.raises(NotSentError, match=r"HTTPS_PROXY.*So nothing was sent or billed\.$"):
+            look(own)
+    monkeypatch.delenv("HTTPS_PROXY")
+    assert len(network_set_up(own, ["http://10.0.0.5:9000"])) == 3
+
+
+def test_places_are_given_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever leaves lets the next in, one that stops waiting takes no place, and all places come back."""
+    monkeypatch.setattr(loop, "AT_ONCE", 2)
+    monkeypatch.setattr(_Places, "PATIENCE", 60.0)
+
+    async def settled(*tasks: asyncio.Task[None]) -> list[bool]:
+        for _ in range(6):
+            await asyncio.sleep(0)
+        return [task.done() for task in tasks]
+
+    async def stand() -> None:
+        places = _Places()
+        first, second, third = (asyncio.create_task(places.enter()) for _ in range(3))
+        assert await settled(first, second, third) == [True, True, False]
+        stopped, fourth, fifth = (asyncio.create_task(places.enter()) for _ in range(3))
+        await settled()
+        stopped.cancel()
+        assert await settled(third, stopped, fourth, fifth) == [False, True, False, False]
+        places.leave()
+        assert await settled(third, fourth, fifth) == [True, False, False]
+        # Stopped just as its turn comes: then it is the next one's.
+        places.leave()
+        fourth.cancel()
+        assert await settled(fourth, fifth) == [True, True]
+        assert fourth.cancelled()
+        assert not fifth.cancelled()
+        places.leave()
+        places.leave()
+        sixth, seventh, eighth = (asyncio.create_task(places.enter()) for _ in range(3))
+        assert await settled(sixth, seventh, eighth) == [True, True, False]
+        places.leave()
+        assert await settled(eighth) == [True]
+
+    asyncio.run(asyncio.wait_for(stand(), 20))
+
+
+def test_nobody_waits_for_a_place_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody could go in for a while one more may, and after it one more after as long again."""
+    monkeypatch.setattr(loop, "AT_ONCE", 1)
+    monkeypatch.setattr(_Places, "PATIENCE", 0.05)
+
+    async def stand() -> list[float]:
+        places, start = _Places(), asyncio.get_running_loop().time()
+
+        async def enter() -> float:
+            await places.enter()
+            return asyncio.get_running_loop().time() - start
+
+        return sorted(await asyncio.gather(*(enter() for _ in range(3))))
+
+    first, second, third = asyncio.run(asyncio.wait_for(stand(), 20))
+    assert first < second < third
+    assert second - first >= 0.045
+    assert third - second >= 0.045
+
+
+@pytest.mark.parametrize("read", [1, 9])
+def test_a_stream_that_is_left(monkeypatch: pytest.MonkeyPatch, read: int) -> None:
+    """What an embedded service answers piece by piece holds its place until it is read or left, and is then closed."""
+    monkeypatch.setattr(loop, "AT_ONCE", 1)
+    closed: list[bool] = []
+
+    def pieces() -> Generator[bytes]:
+        try:
+            yield from (b"one", b"two", b"three")
+        finally:
+            closed.append(True)
+
+    class Piecewise(Service):
+        def handle(self, *given: object) -> Answer:
+            return Answer(200, {"X-Here": "yes"}, pieces=pieces())
+
+    async def ask() -> list[bytes]:
+        got: list[bytes] = []
+        async with httpx.AsyncClient(transport=EmbeddedTransport(Piecewise())) as client:
+            for _ in range(2):
+                async with client.stream("POST", "http://embedded.invalid/") as answer:
+                    assert answer.headers["X-Here"] == "yes"
+                    async for piece in answer.aiter_raw():
+                        got.append(piece)
+                        if read == 1:
+                            break
+        return got
+
+    begun = time.monotonic()
+    got = loop.call(ask())
+    assert got == [b"one", b"two", b"three"][:read] * 2
+    assert len(closed) == 2
+    # Nobody had to wait until places are given away all the same.
+    assert time.monotonic() - begun < _Places.PATIENCE
 
 
 def test_results_are_fetched_from_an_address() -> None:

@@ -15,6 +15,7 @@ import pytest
 from ttapi_nb import ResultError, RunLog
 from ttapi_nb.log import RunRow, rows, searching
 from ttapi_nb.log.ratings import Rating
+from ttapi_nb.log.searching import candidates
 
 WORDS = ("red", "RED", "bowl", "Straße", "x", "sofas", "100%")
 STATES = ("open", "done", "not sent", "refused", "unknown", "failed", "cancelled")
@@ -194,7 +195,7 @@ def test_a_search_looks_at_few(log: RunLog, db: sqlite3.Connection, monkeypatch:
             db, "runs", run(f"id{number:03}", prompt=f"red {number // 60}", counted=number, started=number)
         )
     asked: list[str] = []
-    ask = rows.candidates
+    ask = candidates
 
     def watched(*given: Any) -> Any:
         places = ask(*given)

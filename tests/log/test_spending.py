@@ -255,6 +255,11 @@ def test_sums_of_sums(db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, c
     db.set_trace_callback(read.append)
     spending.totals(db, 0.0, 77)
     db.set_trace_callback(None)
+    looked: list[str] = []
+    db.set_trace_callback(looked.append)
+    spending.spent(db, Budget(prices=PRICES), Quotes(PRICES))
+    db.set_trace_callback(None)
+    assert not any("usage" in text for text in looked)
     if count == 70:
         assert sum("FROM sums" in text for text in read) == 8
         assert sum("GROUP BY" in text for text in read) == 1

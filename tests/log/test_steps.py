@@ -29,6 +29,7 @@ from ttapi_nb import (
 )
 from ttapi_nb.log import alive, file, keeping, memory
 from ttapi_nb.log.file import LogFile
+from ttapi_nb.log.folder import written
 from ttapi_nb.log.keeping import keep_fetched
 from ttapi_nb.log.writing import asked_fields, forget, new_row, shrink
 from ttapi_nb.reply.meaning import may_be_billed
@@ -403,7 +404,7 @@ def test_pictures_are_on_the_disk_before_the_log_is_held(
     """Who brings a picture into the log writes it while another program still has the log, and leaves nothing half."""
     begin(log, "one")
     put: list[bytes] = []
-    write = keeping.written
+    write = written
 
     def watched(folder: Path, name: str, data: bytes) -> Path:
         put.append(data)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import pickle
 import signal
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,14 @@ from tests.server import (
     pictures,
 )
 from ttapi_nb import (
+    Budget,
     Client,
+    EditRequest,
     ImagesResponse,
+    InvalidRequestError,
     Mask,
     NotSentError,
+    PriceTable,
     RefusedError,
     ResultError,
     Run,
@@ -40,8 +46,10 @@ from ttapi_nb import (
     RunLog,
     TTAPIError,
     UnknownOutcomeError,
+    loop,
     start_edit,
 )
+from ttapi_nb.asked import Asked, prepare
 from ttapi_nb.client import sending
 from ttapi_nb.log import RunRow, default_log
 from ttapi_nb.models import OFFLINE_NOTICE
@@ -567,3 +575,145 @@ def test_response_is_here(server: Server, photo: Image.Image, log: RunLog) -> No
     run = _start(server, photo, log).wait(PATIENCE)
     assert isinstance(run.response, ImagesResponse)
     assert run.response.usage is not None
+
+
+# A run by itself
+
+
+class UnportableError(Exception):
+    """One that can't be pickled."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("not this one")
+
+
+def _alone(**more: Any) -> Run:
+    request = EditRequest.make(image=TEAL, prompt="x", model="gpt-image-1.5", n=2)
+    return Run(prepare(Asked(request, "pad", strict=False)), **more)
+
+
+def _copy(run: Run) -> Run:
+    copied = pickle.loads(pickle.dumps(run))
+    assert isinstance(copied, Run)
+    return copied
+
+
+def test_what_a_run_says_of_itself() -> None:
+    """Before it is sent a run says what was asked, what goes, and what that is expected to take."""
+    run = _alone()
+    assert (run.status, run.done, run.note, run.results, run.partials) == ("sending", False, "", (), ())
+    assert (run.asked, run.request) == (run.prepared.asked, run.prepared.sent)
+    assert (run.fit, run.strict) == (run.plan, False)
+    assert run.estimate.images == 2
+    assert 0 <= run.seconds <= run.seconds < 60
+    assert (repr(run), run._repr_html_()) == ("Run(sending)", "<p>sending</p>")
+    assert _alone(budget=Budget(prices=PriceTable({"gpt-image-1.5": 0.5}, "USD"))).estimate.cost == 1.0
+    assert run.id != _alone().id
+    run.cancel()
+    for note, all_of_it in (("One.", "One."), ("Two.", "One. Two."), ("One.", "One. Two.")):
+        run._add_note(note)
+        assert run.note == all_of_it
+    assert run._repr_html_() == "<p>One. Two.</p>"
+    run._end("failed", ValueError("<b>"))
+    assert (run.status, run.done, run._repr_html_()) == ("failed", True, "<p>&lt;b&gt;</p>")
+    assert run.seconds == run.seconds
+
+
+def test_a_run_of_nothing() -> None:
+    """Without a picture there is no run, and the error says what is missing."""
+    with pytest.raises(InvalidRequestError, match="picture"):
+        Run(prepare(Asked(EditRequest(prompt="x"))))
+
+
+def test_who_is_told(log: RunLog) -> None:
+    """Each callback is told as often as it was given, until it is taken away; a removal takes one of them."""
+    run = _alone()
+    told: list[str] = []
+
+    def one(run: Run) -> None:
+        told.append("one")
+
+    def two(run: Run) -> None:
+        told.append("two")
+
+    def three(run: Run) -> None:
+        told.append("three")
+
+    for callback in (one, two, three, two):
+        run.on_change(callback)
+    for removed, left in (
+        (None, ["one", "two", "three", "two"]),
+        (two, ["one", "three", "two"]),
+        (two, ["one", "three"]),
+        (two, ["one", "three"]),
+        (one, ["three"]),
+    ):
+        if removed is not None:
+            run.on_change(removed, remove=True)
+        told.clear()
+        futures = run._tell()
+        wait(futures, PATIENCE)
+        assert (told, len(futures)) == (left, len(left))
+    # One that is taken away before its turn has come is not told.
+    held, go = threading.Event(), threading.Event()
+
+    def slow(run: Run) -> None:
+        held.set()
+        assert go.wait(PATIENCE)
+        run.on_change(three, remove=True)
+
+    run.on_change(three, remove=True)
+    run.on_change(slow)
+    run.on_change(three)
+    told.clear()
+    futures = run._tell()
+    assert held.wait(PATIENCE)
+    go.set()
+    wait(futures, PATIENCE)
+    assert told == []
+
+
+def test_copies_of_how_it_ended() -> None:
+    """A copy raises what the run did, or the same in words where that can't travel; one without an error returns."""
+    for error, kind, words in (
+        (ValueError("torn"), ValueError, "^torn$"),
+        (UnportableError("torn"), TTAPIError, "^UnportableError: torn$"),
+    ):
+        run = _alone()
+        run._end("failed", error)
+        for copied in (_copy(run), _copy(_copy(run))):
+            with pytest.raises(kind, match=words):
+                copied.wait()
+            assert copied.done
+    done = _alone()
+    done._end("done", None)
+    done._release()
+    done._release()
+    assert done.wait(PATIENCE) is done
+    copied = _copy(done)
+    assert copied.wait() is copied
+    assert copied.error is None
+
+
+def test_what_stays_at_home() -> None:
+    """Callbacks, of whichever kind, are no part of a copy, nor are prices that can't travel; the estimate is."""
+
+    def mistaken(model: str, options: Any) -> float:
+        raise ZeroDivisionError
+
+    run = _alone(
+        budget=Budget(prices=PriceTable(lambda model, options: 0.5, "USD")), on_partial=lambda draft: None
+    )
+    run.on_change(lambda run: None)
+    run._follow(lambda run: None, loop.lane())
+    run._when_answered(lambda: None)
+    copied = _copy(run)
+    assert (copied.budget, copied.estimate, copied.id) == (None, run.estimate, run.id)
+    copied.on_change(lambda run: None)
+    for use in (copied.wait, copied.cancel):
+        with pytest.raises(ResultError, match="in the process that began it"):
+            use()
+    kept = _copy(_alone(budget=Budget(runs=5), log=RunLog("x")))
+    assert (kept.budget, isinstance(kept.log, RunLog)) == (Budget(runs=5), True)
+    unknown = _copy(_alone(budget=Budget(prices=PriceTable(mistaken, "USD"))))
+    assert (unknown.estimate.images, unknown.estimate.cost) == (2, None)

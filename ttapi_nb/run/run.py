@@ -335,7 +335,17 @@ class Run:
         self._at_home(0)
 
 
-AT_HOME = ("_process", "_carrier", "_guard", "_callbacks", "_followers", "_on_partial", "_lane", "_outcome")
+AT_HOME = (
+    "_process",
+    "_carrier",
+    "_guard",
+    "_callbacks",
+    "_answered",
+    "_followers",
+    "_on_partial",
+    "_lane",
+    "_outcome",
+)
 
 
 def _nothing() -> None:
