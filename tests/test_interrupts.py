@@ -305,6 +305,32 @@ def test_whoever_stops_waiting_is_told_where_the_run_is(
         run.wait()
 
 
+def test_whoever_stops_awaiting_a_run_is_told_too(server: Server, photo: Image.Image, log: RunLog) -> None:
+    """A task that is cancelled leaves the run going, and its error says where it is."""
+    held(server, Reply(400))
+
+    async def gives_up() -> list[str]:
+        run = start_edit(photo, "x", client=Client(KEY, base_url=server.url), log=log)
+
+        async def waits() -> list[str]:
+            try:
+                await run
+            except asyncio.CancelledError as error:
+                return error.__notes__
+            return []
+
+        task = asyncio.ensure_future(waits())
+        await asyncio.to_thread(server.wait_for, 1)
+        task.cancel()
+        notes = await task
+        assert run.id in notes[0]
+        return notes
+
+    assert len(asyncio.run(gives_up())) == 1
+    server.let_go()
+    all_over()
+
+
 def test_threads_lose_no_place() -> None:
     """Interrupted anywhere as they take work in, they take in what comes after."""
 

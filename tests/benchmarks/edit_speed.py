@@ -56,7 +56,9 @@ def parts_of(data: bytes, mask: tt.Mask, fit: str) -> dict[str, Callable[[], Any
         result = source.copy()
         place = (left, top, right, bottom)
         new = laid.crop((left - box[0], top - box[1], right - box[0], bottom - box[1]))
-        result.paste(new, place[:2], Image.fromarray(mask.part(place)))
+        # An earlier package draws all of the mask.
+        part = mask.part(place) if hasattr(mask, "part") else mask.coverage()[top:bottom, left:right]
+        result.paste(new, place[:2], Image.fromarray(part))
         return result
 
     laid = back()

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from .raster import Coverage
@@ -290,7 +291,7 @@ class _Spans:
         touched = np.arange(len(self.row))
         parts = [self._pixels(touched, start, end - start) for start, end in self._sides()]
         down, across, piece = map(np.concatenate, zip(*parts, strict=True))
-        soft = coverage[down, across] != level
+        soft = coverage.reshape(-1).take(down * coverage.shape[1] + across) != level
         self._shade(coverage, down[soft], across[soft], piece[soft], erase=erase)
 
     def _joined(self, width: int) -> Iterator[tuple[int, int]]:
@@ -318,11 +319,14 @@ class _Spans:
         """Paint pixels of an edge, or take them away, by how far each lies outside of its piece."""
         distance = self._distance(across + 0.5, down + 0.5, piece)
         painted = np.rint(np.clip(0.5 - distance, 0, 1) * 255).astype(np.uint8)
-        before = part[down, across]
+        # Counted row by row in the memory that it is a part of: numpy finds pixels by two numbers in twice the time.
+        row = part.strides[0]
+        flat, at = as_strided(part, (row * (len(part) - 1) + part.shape[1],), (1,)), down * row + across
+        before = flat.take(at)
         painted = np.minimum(255 - painted, before) if erase else np.maximum(painted, before)
         # Of several values for a pixel the last one stays, which is to be the greatest, or of what is left the least.
         order = np.argsort(255 - painted if erase else painted, kind="stable")
-        part[down[order], across[order]] = painted[order]
+        flat[at[order]] = painted[order]
 
     def _distance(self, across: Places, down: Places, piece: Whole) -> Floats:
         """How far each of these places lies outside of its piece."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import html
 import logging
@@ -176,9 +177,7 @@ class Run:
             # Not by result(timeout): a run may have failed with a time-out of its own.
             over = wait((self._outcome,), timeout).done
         except KeyboardInterrupt as error:
-            if not self.done:
-                offline = self._carrier is not None and self._carrier.offline
-                error.add_note(goes_on(self.id, self.log, offline=offline))
+            self._left_alone(error)
             raise
         if not over:
             raise TimeoutError(
@@ -195,8 +194,18 @@ class Run:
     def __await__(self) -> Generator[Any, None, Run]:
         if self._is_copy():
             return self.wait()
-        yield from loop.follow(self._outcome).__await__()
+        try:
+            yield from loop.follow(self._outcome).__await__()
+        except (asyncio.CancelledError, KeyboardInterrupt) as error:
+            self._left_alone(error)
+            raise
         return self
+
+    def _left_alone(self, error: BaseException) -> None:
+        """Whoever waited was stopped by `error`, which is told where the run is."""
+        if not self.done:
+            offline = self._carrier is not None and self._carrier.offline
+            error.add_note(goes_on(self.id, self.log, offline=offline))
 
     def cancel(self) -> None:
         """Stop it: nothing is billed before the request has left; after that it goes on, and its answer is kept.
