@@ -116,6 +116,23 @@ EQUIVALENT = {
     (
         "log/spending.py",
         "",
+        "…(typeof(started) IN ('real', 'integer')) AS plain FROM runs WHERE rowi…  ->  "
+        "…(typeof(started) IN ('real', 'other')) AS plain FROM runs WHERE rowid …",
+    ): "the column is REAL, so that it holds no whole numbers",
+    (
+        "log/spending.py",
+        "",
+        "…(typeof(counted) IN ('real', 'integer')) AND MIN(typeof(started) IN ('…  ->  "
+        "…(typeof(counted) IN ('real', 'other')) AND MIN(typeof(started) IN ('re…",
+    ): "the column is REAL, so that it holds no whole numbers",
+    (
+        "log/spending.py",
+        "item[0][0] or",
+        "\"\"  ->  'x'",
+    ): "what has no currency has no costs to put in order",
+    (
+        "log/spending.py",
+        "",
         """row["unmetered"] and "partial_images" in options  ->  (row['unmetered'] or 'partial_images' in options)""",
     ): "either way it comes to 0 where one of the two is missing",
     ("log/budget.py", "(3, 2, 1)", "3  ->  (4)"): "there are three words to take",
