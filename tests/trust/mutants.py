@@ -54,13 +54,14 @@ FILES = {
     "log/rows.py": ("tests/log/test_rows.py", "tests/log/test_log.py"),
     "log/spending.py": ("tests/log/test_spending.py", "tests/log/test_budget.py", "tests/log/test_log.py"),
     "log/writing.py": ("tests/log/test_steps.py", "tests/log/test_log.py", "tests/log/test_budget.py"),
-    "run/run.py": ("tests/run/test_run.py", "tests/test_elsewhere.py"),
+    "run/run.py": ("tests/run/test_run.py", "tests/test_elsewhere.py", "tests/test_interrupts.py"),
 }
 TESTS = (
     "tests/client",
     "tests/test_cli.py",
     "tests/test_download.py",
     "tests/test_elsewhere.py",
+    "tests/test_interrupts.py",
     "tests/lineage",
     "tests/log",
     "tests/run",
