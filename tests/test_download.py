@@ -412,3 +412,18 @@ def test_how_a_url_is_shown(url: str, shown: str) -> None:
 def test_origin(one: str, other: str, same: bool) -> None:
     """Two URLs lead to the same place where scheme, host and port are the same, written out or not."""
     assert (origin(httpx.URL(one)) == origin(httpx.URL(other))) == same
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://A.b/x", ("https", "a.b", 443)),
+        ("http://a.b", ("http", "a.b", 80)),
+        ("http://a.b:81", ("http", "a.b", 81)),
+        ("ftp://a.b:2121", ("ftp", "a.b", 2121)),
+        ("mine://a.b", ("mine", "a.b", 0)),
+    ],
+)
+def test_where_a_url_leads(url: str, place: tuple[str, str, int]) -> None:
+    """Scheme, host and port are told of a URL, the port also where it is not written out."""
+    assert origin(httpx.URL(url)) == place

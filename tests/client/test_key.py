@@ -511,3 +511,20 @@ def test_a_disk_that_takes_a_part(tmp_path: Path) -> None:
     environment = os.environ | {"TT_API_KEY_FILE": str(file)}
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60, env=environment)
     assert file.read_text() == "old-key-0123456789\n"
+
+
+def test_folders_are_made_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key's file may be named where no folder is yet, and is written again where one is."""
+    monkeypatch.setenv("TT_API_KEY_FILE", str(tmp_path / "a" / "b" / "key"))
+    for one in (KEY, f"{KEY}-other"):
+        store_key(one)
+        assert find_key().reveal().strip() == one
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["key"]
+
+
+@pytest.mark.parametrize("value", ["7", '"  "', "null", "[]"])
+def test_what_is_no_key_in_a_keyring(keyring: Path, value: str) -> None:
+    """What a keyring gives and is no word is as if it were left out."""
+    (keyring / "store.json").write_text(f'{{"ttapi_nb/TT_API_KEY": {value}}}')
+    assert look_for_key() is None
+    assert key_place() is None

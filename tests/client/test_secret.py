@@ -227,3 +227,28 @@ def test_a_log_that_fails_as_the_request_leaves(server: Server, photo: Image.Ima
         run.wait(20)
     assert KEY not in shown(caught.value)
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"before {KEY} after",
+        f"{KEY}{KEY}",
+        f"{KEY[:-1]} {KEY[1:]} {KEY[:5]}{KEY}",
+        "sk-very-sk-very-secret-0123456789 sk-",
+        "nothing of it",
+    ],
+)
+def test_a_key_in_pieces(text: str) -> None:
+    """Wherever the pieces end in which words come, the key is taken out and all else is there once, in its order."""
+    secret = Secret(KEY)
+    data = text.encode()
+    for first in range(len(data) + 1):
+        for second in range(first, len(data) + 1, 5):
+            held, shown_so_far = b"", b""
+            for piece in (data[:first], data[first:second], data[second:]):
+                on, held = secret.scrub_piece(held, piece)
+                shown_so_far += on
+                assert len(held) < len(KEY)
+            assert shown_so_far + held == data.replace(KEY.encode(), b"[key]")
+    assert Secret("short").scrub_piece(b"sh", b"ort") == (b"short", b"")
