@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import ipycanvas
 import numpy as np
 import pytest
+from ipycanvas.canvas import COMMANDS
 from ipywidgets import Widget
+from PIL import Image
 
 from tests.support.controls import message, of_kind
 from ttapi_nb.widgets.drawer import Stage
+
+NAMES = {number: name for name, number in COMMANDS.items()}
 
 _views = itertools.count()
 
@@ -93,19 +100,32 @@ class Screen:
         canvas: Any = stage_of(root).ink
         self.ink = np.zeros((canvas.height, canvas.width), np.uint8)
         self.boxes: list[tuple[int, int, int, int]] = []
-        canvas.put_image_data, canvas.clear_rect = self._put, self._clear
+        kept, receive = type(canvas._canvas_manager), self._receive
+
+        class Page(kept):  # type: ignore[misc,valid-type]  # ipycanvas has no types
+            def _send_custom(self, command: list[Any], buffers: Sequence[bytes] = ()) -> None:
+                receive(command if isinstance(command[0], list) else [command], buffers)
+
+        canvas._canvas_manager = Page()
         message(canvas, {"event": "client_ready"})
         self.boxes.clear()
 
-    def _put(self, pixels: Any, x: int, y: int) -> None:
-        height, width = pixels.shape[:2]
-        self.boxes.append((x, y, height, width))
-        # Over what is there: ink goes only where it is cleared.
-        part = self.ink[y : y + height, x : x + width]
-        part[:] = np.maximum(part, pixels[..., 3])
-
-    def _clear(self, x: int, y: int, width: int, height: int) -> None:
-        self.ink[y : y + height, x : x + width] = 0
+    def _receive(self, commands: list[list[Any]], buffers: Sequence[bytes]) -> None:
+        clip, copies = (0, 0, self.ink.shape[1], self.ink.shape[0]), False
+        for number, arguments, *_ in commands:
+            name = NAMES[number]
+            if name == "rect":
+                clip = arguments
+            elif name == "set":
+                copies = arguments == [ipycanvas.Canvas.ATTRS["global_composite_operation"], "copy"]
+            elif name == "putImageData":
+                x, y = arguments
+                pixels = np.asarray(Image.open(io.BytesIO(buffers[0])))[..., 3]
+                height, width = pixels.shape
+                assert list(clip) == [x, y, width, height]
+                self.boxes.append((x, y, height, width))
+                part = self.ink[y : y + height, x : x + width]
+                part[:] = pixels if copies else np.maximum(part, pixels)
 
 
 def drawn(root: Widget, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -113,7 +133,8 @@ def drawn(root: Widget, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     sent: list[Any] = []
 
     def send(_: object, buffers: list[Any]) -> None:
-        sent.append(json.loads(bytes(buffers[0])))
+        said = json.loads(bytes(buffers[0]))
+        sent.extend(said if isinstance(said[0], list) else [said])
 
     monkeypatch.setattr(stage_of(root).ink._canvas_manager, "send", send)
     return sent

@@ -29,6 +29,17 @@ COUNT_MESSAGES = """() => {
     WebSocket.prototype.send = function (...message) { window.sentToKernel += 1; return send.apply(this, message); };
 }"""
 
+# How opaque a pixel of the ink on the page is each time that it is copied anew.
+SPY = """([x, y]) => {
+  const shown = document.querySelector("canvas.ttapi-ink"), copy = CanvasRenderingContext2D.prototype.drawImage;
+  window.ttapiSeen = [];
+  window.ttapiUnspied = () => { CanvasRenderingContext2D.prototype.drawImage = copy; return window.ttapiSeen; };
+  CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+    copy.apply(this, given);
+    if (this.canvas === shown) window.ttapiSeen.push(this.getImageData(x, y, 1, 1).data[3]);
+  };
+}"""
+
 
 def choose(page: Page, tool: str) -> None:
     """Click on a tool, and wait until the photo can be painted with it."""
@@ -87,6 +98,28 @@ def test_hovering_sends_nothing(own_notebook: Opened) -> None:
     assert book.page.evaluate("window.sentToKernel") == before
     drag(book.page, (100, 100), (200, 200))
     book.page.wait_for_function(f"window.sentToKernel > {before}")
+
+
+def test_ink_that_stays_is_never_gone(notebook: Opened) -> None:
+    """While other ink in the same box is undone and comes back, the page at no time shows it without what stays."""
+    book = notebook(DRAWER)
+    book.run(0)
+    page = book.page
+    page.locator("canvas.ttapi-ink").first.wait_for(timeout=PATIENCE)
+    drag(page, (200, 500), (800, 500))
+    wait_for_ink(page, 700, 500)
+    drag(page, (300, 300), (700, 700))
+    wait_for_ink(page, 350, 350)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    page.evaluate(SPY, [450, 500])
+    for _ in range(2):
+        page.get_by_role("button", name="Undo").click()
+        wait_for_ink(page, 350, 350, there=False)
+        page.get_by_role("button", name="Redo").click()
+        wait_for_ink(page, 350, 350)
+    seen = page.evaluate("window.ttapiUnspied()")
+    assert len(seen) >= 4
+    assert set(seen) == {255}
 
 
 def test_pointer_released_outside_ends_the_stroke(notebook: Opened) -> None:

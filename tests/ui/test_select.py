@@ -69,7 +69,6 @@ def test_click_add_take_away_box_and_undo(notebook: Opened) -> None:
     wait_for_ink(page, *RIND)
     expect(page.locator(".ttapi-dot")).to_have_count(2)
     click(page, *RIND, button="right")
-    # Until it is answered the ink may be gone for a moment, and come back.
     expect(page.locator(".ttapi-dot-away")).to_have_count(1)
     ready(page)
     wait_for_ink(page, *RIND, there=False)

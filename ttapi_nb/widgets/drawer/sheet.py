@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import ipycanvas
 import ipywidgets
 import numpy as np
+from ipycanvas.canvas import COMMANDS
+from ipycanvas.utils import binary_image
+from numpy.typing import NDArray
 from PIL import Image
 
 from ...mask import HALF, TINT, Coverage, Mask
@@ -108,10 +111,7 @@ class Sheet:
         pixels = np.empty((*part.shape, 4), np.uint8)
         pixels[..., :3] = TINT
         pixels[..., 3] = part
-        name_again(self._ink)
-        # ipycanvas lays image data over what is there; a mask's pixels replace it.
-        self._ink.clear_rect(left, top, right - left, bottom - top)
-        self._ink.put_image_data(pixels, left, top)
+        replace_pixels(self._ink, pixels, left, top)
         if self.tell is not None:
             colour = TINT[0] | TINT[1] << 8 | TINT[2] << 16
             box = {"left": left, "top": top, "width": right - left, "height": bottom - top}
@@ -156,6 +156,37 @@ def _file_of(preview: Image.Image, format: str) -> bytes:
 def masked_in(ink: Coverage) -> int:
     """How many pixels are edited."""
     return int(np.count_nonzero(ink >= HALF))
+
+
+def replace_pixels(canvas: ipycanvas.Canvas, pixels: NDArray[np.uint8], left: int, top: int) -> None:
+    """Draw `pixels`, (height, width, 4), in place of what is there, over which ipycanvas lays image data.
+
+    All goes as one message, and nothing is taken away before its place is taken: a page shows what each message leaves,
+    and what was cleared first would be gone for a moment. It is none of ipycanvas's held batches, which mix with those
+    of other threads, and which an interrupt leaves held for ever.
+    """
+    height, width = pixels.shape[:2]
+    copies = [canvas.ATTRS["global_composite_operation"], "copy"]
+    drawing: list[list[Any]] = [
+        [COMMANDS["switchCanvas"], [f"IPY_MODEL_{canvas.model_id}"]],
+        [COMMANDS["save"], [], 0],
+        [COMMANDS["beginPath"], [], 0],
+        [COMMANDS["rect"], [left, top, width, height], 0],
+        [COMMANDS["clip"], [], 0],
+        [COMMANDS["set"], copies],
+        [COMMANDS["putImageData"], [left, top], 1],
+        [COMMANDS["restore"], [], 0],
+    ]
+    manager, data = canvas._canvas_manager, [binary_image(pixels)]
+    if not manager._caching:
+        manager._send_custom(drawing, data)
+        # What is drawn next says which canvas it is for.
+        manager._current_canvas = None
+        return
+    # Somebody holds what is drawn, and what they drew so far is for the canvas before.
+    name_again(canvas)
+    for command in drawing[1:]:
+        manager.send_command(canvas, command, data if command[0] == COMMANDS["putImageData"] else [])
 
 
 def name_again(canvas: ipycanvas.Canvas) -> None:
