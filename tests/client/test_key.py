@@ -528,3 +528,26 @@ def test_what_is_no_key_in_a_keyring(keyring: Path, value: str) -> None:
     (keyring / "store.json").write_text(f'{{"ttapi_nb/TT_API_KEY": {value}}}')
     assert look_for_key() is None
     assert key_place() is None
+
+
+@posix
+@pytest.mark.parametrize(
+    ("mode", "mine", "used"),
+    [(0o775, True, True), (0o775, False, False), (0o755, False, True), (0o1775, False, True)],
+)
+def test_a_folder_that_a_group_may_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, mine: bool, used: bool
+) -> None:
+    """A folder of one's own group is one's own; one that another group may write to is not used."""
+    folder = tmp_path / "open"
+    folder.mkdir()
+    monkeypatch.setenv("TT_API_KEY_FILE", str(folder / "key"))
+    store_key(KEY)
+    folder.chmod(mode)
+    group = folder.stat().st_gid
+    monkeypatch.setattr("os.getegid", lambda: group if mine else group + 1)
+    if used:
+        assert find_key().reveal() == KEY
+    else:
+        with pytest.raises(SettingsError, match="chmod go-w"):
+            find_key()

@@ -21,6 +21,7 @@ from tests.server import Failure, Reply, Server, fail, html_reply, json_reply, p
 from tests.support.folders import contents
 from ttapi_nb import Client, RefusedError, Run, RunLog, SettingsError, TTAPIError, start_edit
 from ttapi_nb.client.key import Secret
+from ttapi_nb.client.key.secret import SHORTEST_SCRUBBED
 from ttapi_nb.errors import ResultError
 
 KEY = "sk-very-secret-0123456789"
@@ -251,4 +252,7 @@ def test_a_key_in_pieces(text: str) -> None:
                 shown_so_far += on
                 assert len(held) < len(KEY)
             assert shown_so_far + held == data.replace(KEY.encode(), b"[key]")
-    assert Secret("short").scrub_piece(b"sh", b"ort") == (b"short", b"")
+    for length, taken_out in ((SHORTEST_SCRUBBED - 1, False), (SHORTEST_SCRUBBED, True)):
+        one = "k" * length
+        assert Secret(one).scrub_piece(b"", one.encode()) == (b"[key]" if taken_out else one.encode(), b"")
+        assert Secret(one).scrub(one) == ("[key]" if taken_out else one)

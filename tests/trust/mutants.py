@@ -138,6 +138,11 @@ EQUIVALENT = {
     ): "either way it comes to 0 where one of the two is missing",
     ("log/budget.py", "(3, 2, 1)", "3  ->  (4)"): "there are three words to take",
     ("log/keeping.py", "unlink", "True  ->  False"): "the line above takes that error too",
+    (
+        "client/key/secret.py",
+        "",
+        "len(key) - 1  ->  (len(key) + 1)",
+    ): "what is so long is no beginning, and the whole key was taken out",
     ("client/transport.py", "TypeVar", "\"T\"  ->  'xT'"): "it is only read",
     ("client/transport.py", 'problem = ""', "\"\"  ->  'x'"): "it is said before it is raised",
     ("run/run.py", '"_process",', "\"_process\"  ->  'x_process'"): "a copy is given its own at once",
