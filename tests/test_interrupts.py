@@ -36,6 +36,7 @@ from ttapi_nb import (
     loop,
     start_edit,
 )
+from ttapi_nb.log import file, fork
 from ttapi_nb.threads import Threads
 
 KEY = "test-key-0123456789"
@@ -269,7 +270,10 @@ def test_an_experiment_sends_nothing_more(
         known = len(rows)
         assert states.count("done") == len(server.posts)
         assert len(server.posts) == (left if isinstance(error, KeyboardInterrupt) else 3)
-        sent += left * isinstance(error, KeyboardInterrupt)
+        if left and isinstance(error, KeyboardInterrupt):
+            (note,) = error.__notes__
+            assert "run it again to send the rest" in note
+            sent += 1
     assert sent, "it never had left"
 
 
@@ -329,6 +333,23 @@ def test_whoever_stops_awaiting_a_run_is_told_too(server: Server, photo: Image.I
     assert len(asyncio.run(gives_up())) == 1
     server.let_go()
     all_over()
+
+
+def test_a_log_works_after_it(log: RunLog, photo: Image.Image, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Interrupted anywhere as it is read or written, it lets others write, and a fork does not wait for it."""
+    # Whoever is interrupted as they let go of their turn keeps it for so long.
+    monkeypatch.setattr(file, "LONGEST_TURN", 0.05)
+    run = start_edit(photo, "x", client=Client.offline(fill=lambda image, *_: image), log=log).wait(PATIENCE)
+
+    def used(stars: int) -> None:
+        log.rate(run.id, stars=stars)
+        assert log.row(run.id).ratings[1].stars == stars
+
+    for number, interrupted in enumerate(each_line(("log/file.py",), lambda: None)):
+        interrupted(lambda: used(5))
+        loop.start(partial(used, 1 + number % 4)).result(PATIENCE)
+        assert loop.quiet(PATIENCE)
+        assert fork._gate._inside == {}
 
 
 def test_threads_lose_no_place() -> None:

@@ -1,4 +1,6 @@
-"""`Threads`: a pool that grows and does not keep Python from ending; and `Lane`: what happens in order."""
+"""`Threads`: a pool that grows and does not keep Python from ending; `Lane`: what happens in order; `Together`: what
+one thread does for several; and `Calm`: work that others go before.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
-__all__ = ["Calm", "Lane", "Threads"]
+__all__ = ["Calm", "Lane", "Threads", "Together"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -144,6 +146,31 @@ class Threads(ThreadPoolExecutor):
         """Wait until nothing is being done; False where that takes longer."""
         with self._lock:
             return self._calm.wait_for(lambda: not self._busy and not self._work, timeout)
+
+
+class Together(Generic[T]):
+    """What several threads want done, by one of them or for them, as long as anybody waits: all that comes meanwhile is
+    done with the next.
+    """
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: list[T] = []
+        self._is_done = False
+
+    def add(self, one: T) -> bool:
+        """Wait with the others; whether there is nobody yet who sees to them."""
+        with self._guard:
+            self._waiting.append(one)
+            begins, self._is_done = not self._is_done, True
+            return begins
+
+    def taken(self) -> list[T]:
+        """All that wait. Where these are none, whoever sees to them is through."""
+        with self._guard:
+            waiting, self._waiting = self._waiting, []
+            self._is_done = bool(waiting)
+            return waiting
 
 
 class Calm:

@@ -35,7 +35,7 @@ def test_what_is_asked_while_the_log_is_read_is_read_in_one_go() -> None:
         first = pool.submit(rows.of, wanted[0])
         assert begun.wait(PATIENCE)
         others = [pool.submit(rows.of, key) for key in wanted[1:]]
-        while len(rows._asked) < len(others):
+        while len(rows._asked._waiting) < len(others):
             assert not any(one.done() for one in others)
         go.set()
         found = [one.result(PATIENCE) for one in (first, *others)]

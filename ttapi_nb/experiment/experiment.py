@@ -10,6 +10,7 @@ from ..log import Budget, RunLog, default_log
 from ..picture import ImageSource
 from .plan import Plan
 from .trial import Trial
+from .underway import drop
 
 __all__ = ["Experiment"]
 
@@ -63,9 +64,9 @@ class Experiment(Plan):
         try:
             trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
             return trial.wait(progress=progress)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             # Nobody has it to stop it.
-            trial.cancel()
+            drop(trial, error)
             raise
 
     def start(
@@ -82,8 +83,8 @@ class Experiment(Plan):
         trial = Trial(self, log=log, client=client)
         try:
             return trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
-        except KeyboardInterrupt:
-            trial.cancel()
+        except KeyboardInterrupt as error:
+            drop(trial, error)
             raise
 
     @classmethod

@@ -21,6 +21,7 @@ from typing import TypeAlias
 from .. import loop
 from ..errors import TTAPIError
 from ..log import RunLog
+from ..threads import Together
 from .board import Board, TrialCell
 from .carrying import Outcome
 from .cells import Cell
@@ -300,32 +301,23 @@ class _Rows:
 
     def __init__(self, read: Callable[[Collection[str]], list[TrialCell]]) -> None:
         self._read = read
-        self._guard = threading.Lock()
-        self._asked: dict[str, Future[TrialCell | None]] = {}
-        self._is_read = False
+        self._asked = Together[tuple[str, Future[TrialCell | None]]]()
 
     def of(self, key: str) -> TrialCell | None:
         """What it says of a cell by now; None for nothing. Raises what `read` raises."""
-        with self._guard:
-            future = self._asked.setdefault(key, Future())
-            reads, self._is_read = not self._is_read, True
-        if reads:
+        future: Future[TrialCell | None] = Future()
+        if self._asked.add((key, future)):
             self._read_all()
         return future.result()
 
     def _read_all(self) -> None:
-        while True:
-            with self._guard:
-                asked, self._asked = self._asked, {}
-                self._is_read = bool(asked)
-            if not asked:
-                return
+        while asked := self._asked.taken():
             try:
-                cells = {cell.key: cell for cell in self._read(list(asked))}
-                for key, future in asked.items():
+                cells = {cell.key: cell for cell in self._read([key for key, _ in asked])}
+                for key, future in asked:
                     future.set_result(cells.get(key))
             except BaseException as error:  # noqa: BLE001 - whoever asked is told
-                for future in asked.values():
+                for _, future in asked:
                     if not future.done():
                         future.set_exception(error)
 

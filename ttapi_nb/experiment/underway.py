@@ -30,10 +30,13 @@ from .plan import Plan
 from .progress import Progress
 from .sender import STOPPED, Does, Sender, room
 
-__all__ = ["UnderWay"]
+__all__ = ["UnderWay", "drop"]
 
 MOST_PARALLEL = 256
 CANCELLED = "Cancelled."
+INTERRUPTED = (
+    "Nothing more of {name!r} is sent. What had left goes on and is kept: run it again to send the rest."
+)
 _going: weakref.WeakSet[UnderWay] = weakref.WeakSet()
 
 
@@ -259,17 +262,20 @@ class UnderWay:
 
         An interrupt stops it: nothing more is sent, and what has left goes on and is kept in the log.
         """
+        try:
+            return self._waited(timeout, progress)
+        except KeyboardInterrupt as error:
+            drop(self, error)
+            raise
+
+    def _waited(self, timeout: float | None, progress: bool) -> Self:
         if loop.is_here():
             raise RuntimeError("This would wait for the very thread it is called on. Use another thread.")
         sender = self._sender
         if sender is None:
             return self
-        try:
-            with Progress(self, show=progress) as shown:
-                shown.follow(sender, timeout)
-        except KeyboardInterrupt:
-            self.cancel()
-            raise
+        with Progress(self, show=progress) as shown:
+            shown.follow(sender, timeout)
         if not sender.over:
             raise TimeoutError(
                 f"The experiment is still going on after {timeout:g} seconds. Wait again, or stop() it."
@@ -384,6 +390,13 @@ def _folder(path: str | Path | None) -> Path | None:
             f"save_to={str(folder)!r:.100} can't be a folder ({error.strerror}). Give another."
         ) from None
     return folder
+
+
+def drop(trial: UnderWay, error: BaseException) -> None:
+    """Who began it or waited was stopped by `error`, which is told what that means."""
+    trial.cancel()
+    if not getattr(error, "__notes__", None):
+        error.add_note(INTERRUPTED.format(name=trial.name))
 
 
 @atexit.register

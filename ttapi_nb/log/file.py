@@ -182,11 +182,12 @@ def _turn(folder: Path) -> Iterator[None]:
     three times as long. So nothing hangs on it: who waits long, as while another process writes, goes on.
     """
     turn = _turns.setdefault(folder, threading.Lock())
-    mine = turn.acquire(timeout=LONGEST_TURN)
-    if not mine and _turns.get(folder) is turn:
-        # Whoever has it may have been interrupted just then, and never lets go.
-        _turns.pop(folder, None)
+    mine = False
     try:
+        mine = turn.acquire(timeout=LONGEST_TURN)
+        if not mine and _turns.get(folder) is turn:
+            # Whoever has it may have been interrupted just then, and never lets go.
+            _turns.pop(folder, None)
         yield
     finally:
         if mine:

@@ -41,6 +41,11 @@ class _Gate:
     def is_shut(self) -> bool:
         return self._shut
 
+    @property
+    def times(self) -> int:
+        """How often this thread is inside."""
+        return self._inside.get(threading.get_ident(), 0)
+
     def enter(self) -> None:
         me = threading.get_ident()
         with self._lock:
@@ -49,12 +54,12 @@ class _Gate:
                 self._change.wait()
             self._inside[me] = self._inside.get(me, 0) + 1
 
-    def leave(self) -> None:
-        me = threading.get_ident()
+    def leave(self, times: int) -> None:
+        """Be inside so many times as before: whoever is interrupted as they enter may not be counted."""
         with self._lock:
-            left = self._inside.pop(me, 1) - 1
-            if left:
-                self._inside[me] = left
+            self._inside.pop(threading.get_ident(), None)
+            if times:
+                self._inside[threading.get_ident()] = times
             self._change.notify_all()
 
     def before_fork(self) -> None:
@@ -89,13 +94,13 @@ def in_use() -> Iterator[Callable[[], bool]]:
     """
     if _gate.torn:
         raise OSError(FORKED_INSIDE)
-    process = os.getpid()
-    _gate.enter()
+    process, times = os.getpid(), _gate.times
     try:
+        _gate.enter()
         yield lambda: os.getpid() == process
     finally:
         if os.getpid() == process:
-            _gate.leave()
+            _gate.leave(times)
 
 
 def is_wanted() -> bool:

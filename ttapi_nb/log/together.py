@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 
 from .. import loop
 from ..files import sync_folder
+from ..threads import Together
 from .fork import is_wanted, on_fork
 
 __all__ = ["Piece", "Within", "write_together"]
@@ -43,30 +44,7 @@ class Piece:
         self.over = threading.Event()
 
 
-class _Queue:
-    """Who waits for a log to be written, and whether somebody does that just now."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._waiting: list[Piece] = []
-        self._is_written = False
-
-    def add(self, piece: Piece) -> bool:
-        """Wait with the others; whether there is nobody yet who writes."""
-        with self._guard:
-            self._waiting.append(piece)
-            begins, self._is_written = not self._is_written, True
-            return begins
-
-    def taken(self) -> list[Piece]:
-        """All that wait. Where these are none, whoever writes is done."""
-        with self._guard:
-            pieces, self._waiting = self._waiting, []
-            self._is_written = bool(pieces)
-            return pieces
-
-
-_queues: dict[object, _Queue] = {}
+_queues: dict[object, Together[Piece]] = {}
 on_fork(_queues.clear)
 
 
@@ -75,7 +53,7 @@ def write_together(place: object, connects: Connects, piece: Piece) -> None:
 
     `place` names the log.
     """
-    queue = _queues.setdefault(place, _Queue())
+    queue = _queues.setdefault(place, Together())
     if queue.add(piece):
         try:
             loop.start(partial(_write_all, queue, connects))
@@ -85,7 +63,7 @@ def write_together(place: object, connects: Connects, piece: Piece) -> None:
     piece.over.wait()
 
 
-def _write_all(queue: _Queue, connects: Connects) -> None:
+def _write_all(queue: Together[Piece], connects: Connects) -> None:
     while pieces := queue.taken():
         try:
             with connects() as within:

@@ -58,6 +58,7 @@ export function createInk({ under, still, over }, canvases, model, edges) {
   const [photoContext, context] = [under, over].map((canvas) => canvas.getContext("2d"));
   const holder = makeHolder(under, still);
   let pending = [];
+  let isToShow = false;
   let picture = null; // the photo as the page has it, which is there before the kernel has drawn it
 
   const draw = (mark, from) => drawMark(context, mark, model.get("tint"), from);
@@ -95,10 +96,16 @@ export function createInk({ under, still, over }, canvases, model, edges) {
       picture = shown;
       showPhoto();
     },
-    // The kernel's ink has a new frame, which has the marks that it answered.
+    // The kernel's ink has a new frame, which has the marks that it answered. ipycanvas says so twice for a drawing that
+    // names its canvas, and all of it is copied once.
     kernelDrew() {
-      pending = pending.filter((mark) => !mark.taken);
-      show();
+      if (isToShow) return;
+      isToShow = true;
+      queueMicrotask(() => {
+        isToShow = false;
+        pending = pending.filter((mark) => !mark.taken);
+        show();
+      });
     },
     add(mark) {
       pending.push(mark);
