@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
+import ipycanvas
 import numpy as np
 import pytest
 import traitlets
@@ -240,6 +242,24 @@ def test_every_drawing_says_where_it_belongs(drawer, monkeypatch):
     for canvas in (photo, photo, ink, ink):
         message(canvas, {"event": "client_ready"})
         assert told() == [COMMANDS["switchCanvas"], [f"IPY_MODEL_{canvas.model_id}"]]
+
+
+@pytest.mark.parametrize("holds", [True, False])
+def test_ink_and_what_somebody_else_draws_keep_apart(drawer, monkeypatch, holds):
+    """Each drawing is for its own canvas, also where somebody holds theirs while a stroke comes."""
+    sent = drawn(drawer, monkeypatch)
+    theirs = ipycanvas.Canvas()
+    with ipycanvas.hold_canvas() if holds else contextlib.nullcontext():
+        theirs.fill_rect(0, 0, 1, 1)
+        stroke(drawer, (100, 100))
+        theirs.fill_rect(1, 1, 1, 1)
+    which, found = None, []
+    for number, arguments, *_ in sent:
+        if number == COMMANDS["switchCanvas"]:
+            which = arguments[0].removeprefix("IPY_MODEL_")
+        elif number in (COMMANDS["fillRect"], COMMANDS["putImageData"]):
+            found.append(which)
+    assert found == [theirs.model_id, stage_of(drawer).ink.model_id, theirs.model_id]
 
 
 def test_without_a_photo_nothing_can_be_painted():
