@@ -109,7 +109,7 @@ def test_table_that_is_none() -> None:
         PriceTable({("gpt-image-1.5", 1024): 3}, "USD")  # type: ignore[dict-item]
     with pytest.raises(SettingsError, match="neither a dict nor a function"):
         PriceTable(3, "USD")  # type: ignore[arg-type]
-    for word in ("", "a" * 21, "a\nb", None):
+    for word in ("", "a" * 21, "a\nb", None, " ", " \n ", "USD\n"):
         with pytest.raises(SettingsError, match="short word"):
             PriceTable({}, word)  # type: ignore[arg-type]
     for word in ("¢", "a" * 20):

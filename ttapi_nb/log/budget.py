@@ -47,7 +47,8 @@ class PriceTable:
 
     def __post_init__(self) -> None:
         word = self.currency
-        if not isinstance(word, str) or not word.strip().isprintable() or not 0 < len(word) <= LONGEST_WORD:
+        is_word = isinstance(word, str) and word.isprintable() and not word.isspace()
+        if not is_word or not 0 < len(word) <= LONGEST_WORD:
             raise SettingsError(f"currency={word!r} is not a short word. Use one like 'USD' or 'quota'.")
         if callable(self.prices):
             return
