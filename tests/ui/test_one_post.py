@@ -98,13 +98,16 @@ def test_reload(own_notebook: Opened, held: Held, tmp_path: Path) -> None:
 
 def test_interrupt(notebook: Opened, held: Held, tmp_path: Path) -> None:
     """Interrupting the kernel stops the cell that waits, and not the run."""
-    book = notebook(paid_editor(held.server, tmp_path), "editor.current.wait()", STATES)
+    book = notebook(paid_editor(held.server, tmp_path), "print('it waits')\neditor.current.wait()", STATES)
     book.run(0)
     book.button("Run").click()
     held.has_it()
-    waiting = book.start(1)
+    output = book.start(1).locator(".jp-OutputArea-output")
+    # Before that the kernel has nothing to interrupt.
+    expect(output.first).to_contain_text("it waits", timeout=PATIENCE)
     book.tell_kernel("interrupt")
-    expect(waiting.locator(".jp-OutputArea-output")).to_contain_text("KeyboardInterrupt", timeout=PATIENCE)
+    expect(output.last).to_contain_text("KeyboardInterrupt", timeout=PATIENCE)
+    expect(output.last).to_contain_text("The run goes on all the same")
     held.answer()
     book.wait_for_results()
     assert book.run(2) == "['done']"
