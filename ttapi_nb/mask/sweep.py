@@ -332,10 +332,11 @@ class _Spans:
         """How far each of these places lies outside of its piece."""
         distance = np.empty(len(piece))
         is_disc = piece < len(self.discs)
-        x, y, radius = self.discs[piece[is_disc]].T
+        x, y, radius = self.discs.T.take(piece[is_disc], axis=1)
         distance[is_disc] = np.hypot(across[is_disc] - x, down[is_disc] - y) - radius
         rest = ~is_disc
-        x, y, ux, uy, _, radius, growth = self.straight[piece[rest] - len(self.discs)].T
+        # By their numbers, not by their places: each of these is then one piece of memory.
+        x, y, ux, uy, _, radius, growth = self.straight.T.take(piece[rest] - len(self.discs), axis=1)
         px, py = across[rest] - x, down[rest] - y
         distance[rest] = np.abs(px * uy - py * ux) - radius - growth * (px * ux + py * uy)
         return distance
