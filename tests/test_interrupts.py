@@ -32,6 +32,7 @@ from ttapi_nb import (
     Run,
     RunLog,
     TTAPIError,
+    edit,
     exiting,
     loop,
     start_edit,
@@ -48,10 +49,10 @@ pytestmark = pytest.mark.filterwarnings(
 
 # Where a call goes through once its pictures are open.
 ON_THE_WAY = ("client/client.py", "client/asking.py", "run/editing.py", "run/carrier.py", "run/tiled.py")
-SENDS = ("experiment/experiment.py", "experiment/underway.py", "experiment/sender.py", "experiment/board.py")
+EXPERIMENTS = ("experiment/experiment.py", "experiment/underway.py")
 BELOW = ("exiting.py", "loading.py", "loop.py", "threads.py")
 # Seconds for which a line waits for a request that a lock, held by that very line, may keep from coming.
-HELD_UP = 0.2
+HELD_UP = 0.1
 
 
 class Interrupt:
@@ -196,9 +197,13 @@ def in_tiles(_: Image.Image) -> tuple[dict[str, Any], Reply]:
     return {"image": wide, "prompt": "x", "mask": mask, **sent}, made
 
 
-@pytest.mark.parametrize("how", [whole, in_tiles])
+@pytest.mark.parametrize(("begin", "how"), [(start_edit, whole), (start_edit, in_tiles), (edit, whole)])
 def test_a_run_is_kept_or_does_not_leave(
-    server: Server, photo: Image.Image, log: RunLog, how: Callable[..., tuple[dict[str, Any], Reply]]
+    server: Server,
+    photo: Image.Image,
+    log: RunLog,
+    begin: Callable[..., Run],
+    how: Callable[..., tuple[dict[str, Any], Reply]],
 ) -> None:
     """Wherever it is interrupted as it begins: the log has what came of what left, Python waits for it, its caller is
     told where it is, and nothing else leaves.
@@ -207,7 +212,7 @@ def test_a_run_is_kept_or_does_not_leave(
     fields, answer = how(photo)
 
     def work() -> Run:
-        return start_edit(**fields, client=client, log=log)
+        return begin(**fields, client=client, log=log)
 
     server.answer = answer
     with contextlib.suppress(RefusedError):
@@ -215,23 +220,29 @@ def test_a_run_is_kept_or_does_not_leave(
     whole_of_it, known, told = len(server.posts), len(log.rows()), 0
     for interrupted in each_line((*ON_THE_WAY, *BELOW), lambda: come_so_far(server)):
         held(server, answer)
+        # The last line of an edit is the one that waits.
+        letting_go = threading.Timer(2 * HELD_UP, server.let_go)
+        if begin is edit:
+            letting_go.start()
         error = interrupted(work)
-        assert sum(one.has_left for one in exiting._under_way.values()) >= len(server.posts)
+        over = letting_go.finished.is_set()
+        assert over or sum(one.has_left for one in exiting._under_way.values()) >= len(server.posts)
         server.let_go()
+        letting_go.cancel()
         all_over()
         rows = log.rows()
         new = rows[: len(rows) - known]
         known = len(rows)
         if not isinstance(error, KeyboardInterrupt):
             assert len(server.posts) == len(new) == whole_of_it
-        elif server.posts:
+        elif server.posts and not over:
             (row,), (note,) = new, error.__notes__
             assert (row.state, len(server.posts)) == ("refused" if answer.status == 400 else "done", 1)
             assert "may be billed" in note
             assert row.id in note
             told += 1
         else:
-            assert {row.state for row in new} <= {"not sent"}
+            assert over or {row.state for row in new} <= {"not sent"}
             assert not hasattr(error, "__notes__")
     assert told, "it never had left"
 
@@ -255,12 +266,17 @@ def test_an_experiment_sends_nothing_more(
     work()
     all_over()
     known = len(log.rows())
-    for interrupted in each_line(SENDS, lambda: come_so_far(server)):
+    for interrupted in each_line(
+        (*EXPERIMENTS, *(["experiment/sender.py"] if waits else [])), lambda: come_so_far(server)
+    ):
         held(server, answer)
         letting_go = threading.Timer(2 * HELD_UP, server.let_go)
         if waits:
             letting_go.start()
         error = interrupted(work)
+        over = letting_go.finished.is_set()
+        # What has left is on its way to the server.
+        server.wait_for(sum(one.has_left for one in exiting._under_way.values()))
         left = len(server.posts)
         server.let_go()
         letting_go.cancel()
@@ -269,7 +285,7 @@ def test_an_experiment_sends_nothing_more(
         states = [row.state for row in rows[: len(rows) - known]]
         known = len(rows)
         assert states.count("done") == len(server.posts)
-        assert len(server.posts) == (left if isinstance(error, KeyboardInterrupt) else 3)
+        assert over or len(server.posts) == (left if isinstance(error, KeyboardInterrupt) else 3)
         if left and isinstance(error, KeyboardInterrupt):
             (note,) = error.__notes__
             assert "run it again to send the rest" in note

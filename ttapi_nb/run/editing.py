@@ -61,20 +61,10 @@ def edit(
     Raises `InvalidRequestError`, `FitError` or `BudgetError` before anything is sent, or what the client raises. An
     interrupt stops the waiting and not the run, whose answer the log keeps.
     """
-    run = start_edit(
-        image,
-        prompt,
-        mask=mask,
-        client=client,
-        fit=fit,
-        strict=strict,
-        log=log,
-        budget=budget,
-        check=check,
-        on_partial=on_partial,
-        **options,
+    asked = Asked(EditRequest.make(image=image, prompt=prompt, mask=mask, **options), fit, strict)
+    return _waited(
+        partial(start, asked, client=client, log=log, budget=budget, check=check, on_partial=on_partial)
     )
-    return run.wait()
 
 
 def start_edit(
@@ -114,8 +104,20 @@ def generate(
     All else is as in `edit`. The embedded service paints colours, and reads nothing of the prompt but colour words.
     """
     asked = Asked(GenerateRequest.make(prompt=prompt, **options))
-    run = start(asked, client=client, log=log, budget=budget, check=check, on_partial=on_partial)
-    return run.wait()
+    return _waited(
+        partial(start, asked, client=client, log=log, budget=budget, check=check, on_partial=on_partial)
+    )
+
+
+def _waited(begin: Callable[..., Run]) -> Run:
+    begun: list[Run] = []
+    try:
+        return begin(watch=begun.append).wait()
+    except KeyboardInterrupt as error:
+        # Between the two nobody else has it.
+        for run in begun:
+            run._left_alone(error)
+        raise
 
 
 def start(

@@ -81,7 +81,9 @@ def goes_on(run_id: str, log: RunLog | None, *, offline: bool) -> str:
         return (
             f'{begin} What comes of it is kept: ttapi_nb.{log!r}.row("{run_id}") tells of it, with its files.'
         )
-    return f"{begin} It has no log, so what comes of it is in that run alone: wait() for it again."
+    return (
+        f"{begin} It has no log: what comes of it is in the run itself, whose wait() gives it, and else lost."
+    )
 
 
 def caught(work: Callable[[], None]) -> BaseException | None:

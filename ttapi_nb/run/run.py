@@ -202,10 +202,10 @@ class Run:
         return self
 
     def _left_alone(self, error: BaseException) -> None:
-        """Whoever waited was stopped by `error`, which is told where the run is."""
-        if not self.done:
-            offline = self._carrier is not None and self._carrier.offline
-            error.add_note(goes_on(self.id, self.log, offline=offline))
+        """Whoever waited was stopped by `error`, which is told where the run is, once."""
+        carrier = self._carrier
+        if carrier is not None and not self.done and not getattr(error, "__notes__", None):
+            error.add_note(goes_on(self.id, self.log, offline=carrier.offline))
 
     def cancel(self) -> None:
         """Stop it: nothing is billed before the request has left; after that it goes on, and its answer is kept.
