@@ -1,18 +1,21 @@
-"""What a sender of cells asks the log: once for all that ask meanwhile."""
+"""A sender of cells: what it asks the log, once for all that ask meanwhile, and cells that begin anew."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import ttapi_nb as tt
 from tests.server import PATIENCE
+from ttapi_nb import loop
 from ttapi_nb.errors import ResultError
-from ttapi_nb.experiment.board import TrialCell
-from ttapi_nb.experiment.sender import _Rows
+from ttapi_nb.experiment.board import Board, TrialCell
+from ttapi_nb.experiment.carrying import Outcome
+from ttapi_nb.experiment.sender import Sender, _Rows
 
 PLAN = tt.Experiment([f"prompt {number}" for number in range(6)], None, "gpt-image-1", name="plan")
 CELLS = {cell.key: TrialCell(cell) for cell in PLAN.cells}
@@ -57,3 +60,38 @@ def test_a_log_that_can_not_be_read_is_told_to_each_and_asked_again() -> None:
     with pytest.raises(ResultError, match="run log"):
         rows.of(key)
     assert rows.of(key) == cell
+
+
+def test_a_cell_that_begins_anew_at_once_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier turn of it still has to do does not end the later one, which is under way."""
+    key, begun, go = next(iter(CELLS)), threading.Event(), threading.Event()
+    turns: list[str] = []
+
+    def do(cell: object, again: bool, begins: Callable[[], None], answered: Callable[[], None]) -> Outcome:
+        turns.append("")
+        if len(turns) == 1:
+            return Outcome("busy", seconds=1e-9)
+        begun.set()
+        assert go.wait(PATIENCE)
+        return Outcome("impossible", "It is enough.")
+
+    sender = Sender(
+        Board(CELLS.values()), tt.RunLog(tmp_path), do, lambda keys: [], parallel=1, per_minute=None
+    )
+    left = loop.left
+
+    def and_another_thread_comes_by(who: object) -> None:
+        left(who)
+        if len(turns) == 1:
+            sender._woken()
+
+    monkeypatch.setattr(loop, "left", and_another_thread_comes_by)
+    sender.begin([key], [])
+    assert begun.wait(PATIENCE)
+    assert not sender.wait(0.2)
+    assert sender.left == 1
+    go.set()
+    assert sender.wait(PATIENCE)
+    assert len(turns) == 2

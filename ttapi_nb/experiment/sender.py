@@ -76,7 +76,8 @@ class Sender:
         self._per_minute = per_minute
         self._again = set(again)
         self._queue: deque[str] = deque()
-        self._flying: set[str] = set()
+        # By cell, the turn it is under way in: it may begin anew before all of an earlier one is through.
+        self._flying: dict[str, object] = {}
         # Of those, whom the service has yet to answer.
         self._asked: set[str] = set()
         self._elsewhere: set[str] = set()
@@ -145,16 +146,15 @@ class Sender:
                 self._later_on(seconds)
                 break
             key = self._queue.popleft()
-            self._flying.add(key)
+            turn = self._flying[key] = object()
             self._asked.add(key)
             self._gone.append(time.monotonic())
             loop.leaves((self, key))
             try:
-                loop.start(partial(self._serve, key))
+                loop.start(partial(self._serve, key, turn))
             except BaseException:
                 loop.left((self, key))
-                self._flying.discard(key)
-                self._asked.discard(key)
+                self._leave(key, turn)
                 self._queue.appendleft(key)
                 raise
         if not self._flying and (self._stopped or not self._queue) and not self._waits_elsewhere():
@@ -182,17 +182,22 @@ class Sender:
             self._wakes = None
             self._go()
 
-    def _serve(self, key: str) -> None:
+    def _leave(self, key: str, turn: object) -> None:
+        """This turn of a cell is over; `_guard` is held. Another that began meanwhile is not."""
+        if self._flying.get(key) is turn:
+            del self._flying[key]
+            self._asked.discard(key)
+
+    def _serve(self, key: str, turn: object) -> None:
         try:
             cell = self._board[key].cell
             self._board.put(TrialCell(cell, "sending", offline=self._board[key].offline))
-            begun, answered = partial(loop.left, (self, key)), partial(self._answered, key)
-            self._land(key, self._do(cell, key in self._again, begun, answered))
+            begun, answered = partial(loop.left, (self, key)), partial(self._answered, key, turn)
+            self._land(key, turn, self._do(cell, key in self._again, begun, answered))
         finally:
             loop.left((self, key))
             with self._guard:
-                self._flying.discard(key)
-                self._asked.discard(key)
+                self._leave(key, turn)
                 self._go()
 
     def _waits_elsewhere(self) -> bool:
@@ -209,18 +214,18 @@ class Sender:
                 opens = max(opens, self._gone[-self._per_minute] + MINUTE)
         return opens - now
 
-    def _answered(self, key: str) -> None:
+    def _answered(self, key: str, turn: object) -> None:
         """The answer of a cell is here: another may go."""
         with self._guard:
-            self._asked.discard(key)
+            if self._flying.get(key) is turn:
+                self._asked.discard(key)
             self._go()
 
-    def _land(self, key: str, went: Outcome) -> None:
+    def _land(self, key: str, turn: object, went: Outcome) -> None:
         if went.kind == "over":
             self._board.put(*self._outcome(key, went))
         with self._guard:
-            self._flying.discard(key)
-            self._asked.discard(key)
+            self._leave(key, turn)
             self._holds = False
             if went.kind == "over" and self._board[key].state == "waiting":
                 # It did not leave: its worker was lost, or another notebook's run of it was stopped.
