@@ -43,9 +43,12 @@ from ttapi_nb.threads import Threads
 KEY = "test-key-0123456789"
 PACKAGE = Path(loop.__file__).parent
 # What is stopped as it is made was never begun, which Python remarks on.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:coroutine .* was never awaited", "ignore::pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 # Where a call goes through once its pictures are open.
 ON_THE_WAY = ("client/client.py", "client/asking.py", "run/editing.py", "run/carrier.py", "run/tiled.py")
