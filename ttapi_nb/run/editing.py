@@ -17,7 +17,7 @@ from ..log import Budget, Claim, RunLog, default_log
 from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
-from .ending import INTERRUPTED, goes_on
+from .ending import INTERRUPTED
 from .making import results_of
 from .partial import Partial
 from .run import Run
@@ -172,7 +172,7 @@ def start(
             if carrier.withdraw(INTERRUPTED):
                 wait((carrier.over,), STOPPED_PATIENCE)
             else:
-                error.add_note(goes_on(run.id, run.log, offline=carrier.offline))
+                run._left_alone(error)
         raise
 
 

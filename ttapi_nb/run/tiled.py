@@ -22,7 +22,7 @@ from ..mask import Mask
 from ..picture import encode, on_white
 from ..reply import ImageData, ImagesResponse
 from ..reply.responses import Usage
-from .ending import ENDED, INTERRUPTED, Ended, cancelled, goes_on, unsent
+from .ending import ENDED, INTERRUPTED, Ended, cancelled, unsent
 from .result import Result
 from .run import Run
 
@@ -90,13 +90,12 @@ class Tiles(exiting.Unfinished):
             raise
 
     def drop(self, error: BaseException) -> None:
-        """Whoever began it was stopped by `error`: begin no other tile, and tell of the first where that has left."""
-        self.withdrawn = True
+        """Whoever began it, and set `withdrawn`, was stopped by `error`: tell of the first tile where that has left."""
         has_left = False
         for part in self.run.parts:
             has_left = part._carrier is not None and part._carrier.has_left
-            if has_left and not hasattr(error, "__notes__"):
-                error.add_note(goes_on(part.id, part.log, offline=self.offline))
+            if has_left:
+                part._left_alone(error)
             part.cancel()
         self._over("cancelled", RunCancelledError(cancelled(has_left=has_left, offline=self.offline)))
 
