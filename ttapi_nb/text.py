@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DASHBOARD", "account_at", "cut", "is_own", "one_line", "so_many"]
+__all__ = ["DASHBOARD", "account_at", "cut", "is_own", "may_be_billed", "one_line", "so_many"]
 
 DASHBOARD = "the TTAPI Dashboard"
 # The service's own names. What stands at other addresses is a gateway.
@@ -35,3 +35,10 @@ def is_own(host: str) -> bool:
 def account_at(host: str) -> str:
     """Where somebody finds what the service at `host` has billed: "look at your usage in …"."""
     return DASHBOARD if not host or is_own(host) else f"the account at {host}"
+
+
+def may_be_billed(account: str = DASHBOARD) -> str:
+    """What is said where nobody knows what became of a request."""
+    return (
+        f"It may have been carried out and billed: look at your usage in {account} before you run it again."
+    )

@@ -32,9 +32,8 @@ from ttapi_nb.log.file import LogFile
 from ttapi_nb.log.folder import written
 from ttapi_nb.log.keeping import keep_fetched
 from ttapi_nb.log.writing import asked_fields, forget, new_row, shrink
-from ttapi_nb.reply.meaning import may_be_billed
 from ttapi_nb.reply.responses import ImageData, Usage
-from ttapi_nb.text import account_at
+from ttapi_nb.text import account_at, may_be_billed
 
 OTHERS = ("open", "left", "done", "failed", "unknown", "not sent")
 URL = "https://results.example/1.png"

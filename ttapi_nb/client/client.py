@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpa
 from .. import loop
 from ..errors import SettingsError
 from ..request import EditFields, EditRequest, GenerateFields, GenerateRequest
-from . import checks
+from . import cassette, checks, ways
 from .asking import Asking
-from .cassette import Match, Player, Recorded, Recorder
 from .core import Core
 from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
 from .gate import AT_ONCE, Gate
 from .key import Secret, find_key, held, is_same, look_for_key
 from .place import address_here, hub_token_for
-from .ways import DEFAULT_BASE_URL, Embedded, Network, Recording, Replay
+from .ways import DEFAULT_BASE_URL, Network
 
 if TYPE_CHECKING:
     from ..reply.responses import ImagesResponse
     from ..service import Fill, Service
+    from .cassette import Match, Recorded
 
 __all__ = [
     "DEFAULT_BASE_URL",
@@ -103,7 +103,7 @@ class _Base:
         )
         form = FORMS[wire].made({"plain_base64": plain_base64, "send_mode": send_mode})
         if is_offline_forced():
-            self._core = Core(Embedded(timeout=timeout), form)
+            self._core = Core(ways.Embedded(timeout=timeout), form)
             return
         (where, problem), (further, wrong) = checks.address(where), checks.origins(fetch_from)
         fetch_from = ()
@@ -142,7 +142,7 @@ class _Base:
         arguments = {**settings, **plain, "service": service, "wire": wire, "timeout": timeout}
         _refuse(checks.plain(arguments, FORM_CHECKS))
         made = cls.__new__(cls)
-        way = Embedded(timeout=timeout, settings=settings, ready=service)
+        way = ways.Embedded(timeout=timeout, settings=settings, ready=service)
         made._core = Core(way, FORMS[wire].made(plain))
         return made
 
@@ -171,7 +171,9 @@ class _Base:
         finally:
             options = ClientOptions()
         way = made._core.way
-        made._core = replace(made._core, way=Recording(way, Recorder(path, way.secret, masks=masks)))
+        made._core = replace(
+            made._core, way=ways.Recording(way, cassette.Recorder(path, way.secret, masks=masks))
+        )
         return made
 
     @classmethod
@@ -190,7 +192,7 @@ class _Base:
         """
         _refuse(checks.path(path) or checks.plain({"wire": wire, "match": match}, FORM_CHECKS))
         made = cls.__new__(cls)
-        made._core = Core(Replay(Player(path, match)), FORMS[wire].made({}))
+        made._core = Core(ways.Replay(cassette.Player(path, match)), FORMS[wire].made({}))
         return made
 
     def _with_key(self, key: Secret) -> Self:
@@ -227,8 +229,7 @@ class _Base:
     @property
     def recorded(self) -> tuple[Recorded, ...]:
         """What a client of `replay` can be asked, in the order of recording; empty for all others."""
-        way = self._core.way
-        return way.player.recorded if isinstance(way, Replay) else ()
+        return self._core.way.recorded
 
     @property
     def words(self) -> str:

@@ -17,7 +17,7 @@ from ..errors import NotSentError, TTAPIError, UnknownOutcomeError
 from ..network import ways
 from ..rawanswers import RawAnswer
 from ..reply import PartialData
-from ..reply.meaning import may_be_billed
+from ..text import may_be_billed
 from .again import KEY_HEADER, BrokenLineError
 from .forms import Body
 from .gate import Gate

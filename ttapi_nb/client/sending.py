@@ -30,9 +30,10 @@ from ..loading import loading
 from ..log.budget import asked_images, asked_partials
 from ..network import ways
 from ..rawanswers import RawAnswer
-from ..reply.meaning import Asked, interpret, may_be_billed
+from ..reply.meaning import Asked, interpret
 from ..reply.responses import ImageData, ImagesResponse, fetched, read_response
 from ..request import EditRequest
+from ..text import may_be_billed
 from .again import posted
 from .forms import Body, Form
 from .gate import LONGEST_PAUSE, Turn, apart

@@ -20,6 +20,7 @@ from ..forking import cached
 from ..log import Budget, Claim, RunLog, Shown, default_log
 from ..reply.meaning import says_busy
 from ..run import Result, Run, made_again
+from ..run.making import load
 from ..text import so_many
 from .board import Board, State, TrialCell, of_row
 from .carrying import Outcome, carry, keep_shown
@@ -196,7 +197,7 @@ class UnderWay:
             folder = _folder(save_to)
             keep(self.log, self.plan.photos)
             self.log.experiments.save(self.name, self.plan.to_json())
-            client.core.load()
+            load(client.core)
             once_more = ("not sent", "refused") if refused else ("not sent",)
             self.board.put(*(TrialCell(one.cell) for one in self.refresh().cells if one.state in once_more))
             self._cancelled = threading.Event()

@@ -1,38 +1,5 @@
 """There and back: how a picture travels to a model, what of the answer comes back, and what stays as it was."""
 
-from __future__ import annotations
+import lazy_loader
 
-from .extend import extend
-from .geometry import Box
-from .landing import Landed, Landing
-from .leak import LEAK_THRESHOLD, Leak, measure_leak
-from .light import Light
-from .past import Past
-from .paste import Pasted, paste, surroundings
-from .plan import HOWS, Fit
-from .register import Moved
-from .sizes import AUTO_AREA
-from .tiles import part_of
-from .words import mask_for, masked_words
-
-__all__ = [
-    "AUTO_AREA",
-    "HOWS",
-    "LEAK_THRESHOLD",
-    "Box",
-    "Fit",
-    "Landed",
-    "Landing",
-    "Leak",
-    "Light",
-    "Moved",
-    "Past",
-    "Pasted",
-    "extend",
-    "mask_for",
-    "masked_words",
-    "measure_leak",
-    "part_of",
-    "paste",
-    "surroundings",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

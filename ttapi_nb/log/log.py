@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 
+from .. import reply
 from ..errors import NotSentError, ResultError, SettingsError
 from ..folders import data_folder
 from ..lineage import Step
 from ..reply import ImagesResponse, PartialData
-from ..reply.again import drafts_again, read_again
 from ..request import EditRequest
 from . import checks, fetching, memory, pruning, ratings, searching, spending
 from .budget import Budget, Spent
@@ -296,7 +296,7 @@ class RunLog(Life):
         run_id = checks.run_name(run_id)
         with self._file.open(write=False) as db:
             known = db.execute("SELECT 1 FROM runs WHERE id = ? AND NOT pruned", (run_id,)).fetchone()
-        response = read_again(self.folder / ANSWERS, run_id)
+        response = reply.read_again(self.folder / ANSWERS, run_id)
         if known:
             self.store(run_id, response)
             self.settle(run_id, "done", response.note)
@@ -309,7 +309,7 @@ class RunLog(Life):
 
         They are in the answer that is kept beside the log, and no results. Raises `ResultError` where none is kept.
         """
-        return drafts_again(self.folder / ANSWERS, checks.run_name(run_id))
+        return reply.drafts_again(self.folder / ANSWERS, checks.run_name(run_id))
 
     def keeps_answer(self, run_id: str) -> bool:
         """Whether an answer is kept beside the log as it came, which `partials` and `reread` look into."""

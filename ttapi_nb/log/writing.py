@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 from ..asked import Prepared
 from ..errors import InvalidRequestError, ResultError
 from ..lineage import drawing_of, mask_of
-from ..reply.meaning import may_be_billed
 from ..request import EditRequest
-from ..text import account_at, one_line
+from ..text import account_at, may_be_billed, one_line
 from .alive import hold, is_alive, my_host
 from .budget import Estimate, sent_options
 from .checks import cut, json_object, moment, words

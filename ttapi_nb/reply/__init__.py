@@ -1,5 +1,5 @@
 """What comes back from the service: read as it arrives, understood, and given as typed values. It imports no client."""
 
-from .responses import ImageData, ImagesResponse, PartialData, Usage
+import lazy_loader
 
-__all__ = ["ImageData", "ImagesResponse", "PartialData", "Usage"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,11 +15,11 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..models import living
-from ..text import DASHBOARD
+from ..text import DASHBOARD, may_be_billed
 from .envelopes import error_in, item_in, search
 from .parsing import Streamed, parse
 
-__all__ = ["Asked", "interpret", "may_be_billed", "parse", "refusal", "says_busy"]
+__all__ = ["Asked", "interpret", "parse", "refusal", "says_busy"]
 
 LONGEST_MESSAGE = 10_000
 DRAFTS = "The answer ended before its picture was finished: only drafts of it came."
@@ -67,13 +67,6 @@ class Asked:
 
 
 NOBODY = Asked()
-
-
-def may_be_billed(account: str = DASHBOARD) -> str:
-    """What is said where nobody knows what became of a request."""
-    return (
-        f"It may have been carried out and billed: look at your usage in {account} before you run it again."
-    )
 
 
 def says_busy(problem: str) -> bool:

@@ -18,7 +18,7 @@ from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
 from .ending import INTERRUPTED
-from .making import results_of
+from .making import load, results_of
 from .partial import Partial
 from .run import Run
 from .tiled import TiledRun, Tiles
@@ -144,7 +144,7 @@ def start(
         prepared = prepare(asked, core.problems if check else None, cuts=core.cuts and claim is None)
     if prepared.problems:
         raise InvalidRequestError(prepared.problems)
-    core.load()
+    load(core)
     if prepared.requests > 1:
         again = partial(start, client=client, log=log, budget=budget, check=check)
         where = default_log() if log is None else log or None

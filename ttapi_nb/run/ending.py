@@ -15,7 +15,7 @@ from ..errors import (
     UnknownOutcomeError,
 )
 from ..log import RunLog, State
-from ..reply.meaning import may_be_billed
+from ..text import may_be_billed
 from .result import Result
 
 __all__ = [

@@ -8,8 +8,10 @@ from functools import lru_cache, partial
 
 from PIL import Image
 
+from .. import fit
+from ..client.core import Core
 from ..errors import ResultError
-from ..fit import mask_for, measure_leak, paste, surroundings
+from ..loading import loading
 from ..mask import Mask
 from ..picture import SourceImage, edited_picture, open_image
 from ..reply import ImageData, ImagesResponse
@@ -19,7 +21,14 @@ from .finer import finer, is_filled
 from .result import Result
 from .run import Run
 
-__all__ = ["results_of"]
+__all__ = ["load", "results_of"]
+
+
+def load(core: Core) -> None:
+    """Load what sends and what lands an answer, before anything is sent: see `Core.load`."""
+    core.load()
+    with loading():
+        _ = fit.measure_leak, fit.paste
 
 
 def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
@@ -27,7 +36,7 @@ def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], 
     if run.request.generates:
         return _made(response, partial(_generated, run, response))
     wanted = run.asked.request.mask
-    mask = mask_for(run.source, wanted)
+    mask = fit.mask_for(run.source, wanted)
     if mask is None and isinstance(wanted, Mask):
         # An unchecked request may send a mask of another size. Its answer is paid for all the same.
         mask = wanted.resize(run.source.size)
@@ -80,9 +89,9 @@ def _result(
         picture = edited_picture(source, plan.laid(landed, source), name)
         note = _note_of(landed.note, source, picture)
         return Result(number, picture, item, False, None, note, response.offline)
-    wanted = surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
+    wanted = fit.surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
     landed = plan.land(answer, source, mask, wanted)
-    leak = measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted)
+    leak = fit.measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted)
     past = None if leak is None or leak.past is None else leak.past.scaled(plan.scale)
     light, moved, note = None, None, landed.note
     protects = mask.meaning.protected > 0
@@ -99,7 +108,7 @@ def _result(
         part = landed.part
         if response.offline and is_filled(item.data):
             part = finer(part, landed.region, source.pixels, mask, plan)
-        pasted = paste(source.pixels, part, mask, landed.region[:2])
+        pasted = fit.paste(source.pixels, part, mask, landed.region[:2])
         picture = edited_picture(source, pasted.image, name, pasted.box, pasted.weight)
         light, moved = pasted.light, pasted.moved
     return Result(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
-from ..fit import Leak, Light, Moved, Past
 from ..lineage import Lineage, lineage_of
 from ..models import OFFLINE_NOTICE, REPLAY_NOTICE
 from ..picture import ImageFile, SourceImage, thumbnail_html
 from ..reply import ImageData
+
+if TYPE_CHECKING:
+    # Only what lands an answer makes these.
+    from ..fit import Leak, Light, Moved, Past
 
 __all__ = ["Result"]
 

@@ -10,14 +10,13 @@ import contextlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from .. import exiting, loop
+from .. import exiting, fit, loop
 from ..asked import Asked, Prepared
 from ..errors import NotSentError, RunCancelledError, TTAPIError
-from ..fit import Light, Moved, mask_for, measure_leak, part_of
 from ..mask import Mask
 from ..picture import encode, on_white
 from ..reply import ImageData, ImagesResponse
@@ -25,6 +24,9 @@ from ..reply.responses import Usage
 from .ending import ENDED, INTERRUPTED, Ended, cancelled, unsent
 from .result import Result
 from .run import Run
+
+if TYPE_CHECKING:
+    from ..fit import Light, Moved
 
 __all__ = ["TiledRun", "Tiles"]
 
@@ -41,7 +43,7 @@ class TiledRun(Run):
 
     def __init__(self, prepared: Prepared, **settings: Any) -> None:
         super().__init__(prepared, **settings)
-        mask = mask_for(self.source, prepared.asked.request.mask)
+        mask = fit.mask_for(self.source, prepared.asked.request.mask)
         if mask is None:
             raise ValueError("Without a mask there is nothing to cut.")
         self.mask: Mask = mask
@@ -61,7 +63,7 @@ class TiledRun(Run):
 
     def part_mask(self, number: int) -> Mask:
         """What of the mask the tile of that number, from 0, is to change."""
-        return part_of(self.mask, self.plan.tiles[number])
+        return fit.part_of(self.mask, self.plan.tiles[number])
 
 
 class Tiles(exiting.Unfinished):
@@ -212,7 +214,7 @@ def _together(run: TiledRun, done: Sequence[Run]) -> tuple[ImagesResponse, tuple
     raw = sent.copy()
     for part in done:
         _lay(raw, run, part)
-    leak = measure_leak(sent, raw, run.plan.there_mask(run.mask), run.plan.not_padding())
+    leak = fit.measure_leak(sent, raw, run.plan.there_mask(run.mask), run.plan.not_padding())
     past = None if leak is None or leak.past is None else leak.past.scaled(run.plan.scale)
     results = [part.results[0] for part in done]
     lights = [one.light for one in results if one.light is not None]
@@ -246,7 +248,7 @@ def _together(run: TiledRun, done: Sequence[Run]) -> tuple[ImagesResponse, tuple
 
 def _lay(raw: Image.Image, run: TiledRun, part: Run) -> None:
     """Lay a tile's answer where it belongs on the whole as it would have been sent."""
-    mask = mask_for(part.source, part.asked.request.mask)
+    mask = fit.mask_for(part.source, part.asked.request.mask)
     landed = part.plan.land(part.results[0].raw, part.source, mask)
     region, answer = landed.region, landed.part
     if region is None or answer is None:

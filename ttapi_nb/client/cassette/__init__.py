@@ -9,10 +9,6 @@ A request is found again by what was asked, whatever body form it would be sent 
 pixels, since files of the same pixels differ between versions of what writes them.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from .asks import Recorded
-from .player import Match, Player
-from .recorder import Recorder
-
-__all__ = ["Match", "Player", "Recorded", "Recorder"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,13 +3,6 @@
 A new way is a file here that says of itself what `Way` asks.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from .embedded import Embedded
-from .line import Line
-from .network import DEFAULT_BASE_URL, Network
-from .recording import Recording
-from .replay import Replay
-from .way import Call, Way
-
-__all__ = ["DEFAULT_BASE_URL", "Call", "Embedded", "Line", "Network", "Recording", "Replay", "Way"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

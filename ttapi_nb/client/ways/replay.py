@@ -12,7 +12,7 @@ from ...errors import DownloadError
 from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
 from ...request import EditRequest
-from ..cassette import Player
+from ..cassette import Player, Recorded
 from ..forms import Form
 from ..told import Told
 from .embedded import EMBEDDED_BASE_URL
@@ -34,6 +34,10 @@ class Replay(Way):
     @property
     def repeated(self) -> bool:
         return True
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        return self.player.recorded
 
     @property
     def address(self) -> str:

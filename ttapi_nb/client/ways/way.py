@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...rawanswers import RawAnswer
 from ...reply.responses import ImagesResponse
@@ -14,6 +14,9 @@ from ...text import DASHBOARD
 from ..forms import Form
 from ..key import Secret
 from ..told import Told
+
+if TYPE_CHECKING:
+    from ..cassette import Recorded
 
 __all__ = ["Call", "Way"]
 
@@ -65,6 +68,11 @@ class Way(ABC):
     def own_host(self) -> bool:
         """Whether it is TTAPI's own address, or answers as that would."""
         return True
+
+    @property
+    def recorded(self) -> tuple[Recorded, ...]:
+        """What it can be asked, in the order of recording, where it is a recording."""
+        return ()
 
     @property
     def account(self) -> str:
