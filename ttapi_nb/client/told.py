@@ -23,7 +23,7 @@ async def _nothing(*arguments: object) -> None:
     """What nobody wants to be told."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Told:
     """What is awaited at the stages of a request; and `asked()`, what was asked for before it was fitted, as the JSON
     of a lineage, or "" where nothing was. It hashes pictures, and is called in a thread.

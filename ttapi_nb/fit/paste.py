@@ -36,7 +36,7 @@ Array: TypeAlias = NDArray[np.uint8]
 Made = TypeVar("Made")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pasted:
     """What `paste` made: the picture, how its light was evened out, and how it was moved back; None for each where
     there was too little to tell.

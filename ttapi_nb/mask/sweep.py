@@ -41,7 +41,7 @@ SPARSE = 64
 FAR = 1e9
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pieces:
     """Discs and straight pieces of strokes, in one array each, a column for each number.
 
@@ -223,7 +223,7 @@ def _sweep_band(band: Coverage, pieces: Pieces, left: int, top: int) -> None:
     band[full] = 255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Spans:
     """For each row of each piece: the row, from where to where it is touched, and within that covered wholly."""
 

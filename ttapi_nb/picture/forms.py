@@ -22,7 +22,7 @@ __all__ = ["File", "Memory", "taken"]
 GIVE = "Give a path, a URL, bytes, a PIL image or a numpy array."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class File:
     """A picture as a file's bytes, and what it is called."""
 
@@ -30,7 +30,7 @@ class File:
     name: str = "image"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Memory:
     """A picture as numbers that `judged` gave, and the sentence about them."""
 

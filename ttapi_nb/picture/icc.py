@@ -28,7 +28,7 @@ XYZ_SCALE = 65_535 / 32_768
 PARAMETERS = ("g", "gab", "gabe", "gabcd", "gabcdef")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Curve:
     """One channel's curve, from 0 to 1: seven parameters g, a, b, c, d, e, f, or a table of at least two numbers."""
 
@@ -51,7 +51,7 @@ class Curve:
         return np.asarray(np.copysign(np.where(plain < d, c * plain + f, bent), values), np.float32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grid:
     """A table of colours: `points` along each channel, and (points of all, 3) numbers from 0 to 1."""
 
@@ -59,7 +59,7 @@ class Grid:
     colours: Floats = field(repr=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """The way from a device's numbers to colours: curves, a grid between them, curves and a matrix, curves.
 

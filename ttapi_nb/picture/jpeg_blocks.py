@@ -167,7 +167,7 @@ def _cosines() -> Floats:
 COSINES = _cosines()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Plane:
     """A component: its quantised blocks (rows, columns, 64), its table and its sampling factors, across and down."""
 

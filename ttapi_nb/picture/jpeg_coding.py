@@ -31,7 +31,7 @@ ZIGZAG = _zigzag()
 """Where in a block, row by row, the coefficients stand in the order in which a file has them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Component:
     """One component's blocks, (rows, columns, 64) and row by row inside, with what its SOF says of it."""
 

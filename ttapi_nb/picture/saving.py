@@ -56,7 +56,7 @@ def encode(pixels: Image.Image, format: str, lineage: str = "", *, small: bool =
     return out.getvalue()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Kept:
     """What goes into a file: numbers and what they mean, and a sentence for each thing that the kind can't hold."""
 

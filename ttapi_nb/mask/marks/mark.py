@@ -18,7 +18,7 @@ KINDS: dict[str, type[Mark]] = {}
 """Every kind of mark there is, by its name in JSON."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tool:
     """One tool of a drawer.
 

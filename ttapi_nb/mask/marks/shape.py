@@ -29,7 +29,7 @@ BAND = 1 << 20
 LONGEST_ELLIPSE = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outline:
     """One kind of outline; a new one is an entry of `OUTLINES`.
 

@@ -51,7 +51,7 @@ _lock = threading.Lock()
 anew(globals(), "_lock")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoded:
     """What the model sees in a photo, and the size, (width, height), at which it saw it."""
 

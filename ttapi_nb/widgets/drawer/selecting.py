@@ -64,7 +64,7 @@ class Owner(Protocol):
         """Change the mask, as one step to undo."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Asked:
     """What is being found: by which clicks, in which photo, as what, and in place of which mark."""
 
