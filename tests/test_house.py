@@ -83,13 +83,13 @@ LIBRARIES = {
     "download": {"httpx"},
     "metadata": {"PIL"},
     "picture": PICTURES | {"jpeglib", "pillow_heif"},
-    "mask": PICTURES | {"cv2", "onnxruntime"},
+    "mask": PICTURES | {"cv2", "lazy_loader", "onnxruntime"},
     "fit": PICTURES | {"lazy_loader"},
     "request": PICTURES,
     "reply": {"PIL", "lazy_loader"},
     "lineage": {"PIL"},
     "folders": {"platformdirs"},
-    "run": PICTURES,
+    "run": PICTURES | {"lazy_loader"},
     "serving": {"h11", "starlette", "uvicorn"},
     "service": PICTURES | {"patchmatch", "python_multipart", "starlette"},
     "client": PICTURES | {"httpx", "lazy_loader", "platformdirs"},
@@ -409,7 +409,15 @@ def test_an_editor_loads_nothing_for_answers_and_recordings() -> None:
     """What lands an answer, reads one, or keeps it in a recording is loaded when the first one comes."""
     found = modules_after("import ttapi_nb; ttapi_nb.ImageEditor()", ours=True)
     assert {"widgets.editor.editor", "fit.plan", "run.run", "client.client"} <= found
-    later = {"fit.paste", "fit.leak", "fit.light", "fit.register", "reply.meaning", "reply.parsing"}
+    later = {
+        "fit.paste",
+        "fit.leak",
+        "fit.light",
+        "fit.register",
+        "mask.select.grabcut",
+        "reply.meaning",
+        "run.carrier",
+    }
     assert found & (later | {"client.cassette.player", "client.cassette.recorder", "client.sending"}) == set()
 
 

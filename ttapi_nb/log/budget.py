@@ -12,7 +12,9 @@ from ..errors import SettingsError
 from ..models import PARTIAL_TOKENS, PARTIALS_MAX
 from ..request import EditRequest
 
-__all__ = ["Budget", "Estimate", "PriceTable", "Spent"]
+__all__ = ["NO_LOG", "Budget", "Estimate", "PriceTable", "Spent"]
+
+NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
 
 Key: TypeAlias = str | tuple[str, ...]
 Price: TypeAlias = Callable[[str, Mapping[str, Any]], float | None]

@@ -22,6 +22,7 @@ from PIL import Image
 
 from ..errors import MaskError
 from ..picture import PIXEL_CAP, ImageSource, SourceImage, encode, open_image, preview
+from . import select
 from .arrays import as_array, coverage_of
 from .bucket import alike_region
 from .files import png_of, read_from, write_to
@@ -45,7 +46,7 @@ from .pictures import coverage_of_picture
 from .raster import Coverage
 from .reading import Hints, Reading, placed, reading_of
 from .rendered import Rendered
-from .select import SECONDS, Call, Clicks, Engine, EngineName, Select, engine_of
+from .select import SECONDS, Engine, EngineName, Select
 from .tint import OPACITY, TINT, laid_over
 
 __all__ = ["TOLERANCE", "Mask"]
@@ -221,9 +222,9 @@ class Mask:
         `read_as` says which engine found it. Raises `MaskError` for points outside of the photo, an empty box, an
         engine that is not installed, fails, finds nothing or is not in time, and what `open_image` raises.
         """
-        picture, chosen = open_image(photo), engine_of(engine)
-        clicks = Clicks.of(picture.size, points, labels, box)
-        coverage = Call(chosen.engine, picture, clicks).coverage(timeout)
+        picture, chosen = open_image(photo), select.engine_of(engine)
+        clicks = select.Clicks.of(picture.size, points, labels, box)
+        coverage = select.Call(chosen.engine, picture, clicks).coverage(timeout)
         name = chosen.engine.name
         mark = Selection.found(coverage, False, clicks.points, clicks.labels, clicks.box, name)
         mask = cls(picture.size, (mark,))._shown_on(picture)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from .again import made_again
-from .editing import edit, generate, start, start_edit
-from .partial import Partial
-from .result import Result
-from .run import Run
-from .script import to_code
-from .tiled import TiledRun
+from typing import Any
 
-__all__ = [
-    "Partial",
-    "Result",
-    "Run",
-    "TiledRun",
-    "edit",
-    "generate",
-    "made_again",
-    "start",
-    "start_edit",
-    "to_code",
-]
+import lazy_loader
+
+from ..loading import loading as _loading
+
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+
+def __getattr__(name: str) -> Any:
+    with _loading():
+        return _load(name)

@@ -14,6 +14,7 @@ from ..client import AsyncClient, Client, default_client
 from ..client.core import Core
 from ..errors import BudgetError, InvalidRequestError, SettingsError
 from ..log import Budget, Claim, RunLog, default_log
+from ..log.budget import NO_LOG
 from ..picture import ImageSource
 from ..request import EditRequest, GenerateRequest, MaskSource, Options
 from .carrier import STOPPED_PATIENCE, Carrier
@@ -23,9 +24,7 @@ from .partial import Partial
 from .run import Run
 from .tiled import TiledRun, Tiles
 
-__all__ = ["NO_LOG", "edit", "generate", "start", "start_edit"]
-
-NO_LOG = "A budget counts in a log, and there is none with log=False. Leave log out, or budget."
+__all__ = ["edit", "generate", "start", "start_edit"]
 
 
 def edit(

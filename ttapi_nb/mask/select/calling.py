@@ -19,12 +19,10 @@ from ..arrays import as_array, coverage_of, flat
 from ..meaning import HALF
 from ..raster import Coverage
 from .clicks import Clicks
-from .engine import Engine, Stop, StoppedError
+from .engine import SECONDS, Engine, Stop, StoppedError
 
-__all__ = ["SECONDS", "Call"]
+__all__ = ["Call"]
 
-SECONDS = 60.0
-"""How long an answer is waited for, where nobody said."""
 # Of those that never answer each holds a thread and a photo.
 MOST_STUCK = 4
 # How long what was stopped may take to notice.

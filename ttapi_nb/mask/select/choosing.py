@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from ...errors import MaskError
-from .engine import Engine, Given, Select
+from .engine import Engine, EngineName, Given, Select
 from .extra import PIP, has
 from .grabcut import GrabCut
 from .mobilesam import MobileSam
 from .models import missing, problem_of
 
-__all__ = ["ENGINES", "Chosen", "EngineName", "engine_of", "problem"]
+__all__ = ["ENGINES", "Chosen", "engine_of", "problem"]
 
-EngineName: TypeAlias = Literal["auto", "grabcut", "mobilesam"]
 # One each: they share what they learnt of a photo.
 ENGINES: dict[str, Engine] = {"grabcut": GrabCut(), "mobilesam": MobileSam()}
 NONE = f"Selecting by a click needs an extra, which is not installed. Install it with: {PIP}"

@@ -6,7 +6,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,13 @@ from ...picture import SourceImage
 from ..marks import Box
 from .clicks import Clicks
 
-__all__ = ["Engine", "Floats", "Given", "Select", "Stop", "StoppedError"]
+__all__ = ["SECONDS", "Engine", "EngineName", "Floats", "Given", "Select", "Stop", "StoppedError"]
+
+SECONDS = 60.0
+"""How long an answer is waited for, where nobody said."""
 
 Floats: TypeAlias = NDArray[np.float32]
+EngineName: TypeAlias = Literal["auto", "grabcut", "mobilesam"]
 Select: TypeAlias = Callable[[SourceImage, list[tuple[float, float]], list[int], Box | None], Any]
 """Any model: it gets the photo (`picture.pixels` is Pillow's, `picture.size` its width and height), the points, a label
 for each, 1 on the thing and 0 beside it, and a box or None, all in image pixels; and gives an array of the photo's

@@ -105,7 +105,6 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         for name in ("tool", "brush_size", "pressure", "tolerance", "tint", "opacity", "show"):
             traitlets.link((self, name), (self.stage, name))
         self._enable()
-        self._selecting.show()
         self.image = image
         if mask is not None:
             self.mask = mask
@@ -249,7 +248,9 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             return
         self._surface.show_photo(image)
         self._selecting.let_go()
-        self._prepare_selecting()
+        if self.tool == "select":
+            self._selecting.prepare()
+        self._selecting.show()
         self.stage.margins = (0, 0, 0, 0)
         if self.mask is not None and self.mask.size == image.size:
             # The same mask to whoever compares it, and now over this photo.

@@ -12,30 +12,22 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ... import loop
 from ...errors import MaskError, TTAPIError
 from ...mask import Mask, Selection
-from ...mask.select import (
-    ADD,
-    SECONDS,
-    TAKE_AWAY,
-    Call,
-    Chosen,
-    Clicks,
-    Engine,
-    EngineName,
-    Select,
-    Stop,
-    engine_of,
-)
+from ...mask import select as engines
+from ...mask.select import ADD, SECONDS, TAKE_AWAY, Clicks, Engine, EngineName, Select, Stop
 from ...picture import SourceImage
 from ..browser import field_of
 from .stage import Stage
 from .turns import Turns
+
+if TYPE_CHECKING:
+    from ...mask.select import Call, Chosen
 
 __all__ = ["Selecting"]
 
@@ -106,7 +98,7 @@ class Selecting:
             ],
         }
         try:
-            chosen = engine_of(self._select)
+            chosen = engines.engine_of(self._select)
             told |= {
                 "engine": chosen.engine.name,
                 "quick": chosen.engine.quick,
@@ -139,7 +131,7 @@ class Selecting:
         self._preparing.ask()
         self._preparing, self._ready = Stop(), picture
         try:
-            engine = engine_of(self._select).engine
+            engine = engines.engine_of(self._select).engine
         except TTAPIError:
             return
         self._prepares = True
@@ -222,7 +214,7 @@ class Selecting:
             if picture is None or mask is None or self._asked is not None:
                 return
             try:
-                chosen = engine_of(self._select)
+                chosen = engines.engine_of(self._select)
                 if not chosen.engine.quick:
                     return
                 clicks = self._refined(picture, mask, (x, y), False).clicks
@@ -230,7 +222,7 @@ class Selecting:
                     self._glimpse.stop()
                 scale = min(1.0, GLIMPSE / max(picture.size))
                 size = (max(1, round(picture.size[0] * scale)), max(1, round(picture.size[1] * scale)))
-                self._glimpse = Call(chosen.engine, picture, clicks, size)
+                self._glimpse = engines.Call(chosen.engine, picture, clicks, size)
                 self._glimpse.then(partial(self._glimpsed, number))
             except TTAPIError:
                 # It is only looked at: a click will tell.
@@ -270,14 +262,14 @@ class Selecting:
         return _Asked(picture, Clicks.of(picture.size, [point]), erase, False, None)
 
     def _begin(self, asked: _Asked) -> None:
-        chosen: Chosen = engine_of(self._select)
+        chosen: Chosen = engines.engine_of(self._select)
         if self._call is not None:
             self._call.stop()
         if self._glimpse is not None:
             self._glimpse.stop()
         self._owner.stage.problem = ""
         self._asked, self._anew = asked, False
-        self._call = call = Call(chosen.engine, asked.picture, asked.clicks)
+        self._call = call = engines.Call(chosen.engine, asked.picture, asked.clicks)
         self.show()
         loop.start(partial(self._wait, call, asked))
 

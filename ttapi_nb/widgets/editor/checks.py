@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ...asked import Prepared, prepare
 from ...errors import FitError
+from ...log.budget import NO_LOG
 from ...picture import SourceImage
-from ...run.editing import NO_LOG
 from .naming import run_words
 
 if TYPE_CHECKING:

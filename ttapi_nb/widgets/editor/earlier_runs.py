@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ... import run as running
 from ...errors import TTAPIError
 from ...picture import SourceImage
-from ...run.earlier import earlier
 from .filling import at_hand
 
 if TYPE_CHECKING:
@@ -76,6 +76,6 @@ class EarlierRuns:
         editor = self._editor
         log = editor.run_log or editor._log()
         there = next((one.run for one in editor.viewer.session.entries if one.run.id == run_id), None)
-        run = there or earlier(log, run_id, lambda origin: at_hand(origin, editor.image))
+        run = there or running.earlier(log, run_id, lambda origin: at_hand(origin, editor.image))
         editor.viewer.session.join(run, choose=choose, again=True, ratings=log.row(run_id).ratings)
         return run

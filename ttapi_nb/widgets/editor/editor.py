@@ -9,6 +9,7 @@ from typing import Any, Literal
 import ipywidgets
 import traitlets
 
+from ... import run as running
 from ...asked import Asked
 from ...client import Client, default_client
 from ...client.client import is_offline_forced
@@ -17,12 +18,12 @@ from ...errors import SettingsError, TTAPIError
 from ...fit import HOWS
 from ...lineage import open_result
 from ...log import Budget, RunLog
+from ...log.budget import NO_LOG
 from ...mask import EngineName, Mask, Select, asked_for
 from ...models import DEFAULT_MODEL
 from ...picture import ImageSource, SourceImage, open_image
 from ...request import EditRequest
-from ...run import Result, Run, start, to_code
-from ...run.editing import NO_LOG
+from ...run import Result, Run
 from ..browser import PhotoInput
 from ..closing import Closing
 from ..copier import Copier
@@ -299,7 +300,9 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._one.current = run
             run._follow(self._run_changed, self._controls.lane)
 
-        return start(self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch)
+        return running.start(
+            self.asked, client=self.client, log=self.run_log, budget=self.budget, watch=watch
+        )
 
     def use_key(self, key: Secret | str) -> None:
         """Send the next runs with `key`, to the same gateway or to TTAPI; one that is under way goes on as it began.
@@ -350,7 +353,7 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
 
     def to_code(self) -> str:
         """Python that does the same edit without a widget, for a script or another cell; it holds no key."""
-        return to_code(self.asked, client=self.client)
+        return running.to_code(self.asked, client=self.client)
 
     @traitlets.validate("image")
     def _open(self, proposal: Any) -> SourceImage | None:

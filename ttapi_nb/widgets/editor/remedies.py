@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from ... import run as running
 from ...errors import AuthenticationError, RefusedError, UnknownOutcomeError
 from ...mask import Mask
 from ...picture import SourceImage
-from ...run import Run, TiledRun
+from ...run import Run
 from ..offers import LateOffers
 
 __all__ = ["Remedies"]
@@ -42,7 +43,12 @@ class Remedies(LateOffers):
         """Offer what may help after this run, which has ended."""
         error = run.error
         self.in_doubt = isinstance(error, UnknownOutcomeError) and not offline
-        if isinstance(run, TiledRun) and run.status != "done" and run.results and run.left is not None:
+        if (
+            isinstance(run, running.TiledRun)
+            and run.status != "done"
+            and run.results
+            and run.left is not None
+        ):
             # Those that are done are not asked for once more.
             go_on = partial(self._go_on, run.results[0].picture, run.left)
             self.offer("", [("Go on with the tiles left", go_on)])
@@ -50,6 +56,6 @@ class Remedies(LateOffers):
             self.offer("", [(f"Use {name}", partial(self._use_model, name)) for name in error.models])
         elif isinstance(error, AuthenticationError) and not offline:
             self.offer("", [("Use another key", self._ask_key)])
-        elif run.partials and not run.results and not isinstance(run, TiledRun):
+        elif run.partials and not run.results and not isinstance(run, running.TiledRun):
             name = "Show the draft that came" if len(run.partials) == 1 else "Show the drafts that came"
             self.offer("", [(name, partial(self._show, run.id))])

@@ -7,11 +7,11 @@ from functools import partial
 
 import ipywidgets
 
+from ... import run as running
 from ...errors import ResultError
 from ...experiment import Trial, TrialCell
 from ...lineage import Origin
 from ...picture import SourceImage
-from ...run.earlier import earlier
 from ..closing import close_tree
 from ..text import Words
 from ..viewer import ResultViewer
@@ -49,7 +49,7 @@ class CellStage(ipywidgets.VBox):
         one = trial[key]
         if not one.run_id:
             raise ResultError(f"The cell is {one.state}, and has no results yet. {one.problem}".strip())
-        run = earlier(trial.log, one.run_id, partial(_photo_in, trial))
+        run = running.earlier(trial.log, one.run_id, partial(_photo_in, trial))
         viewer = ResultViewer()
         viewer.session.join(run, ratings=one.ratings)
         at = next((at for at, result in enumerate(run.results) if result.number == number), 0)
