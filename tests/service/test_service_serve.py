@@ -24,7 +24,7 @@ from ttapi_nb.errors import SettingsError
 from ttapi_nb.service import Answer, Service, serve
 from ttapi_nb.service.asgi import AT_ONCE, BODY_CAP
 from ttapi_nb.service.serve import LocalServer
-from ttapi_nb.serving import TURNED_AWAY
+from ttapi_nb.serving.protocol import TURNED_AWAY
 
 PATIENCE = 20
 
