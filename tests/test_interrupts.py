@@ -23,6 +23,7 @@ import pytest
 from PIL import Image
 
 from tests.server import PATIENCE, Reply, Server, json_reply, pictures
+from tests.support.interrupts import interrupts
 from ttapi_nb import (
     AsyncClient,
     Client,
@@ -296,7 +297,7 @@ def test_an_experiment_sends_nothing_more(
     assert sent, "it never had left"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one thread")
+@interrupts
 @pytest.mark.parametrize("logged", [True, False])
 def test_whoever_stops_waiting_is_told_where_the_run_is(
     server: Server, photo: Image.Image, log: RunLog, logged: bool

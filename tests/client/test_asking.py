@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import sys
 import threading
 
 import pytest
 from PIL import Image
 
 from tests.server import PATIENCE, Reply, Server, full_port
+from tests.support.interrupts import interrupts
 from ttapi_nb import AsyncClient, Client, exiting, loop
 
 KEY = "test-key-0123456789"
@@ -66,7 +66,7 @@ def test_a_task_that_is_cancelled_before_it_leaves(
     assert [one for one in caplog.records if one.name == "ttapi_nb"] == []
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one thread")
+@interrupts
 def test_an_interrupted_call(server: Server, photo: Image.Image, caplog: pytest.LogCaptureFixture) -> None:
     """Ctrl+C in a call that has left raises at once, with a note on the bill."""
     server.answer = Reply(400, hold=server.event())

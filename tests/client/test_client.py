@@ -9,7 +9,6 @@ import logging
 import os
 import pickle
 import socket
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from PIL import Image
 
 from tests.client.test_secret import shown
 from tests.server import PATIENCE, Failure, Reply, Server, encoded, fail, full_port, json_reply, pictures
+from tests.support.interrupts import interrupts
 from ttapi_nb import (
     AsyncClient,
     Client,
@@ -551,7 +551,7 @@ def test_errors_travel(error: TTAPIError) -> None:
     assert vars(copy) == vars(error)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one thread")
+@interrupts
 def test_interrupted_call(server: Server, photo: Image.Image) -> None:
     """Stopping the cell while it waits for an answer stops the wait at once."""
     import signal

@@ -30,6 +30,7 @@ from tests.server import (
     json_reply,
     pictures,
 )
+from tests.support.interrupts import interrupts
 from ttapi_nb import (
     Budget,
     Client,
@@ -364,7 +365,7 @@ def test_await_raises(server: Server, photo: Image.Image, log: RunLog) -> None:
         asyncio.run(awaits())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one thread")
+@interrupts
 def test_interrupted_wait(server: Server, photo: Image.Image, log: RunLog, held: threading.Event) -> None:
     """Stopping the cell that waits for a run stops the waiting and not the run."""
     run = _start(server, photo, log)
