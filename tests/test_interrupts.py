@@ -52,7 +52,14 @@ pytestmark = [
 ]
 
 # Where a call goes through once its pictures are open.
-ON_THE_WAY = ("client/client.py", "client/asking.py", "run/editing.py", "run/carrier.py", "run/tiled.py")
+ON_THE_WAY = (
+    "client/client.py",
+    "client/asking.py",
+    "run/editing.py",
+    "run/carrier.py",
+    "run/entry.py",
+    "run/tiled.py",
+)
 EXPERIMENTS = ("experiment/experiment.py", "experiment/underway.py")
 BELOW = ("exiting.py", "loading.py", "loop.py", "threads.py")
 # Seconds for which a line waits for a request that a lock, held by that very line, may keep from coming.

@@ -31,7 +31,7 @@ from ttapi_nb import (
 )
 from ttapi_nb.asked import Asked
 from ttapi_nb.log import State
-from ttapi_nb.run import carrier, making
+from ttapi_nb.run import carrier, entry, making
 from ttapi_nb.run import start as start_run
 
 KEY = "test-key-0123456789"
@@ -135,7 +135,7 @@ def test_a_locked_database(server: Server, photo: Image.Image, log: RunLog) -> N
 
 def test_a_log_that_hangs(server: Server, photo: Image.Image, tmp_path, never, monkeypatch) -> None:
     """A log that never answers costs a run its time, and nothing is sent; no other run waits."""
-    monkeypatch.setattr(carrier, "LOG_PATIENCE", 0.05)
+    monkeypatch.setattr(entry, "LOG_PATIENCE", 0.05)
 
     class Hanging(RunLog):
         def mark_sent(self, run_id: str) -> None:
@@ -252,7 +252,7 @@ def test_a_price_function_that_hangs(
     server: Server, photo: Image.Image, log: RunLog, never, monkeypatch
 ) -> None:
     """A price function that does not come back, or ends Python, costs the run its price and nothing else."""
-    monkeypatch.setattr(carrier, "PRICE_PATIENCE", 0.05)
+    monkeypatch.setattr(entry, "PRICE_PATIENCE", 0.05)
 
     def ends(*given: Any) -> float:
         raise SystemExit("by a price function")

@@ -3,8 +3,8 @@
 Three kinds of threads take part, and none waits for what another holds:
 
 * the loop's, which sends and receives, and for the rest only awaits;
-* the run's lane for its log: row, mark, answer and end are written there, in that order, and a log that is locked makes
-  only this run wait;
+* the run's lane for its log: row, mark, answer and end are written there (see `Entry`), in that order, and a log that
+  is locked makes only this run wait;
 * the lanes of those who watch it (see `Run.on_change`), which nothing of the run waits for, but its end for a moment.
 
 Whether it may leave is decided in memory, under a guard that is held for a few assignments and never while something is
@@ -16,39 +16,24 @@ Whatever a step raises, the run ends: with its results, or with an error that sa
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from .. import exiting, loop
 from ..client.core import Core
 from ..client.told import Told
-from ..errors import NotSentError, ResultError, RunCancelledError, TTAPIError
+from ..errors import NotSentError, RunCancelledError, TTAPIError
 from ..freeing import give_back
 from ..lineage import step_text
-from ..log import RunLog, State
-from ..log.budget import sent_options
+from ..log import State
 from ..rawanswers import RawAnswer
 from ..reply import ImagesResponse, PartialData
-from .debts import owe, pay_debts, settle, store
-from .ending import (
-    ENDED,
-    HANGS,
-    INTERRUPTED,
-    End,
-    Ended,
-    cancelled,
-    caught,
-    either,
-    end_of,
-    unsent,
-    words_of,
-)
+from .ending import ENDED, HANGS, INTERRUPTED, End, Ended, cancelled, end_of, unsent
+from .entry import LOG_PATIENCE, Entry
 from .partial import Partial
 from .result import Result
 from .run import Run
@@ -58,10 +43,6 @@ __all__ = ["Carrier"]
 
 Made: TypeAlias = Callable[[Run, ImagesResponse], tuple[tuple[Result, ...], str]]
 
-LOG_PATIENCE = 90.0
-"""Seconds for one thing to be written into the log. SQLite itself gives up sooner; a disk that hangs never does."""
-PRICE_PATIENCE = 5.0
-"""Seconds for a price function to say what a run cost."""
 WATCHER_PATIENCE = 5.0
 """Seconds for which the end of a run is held back until those who watch it have seen it."""
 NEXT_PATIENCE = 0.1
@@ -84,6 +65,7 @@ class Carrier(exiting.Unfinished):
         self._core = core
         self._make = make
         self._lane = loop.lane()
+        self._entry = Entry(run, self._lane)
         self._task: Future[None] | None = None
         # What came for it, until that is in the log.
         self._raw: RawAnswer | None = None
@@ -93,9 +75,6 @@ class Carrier(exiting.Unfinished):
         self.withdrawn = False
         # What `_stop` has yet to have written: whoever stops it may be interrupted in that.
         self._owed: tuple[State, str] | None = None
-        # Of what is in the log; only work on the lane asks.
-        self._row: Literal["none", "perhaps", "written"] = "none"
-        self._marked = False
 
     # Begin
 
@@ -114,23 +93,11 @@ class Carrier(exiting.Unfinished):
 
     def _begin(self) -> None:
         try:
-            if self.run.log is not None:
-                pay_debts(self.run.log)
-                self._row = "perhaps"
-                self.run.log.begin(
-                    self.run.id,
-                    self.run.prepared,
-                    offline=self.offline,
-                    address=self._core.address,
-                    budget=self.run.budget,
-                    claim=self.run.claim,
-                )
-                self._row = "written"
+            self._entry.begin(offline=self.offline, address=self._core.address)
             # What was withdrawn meanwhile finds that out before it leaves.
             self._task = loop.submit(self._carry_out())
         except BaseException as error:
-            self._row = "none" if isinstance(error, TTAPIError) else self._row
-            self._settle("not sent", INTERRUPTED)
+            self._entry.undo(error)
             # Nobody holds it yet, but who watches it may.
             with self.run._guard:
                 if not self.run.done:
@@ -152,8 +119,7 @@ class Carrier(exiting.Unfinished):
             end = self._stopped(error)
         try:
             if end is None and self._owed is not None:
-                done = self._lane.submit(partial(self._settle, *self._owed))
-                await loop.wait([done], LOG_PATIENCE)
+                await self._entry.settled(*self._owed)
                 self._tell_the_end(last=True)
             await self._settled(end)
         finally:
@@ -190,8 +156,7 @@ class Carrier(exiting.Unfinished):
     async def left(self) -> None:
         """Its first byte is leaving. Raises `NotSentError` where it may not."""
         self._may_leave()
-        if self.run.log is not None:
-            await self._write(self._mark, self.run.log)
+        await self._entry.mark()
         with self.run._guard:
             self._may_leave()
             self.left_at = time.monotonic()
@@ -203,21 +168,11 @@ class Carrier(exiting.Unfinished):
         if self.withdrawn:
             raise NotSentError(INTERRUPTED)
 
-    def _mark(self, log: RunLog) -> None:
-        # Where it is in doubt it counts as marked, so that it is taken back.
-        self._marked = True
-        try:
-            log.mark_sent(self.run.id)
-        except NotSentError:
-            self._marked = False
-            raise
-
     async def busy(self, seconds: float) -> None:
         """The service was too busy for it, so that nothing is billed, and it is sent again in so many seconds."""
         with self.run._guard:
             self.left_at = None
-        if self.run.log is not None:
-            await self._write(self._unmark, self.run.log)
+        await self._entry.unmark()
         with self.run._guard:
             self._may_leave()
             self.run.status = "sending"
@@ -226,65 +181,18 @@ class Carrier(exiting.Unfinished):
             )
         self.run._tell()
 
-    def _unmark(self, log: RunLog) -> None:
-        log.mark_refused(self.run.id)
-        self._marked = False
-
     async def arrived(self, response: ImagesResponse) -> None:
         """Keep an answer, whose results may yet have to be fetched: it is paid for, so that comes first."""
-        await self._kept(response)
-
-    async def _kept(self, response: ImagesResponse) -> bool:
-        """Whether the log has it now."""
-        run = self.run
-        run.response = response
-        run.cost = await self._cost_of(response)
-        if run.log is not None:
-            try:
-                # What came is on the disk as it came, so that those who are about to leave can go first.
-                keep = partial(store, run.id, response, run.cost)
-                await self._write(lambda log: loop.calmly(partial(keep, log)), run.log)
-            except Exception as error:  # noqa: BLE001 - what can't be kept there is here all the same
-                run._add_note(f"{words_of(error)} The results are here, but not in the log: save them.")
-                return False
-        return True
+        await self._entry.keep(response)
 
     async def answered(self, response: ImagesResponse) -> bool:
         """All of its answer is here; whether the log has it."""
         self.run.response = response
         # First: who waits for its place need not wait for the disk, and gets there before this does.
         await loop.wait(self.run._tell_answered(), NEXT_PATIENCE)
-        is_kept = await self._kept(response)
+        is_kept = await self._entry.keep(response)
         self.run._add_note(response.note)
         return is_kept
-
-    async def _write(self, work: Callable[[RunLog], None], log: RunLog) -> None:
-        """Have `work` write into the log, and raise what that raises as an `Exception`."""
-        future = self._lane.submit(partial(caught, partial(work, log)))
-        try:
-            error = await asyncio.wait_for(loop.follow(future), LOG_PATIENCE)
-        except TimeoutError:
-            error = ResultError(HANGS.format(seconds=LOG_PATIENCE))
-        if isinstance(error, Exception):
-            raise error
-        if error is not None:
-            raise ResultError(f"The run log could not be written ({words_of(error)}).")
-
-    async def _cost_of(self, response: ImagesResponse) -> float | None:
-        prices = self.run.budget.prices if self.run.budget is not None else None
-        if prices is None or response.offline or response.replayed:
-            return None
-        request = self.run.request
-        usage = asdict(response.usage) if response.usage is not None else None
-        work = partial(prices.cost, request.model, sent_options(request), len(response.data), usage)
-        try:
-            # Somebody else's function: it may do anything, and a paid answer must not be lost to it.
-            outcome = await asyncio.wait_for(loop.follow(loop.start(partial(either, work))), PRICE_PATIENCE)
-        except TimeoutError:
-            outcome = None, "it took too long"
-        if outcome[1]:
-            self.run._add_note(f"What it cost could not be told ({outcome[1]}), so it counts as estimated.")
-        return outcome[0]
 
     # On threads
 
@@ -331,7 +239,7 @@ class Carrier(exiting.Unfinished):
         if self._task is not None:
             self._task.cancel()
         try:
-            settled = self._lane.submit(partial(self._settle, state, str(error)))
+            settled = self._lane.submit(partial(self._entry.settle, state, str(error)))
             self._owed = None
         except BaseException:  # noqa: BLE001 - without a thread the log has to do without
             self._tell_the_end(last=True)
@@ -360,11 +268,8 @@ class Carrier(exiting.Unfinished):
         self.run.results = end.results
         if end.status == "done":
             self.run._add_note(end.problem)
-        if self.run.log is not None:
-            done = self._lane.submit(partial(self._settle, end.state, end.problem))
-            await loop.wait([done], LOG_PATIENCE)
-            if not done.done():
-                self.run._add_note(HANGS.format(seconds=LOG_PATIENCE))
+        if self.run.log is not None and not await self._entry.settled(end.state, end.problem):
+            self.run._add_note(HANGS.format(seconds=LOG_PATIENCE))
 
     def _ended(self, end: End | None) -> None:
         if end is None:
@@ -380,19 +285,6 @@ class Carrier(exiting.Unfinished):
             self._let_go()
         else:
             self._tell_the_end(last=True)
-
-    def _settle(self, state: State, problem: str) -> None:
-        """Write how it ended; on the lane. What the log does not take now, it is given later."""
-        log = self.run.log
-        if log is None or self._row == "none":
-            return
-        debt = partial(
-            settle, self.run.id, state, problem, self._marked and state in ("not sent", "cancelled")
-        )
-        error = caught(partial(debt, log))
-        if error is not None:
-            owe(log, debt)
-            self.run._add_note(words_of(error))
 
     def _tell_the_end(self, settled: Future[Any] | None = None, *, last: bool = False) -> None:
         """Let those who watch see the end, then those who wait for it: nobody's callback is waited for long."""
