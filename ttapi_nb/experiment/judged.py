@@ -1,4 +1,4 @@
-"""`Judged`: an experiment whose results are voted on, and ranked."""
+"""`Judged`: an experiment whose results are looked at, given stars, voted on, and ranked."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ import time
 import uuid
 from collections.abc import Collection
 from pathlib import Path
+from typing import Self
 
+from ..asked import prepare
+from ..errors import ResultError
 from ..log import Vote
+from ..run import Result, made_again
+from ..text import so_many
+from .board import TrialCell
+from .carrying import keep_shown
+from .cells import Cell
 from .ranking import Ranking, rank
 from .underway import UnderWay
 from .votes import Entry, Pair, choose, entries_of, read_votes
@@ -18,6 +26,45 @@ __all__ = ["Judged"]
 
 class Judged(UnderWay):
     """See `Trial`."""
+
+    def result(self, cell: Cell | TrialCell | str | int, number: int = 1) -> Result:
+        """A result of a cell as `edit` would have given it, made again from the answer that the log keeps.
+
+        Raises `ResultError` where there is none.
+        """
+        results = self.results(cell)
+        if not 1 <= number <= len(results):
+            raise ResultError(f"The cell has {so_many(len(results), 'result')}, and none of number {number}.")
+        return results[number - 1]
+
+    def results(self, cell: Cell | TrialCell | str | int) -> tuple[Result, ...]:
+        """All results of a cell; see `result`."""
+        one = self[cell]
+        if one.state != "done":
+            raise ResultError(f"The cell is {one.state}, and has no results yet. {one.problem}".strip())
+        results = made_again(prepare(one.cell.asked), self.log.row(one.run_id))
+        if len(one.shown) < len(results):
+            keep_shown(self.log, one.cell, one.run_id, results)
+            self.refresh()
+        return results
+
+    def rate(
+        self,
+        cell: Cell | TrialCell | str | int,
+        stars: int | None = None,
+        note: str | None = None,
+        *,
+        number: int = 1,
+    ) -> Self:
+        """Give a cell's result stars, 0 to 5, or a note; in the log, as for any other run."""
+        one = self[cell]
+        if not one.run_id:
+            raise ResultError("The cell has no results to rate yet.")
+        self.log.rate(one.run_id, number, stars=stars, note=note)
+        self.board.put(*self._read([one.key]))
+        return self
+
+    # Votes
 
     @property
     def votes(self) -> tuple[Vote, ...]:

@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import Any, Self
 
 from .. import loop
-from ..asked import prepare
 from ..client import AsyncClient, Client, default_client
-from ..errors import NotSentError, ResultError, SettingsError
+from ..errors import NotSentError, SettingsError
 from ..forking import cached
 from ..log import Budget, Claim, RunLog, Shown, default_log
 from ..reply.meaning import says_busy
-from ..run import Result, Run, made_again
+from ..run import Run
 from ..run.making import load
-from ..text import so_many
 from .board import Board, State, TrialCell, of_row
-from .carrying import Outcome, carry, keep_shown
+from .carrying import Outcome, carry
 from .cells import Cell
 from .cluster import Elsewhere
 from .photos import keep
@@ -329,45 +327,6 @@ class UnderWay:
         """
         self.log.found(self[cell].run_id, billed=billed)
         return self.refresh()
-
-    # Results
-
-    def result(self, cell: Cell | TrialCell | str | int, number: int = 1) -> Result:
-        """A result of a cell as `edit` would have given it, made again from the answer that the log keeps.
-
-        Raises `ResultError` where there is none.
-        """
-        results = self.results(cell)
-        if not 1 <= number <= len(results):
-            raise ResultError(f"The cell has {so_many(len(results), 'result')}, and none of number {number}.")
-        return results[number - 1]
-
-    def results(self, cell: Cell | TrialCell | str | int) -> tuple[Result, ...]:
-        """All results of a cell; see `result`."""
-        one = self[cell]
-        if one.state != "done":
-            raise ResultError(f"The cell is {one.state}, and has no results yet. {one.problem}".strip())
-        results = made_again(prepare(one.cell.asked), self.log.row(one.run_id))
-        if len(one.shown) < len(results):
-            keep_shown(self.log, one.cell, one.run_id, results)
-            self.refresh()
-        return results
-
-    def rate(
-        self,
-        cell: Cell | TrialCell | str | int,
-        stars: int | None = None,
-        note: str | None = None,
-        *,
-        number: int = 1,
-    ) -> Self:
-        """Give a cell's result stars, 0 to 5, or a note; in the log, as for any other run."""
-        one = self[cell]
-        if not one.run_id:
-            raise ResultError("The cell has no results to rate yet.")
-        self.log.rate(one.run_id, number, stars=stars, note=note)
-        self.board.put(*self._read([one.key]))
-        return self
 
 
 def _check(parallel: object, per_minute: object, budget: object) -> None:
