@@ -38,6 +38,7 @@ from ttapi_nb import (
     loop,
     start_edit,
 )
+from ttapi_nb.experiment import Trial
 from ttapi_nb.log import file, fork
 from ttapi_nb.threads import Threads
 
@@ -258,20 +259,23 @@ def test_a_run_is_kept_or_does_not_leave(
     assert told, "it never had left"
 
 
-@pytest.mark.parametrize("waits", [True, False])
+@pytest.mark.parametrize("begin", ["run", "start", "resume"])
 def test_an_experiment_sends_nothing_more(
-    server: Server, photo: Image.Image, log: RunLog, waits: bool
+    server: Server, photo: Image.Image, log: RunLog, begin: str
 ) -> None:
     """Wherever it is interrupted as it begins, what has left is all that leaves, and is kept."""
     client = Client(KEY, base_url=server.url)
     names, answer, sent = itertools.count(), json_reply(pictures(photo)), 0
+    waits = begin == "run"
 
     def work() -> None:
         plan = Experiment(["one", "two", "three"], photo, "gpt-image-1", name=f"plan {next(names)}")
         if waits:
             plan.run(client, parallel=1, log=log, progress=False)
-        else:
+        elif begin == "start":
             plan.start(client, parallel=1, log=log)
+        else:
+            Trial(plan, log=log).resume(client, parallel=1)
 
     server.answer = answer
     work()

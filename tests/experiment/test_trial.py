@@ -6,6 +6,8 @@ import json
 import threading
 import time
 from collections import Counter
+from concurrent.futures import wait
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,10 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Request, Server, json_reply, pictures
-from ttapi_nb.experiment import TrialCell
+from ttapi_nb import exiting, loop
+from ttapi_nb.experiment import Trial, TrialCell
+from ttapi_nb.experiment.sender import Sender
+from ttapi_nb.experiment.underway import INTERRUPTED
 
 MODEL = "gpt-image-1.5"
 TEAL = pictures(Image.new("RGB", (64, 64), "teal"))
@@ -208,6 +213,37 @@ def test_it_is_stopped_and_grows_while_it_runs(server: Server, client: tt.Client
     trial.resume()
     with pytest.raises(tt.SettingsError, match="not under way"):
         trial.again(1)
+
+
+@pytest.mark.parametrize("begin", ["run", "start", "resume"])
+def test_an_interrupt_as_it_begins(
+    server: Server, client: tt.Client, log: tt.RunLog, monkeypatch: pytest.MonkeyPatch, begin: str
+) -> None:
+    """However it is begun: nothing more is sent, what had left is kept, a note says so, and the rest can be sent."""
+    server.answer = json_reply(TEAL, hold=server.event())
+    really_begin, trial = Sender.begin, Trial(plan(3), log=log)
+
+    def interrupted(sender: Sender, *cells: Any) -> None:
+        really_begin(sender, *cells)
+        server.wait_for(1)
+        raise KeyboardInterrupt
+
+    begun = (
+        partial(trial.resume, client)
+        if begin == "resume"
+        else partial(getattr(plan(3), begin), client, log=log)
+    )
+    with monkeypatch.context() as stopped:
+        stopped.setattr(Sender, "begin", interrupted)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            begun(parallel=1)
+    assert caught.value.__notes__ == [INTERRUPTED.format(name="bowls")]
+    server.let_go()
+    wait([one.over for one in list(exiting._under_way.values())], PATIENCE)
+    assert loop.quiet(PATIENCE)
+    assert trial.refresh().counts == {"done": 1, "waiting": 2}
+    assert trial.resume(client).wait(PATIENCE).counts == {"done": 3}
+    assert prompts(server) == {f"bowl {number}": 1 for number in range(3)}
 
 
 @pytest.mark.slow

@@ -65,7 +65,7 @@ class Experiment(Plan):
             trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
             return trial.wait(progress=progress)
         except KeyboardInterrupt as error:
-            # Nobody has it to stop it.
+            # Between the two nobody has it to stop it.
             drop(trial, error)
             raise
 
@@ -81,11 +81,7 @@ class Experiment(Plan):
     ) -> Trial:
         """As `run`, without waiting: it goes on in the background."""
         trial = Trial(self, log=log, client=client)
-        try:
-            return trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
-        except KeyboardInterrupt as error:
-            drop(trial, error)
-            raise
+        return trial.resume(budget=budget, parallel=parallel, per_minute=per_minute, on=on)
 
     @classmethod
     def open(

@@ -184,28 +184,35 @@ class UnderWay:
         """Send what was never sent, in the background; see `Experiment.run`.
 
         `refused`: also once more what the service refused. `save_to`: a folder into which each result is saved as it
-        comes, pasted, with what made it. Raises `SettingsError`, or `ResultError` where the log can't be written.
+        comes, pasted, with what made it. An interrupt stops it, as it does `wait`. Raises `SettingsError`, or
+        `ResultError` where the log can't be written.
         """
         _check(parallel, per_minute, budget)
-        with self._lock:
-            if self.running:
-                raise SettingsError("This experiment is under way. Wait for it, or stop() it first.")
-            client = self._client = client or self._client or default_client()
-            self.__dict__.pop("_found_offline", None)
-            folder = _folder(save_to)
-            keep(self.log, self.plan.photos)
-            self.log.experiments.save(self.name, self.plan.to_json())
-            load(client.core)
-            once_more = ("not sent", "refused") if refused else ("not sent",)
-            self.board.put(*(TrialCell(one.cell) for one in self.refresh().cells if one.state in once_more))
-            self._cancelled = threading.Event()
-            do = self._doing(client, budget, folder, on)
-            self._sender = sender = Sender(
-                self.board, self.log, do, self._read, parallel=parallel, per_minute=per_minute
-            )
-            _going.add(self)
-            sender.begin(self._in("waiting"), self._in("elsewhere"))
-        return self
+        try:
+            with self._lock:
+                if self.running:
+                    raise SettingsError("This experiment is under way. Wait for it, or stop() it first.")
+                client = self._client = client or self._client or default_client()
+                self.__dict__.pop("_found_offline", None)
+                folder = _folder(save_to)
+                keep(self.log, self.plan.photos)
+                self.log.experiments.save(self.name, self.plan.to_json())
+                load(client.core)
+                once_more = ("not sent", "refused") if refused else ("not sent",)
+                self.board.put(
+                    *(TrialCell(one.cell) for one in self.refresh().cells if one.state in once_more)
+                )
+                self._cancelled = threading.Event()
+                do = self._doing(client, budget, folder, on)
+                self._sender = sender = Sender(
+                    self.board, self.log, do, self._read, parallel=parallel, per_minute=per_minute
+                )
+                _going.add(self)
+                sender.begin(self._in("waiting"), self._in("elsewhere"))
+            return self
+        except KeyboardInterrupt as error:
+            drop(self, error)
+            raise
 
     def _in(self, state: State) -> list[str]:
         return [one.key for one in self.cells if one.state == state]
