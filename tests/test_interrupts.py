@@ -55,6 +55,7 @@ pytestmark = [
 # Where a call goes through once its pictures are open.
 ON_THE_WAY = (
     "client/client.py",
+    "client/images.py",
     "client/asking.py",
     "run/editing.py",
     "run/carrier.py",

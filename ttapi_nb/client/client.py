@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, Unpack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from .. import loop
 from ..errors import SettingsError
-from ..request import EditFields, EditRequest, GenerateFields, GenerateRequest
 from . import cassette, checks, ways
-from .asking import Asking
 from .core import Core
 from .forms import CHECKS as FORM_CHECKS
 from .forms import FORMS
 from .gate import AT_ONCE, Gate
+from .images import AsyncImages, Images
 from .key import Secret, find_key, held, is_same, look_for_key
 from .place import address_here, hub_token_for
 from .ways import DEFAULT_BASE_URL, Network
 
 if TYPE_CHECKING:
-    from ..reply.responses import ImagesResponse
     from ..service import Fill, Service
     from .cassette import Match, Recorded
 
@@ -271,88 +266,6 @@ def _is_private_way(base_url: str) -> bool:
     return url.scheme == "https" or is_loopback(url)
 
 
-class _Images:
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
-        """Edit a picture: send one request, wait for the answer. The fields are those of `EditRequest`.
-
-        Pictures are paths, URLs, bytes, open files, PIL images or numpy arrays; they go out in the format they came
-        in, without metadata. With `check` (the default) the request's problems are raised as `InvalidRequestError`
-        before anything is sent.
-
-        An interrupt stops the call. Where the request has left by then it may be billed, which a warning says: it goes
-        on in the background, and Python waits for it before it ends.
-
-        Raises `ImageError`, `MaskError`, `NotSentError`, `RefusedError` or `UnknownOutcomeError`.
-        """
-        return self._answered(EditRequest, check, dict(fields))
-
-    def generate(self, *, check: bool = True, **fields: Unpack[GenerateFields]) -> ImagesResponse:
-        """Make a picture of words alone, as `edit` edits one. The fields are those of an edit, but for `image`, `mask`
-        and `input_fidelity`.
-        """
-        return self._answered(GenerateRequest, check, dict(fields))
-
-    def _answered(self, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> ImagesResponse:
-        if loop.is_here():
-            raise RuntimeError(
-                "This would wait for the very thread it is called on. Call it from another thread."
-            )
-        asked = Asking(self._core, kind, check, fields)
-        try:
-            return asked.begin().result()
-        except KeyboardInterrupt as error:
-            # First, and without a call: a second interrupt may come with the next one.
-            asked.dropped = True
-            asked.drop(error)
-            raise
-
-
-class _AsyncImages:
-    def __init__(self, core: Core) -> None:
-        self._core = core
-
-    async def edit(self, *, check: bool = True, **fields: Unpack[EditFields]) -> ImagesResponse:
-        """As `Client.images.edit`, awaited, on any event loop; to cancel it is what an interrupt is there."""
-        return await self._answered(EditRequest, check, dict(fields))
-
-    async def generate(self, *, check: bool = True, **fields: Unpack[GenerateFields]) -> ImagesResponse:
-        """As `Client.images.generate`, awaited."""
-        return await self._answered(GenerateRequest, check, dict(fields))
-
-    async def _answered(self, kind: type[EditRequest], check: bool, fields: dict[str, Any]) -> ImagesResponse:
-        asked = Asking(self._core, kind, check, fields)
-        try:
-            return await loop.follow(asked.begin())
-        except (asyncio.CancelledError, KeyboardInterrupt) as error:
-            asked.dropped = True
-            asked.drop(error)
-            raise
-
-
-def _show_fields(*methods: Any, but: tuple[str, ...] = ()) -> None:
-    """Let editors and Jupyter's help list the fields by name."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    listed = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
-    for item in fields(EditRequest):
-        if item.name in but:
-            continue
-        default = (
-            item.default if item.name not in ("image", "prompt", "extra_body") else inspect.Parameter.empty
-        )
-        default = {} if item.name == "extra_body" else default
-        listed.append(inspect.Parameter(item.name, keyword, default=default))
-    listed.append(inspect.Parameter("check", keyword, default=True))
-    for method in methods:
-        method.__signature__ = inspect.Signature(listed, return_annotation="ImagesResponse")
-
-
-_show_fields(_Images.edit, _AsyncImages.edit)
-_show_fields(_Images.generate, _AsyncImages.generate, but=("image", "mask", "input_fidelity"))
-
-
 class Client(_Base):
     """A client of TTAPI's image-editing endpoint: `client.images.edit(image=…, prompt=…)`.
 
@@ -380,18 +293,18 @@ class Client(_Base):
     """
 
     @property
-    def images(self) -> _Images:
+    def images(self) -> Images:
         """The images endpoints."""
-        return _Images(self._core)
+        return Images(self._core)
 
 
 class AsyncClient(_Base):
     """`Client` for `await`: the same settings, and `await client.images.edit(…)` on any event loop."""
 
     @property
-    def images(self) -> _AsyncImages:
+    def images(self) -> AsyncImages:
         """The images endpoints."""
-        return _AsyncImages(self._core)
+        return AsyncImages(self._core)
 
 
 def default_client() -> Client:
