@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -23,15 +23,12 @@ from ..looks import looks
 from .acts import ACTIONS, edge_in, extension_in, shape_in
 from .selecting import Selecting
 from .stage import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
+from .steps import State, Steps
 from .surface import Surface
 from .turns import Patient, Turns
 
 __all__ = ["MaskDrawer", "Masks"]
 
-State: TypeAlias = tuple[SourceImage | None, Mask | None]
-
-# Photos that undo can go back to: each stays in memory.
-PHOTOS_KEPT = 4
 # Of the photo's longer side: how wide the brush is at first, and at most on its slider.
 BRUSH_SHARE, LARGEST_SHARE = 0.04, 0.25
 NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
@@ -88,9 +85,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         mask: Mask | None = None,
         select: EngineName | Select = "auto",
     ) -> None:
-        self._past: list[State] = []
-        self._future: list[State] = []
-        self._recording = True
+        self._steps = Steps()
         # The brush's size that nobody chose.
         self._suits = BRUSH_SIZE
         # One lock for a drawer and all around it: two could wait for each other.
@@ -153,11 +148,11 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         given up instead.
         """
         if not self._selecting.stop():
-            self._travel(self._past, self._future)
+            self._travel(self._steps.back)
 
     def redo(self) -> None:
         """Take an undo back."""
-        self._travel(self._future, self._past)
+        self._travel(self._steps.forth)
 
     def clear(self) -> None:
         """Take the whole mask away; it can be undone."""
@@ -200,7 +195,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         image = open_image(image)
         with self.lock:
             before = (self.image, self.mask)
-            with self._unrecorded():
+            with self._steps.as_one():
                 self.image = image
                 if mask is not None:
                     self.mask = mask
@@ -238,7 +233,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         with self.lock, self.stage.hold_sync():
             self.stage.side = "edit"
             before = (change.old or None, self.mask)
-            with self._unrecorded():
+            with self._steps.as_one():
                 self._show_image(change.new)
             self._remember(before)
 
@@ -282,25 +277,11 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self._selecting.prepare()
             self._selecting.show()
 
-    def _remember(self, state: State) -> None:
-        if not self._recording:
-            # Part of a change, at whose end it is looked what can be done now.
-            return
-        if state[1] is not None:
-            self._past.append(state)
-            self._future.clear()
-            photos = [id(image) for image, _ in self._past]
-            kept = list(dict.fromkeys(reversed(photos)))[:PHOTOS_KEPT]
-            self._past = [one for one, photo in zip(self._past, photos, strict=True) if photo in kept]
-        self._enable()
-
-    @contextlib.contextmanager
-    def _unrecorded(self) -> Iterator[None]:
-        before, self._recording = self._recording, False
-        try:
-            yield
-        finally:
-            self._recording = before
+    def _remember(self, before: State) -> None:
+        # After a part of a step, it is looked at the step's end what can be done now.
+        if self._steps.are_taken:
+            self._steps.take(before)
+            self._enable()
 
     def _marked(self, mark: Mark) -> None:
         self._change(lambda mask: mask.add(mark))
@@ -320,7 +301,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     def before_last(self) -> Mask:
         """The mask without its last mark; one of before is drawn already."""
         marks = self.mask.marks[:-1]
-        earlier = (mask for _, mask in reversed(self._past) if mask is not None and mask.marks == marks)
+        earlier = (mask for mask in self._steps.masks() if mask.marks == marks)
         return next(earlier, None) or Mask(self.mask.size, marks).on(self.image)
 
     def _refused(self, sentence: str) -> None:
@@ -372,13 +353,13 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self.stage.problem = ""
             self.stage.extending = False
 
-    def _travel(self, here: list[State], there: list[State]) -> None:
+    def _travel(self, go: Callable[[State], State | None]) -> None:
         with self.lock:
-            if not here or self.mask is None:
+            gone = go((self.image, self.mask)) if self.mask is not None else None
+            if gone is None:
                 return
-            there.append((self.image, self.mask))
-            image, mask = here.pop()
-            with self._unrecorded():
+            image, mask = gone
+            with self._steps.as_one():
                 if image is not self.image:
                     self.image = image
                 self.mask = mask
@@ -391,8 +372,8 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
     def _enable(self) -> None:
         marked, open_ = self._marks, self.mask is not None
         able = {
-            "undo": bool(self._past),
-            "redo": bool(self._future),
+            "undo": self._steps.can_go_back,
+            "redo": self._steps.can_go_forth,
             "invert": open_,
             "clear": marked,
             "numbers": open_,
