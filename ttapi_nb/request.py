@@ -15,7 +15,7 @@ from PIL import Image
 
 from .errors import ImageError, InvalidRequestError, MaskError
 from .forking import cached
-from .mask import MARKS_NOTHING, Mask, asked_for, edited, picture_reading, size_problem
+from .mask import Mask, asked_for, picture_problems, says_yes_or_no, size_problem
 from .models import (
     COMPRESSION_RANGE,
     DEFAULT_MODEL,
@@ -183,7 +183,7 @@ class EditRequest:
             return None
         if isinstance(self.mask, Mask):
             data = self.mask.to_png()
-        elif self.mask.pixels.mode == "RGBA" and not _says_yes_or_no(self.mask):
+        elif self.mask.pixels.mode == "RGBA" and not says_yes_or_no(self.mask):
             # What the service makes of half a transparency nobody knows.
             data = Mask.from_image(self.mask, edit="transparent").to_png()
         else:
@@ -289,7 +289,7 @@ class EditRequest:
             yield size_problem(self.mask.size, self.image[0])
         if isinstance(self.mask, SourceImage):
             # As it came: of another size it is another picture's, which was said.
-            yield from _unclear(self.mask, self.image)
+            yield from picture_problems(self.mask, self.image[0] if self.image else None)
         if len(self.mask_file.data) >= row.mask_bytes:
             yield (
                 f"The mask is {megabytes(len(self.mask_file.data))} as a PNG, and the service takes less than "
@@ -391,19 +391,3 @@ def _opened_mask(mask: Any, image: tuple[SourceImage, ...]) -> Mask | SourceImag
         except ImageError:
             pass
         raise
-
-
-def _says_yes_or_no(mask: SourceImage) -> bool:
-    levels = mask.pixels.getchannel("A").getcolors(2)
-    return levels is not None and {level for _, level in levels} <= {0, 255}
-
-
-def _unclear(mask: SourceImage, image: tuple[SourceImage, ...]) -> Iterator[str]:
-    """What is wrong with a picture as a mask: it can be read in more than one way, or marks nothing."""
-    try:
-        coverage, _ = picture_reading(mask, image[0] if image else None)
-    except MaskError as error:
-        yield str(error)
-    else:
-        if not edited(coverage).any():
-            yield MARKS_NOTHING

@@ -2,8 +2,8 @@
 
 from .marks import TOOLS, Bitmap, Change, Mark, Pointed, Selection, Shape, Stroke, Tool
 from .mask import TOLERANCE, Mask
-from .meaning import HALF, MARKS_NOTHING, Meaning, asked_for, edited, protected, share
-from .pictures import picture_reading
+from .meaning import HALF, Meaning, asked_for, edited, protected, share
+from .pictures import picture_problems, says_yes_or_no
 from .raster import Coverage
 from .reading import size_problem
 from .select import EngineName, Select
@@ -11,7 +11,6 @@ from .tint import OPACITY, TINT
 
 __all__ = [
     "HALF",
-    "MARKS_NOTHING",
     "OPACITY",
     "TINT",
     "TOLERANCE",
@@ -31,8 +30,9 @@ __all__ = [
     "Tool",
     "asked_for",
     "edited",
-    "picture_reading",
+    "picture_problems",
     "protected",
+    "says_yes_or_no",
     "share",
     "size_problem",
 ]

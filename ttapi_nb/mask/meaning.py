@@ -19,7 +19,17 @@ from .raster import Coverage
 if TYPE_CHECKING:
     from .mask import Mask
 
-__all__ = ["EDITED", "HALF", "Meaning", "asked_for", "edited", "meaning_of", "protected", "share"]
+__all__ = [
+    "EDITED",
+    "HALF",
+    "MARKS_NOTHING",
+    "Meaning",
+    "asked_for",
+    "edited",
+    "meaning_of",
+    "protected",
+    "share",
+]
 
 HALF = 128
 """Coverage from which a pixel is edited, of 255: one half."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,17 @@ from PIL import Image, ImageChops
 from ..errors import MaskError
 from ..picture import ImageSource, SourceImage, open_image
 from .arrays import coverage_of
-from .meaning import HALF, edited, share
+from .meaning import HALF, MARKS_NOTHING, edited, share
 from .raster import Coverage
 
-__all__ = ["EDITS", "coverage_of_picture", "holds_numbers", "picture_reading"]
+__all__ = [
+    "EDITS",
+    "coverage_of_picture",
+    "holds_numbers",
+    "picture_problems",
+    "picture_reading",
+    "says_yes_or_no",
+]
 
 EDITS = ("transparent", "white", "black", "painted")
 WORDS = {
@@ -86,6 +94,23 @@ def picture_reading(picture: SourceImage, photo: SourceImage | None = None) -> t
     if (not len(solid) and not clear.all()) or not _tells(solid, clear, photo, brushed=brushed):
         raise MaskError(_two_ways(picture, "painted", "transparent"))
     return clear, WORDS["transparent"]
+
+
+def picture_problems(picture: SourceImage, photo: SourceImage | None = None) -> Iterator[str]:
+    """What is wrong with a picture as a mask: it can be read in more than one way, or marks nothing."""
+    try:
+        coverage, _ = picture_reading(picture, photo)
+    except MaskError as error:
+        yield str(error)
+    else:
+        if not edited(coverage).any():
+            yield MARKS_NOTHING
+
+
+def says_yes_or_no(picture: SourceImage) -> bool:
+    """Whether a picture with transparency is nowhere half transparent."""
+    levels = picture.pixels.getchannel("A").getcolors(2)
+    return levels is not None and {level for _, level in levels} <= {0, 255}
 
 
 def _tells(solid: Coverage, clear: Coverage, photo: SourceImage | None, *, brushed: bool) -> bool:
