@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from .alignment import Alignment, Numbers, bent_by, displaced, fitted
 from .geometry import Box
 from .look import Look
 from .seam import Floats
 
-__all__ = ["Alignment", "Numbers", "Pair"]
-
-# Places, moves and spectra.
-Numbers: TypeAlias = NDArray[Any]
+__all__ = ["Pair"]
 
 # No answer is taken to have moved by more than this share of the longer side.
 MOST = 0.06
@@ -29,27 +26,12 @@ MOST = 0.06
 TILES, MOST_TILES = (64, 32), 140
 # How much of a tile has to lie outside the mask, and how plainly its peak has to stand out.
 OUTSIDE, PLAIN = 0.55, 5.0
-# Tiles that agree to this many pixels are of one mind.
-AGREE = 0.6
 # How far around the mask is looked at closely, in pixels.
 REACH = 48
 # So many pixels of the ring tell a move to a few hundredths of a pixel.
 TELLING = 40_000
 # What is taken has to lower the ring's error by this much.
 BETTER = 0.96
-# Scale and turn have to move something in the picture by so many pixels, and to explain so much more.
-LEAST_BEND, EXPLAINS = 0.35, 0.8
-# Beside the mask tiles that are off by more than this, after all, are bent.
-BENT = 1.2
-
-
-@dataclass(frozen=True)
-class Alignment:
-    """tx, ty, a, b: a point (x, y) of the source lies at (x + tx + a x - b y, y + ty + b x + a y) in the answer."""
-
-    model: Numbers
-    sure: float
-    bent: float
 
 
 def _edges(picture: Image.Image) -> Floats:
@@ -126,7 +108,7 @@ class Pair:
         plain: Numbers = np.zeros(len(middles))
         for number in range(3):
             # Each tile is read where the model says it lies, to the pixel, and compared there.
-            places = np.rint(_displaced(model, middles)).astype(np.int64)
+            places = np.rint(displaced(model, middles)).astype(np.int64)
             there = corners + places[:, ::-1]
             inside = (there >= 0).all(axis=1) & (there + side <= self.source.shape).all(axis=1)
             other = np.zeros_like(one)
@@ -140,14 +122,16 @@ class Pair:
             if np.count_nonzero(good) < 5:
                 return None
             before = model
-            model, sure = _fit(
+            model, sure = fitted(
                 middles[good], by[good], near[good] * np.minimum(plain[good], 4 * PLAIN), number > 0
             )
             # Where each tile is read again from the pixel it was read from, nothing more is told.
-            if number and (np.rint(_displaced(model, middles)) == np.rint(_displaced(before, middles))).all():
+            if number and (np.rint(displaced(model, middles)) == np.rint(displaced(before, middles))).all():
                 break
         beside = good & (near > 0.25)
-        return Alignment(model, sure, _bent(middles[beside], (by - _displaced(model, middles))[beside], side))
+        return Alignment(
+            model, sure, bent_by(middles[beside], (by - displaced(model, middles))[beside], side)
+        )
 
     def _corners(self, side: int) -> tuple[NDArray[np.int64], Floats]:
         """The top left corners, (tiles, 2) as row and column, of the tiles that tell something, and how near the mask
@@ -249,18 +233,6 @@ class Pair:
         return _apart(source, self._read(model), ring) < BETTER * _apart(source, as_it_is, ring)
 
 
-def _bent(middles: Numbers, left: Numbers, side: int) -> float:
-    """By how much tiles are off where their neighbours are off the same way; what is off by itself is noise."""
-    if len(left) < 4:
-        return 0.0
-    away = np.abs(middles[:, None] - middles[None]).max(axis=2)
-    beside = (away <= side * 0.6) & (away > 0)
-    together = (left @ left.T)[beside]
-    bent = float(np.percentile(np.hypot(*left.T), 70))
-    alike = float(together.mean() / max(float((left**2).sum(axis=1).mean()), 1e-9)) if len(together) else 0.0
-    return bent if BENT < bent < side / 4 and alike > 0.3 else 0.0
-
-
 def _slopes(plane: Floats, places: Any) -> tuple[Floats, Floats]:
     """How steeply a plane rises down and across at some places."""
     (rows, columns), (height, width) = places, plane.shape
@@ -346,59 +318,3 @@ def _means(starts: NDArray[np.int64], side: int, length: int) -> Floats:
     places = np.arange(length)
     inside = (places >= starts[:, None]) & (places < starts[:, None] + side)
     return inside.astype(np.float32) / np.float32(side)
-
-
-def _displaced(model: Numbers, points: Numbers) -> Numbers:
-    tx, ty, a, b = model
-    x, y = points[:, 0], points[:, 1]
-    return np.stack((tx + a * x - b * y, ty + b * x + a * y), axis=1)
-
-
-def _fit(points: Numbers, by: Numbers, weight: Numbers, turning: bool) -> tuple[Numbers, float]:
-    """The move that most tiles agree on, and the share of their weight that does."""
-    middle = np.median(by, axis=0)
-    shift = np.array([middle[0], middle[1], 0.0, 0.0])
-    shift = _robust(points, by, weight, shift, turning=False)
-    models = [shift]
-    if turning and len(points) >= 8:
-        models.append(_robust(points, by, weight, shift, turning=True))
-    told = []
-    for model in models:
-        left = np.hypot(*(by - _displaced(model, points)).T)
-        told.append(
-            (
-                float((weight * (left < AGREE)).sum() / weight.sum()),
-                float((np.minimum(left, 3) * weight).sum()),
-            )
-        )
-    if len(models) == 1:
-        return shift, told[0][0]
-    span = np.ptp(points, axis=0).max()
-    bends = math.hypot(models[1][2], models[1][3]) * span / 2
-    if bends > LEAST_BEND and told[1][1] < EXPLAINS * told[0][1] and told[1][0] >= told[0][0]:
-        return models[1], told[1][0]
-    return shift, told[0][0]
-
-
-def _robust(
-    points: Numbers,
-    by: Numbers,
-    weight: Numbers,
-    model: Numbers,
-    turning: bool,
-) -> Numbers:
-    x, y = points[:, 0], points[:, 1]
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    across = np.stack((one, zero, x, -y), axis=1)
-    down = np.stack((zero, one, y, x), axis=1)
-    design = np.concatenate((across, down))[:, : 4 if turning else 2]
-    target = np.concatenate((by[:, 0], by[:, 1]))
-    for number in range(10):
-        left = np.hypot(*(by - _displaced(model, points)).T)
-        # Wide at first, so that those far out are heard too.
-        scale = max(AGREE / 2, 4.0 / 2**number)
-        share = weight / (1 + (left / scale) ** 2) ** 2
-        root = np.sqrt(np.concatenate((share, share)))
-        solved = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
-        model = np.concatenate((solved, np.zeros(4 - len(solved))))
-    return model

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from .alignment import Alignment, Numbers
 from .geometry import Box
 from .look import Look
-from .pair import Alignment, Numbers, Pair
+from .pair import Pair
 
 __all__ = ["Moved", "moved_of", "read_moved"]
 
