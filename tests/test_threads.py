@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import PATIENCE
 from ttapi_nb import loop, threads
-from ttapi_nb.threads import Calm, Lane, Threads
+from ttapi_nb.threads import Calm, Lane, Threads, Together
 
 
 def test_nobody_waits_for_another() -> None:
@@ -85,6 +85,18 @@ def test_work_that_is_taken_back() -> None:
     assert done == []
     with pytest.raises(CancelledError):
         future.result()
+
+
+def test_who_sees_to_several_may_wait_for_the_next() -> None:
+    """What comes within the time that is given is taken with the rest; after that somebody else has to begin."""
+    together: Together[str] = Together()
+    assert together.add("a")
+    assert together.taken() == ["a"]
+    waits = Threads("test").submit(together.taken, PATIENCE)
+    assert not together.add("b")
+    assert waits.result(PATIENCE) == ["b"]
+    assert together.taken(0.001) == []
+    assert together.add("c")
 
 
 def test_a_lane_keeps_order() -> None:

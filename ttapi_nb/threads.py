@@ -156,19 +156,24 @@ class Together(Generic[T]):
     def __init__(self) -> None:
         self._guard = threading.Lock()
         self._waiting: list[T] = []
+        self._came = threading.Event()
         self._is_done = False
 
     def add(self, one: T) -> bool:
         """Wait with the others; whether there is nobody yet who sees to them."""
         with self._guard:
             self._waiting.append(one)
+            self._came.set()
             begins, self._is_done = not self._is_done, True
             return begins
 
-    def taken(self) -> list[T]:
-        """All that wait. Where these are none, whoever sees to them is through."""
+    def taken(self, patience: float = 0.0) -> list[T]:
+        """All that wait, or come within so many seconds. Where these are none, whoever sees to them is through."""
+        if patience:
+            self._came.wait(patience)
         with self._guard:
             waiting, self._waiting = self._waiting, []
+            self._came.clear()
             self._is_done = bool(waiting)
             return waiting
 

@@ -16,6 +16,7 @@ import pytest
 from tests.server import PATIENCE
 from tests.support.preparing import prepared
 from ttapi_nb import EditRequest, NotSentError, ResultError, RunLog
+from ttapi_nb.log import together
 from ttapi_nb.log.file import LogFile
 
 COUNT = 12
@@ -87,6 +88,26 @@ def test_many_marks_are_few_transactions(log: RunLog, monkeypatch: pytest.Monkey
     # One that holds, one of all that waited, and a few of those that a busy machine let come late.
     assert len(begun) <= 5
     assert all(row.sent for row in log.rows())
+
+
+def test_the_file_stays_open_for_the_next_where_several_write(
+    log: RunLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment after several wrote it has not to be opened for one more."""
+    monkeypatch.setattr(together, "LINGER", 2.0)
+    opened, connect = list[object](), sqlite3.connect
+
+    def counted(*given: Any, **settings: Any) -> sqlite3.Connection:
+        db: sqlite3.Connection = connect(*given, **settings)
+        opened.append(db)
+        return db
+
+    monkeypatch.setattr(sqlite3, "connect", counted)
+    all_at_once(log, [partial(log.mark_sent, f"run-{number}") for number in (1, 2)])
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(log.mark_sent, "run-3").result(PATIENCE)
+    assert len(opened) == 1
+    assert [log.row(f"run-{number}").sent for number in (1, 2, 3)] == [True] * 3
 
 
 def test_one_that_may_not_leave_keeps_no_other(log: RunLog) -> None:

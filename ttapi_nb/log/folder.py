@@ -85,28 +85,29 @@ def prepare(folder: Path) -> Path:
     base = os.fspath(folder) + os.sep
     seen = [_must_be_plain(base, name) for name in FILES]
     _must_name_no_other(folder / f"{DATABASE}-journal")
-    if not seen[0]:
+    if seen[0] is None:
         # Made here, not by SQLite: it gives its other files this one's mode.
         with contextlib.suppress(FileExistsError):
             os.close(new_private_file(path))
-    for name in FILES:
-        close_to_others(base + name)
+    for name, mode in zip(FILES, seen, strict=True):
+        if mode is not None and mode & 0o077:
+            close_to_others(base + name)
     for name in NAMES:
         _must_be_folder(base + name)
     return path
 
 
-def _must_be_plain(base: str, name: str) -> bool:
-    """Whether there is such a file. Raises `OSError` where it is none. By its name as a text: this is done for every
-    transaction, and a `Path` costs more than the look.
+def _must_be_plain(base: str, name: str) -> int | None:
+    """The mode of such a file, if there is one. Raises `OSError` where it is none. By its name as a text: this is done
+    for every transaction, and a `Path` costs more than the look.
     """
     try:
         status = os.lstat(base + name)
     except FileNotFoundError:
-        return False
+        return None
     if not stat.S_ISREG(status.st_mode):
         raise OSError(f"{name} there is a link, a folder or a device, and no file")
-    return True
+    return status.st_mode
 
 
 def _must_name_no_other(journal: Path) -> None:

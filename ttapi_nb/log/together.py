@@ -28,6 +28,8 @@ Within: TypeAlias = Callable[[], AbstractContextManager[sqlite3.Connection]]
 """Begins a transaction, which is on the disk when its block ends."""
 Connects: TypeAlias = Callable[[], AbstractContextManager[Within]]
 """Opens the file, for several of them."""
+LINGER = 0.005
+"""Seconds for which the file is kept open for the next, where several wrote just now: to open it takes as long."""
 INTERRUPTED = "its thread was interrupted while it wrote"
 
 
@@ -67,9 +69,11 @@ def _write_all(queue: Together[Piece], connects: Connects) -> None:
     while pieces := queue.taken():
         try:
             with connects() as within:
+                many = 0
                 # A fork waits until the file is closed.
                 while pieces and _write(within, pieces) and not is_wanted():
-                    pieces = queue.taken()
+                    many += len(pieces)
+                    pieces = queue.taken(LINGER if many > 1 else 0.0)
             if not pieces:
                 return
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
