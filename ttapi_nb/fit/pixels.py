@@ -36,7 +36,7 @@ def resized(image: Image.Image, rect: Rect, size: Size) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, (left, top, right, bottom), reducing_gap=3.0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Axis:
     """One side of a picture on its way: how much of it is read and padded, and where it lands."""
 

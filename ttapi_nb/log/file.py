@@ -38,7 +38,7 @@ LARGEST = 64 * 2**20
 REPLACED = "its file was deleted or replaced while it was in use, so what was just written may be lost"
 
 
-@dataclass(eq=False)
+@dataclass
 class LogFile:
     """The file of the log in `folder`; `journal` as `RunLog` takes it."""
 

@@ -16,7 +16,7 @@ from .fork import on_fork
 __all__ = ["Known", "drop", "known", "remember", "unwritten", "withdraw"]
 
 
-@dataclass(eq=False)
+@dataclass
 class Known:
     """A run that this process began.
 

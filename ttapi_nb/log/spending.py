@@ -80,7 +80,7 @@ class Totals:
     unknown_costs: Mapping[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Sum:
     """A sum that the file keeps, and between which times its rows are."""
 

@@ -26,7 +26,7 @@ NAMED = 4
 MOST = 10_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Hints:
     """What was said beside the thing to read: see `Mask.read`."""
 

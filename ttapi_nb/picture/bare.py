@@ -37,7 +37,7 @@ EXIF, ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 WEBP_ALPHA = 0x10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Bare:
     """A file of which nothing but its pixels is left: its `format`, its size in pixels, and its bytes."""
 

@@ -22,7 +22,7 @@ __all__ = ["File", "Memory", "taken"]
 GIVE = "Give a path, a URL, bytes, a PIL image or a numpy array."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class File:
     """A picture as a file's bytes, and what it is called."""
 

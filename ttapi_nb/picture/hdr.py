@@ -37,7 +37,7 @@ DARKEST = 1e-9
 STRIP, STEPS = 1 << 16, 1 << 14
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Hdr:
     """How an HDR picture's numbers are meant: primaries and curve as ITU-T H.273 numbers them, and the brightest
     that it says it holds, in candela a square metre.

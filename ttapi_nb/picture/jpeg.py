@@ -36,7 +36,7 @@ NO_END = "The end of the file is missing."
 GAIN_MAPS = (b"hdrgm", b"HDRGainMap", b"urn:iso:std:iso:ts:21496:-1")
 
 
-@dataclass(eq=False)
+@dataclass
 class _Segments:
     """What the segments before the first scan hold."""
 

@@ -51,7 +51,7 @@ PACKET_CAP = 2_000_000
 IPTC_OUT = {26, 27, 90, 92, 95, 100, 101, 200, 201, 202}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Notes:
     """Metadata that goes into a file: `exif` as a TIFF's directory and its byte order, `xmp` as a packet, `iptc` as
     records. `changes` tells what could not be kept.

@@ -32,7 +32,7 @@ ORIENTATION, ACROSS, DOWN, UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 MOST_DENSITY = 100_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Parts:
     """A picture file, taken apart.
 

@@ -39,7 +39,7 @@ MISSING_SHARE, MISSING_ROWS = 0.02, 8
 DAMAGED = "It may be damaged: open it in another program and save it again as PNG or JPEG."
 
 
-@dataclass(eq=False)
+@dataclass
 class _Contents:
     """What the chunks hold, by their kinds, and what was wrong with them."""
 

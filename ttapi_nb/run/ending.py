@@ -50,7 +50,7 @@ ENDED = (
 HANGS = "The run log did not answer within {seconds:g} seconds."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class End:
     """How a run ends: its status and error, and what the log is told."""
 

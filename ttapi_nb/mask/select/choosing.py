@@ -19,7 +19,7 @@ NONE = f"Selecting by a click needs an extra, which is not installed. Install it
 NOT_KNOWN = "Use 'auto', 'grabcut', 'mobilesam', or a function select(picture, points, labels, box)."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Chosen:
     """An engine, and what is to be said of the choice; nothing where it is as one expects."""
 

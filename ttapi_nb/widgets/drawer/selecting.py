@@ -56,7 +56,7 @@ class Owner(Protocol):
         """Change the mask, as one step to undo."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Asked:
     """What is being found: by which clicks, in which photo, as what, and in place of which mark."""
 
