@@ -19,30 +19,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.get_browser import find_browser
+from tests.support.coarse import coarsely
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_SECONDS = 120
-# For the kernels' embedded service, as `tests/conftest.py` has it for this process: its fill is not what is looked at
-# in a browser, and takes two seconds of each edit.
-COARSE = """
-import importlib.util, sys
-
-class Coarse:
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name != "ttapi_nb.service.paint":
-            return None
-        sys.meta_path.remove(cls)
-        spec = importlib.util.find_spec(name)
-        load = spec.loader.exec_module
-        def loaded(module):
-            load(module)
-            module.WORK_SIZE, module.BRUSH_SIZE = 64, 128
-        spec.loader.exec_module = loaded
-        return spec
-
-sys.meta_path.insert(0, Coarse)
-"""
 
 
 @dataclass(frozen=True)
@@ -72,7 +52,7 @@ def running_lab(folder: Path, *, dark: bool = False, coarse: bool = True) -> Ite
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     if coarse:
-        (startup / "coarse.py").write_text(COARSE)
+        (startup / "coarse.py").write_text(coarsely(64, 128))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
