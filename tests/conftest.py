@@ -44,11 +44,6 @@ def pytest_configure() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """While somebody works, a long table of cases is sampled, as properties are. What was asked for by name is not."""
-    for item in items:
-        # Twice in 200,000 requests on a busy machine a call never got its answer, and nobody knows why yet: the
-        # closing line counts what was run again.
-        if item.get_closest_marker("flaky") is None:
-            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=[r"Timeout \(>"]))
     if properties.QUICK and not any("::" in argument for argument in config.args):
         kept = properties.sample(items)
         left = {id(test) for test in items} - {id(test) for test in kept}
