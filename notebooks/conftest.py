@@ -13,6 +13,7 @@ from tests.support.coarse import coarsely
 
 # Of half the size a fill takes a quarter of the time; the service's own tests have it whole.
 WORK, BRUSH = 256, 1024
+FIRST = pytest.StashKey[str]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,13 +24,15 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TTAPI_OFFLINE"] = "1"
     os.environ.pop("TT_API_KEY", None)
     # What every Python loads first that finds it: the kernels, and what they start.
-    Path(folder.name, "first").mkdir()
-    Path(folder.name, "first", "sitecustomize.py").write_text(coarsely(WORK, BRUSH))
+    first = tempfile.TemporaryDirectory(prefix="ttapi-nb-first-")
+    config.add_cleanup(first.cleanup)
+    Path(first.name, "sitecustomize.py").write_text(coarsely(WORK, BRUSH))
+    config.stash[FIRST] = first.name
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup() -> Generator[None]:
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None]:
     """Have the kernels that are started for a notebook fill coarsely, and nothing else that is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(Path(os.environ["TTAPI_DATA"], "first")), prepend=os.pathsep)
+        patch.setenv("PYTHONPATH", item.config.stash[FIRST], prepend=os.pathsep)
         return (yield)

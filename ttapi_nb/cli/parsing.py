@@ -51,6 +51,12 @@ def parser() -> _Parser:
     return whole
 
 
+def _may_be_offline(command: Any) -> None:
+    command.add_argument(
+        "--offline", action="store_true", help="use the embedded service even where a key is set"
+    )
+
+
 def _add_lab(commands: Any) -> None:
     lab = commands.add_parser(
         "lab",
@@ -58,9 +64,7 @@ def _add_lab(commands: Any) -> None:
         allow_abbrev=False,
     )
     lab.add_argument("notebook", nargs="?", help="the notebook to open")
-    lab.add_argument(
-        "--offline", action="store_true", help="use the embedded service even where a key is set"
-    )
+    _may_be_offline(lab)
 
 
 def _add_serve(commands: Any) -> None:
@@ -93,9 +97,7 @@ def _add_generate(commands: Any) -> None:
     )
     make.add_argument("--model", help="the model that makes it")
     make.add_argument("--size", default="auto", help="WIDTHxHEIGHT in pixels, or auto")
-    make.add_argument(
-        "--offline", action="store_true", help="use the embedded service even where a key is set"
-    )
+    _may_be_offline(make)
 
 
 def _add_experiment(commands: Any) -> None:
@@ -112,9 +114,7 @@ def _add_experiment(commands: Any) -> None:
     trial.add_argument("--per-minute", type=int, help="how many begin within a minute at most")
     trial.add_argument("--most-runs", type=int, help="how many runs the log may count in all, others' too")
     trial.add_argument("--estimate", action="store_true", help="only say what it takes, and send nothing")
-    trial.add_argument(
-        "--offline", action="store_true", help="use the embedded service even where a key is set"
-    )
+    _may_be_offline(trial)
 
 
 def _add_key(commands: Any) -> None:
