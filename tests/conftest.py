@@ -21,6 +21,7 @@ from tests.guard import Guard
 from tests.server import Server
 from tests.support import properties
 from tests.support.mobilesam import LEFT_OUT
+from ttapi_nb.client import again
 from ttapi_nb.service import paint
 
 # They log an exception that nobody waits for, and go on.
@@ -106,6 +107,12 @@ def no_silent_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     finally:
         logging.setLogRecordFactory(make)
     assert not raised, f"a callback raised: {raised!r}"
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No address has said yet that it is a gateway: one of another test's may have had the port of this one's."""
+    monkeypatch.setattr(again, "_honouring", set())
 
 
 _guard = Guard()

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
-from tests.server import Reply, Server, json_reply, pictures
+from tests.server import Reply, Server, html_reply, json_reply, pictures
 from tests.support import gateways
 from tests.support.gateways import KEY, running
 from tests.support.wifi import Cut, Wifi
@@ -22,12 +22,6 @@ PHOTO = Image.new("RGB", (64, 64), "navy")
 service = gateways.answering_service
 ledger = gateways.ledger_in_file
 room = gateways.class_of(2, runs=3)
-
-
-@pytest.fixture(autouse=True)
-def nobody_has_spoken() -> None:
-    """No address has said anything yet in this process."""
-    again._honouring.clear()
 
 
 def edit(url: str, key: str, **more: Any) -> tt.Run:
@@ -227,3 +221,41 @@ def test_nobody_else_is_asked_for_the_rest(service: Server, key: str) -> None:
     with pytest.raises(tt.UnknownOutcomeError):
         edit(service.url, key)
     assert len(service.posts) == 1
+
+
+ANOTHER = json_reply({"name": "x"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("reply", "me"),
+    [
+        (Reply(drop=True), html_reply(503)),
+        (html_reply(503), ANOTHER),
+        (Reply(body=b"{" * 900, cut=400), ANOTHER),
+        (html_reply(504), Reply(drop=True)),
+    ],
+    ids=["gone", "a page", "cut", "late"],
+)
+def test_another_service_where_a_gateway_was(service: Server, reply: Reply, me: Reply) -> None:
+    """It would bill what is asked again, so it is not, before a gateway has spoken there once more."""
+    again._honouring.add(again._origin(service.url))
+    service.answer = reply
+    service.routes["/v1/me"] = me
+    with pytest.raises(tt.UnknownOutcomeError):
+        edit(service.url, "plain-key-0123456789", timeout=1)
+    assert len(service.posts) == 1
+    assert len(service.requests) > 1
+
+
+@pytest.mark.slow
+def test_a_gateway_that_comes_back_where_another_spoke_for_it(service: Server) -> None:
+    """What stands before a gateway is not asked for the run; the gateway is, once it is back."""
+    in_turn(service, WHOLE)
+    good = service.answer
+    service.answer = lambda asked: good(asked) if len(service.requests) > 3 else html_reply(503)  # type: ignore[operator]
+    again._honouring.add(again._origin(service.url))
+    run = edit(service.url, "plain-key-0123456789")
+    assert run.status == "done"
+    assert [request.get("idempotency-key") for request in service.posts] == [run.id] * 2
+    assert [request.method for request in service.requests] == ["POST", "GET", "GET", "GET", "POST"]

@@ -1,9 +1,10 @@
 """Asking again under the same key, where a class's gateway honours it: it sends a run to the service at most once.
 
 A broken line is no unknown outcome there. Nobody else is asked again: only an address that has said on an answer, to
-this process, that it honours `Idempotency-Key`. An answer that can't be read as a whole is asked for again too, until
-it has come alike so often that it is what the service said. A class's token is known by how it begins, so that with
-one the address may be asked who it is (`GET …/me`), which sends no run.
+this process, that it honours `Idempotency-Key`, and that says so once more (`GET …/me`) before each asking. Ports are
+used again, and another service that stands there by now would bill the same edit twice. An answer that can't be read as
+a whole is asked for again too, until it has come alike so often that it is what the service said. A class's token is
+known by how it begins, so that with one the address may be asked who it is, which sends no run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import httpx
 
@@ -136,19 +137,19 @@ async def posted(line: Line, post: Post[R], told: Told) -> R:
 async def _ask_again(line: Line, post: Post[R], told: Told, end: float, unread: bytes) -> R | None:
     """The gateway's reply, asked for until `end`; None where none came, or this is no gateway.
 
-    Nothing is posted before the address has said that it honours the key. `unread` is what came and can't be read.
+    Nothing is posted before the address has said, just now, that it honours the key. What stands before a gateway may
+    speak for it meanwhile. `unread` is what came and can't be read.
     """
     pause = FIRST_PAUSE
     count = 1
     while (left := end - time.monotonic()) > 0:
         await asyncio.sleep(min(pause, left))
         pause = min(2 * pause, LONGEST_PAUSE)
-        if not _honours(line):
-            answered, _ = await _me(line)
-            if answered and not _honours(line):
-                return None
+        me = await _me(line)
+        if me.is_stranger and not _honours(line):
+            return None
         left = end - time.monotonic()
-        if _honours(line) and left > 0:
+        if me.is_gateway and left > 0:
             with contextlib.suppress(NotSentError, UnknownOutcomeError, BrokenLineError):
                 reply = await post(told, left)
                 if _heard(line, reply.headers) and not reply.broke:
@@ -203,13 +204,15 @@ async def _tell_places(line: Line, tell: Callable[[str], Awaitable[None]]) -> No
     told, pause = "", LOOK
     while True:
         await asyncio.sleep(pause)
-        answered, me = await _me(line)
-        if answered and not _honours(line):
+        me = await _me(line)
+        if me.is_stranger and not _honours(line):
             return
-        ahead = me.get("ahead")
+        ahead = me.standing.get("ahead")
         words = ""
         if isinstance(ahead, int):
-            words = PAUSED if me.get("paused") is True else f"{ahead} ahead of you." if ahead else NEXT
+            words = (
+                PAUSED if me.standing.get("paused") is True else f"{ahead} ahead of you." if ahead else NEXT
+            )
             # Many that wait ask less often.
             pause = min(LONGEST_LOOK, LOOK * (1 + ahead / 20))
         if words != told:
@@ -217,8 +220,20 @@ async def _tell_places(line: Line, tell: Callable[[str], Awaitable[None]]) -> No
             await tell(words)
 
 
-async def _me(line: Line) -> tuple[bool, dict[str, Any]]:
-    """Whether anything answered, and what a gateway says of whoever asks."""
+class _Me(NamedTuple):
+    """What came of asking an address who one is."""
+
+    is_gateway: bool = False
+    """Whether what answered honours the key."""
+    is_stranger: bool = False
+    """Whether it is somebody else, and not what stands before a gateway while that is away."""
+    standing: dict[str, Any] = {}  # noqa: RUF012 - nobody writes into it
+    """What a gateway says of whoever asks."""
+
+
+async def _me(line: Line) -> _Me:
+    """Ask who answers at the address now, and what it says of us."""
+    me = _Me()
     with contextlib.suppress(Exception):
         transport = await asyncio.to_thread(line.transport)
         async with (
@@ -226,13 +241,15 @@ async def _me(line: Line) -> tuple[bool, dict[str, Any]]:
             httpx.AsyncClient(transport=transport, timeout=None, follow_redirects=False) as client,  # noqa: S113 - above
             client.stream("GET", f"{line.base_url.rstrip('/')}/me") as reply,
         ):
-            is_gateway = _heard(line, reply.headers)
+            me = _Me(is_gateway=_heard(line, reply.headers))
             body = bytearray()
             async for part in reply.aiter_raw():
                 body += part
                 if len(body) > LARGEST:
-                    return True, {}
-            standing = json.loads(body) if is_gateway and reply.status_code == 200 else {}
-            # What stands before a gateway answers for it while it is away.
-            return is_gateway or reply.status_code < 500, standing if isinstance(standing, dict) else {}
-    return False, {}
+                    break
+            else:
+                standing = json.loads(body) if me.is_gateway and reply.status_code == 200 else {}
+                me = me._replace(standing=standing if isinstance(standing, dict) else {})
+            # Of an answer that broke off, the line may be missing by which a gateway is known.
+            me = me._replace(is_stranger=not me.is_gateway and reply.status_code < 500)
+    return me
