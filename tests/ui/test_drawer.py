@@ -311,9 +311,9 @@ def test_bucket_fills_what_is_coloured_alike(notebook: Opened) -> None:
     wait_for_ink(book.page, 320, 580, there=False)
 
 
-def test_a_pen_paints_by_its_pressure(own_notebook: Opened) -> None:
+def test_a_pen_paints_by_its_pressure(notebook: Opened) -> None:
     """With pen pressure on, a pen that is pressed less paints a finer line; a mouse paints as before."""
-    book = own_notebook(DRAWER + CHOOSING, SHOW)
+    book = notebook(DRAWER + CHOOSING, SHOW)
     book.run(0)
     page = book.page
     page.get_by_label("Pen pressure").check()

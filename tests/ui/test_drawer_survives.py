@@ -22,6 +22,7 @@ count = ipywidgets.Label()
 drawer.observe(lambda change: setattr(count, "value", f"{len(change.new.marks)} marks"), "mask")
 ipywidgets.VBox([drawer, count])"""
 )
+RECONNECT = "() => window.jupyterapp.commands.execute('notebook:reconnect-to-kernel')"
 
 
 def starts(printed: str) -> list[int]:
@@ -46,9 +47,9 @@ def test_closed_tab_is_opened_again(lab: Lab, context: BrowserContext) -> None:
     assert starts(Notebook(page, lab).run(1)) == [2, 5]
 
 
-def test_new_view_for_output_is_the_same_drawer(own_notebook: Opened) -> None:
+def test_new_view_for_output_is_the_same_drawer(notebook: Opened) -> None:
     """A view of its own for the cell's output shows the same ink, and what is painted there shows in the notebook."""
-    book = own_notebook(DRAWER, SHOW)
+    book = notebook(DRAWER, SHOW)
     page = book.page
     page.set_viewport_size({"width": 1500, "height": 1200})
     book.run(0)
@@ -87,9 +88,11 @@ def test_line_dropped_in_mid_stroke(lab: Lab, context: BrowserContext) -> None:
         page.mouse.move(*on_screen(page, 400, 300), steps=3)
         page.mouse.up()
         drag(page, (200, 500), (400, 500))
-        assert alpha(page, 350, 300) == alpha(page, 350, 500) == 255
+        wait_for_ink(page, 350, 300)
+        wait_for_ink(page, 350, 500)
         proxy.closed = False
-        # JupyterLab waits longer each time before it tries again.
+        # As by its menu: of itself JupyterLab waits longer each time before it tries again.
+        page.evaluate(RECONNECT)
         page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(
             state="attached", timeout=PATIENCE
         )
@@ -100,9 +103,9 @@ def test_line_dropped_in_mid_stroke(lab: Lab, context: BrowserContext) -> None:
         assert starts(book.run(1)) == [1, 3, 5, 7]
 
 
-def test_gone_kernel_is_said(own_notebook: Opened) -> None:
+def test_gone_kernel_is_said(notebook: Opened) -> None:
     """When the kernel was restarted, the photo says what to do, and paint that would be lost is not taken."""
-    book = own_notebook(DRAWER)
+    book = notebook(DRAWER)
     book.run(0)
     page = book.page
     drag(page, (200, 200), (400, 200))

@@ -166,9 +166,9 @@ OUTLINED = """() => {
 }"""
 
 
-def test_full_screen_and_back(own_notebook: Opened) -> None:
+def test_full_screen_and_back(notebook: Opened) -> None:
     """On the full screen the photo and its tools fill the window, and paint lands in the right place."""
-    book = own_notebook(DRAWER, SHOW)
+    book = notebook(DRAWER, SHOW)
     book.run(0)
     page = book.page
     page.get_by_role("button", name="full screen").click()

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -54,12 +55,12 @@ def at_home(browser: Browser, hub: RunningHub, user: str, *cells: str) -> Iterat
     written(lab, "lesson.ipynb", cells)
     context = browser.new_context(viewport={"width": 1400, "height": 1100})
     page = context.new_page()
-    page.goto(f"{hub.url}/hub/login?next=%2Fhub%2Fspawn")
+    lesson = f"/user/{user}/lab/tree/lesson.ipynb"
+    page.goto(f"{hub.url}/hub/login?next={quote('/hub/spawn?next=' + quote(lesson), safe='')}")
     page.fill("#username_input", user)
     page.fill("#password_input", "any")
     page.click("#login_submit")
-    page.wait_for_url(f"{lab.url}/lab**", timeout=2 * PATIENCE)
-    page.goto(f"{lab.url}/lab/tree/lesson.ipynb?reset")
+    page.wait_for_url(f"{hub.url}{lesson}**", timeout=2 * PATIENCE)
     book = Notebook(page, lab)
     book.wait_until_ready()
     yield book

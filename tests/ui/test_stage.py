@@ -7,13 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.support import npm
 from tests.ui.drawing import wait_for_ink
 from tests.ui.fast_typing import cells, prompts_of, type_and_run
 from tests.ui.focus import WEAK_FOCUS
-from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, START_TRIES, Notebook
 
 Opened = Callable[..., Notebook]
@@ -51,10 +50,11 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (npm.package(*AXE, tmp_path_factory.mktemp("axe")) / "axe.min.js").read_text(encoding="utf-8")
 
 
-def opened(browser: Browser, lab: Lab, name: str, width: int, height: int, *cells: str) -> Notebook:
+def opened(notebook: Opened, width: int, height: int, *cells: str) -> Notebook:
     """A notebook in a window of that size, with the file browser open and its first cell run and scrolled to."""
-    page = browser.new_context(viewport={"width": width, "height": height}, bypass_csp=True).new_page()
-    book = Notebook.opened(page, lab, name, cells or (EDITOR,))
+    book = notebook(*(cells or (EDITOR,)))
+    page = book.page
+    page.set_viewport_size({"width": width, "height": height})
     if not page.locator(".jp-FileBrowser").is_visible():
         page.get_by_role("tab", name="File Browser").click()
     book.run(0)
@@ -70,58 +70,55 @@ def in_sight(page: Page, selector: str) -> bool:
 
 
 @pytest.mark.slow
-def test_all_is_in_sight_and_the_result_too(browser: Browser, lab: Lab) -> None:
+def test_all_is_in_sight_and_the_result_too(notebook: Opened) -> None:
     """Photo, prompt and Run are seen together; after Ctrl+Enter the result is, without scrolling, where one painted."""
-    book = opened(browser, lab, "sight.ipynb", *SIZES[0])
+    book = opened(notebook, *SIZES[0])
     page = book.page
-    try:
-        for number, (width, height) in enumerate(SIZES, start=1):
-            page.set_viewport_size({"width": width, "height": height})
-            page.get_by_role("radio", name="Edit", exact=True).first.check(force=True)
-            book.editor.evaluate("editor => editor.scrollIntoView()")
-            assert {name: in_sight(page, selector) for name, selector in TOGETHER.items()} == dict.fromkeys(
-                TOGETHER, True
-            )
-            if width > 1024:
-                assert in_sight(page, ".ttapi-status")
-            photo = page.locator("canvas.ttapi-ink").bounding_box()
-            book.paint([(400, 400), (600, 600)])
-            book.prompt.fill("an empty bowl")
-            book.prompt.press("Control+Enter")
-            expect(page.locator(".ttapi-strip input")).to_have_count(number, timeout=PATIENCE)
-            expect(page.get_by_role("radio", name="Result", exact=True).first).to_be_checked()
-            page.wait_for_function("document.querySelector('.ttapi-after img')?.naturalWidth === 1024")
-            assert in_sight(page, ".ttapi-view")
-            result = page.locator(".ttapi-view").bounding_box()
-            assert photo is not None
-            assert result == pytest.approx(photo, abs=1.5)
-            expect(book.prompt).to_be_focused()
-        page.locator(".ttapi-view [role=slider]").focus()
-        page.keyboard.press("b")
-        expect(page.locator(".ttapi-view")).to_be_hidden()
-        expect(page.locator(".ttapi-sheet")).to_be_focused()
-    finally:
-        page.context.close()
-
-
-def test_one_column_where_it_is_narrow(browser: Browser, lab: Lab) -> None:
-    """At 500 pixels prompt and Run stand right under the photo, and nothing is wider than the notebook."""
-    book = opened(browser, lab, "narrow.ipynb", 1200, 900)
-    page = book.page
-    try:
-        page.get_by_role("tab", name="File Browser").click()
-        page.set_viewport_size({"width": 500, "height": 900})
-        # JupyterLab lays out its own parts a moment later.
-        page.wait_for_function(SCROLLED_INTO_SIGHT, arg=list(TOGETHER.values()))
-        photo, prompt, run = (page.locator(selector).first.bounding_box() for selector in TOGETHER.values())
-        assert photo is not None and prompt is not None and run is not None  # noqa: PT018 - for the type checker
-        assert photo["y"] + photo["height"] < prompt["y"] < run["y"]
-        wider = book.editor.evaluate(
-            "(editor) => editor.querySelector('.ttapi-body').scrollWidth - editor.clientWidth"
+    for number, (width, height) in enumerate(SIZES, start=1):
+        page.set_viewport_size({"width": width, "height": height})
+        page.get_by_role("radio", name="Edit", exact=True).first.check(force=True)
+        book.editor.evaluate("editor => editor.scrollIntoView()")
+        assert {name: in_sight(page, selector) for name, selector in TOGETHER.items()} == dict.fromkeys(
+            TOGETHER, True
         )
-        assert wider <= 1
-    finally:
-        page.context.close()
+        if width > 1024:
+            assert in_sight(page, ".ttapi-status")
+        photo = page.locator("canvas.ttapi-ink").bounding_box()
+        book.paint([(400, 400), (600, 600)])
+        book.prompt.fill("an empty bowl")
+        book.prompt.press("Control+Enter")
+        expect(page.locator(".ttapi-strip input")).to_have_count(number, timeout=PATIENCE)
+        expect(page.get_by_role("radio", name="Result", exact=True).first).to_be_checked()
+        page.wait_for_function("document.querySelector('.ttapi-after img')?.naturalWidth === 1024")
+        assert in_sight(page, ".ttapi-view")
+        result = page.locator(".ttapi-view").bounding_box()
+        assert photo is not None
+        assert result == pytest.approx(photo, abs=1.5)
+        expect(book.prompt).to_be_focused()
+    page.locator(".ttapi-view [role=slider]").focus()
+    page.keyboard.press("b")
+    expect(page.locator(".ttapi-view")).to_be_hidden()
+    expect(page.locator(".ttapi-sheet")).to_be_focused()
+
+
+def test_one_column_where_it_is_narrow(notebook: Opened) -> None:
+    """At 500 pixels prompt and Run stand right under the photo, and nothing is wider than the notebook."""
+    book = opened(notebook, 1200, 900)
+    page = book.page
+    page.get_by_role("tab", name="File Browser").click()
+    page.set_viewport_size({"width": 500, "height": 900})
+    # JupyterLab lays out its own parts a moment later.
+    page.wait_for_function(SCROLLED_INTO_SIGHT, arg=list(TOGETHER.values()))
+    photo, prompt, run = (page.locator(selector).first.bounding_box() for selector in TOGETHER.values())
+    assert photo is not None and prompt is not None and run is not None  # noqa: PT018 - for the type checker
+    assert photo["y"] + photo["height"] < prompt["y"] < run["y"]
+    wider = book.editor.evaluate(
+        "(editor) => editor.querySelector('.ttapi-body').scrollWidth - editor.clientWidth"
+    )
+    assert wider <= 1
+    # As others who share the page find it.
+    page.set_viewport_size({"width": 1200, "height": 900})
+    page.get_by_role("tab", name="File Browser").click()
 
 
 def test_nothing_is_pushed_down(notebook: Opened) -> None:
@@ -187,13 +184,13 @@ def in_both_themes(page: Page, script: str) -> list[Any]:
     return found + list(page.evaluate(script))
 
 
-def test_the_editor_passes_an_audit(browser: Browser, lab: Lab, axe: str) -> None:
+def test_the_editor_passes_an_audit(notebook: Opened, axe: str) -> None:
     """axe-core finds no violation in an empty editor, a painted one with all open, one that runs, and its result; and
     each control's focus stands out by 3 to 1; in the light theme and in the dark one.
     """
     empty = WAITS + EDITOR.replace("tt.sample(), ", "").replace("offline()", "offline(fill=fill)")
     cells = (empty, "editor.image = tt.sample()", "go.set()")
-    page_of = opened(browser, lab, "audit.ipynb", 1400, 900, *cells)
+    page_of = opened(notebook, 1400, 900, *cells)
     page = page_of.page
     try:
         page.evaluate(axe)
@@ -223,7 +220,6 @@ def test_the_editor_passes_an_audit(browser: Browser, lab: Lab, axe: str) -> Non
     finally:
         # It is a setting of JupyterLab's, whose other pages are light.
         page.evaluate(CHANGE_THEME, "JupyterLab Light")
-        page.context.close()
 
 
 def test_a_prompt_is_sent_whole_however_fast(notebook: Opened) -> None:
