@@ -76,6 +76,7 @@ def test_the_answer_is_kept(server: Server, tmp_path: Path, script: str, ends: i
     assert KEY not in said
 
 
+@pytest.mark.slow
 def test_what_has_not_left_is_not_sent(tmp_path: Path) -> None:
     """A run that has no line yet when its script ends is not sent, and the log and the script's end say so."""
     script = "tt.start_edit(photo, 'x', client=client, log=log)"

@@ -11,6 +11,7 @@ from tests.trust import hostile
 from ttapi_nb.run import carrier
 
 
+@pytest.mark.slow
 def test_every_answer_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of 22 runs at once no answer is lost, every wait returns, and each row says how its run ended."""
     monkeypatch.setattr(carrier, "WATCHER_PATIENCE", 0.2)

@@ -104,6 +104,7 @@ def _expressions_waited_for() -> Iterator[tuple[str, str]]:
                 yield f"{file.relative_to(ROOT)}:{node.lineno}", text
 
 
+@pytest.mark.slow
 def test_a_browser_test_waits_for_what_is_not_there_yet() -> None:
     """An element that comes later is waited for: a script that needs it at once would end the wait with an error."""
     expressions = dict(_expressions_waited_for())

@@ -126,6 +126,7 @@ def test_too_few_votes_are_said_to_be_too_few() -> None:
     assert "can't be told apart" in " ".join(unbeaten.notes)
 
 
+@pytest.mark.slow
 def test_both_bad_is_a_floor_and_no_loss() -> None:
     """It changes nobody's strength, and is told as a share."""
     votes = made("a", "b", "left", 12) + made("a", "b", "right", 6)

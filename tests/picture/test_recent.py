@@ -50,6 +50,7 @@ def test_nothing_is_kept_alive(photo: Image.Image) -> None:
     assert held() is None
 
 
+@pytest.mark.slow
 def test_64_edits_encode_their_picture_once(
     server: Server, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from tests.support.coarse import coarsely
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_SECONDS = 120
+SPLASH = {"@jupyterlab/apputils-extension:splash": True}
 
 
 @dataclass(frozen=True)
@@ -95,11 +96,13 @@ def _write_settings(folder: Path, dark: bool) -> None:
 
 
 def _write_page_config(folder: Path) -> None:
-    # Each page asks whether JupyterLab should be built again, for which the server starts Node: half a second. And
-    # tests that share a page open their notebooks by JupyterLab's own commands.
+    # Each page asks whether JupyterLab should be built again, for which the server starts Node: half a second, as what
+    # moves on the screen until it is there takes too. And tests that share a page open their notebooks by its commands.
     path = folder / "labconfig" / "page_config.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"buildCheck": False, "exposeAppInBrowser": True}))
+    path.write_text(
+        json.dumps({"buildCheck": False, "exposeAppInBrowser": True, "disabledExtensions": SPLASH})
+    )
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -37,6 +37,7 @@ def offer(editor: tt.ImageEditor) -> str:
     return next((name for name in names if name.startswith("Grow the mask by ")), "")
 
 
+@pytest.mark.slow
 def test_growing_is_offered_and_paid_only_by_run(editor: tt.ImageEditor) -> None:
     """The side is said, the button grows the mask so that it holds what was cut off, undo takes that back, and only Run
     sends again.

@@ -156,6 +156,7 @@ def broken_off(server: Server) -> Iterator[tt.ImageEditor]:
     editor.close()
 
 
+@pytest.mark.slow
 def test_drafts_alone_are_within_a_click(broken_off: tt.ImageEditor) -> None:
     """Where a run ends before its result, what came of it is offered, and put into the tray as what it is."""
     editor = broken_off
@@ -170,6 +171,7 @@ def test_drafts_alone_are_within_a_click(broken_off: tt.ImageEditor) -> None:
     assert result.image.getpixel((2, 2)) == (0, 0, 255)
 
 
+@pytest.mark.slow
 def test_drafts_alone_in_earlier_runs(broken_off: tt.ImageEditor) -> None:
     """Earlier runs show them too, until the kept answer is gone, which is then said."""
     editor = broken_off
