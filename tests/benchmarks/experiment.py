@@ -1,9 +1,10 @@
 """An experiment's overhead: many requests at once against the time of the service alone, and memory over many.
 
 A cell of words alone takes 12 ms of processor time (17 as long as thirty threads waited for their turn, and all were
-woken by each change). A masked one of 256x256 takes about 90 where it took 140: laid back, compared and pasted. That is
-done while others are asked, but for the last sixteen, which nothing can hide: 16 * 75 ms, and Python does most of that
-one at a time. Other numbers of BLAS threads make no difference.
+woken by each change). A masked one of 256x256 takes about 45 where it took 90, since what one would see of its leak is
+looked for when somebody looks: laid back, compared and pasted, most of it for light that is evened out. That is done
+while others are asked, but for the last sixteen, which nothing can hide, and Python does most of it one at a time.
+Other numbers of BLAS threads make no difference, nor does it how often Python changes threads.
 
 Of what words alone take beyond four seconds, 0.07 s go by until the first sixteen have left, as much after each wave of
 answers, and 0.1 s until the last are in the log with their thumbnails: about 6 ms of Python a cell. To write cells down

@@ -21,6 +21,9 @@ from ttapi_nb import exiting, loop
 from ttapi_nb.experiment import Trial, TrialCell
 from ttapi_nb.experiment.sender import Sender
 from ttapi_nb.experiment.underway import INTERRUPTED
+from ttapi_nb.fit import leak
+from ttapi_nb.fit.look import Look
+from ttapi_nb.fit.seen import seen_of
 
 MODEL = "gpt-image-1.5"
 TEAL = pictures(Image.new("RGB", (64, 64), "teal"))
@@ -106,6 +109,10 @@ def test_results_are_those_of_an_edit(log: tt.RunLog, photo: Image.Image) -> Non
     made = trial.start(client, log=log).wait().result(1)
     edited = tt.edit(photo, "a red bowl", mask=mask, client=client, model=MODEL, log=False).results[0]
     assert made.image.tobytes() == edited.image.tobytes()
+    assert made.leak is not None
+    assert edited.leak is not None
+    assert (made.leak, made.leak.seen, made.past) == (edited.leak, edited.leak.seen, edited.past)
+    assert made.leak.seen is not None
     assert made.kept
     assert made.lineage is not None
     assert made.lineage.steps[0].prompt == "a red bowl"
@@ -116,6 +123,27 @@ def test_results_are_those_of_an_edit(log: tt.RunLog, photo: Image.Image) -> Non
     again.add("a blue bowl").resume(client, save_to=folder).wait()
     (saved,) = folder.iterdir()
     assert tt.open_result(saved).prompt == "a blue bowl"
+
+
+def test_what_one_would_see_is_looked_for_when_one_looks(
+    log: tt.RunLog, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That takes most of the time that a cell's answer takes, and is in nothing that the log keeps."""
+    looked: list[Look] = []
+
+    def look(seen: Look, counted: Any) -> Any:
+        looked.append(seen)
+        return seen_of(seen, counted)
+
+    monkeypatch.setattr(leak, "seen_of", look)
+    mask = tt.Mask((64, 64)).rectangle((16, 16, 48, 48))
+    trial = tt.Experiment(["a red bowl", "a blue bowl"], (photo, mask), MODEL, name="x")
+    done = trial.run(tt.Client.offline(), log=log, progress=False)
+    assert done.counts == {"done": 2}
+    assert all(one.leak is not None for one in done.cells)
+    assert looked == []
+    assert done.result(1).leak is not None
+    assert len(looked) == 1
 
 
 def test_a_budget_leaves_the_rest_waiting(server: Server, client: tt.Client, log: tt.RunLog) -> None:

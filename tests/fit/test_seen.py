@@ -143,3 +143,17 @@ def test_the_heat_map_shows_what_goes_on_past_the_mask() -> None:
     assert isinstance(red, tuple)
     assert blue[2] > blue[0] + 80
     assert red[0] > red[2] + 80
+
+
+def test_without_a_look_the_rest_is_as_with_one() -> None:
+    """What moved at all is measured all the same."""
+    came = photo()
+    with_a_box(came)
+    whole, part = measure_leak(photo(), came, MASK), measure_leak(photo(), came, MASK, look=False)
+    assert whole is not None
+    assert part is not None
+    assert part == whole
+    assert part.map is not None
+    assert part.map == whole.map
+    assert (part.seen, part.seen_map, part.past) == (None, None, None)
+    assert whole.seen

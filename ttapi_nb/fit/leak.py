@@ -87,12 +87,17 @@ class Leak:
 
 
 def measure_leak(
-    sent: Image.Image, raw: Image.Image, mask: Mask, counted: NDArray[np.bool_] | None = None
+    sent: Image.Image,
+    raw: Image.Image,
+    mask: Mask,
+    counted: NDArray[np.bool_] | None = None,
+    *,
+    look: bool = True,
 ) -> Leak | None:
     """The leak of a raw answer against what was sent; all three of one size. None where nothing is protected.
 
     `counted` (height, width) tells which pixels may count at all: padding does not. Pictures with transparency are
-    compared as they look on white.
+    compared as they look on white. Without `look` nothing says what one would see, which takes most of the time.
     """
     kept = protected(mask.coverage())
     if counted is not None:
@@ -108,7 +113,8 @@ def measure_leak(
     over = sum(most.histogram(stencil)[LEAK_THRESHOLD + 1 :])
     levels = np.array(moved.histogram(stencil), np.int64).reshape(3, 256)
     mean = float((levels * np.arange(256)).sum() / (3 * count))
-    return Leak(over / count, mean, shown, *_seen(sent, raw, mask, kept, most))
+    seen = _seen(sent, raw, mask, kept, most) if look else ()
+    return Leak(over / count, mean, shown, *seen)
 
 
 def _seen(

@@ -31,8 +31,10 @@ def load(core: Core) -> None:
         _ = fit.measure_leak, fit.paste
 
 
-def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], str]:
-    """The results that are here, and what became of the others."""
+def results_of(run: Run, response: ImagesResponse, *, look: bool = True) -> tuple[tuple[Result, ...], str]:
+    """The results that are here, and what became of the others; without `look`, with no word on what one would see of
+    their leak.
+    """
     if run.request.generates:
         return _made(response, partial(_generated, run, response))
     wanted = run.asked.request.mask
@@ -42,7 +44,7 @@ def results_of(run: Run, response: ImagesResponse) -> tuple[tuple[Result, ...], 
         mask = wanted.resize(run.source.size)
     # Decoded once, and only where it is looked at.
     sent = lru_cache(partial(_sent, run.request))
-    return _made(response, partial(_result, run, response, mask, sent))
+    return _made(response, partial(_result, run, response, mask, sent, look))
 
 
 def _made(
@@ -79,6 +81,7 @@ def _result(
     response: ImagesResponse,
     mask: Mask | None,
     sent: Callable[[], Image.Image],
+    look: bool,
     item: ImageData,
     number: int,
 ) -> Result:
@@ -91,7 +94,7 @@ def _result(
         return Result(number, picture, item, False, None, note, response.offline)
     wanted = fit.surroundings(mask.bounds or plan.inside, source.size) if run.strict else None
     landed = plan.land(answer, source, mask, wanted)
-    leak = fit.measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted)
+    leak = fit.measure_leak(sent(), landed.raw, plan.there_mask(mask), landed.counted, look=look)
     past = None if leak is None or leak.past is None else leak.past.scaled(plan.scale)
     light, moved, note = None, None, landed.note
     protects = mask.meaning.protected > 0
