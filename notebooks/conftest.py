@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.coarse import coarsely
+from tests.support.coarse import loaded_first
 
 # Of half the size a fill takes a quarter of the time; the service's own tests have it whole.
 WORK, BRUSH = 256, 1024
@@ -26,8 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # What every Python loads first that finds it: the kernels, and what they start.
     first = tempfile.TemporaryDirectory(prefix="ttapi-nb-first-")
     config.add_cleanup(first.cleanup)
-    Path(first.name, "sitecustomize.py").write_text(coarsely(WORK, BRUSH))
-    config.stash[FIRST] = first.name
+    config.stash[FIRST] = loaded_first(Path(first.name), WORK, BRUSH)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from tests.guard import Guard
 from tests.server import Server
-from tests.support import properties
+from tests.support import coarse, properties
 from tests.support.mobilesam import LEFT_OUT
 from ttapi_nb.client import again
 from ttapi_nb.service import paint
@@ -134,8 +134,8 @@ def small_fill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     """The embedded service paints as it does, but coarsely: most of an offline edit's time went there."""
     if request.node.get_closest_marker("full_fill"):
         return
-    monkeypatch.setattr(paint, "WORK_SIZE", 64)
-    monkeypatch.setattr(paint, "BRUSH_SIZE", 128)
+    monkeypatch.setattr(paint, "WORK_SIZE", coarse.WORK)
+    monkeypatch.setattr(paint, "BRUSH_SIZE", coarse.BRUSH)
 
 
 @pytest.fixture

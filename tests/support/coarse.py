@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["coarsely"]
+from pathlib import Path
+
+__all__ = ["BRUSH", "WORK", "coarsely", "loaded_first"]
+
+# The sides, in pixels, at which the tests' services fill and paint at most.
+WORK, BRUSH = 64, 128
 
 CODE = """
 import importlib.util, sys
@@ -25,9 +30,16 @@ sys.meta_path.insert(0, Coarse)
 """
 
 
-def coarsely(work: int, brush: int) -> str:
+def coarsely(work: int = WORK, brush: int = BRUSH) -> str:
     """What has a process fill at no more than `work` pixels, and paint at no more than `brush`, where it is run first.
 
     Its fill is not what is looked at there, and takes two seconds of each edit.
     """
     return CODE.format(work=work, brush=brush)
+
+
+def loaded_first(folder: Path, work: int = WORK, brush: int = BRUSH) -> str:
+    """A folder with just that, to come first in the `PYTHONPATH` of those that are to fill so."""
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(coarsely(work, brush))
+    return str(folder)

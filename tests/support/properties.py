@@ -44,6 +44,4 @@ def _some(table: Sequence[pytest.Item]) -> Iterable[pytest.Item]:
     count = DEAR if table[0].get_closest_marker("dear") else SAMPLE
     if len(table) <= count:
         return table
-    if count == 1:
-        return table[:1]
-    return (table[round(step * (len(table) - 1) / (count - 1))] for step in range(count))
+    return (table[round(step * (len(table) - 1) / max(1, count - 1))] for step in range(count))

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.coarse import coarsely
+from tests.support.coarse import loaded_first
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90
@@ -92,15 +92,13 @@ def running_hub(
         proxy=str(Path(__file__).parent / "hub_proxy.py"),
         student=str(folder / "students"),
         teacher=str(teacher),
-        path=os.pathsep.join((str(folder / "first"), str(ROOT))),
+        # First, so that the gateway's service fills coarsely.
+        path=os.pathsep.join((loaded_first(folder / "first"), str(ROOT))),
         config=str(folder / "config"),
         homes=str(folder / "homes" / "{username}"),
         hubs=", ".join(f'"--hub", {one!r}' for one in classes),
     )
     (folder / "jupyterhub_config.py").write_text(config)
-    # Every Python loads it first: the gateway, whose service fills coarsely.
-    (folder / "first").mkdir()
-    (folder / "first" / "sitecustomize.py").write_text(coarsely(64, 128))
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("TT", "JUPYTER", "COV"))
     }

@@ -53,7 +53,7 @@ def running_lab(folder: Path, *, dark: bool = False, coarse: bool = True) -> Ite
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
     if coarse:
-        (startup / "coarse.py").write_text(coarsely(64, 128))
+        (startup / "coarse.py").write_text(coarsely())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -247,9 +247,13 @@ async def _me(line: Line) -> _Me:
                 body += part
                 if len(body) > LARGEST:
                     break
-            else:
-                standing = json.loads(body) if me.is_gateway and reply.status_code == 200 else {}
-                me = me._replace(standing=standing if isinstance(standing, dict) else {})
-            # Of an answer that broke off, the line may be missing by which a gateway is known.
-            me = me._replace(is_stranger=not me.is_gateway and reply.status_code < 500)
+            if not me.is_gateway:
+                # Only now: of an answer that broke off, the line may be missing by which a gateway is known.
+                return _Me(is_stranger=reply.status_code < 500)
+            if (
+                reply.status_code == 200
+                and len(body) <= LARGEST
+                and isinstance(said := json.loads(body), dict)
+            ):
+                return _Me(is_gateway=True, standing=said)
     return me
