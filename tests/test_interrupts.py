@@ -40,7 +40,7 @@ from ttapi_nb import (
 )
 from ttapi_nb.experiment import Trial
 from ttapi_nb.log import file, fork
-from ttapi_nb.threads import Threads
+from ttapi_nb.threads import InTurn, Threads
 
 KEY = "test-key-0123456789"
 PACKAGE = Path(loop.__file__).parent
@@ -394,6 +394,21 @@ def test_threads_lose_no_place() -> None:
         pool = Threads("test", 1)
         interrupted(partial(take_in, pool))
         assert take_in(pool) == 1
+
+
+def test_a_turn_is_never_lost() -> None:
+    """Interrupted anywhere as one has it, the next has it too, if perhaps later."""
+
+    def taken(in_turn: InTurn) -> bool:
+        with in_turn.turn():
+            return True
+
+    for interrupted in each_line(("threads.py",), lambda: None):
+        in_turn = InTurn(0.01)
+        interrupted(partial(taken, in_turn))
+        assert taken(in_turn)
+        in_turn.patience = PATIENCE
+        assert taken(in_turn)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import PATIENCE
 from ttapi_nb import loop, threads
-from ttapi_nb.threads import Calm, Lane, Threads, Together
+from ttapi_nb.threads import Calm, InTurn, Lane, Threads, Together
 
 
 def test_nobody_waits_for_another() -> None:
@@ -97,6 +97,33 @@ def test_who_sees_to_several_may_wait_for_the_next() -> None:
     assert waits.result(PATIENCE) == ["b"]
     assert together.taken(0.001) == []
     assert together.add("c")
+
+
+def test_one_is_through_before_the_next_begins() -> None:
+    """Who wait for their turn have it one by one, but for who has waited for too long."""
+    in_turn, threads_ = InTurn(PATIENCE), Threads("test")
+    inside, most, guard = 0, 0, threading.Lock()
+
+    def work() -> None:
+        nonlocal inside, most
+        with in_turn.turn():
+            with guard:
+                inside += 1
+                most = max(most, inside)
+            with guard:
+                inside -= 1
+
+    for future in [threads_.submit(work) for _ in range(50)]:
+        future.result(PATIENCE)
+    assert most == 1
+    with in_turn.turn():
+        in_turn.patience = 0.0
+        with in_turn.turn():
+            pass
+        # Whoever has it so long may never let go: the next has no need to wait.
+        in_turn.patience = PATIENCE
+        with in_turn.turn():
+            pass
 
 
 def test_a_lane_keeps_order() -> None:

@@ -1,5 +1,5 @@
 """`Threads`: a pool that grows and does not keep Python from ending; `Lane`: what happens in order; `Together`: what
-one thread does for several; and `Calm`: work that others go before.
+one thread does for several; `InTurn`: what is done sooner one by one; and `Calm`: work that others go before.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar
 
-__all__ = ["Calm", "Lane", "Threads", "Together"]
+__all__ = ["Calm", "InTurn", "Lane", "Threads", "Together"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -176,6 +176,30 @@ class Together(Generic[T]):
             self._came.clear()
             self._is_done = bool(waiting)
             return waiting
+
+
+class InTurn:
+    """Lets threads do something one after the other, so that the first is through while the others wait: side by side
+    all of them would be as late as the last. Nothing hangs on it: who has waited for `patience` seconds goes on.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self.patience = patience
+        self._free = threading.Lock()
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """One's turn, for a block."""
+        free, mine = self._free, False
+        try:
+            mine = free.acquire(timeout=self.patience)
+            if not mine and self._free is free:
+                # Whoever has it may have been interrupted just then, and never lets go.
+                self._free = threading.Lock()
+            yield
+        finally:
+            if mine:
+                free.release()
 
 
 class Calm:

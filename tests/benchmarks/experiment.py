@@ -1,14 +1,14 @@
 """An experiment's overhead: many requests at once against the time of the service alone, and memory over many.
 
-A cell of words alone takes 12 ms of processor time (17 as long as thirty threads waited for their turn, and all were
-woken by each change). A masked one of 256x256 takes about 45 where it took 90, since what one would see of its leak is
-looked for when somebody looks: laid back, compared and pasted, most of it for light that is evened out. That is done
-while others are asked, but for the last sixteen, which nothing can hide, and Python does most of it one at a time.
-Other numbers of BLAS threads make no difference, nor does it how often Python changes threads.
+A cell of words alone takes about 16 ms of processor time where one goes alone, most of it in the log and in httpx. What
+counts is how long it is from one's answer until the next has left. Sixteen answers come together, and as long as their
+threads did all of it side by side, each was as late as the last, wave after wave: they take turns now as an answer ends
+and as a cell begins, which took a third off the overhead, and opening the log less often another.
 
-Of what words alone take beyond four seconds, 0.07 s go by until the first sixteen have left, as much after each wave of
-answers, and 0.1 s until the last are in the log with their thumbnails: about 6 ms of Python a cell. To write cells down
-before their turn was tried roughly, with no clear gain, and would count their waiting as the model's seconds.
+A masked one of 256x256 takes about 60 more: laid back, compared and pasted, most of it for light that is evened out.
+That is done while others are asked, but for the last sixteen, which nothing can hide, and Python does most of it one at
+a time. Other numbers of BLAS threads make no difference, nor how often Python changes threads, nor writing cells down
+before their turn.
 """
 
 from __future__ import annotations

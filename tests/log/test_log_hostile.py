@@ -111,6 +111,20 @@ def test_links_lead_nowhere(tmp_path: Path, log: RunLog, name: str, before: bool
     assert mode(elsewhere) == 0o755
 
 
+def test_a_folder_that_takes_the_place_of_the_logs_own(tmp_path: Path, log: RunLog) -> None:
+    """Somebody else's files, put where results are kept while a run is under way, are not added to."""
+    log.begin("one", prepared(REQUEST), offline=False)
+    log.mark_sent("one")
+    results = log.folder / "results"
+    results.rename(tmp_path / "moved")
+    # Made while the other is there: it has an identity of its own.
+    results.mkdir()
+    (results / "thesis.csv").write_text("mine")
+    with pytest.raises(ResultError, match="did not make"):
+        log.store("one", ImagesResponse(None, (ImageData(PICTURE),), Usage()))
+    assert [path.name for path in results.iterdir()] == ["thesis.csv"]
+
+
 def test_only_what_the_log_made_is_deleted(log: RunLog) -> None:
     """Other files in the log's own folder of results stay: by other names, and by names like the log's own."""
     run(log)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ttapi_nb import ResultError, RunLog
+from ttapi_nb.log.file import connected
 from ttapi_nb.log.migrations import MIGRATIONS
 from ttapi_nb.log.searching import PARTS
 
@@ -161,6 +162,52 @@ def test_what_is_no_form_of_ours_is_left_alone(tmp_path: Path, change: str, toda
             ask()
     with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as db:
         assert list(db.iterdump()) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END",
+        "CREATE VIEW v AS SELECT 1",
+        "DROP TABLE votes",
+        "PRAGMA user_version = 2",
+        "PRAGMA user_version = 99",
+    ],
+)
+def test_a_form_that_changes_while_the_file_is_open(tmp_path: Path, change: str) -> None:
+    """What several transactions share is looked through again for the next one, and what is sound is used on."""
+    log = made(tmp_path / "log", 0, FIRST)
+    with connected(log.folder, None) as within:
+        with within() as db:
+            assert db.execute("SELECT COUNT(*) FROM runs").fetchone()[0]
+        with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as other:
+            other.execute("ANALYZE")
+        with within() as db:
+            db.execute("UPDATE runs SET problem = 'seen'")
+        with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as other, other:
+            other.execute(change)
+        with pytest.raises(sqlite3.DatabaseError, match=r"not those of a run log|newer"), within():
+            pass
+
+
+def test_a_trigger_that_was_smuggled_in_does_not_run(tmp_path: Path) -> None:
+    """Written into the file without SQLite's own count of changes, it is unknown to who has the file open, and refused
+    by who opens it.
+    """
+    log = made(tmp_path / "log", 0, FIRST)
+    rows = len(log.rows())
+    trigger = "CREATE TRIGGER t AFTER UPDATE ON runs BEGIN DELETE FROM runs; END"
+    with connected(log.folder, None) as within:
+        with within():
+            pass
+        with contextlib.closing(sqlite3.connect(log.folder / "runs.sqlite3")) as other, other:
+            other.execute("PRAGMA writable_schema = ON")
+            other.execute("INSERT INTO sqlite_master VALUES ('trigger', 't', 'runs', 0, ?)", (trigger,))
+        with within() as db:
+            db.execute("UPDATE runs SET problem = 'seen'")
+            assert db.execute("SELECT COUNT(*) FROM runs").fetchone()[0] == rows
+    with pytest.raises(ResultError, match="not those of a run log"):
+        log.rows()
 
 
 def test_another_programs_database(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from ..coding import CodingError, CutOffError, TooLargeError, Unpacking, unpacki
 from ..rawanswers import RawAnswer
 from ..reply.arriving import AnswerReader
 from ..reply.events import Tell
+from ..threads import InTurn
 
 __all__ = ["Intake"]
 
@@ -24,6 +25,8 @@ READ = 2**20
 LONGEST_REFUSAL = 2**16
 # In bytes, of a stream that was not read to its end: what is read of it but its pictures.
 LARGEST_TEXT = 2**25
+ENDS = InTurn(0.25)
+"""Of answers that come together the first can be followed by the next request while the others are read."""
 PACKING = ("content-encoding", "transfer-encoding")
 
 
@@ -80,14 +83,15 @@ class Intake:
 
     def end(self, data: bytes) -> None:
         """The last bytes. Raises what went wrong with them all."""
-        with self._guard:
-            self._take(data)
-            self._close()
-        if self.failure is not None:
-            raise self.failure
-        # While this thread has it. What can't be read is told to whoever wants it.
-        with contextlib.suppress(Exception):
-            self._says = (self.reader.parsed(self._scrub),)
+        with ENDS.turn():
+            with self._guard:
+                self._take(data)
+                self._close()
+            if self.failure is not None:
+                raise self.failure
+            # While this thread has it. What can't be read is told to whoever wants it.
+            with contextlib.suppress(Exception):
+                self._says = (self.reader.parsed(self._scrub),)
 
     def broken(self, data: bytes) -> None:
         """The last bytes of a body that has no end."""

@@ -28,12 +28,16 @@ from ..errors import (
 from ..log import Budget, Claim, RunLog, Shown
 from ..picture import preview
 from ..run import Result, Run, start
+from ..threads import InTurn
 from .cells import Cell
 
 __all__ = ["THUMB", "Outcome", "carry", "file_name", "keep_shown", "shown_of"]
 
 THUMB = 256
 """The longest side of a thumbnail in pixels."""
+
+BEGINS = InTurn(0.1)
+"""Of sixteen cells that begin together the first has left by then."""
 
 Kind = Literal["over", "busy", "budget", "unreachable", "halt", "impossible"]
 
@@ -73,7 +77,10 @@ def carry(
     """
     run: Run | None = None
     try:
-        run = start(cell.asked, client=client, log=log, budget=budget, claim=claim, room=room, watch=watch)
+        with BEGINS.turn():
+            run = start(
+                cell.asked, client=client, log=log, budget=budget, claim=claim, room=room, watch=watch
+            )
         if begun is not None:
             begun(run)
         if answered is not None:

@@ -145,10 +145,16 @@ class Experiments:
         self, name: str, cells: Collection[str] | None = None
     ) -> tuple[list[RunRow], dict[tuple[str, int], Shown]]:
         """As `rows`, and what is shown of their results, by run and number: both of one moment."""
-        if cells is None:
-            self._recover()
-        with self._file.open(write=False) as db:
+
+        def read(db: sqlite3.Connection) -> tuple[list[RunRow], dict[tuple[str, int], Shown]]:
             return self._rows(db, _name(name), cells), _all_shown(db, _name(name), cells)
+
+        if cells is not None:
+            # Of cells that are being sent, so that others write just now: to open the file takes longer than this.
+            return self._file.write(read)
+        self._recover()
+        with self._file.open(write=False) as db:
+            return read(db)
 
     def _rows(self, db: sqlite3.Connection, name: str, cells: Collection[str] | None) -> list[RunRow]:
         rows = db.execute(

@@ -15,9 +15,10 @@ from typing import Literal, TypeAlias, TypeVar
 
 from ..errors import ResultError
 from ..files import sync_folder
+from ..threads import InTurn
 from .folder import adopt, claim, prepare
 from .fork import FORKED_INSIDE, in_use, on_fork
-from .migrations import MIGRATIONS, check_form, migrate, version_of
+from .migrations import MIGRATIONS, check_form, form_of, migrate, version_of
 from .together import Piece, Within, write_together
 
 __all__ = ["Journal", "LogFile", "opened"]
@@ -101,7 +102,8 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
 @contextlib.contextmanager
 def connected(folder: Path, journal: Journal | None, *, write: bool = True) -> Iterator[Within]:
     """As `opened`, for several transactions one after the other: `with within() as db` is one of them."""
-    turn = partial(_turn, folder) if write else contextlib.nullcontext
+    turns = _turns.setdefault(folder, InTurn(LONGEST_TURN))
+    turn = turns.turn if write else contextlib.nullcontext
     with in_use() as is_still_here:
         with turn():
             path = prepare(folder)
@@ -110,7 +112,7 @@ def connected(folder: Path, journal: Journal | None, *, write: bool = True) -> I
         try:
             with turn():
                 _distrust(db)
-                _in_turn(db, lambda: _prepare(db, folder, journal, write))
+                checked = _in_turn(db, lambda: _prepare(db, folder, journal, write))
                 db.execute("PRAGMA synchronous = FULL")
 
             @contextlib.contextmanager
@@ -122,9 +124,10 @@ def connected(folder: Path, journal: Journal | None, *, write: bool = True) -> I
                         _wait_for_readers(db, 0)
                         _in_turn(db, lambda: db.execute("BEGIN IMMEDIATE" if write else "BEGIN"))
                         _wait_for_readers(db)
-                        # Once more, where nothing can change any more: what is not ours would run within our own
-                        # questions.
-                        check_form(db, version_of(db))
+                        # Once more where it was changed since, as nothing can change any more: what is not ours
+                        # would run within our own questions. SQLite looks at this number too before it asks any.
+                        if form_of(db) != checked:
+                            check_form(db, version_of(db))
                         yield db
                         if not is_still_here():
                             raise OSError(FORKED_INSIDE)
@@ -142,8 +145,8 @@ def connected(folder: Path, journal: Journal | None, *, write: bool = True) -> I
                 db.close()
 
 
-def _in_turn(db: sqlite3.Connection, work: Callable[[], object]) -> None:
-    """Do `work` as soon as nobody else is in its way, for `PATIENCE` seconds.
+def _in_turn(db: sqlite3.Connection, work: Callable[[], T]) -> T:
+    """What `work` gives, done as soon as nobody else is in its way, for `PATIENCE` seconds.
 
     SQLite itself waits longer each time, up to 0.1 s, while those that open and close the file every few milliseconds
     find it free: with a few of these a run waited for seconds.
@@ -151,8 +154,7 @@ def _in_turn(db: sqlite3.Connection, work: Callable[[], object]) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            work()
-            return
+            return work()
         except sqlite3.OperationalError as error:
             busy = getattr(error, "sqlite_errorcode", 0) & 0xFF in (
                 sqlite3.SQLITE_BUSY,
@@ -170,28 +172,10 @@ def _pause() -> None:
     time.sleep(random.uniform(*PAUSE))  # noqa: S311 - no secret
 
 
-_turns: dict[Path, threading.Lock] = {}
+# This process's threads write one after the other. SQLite would see to that too, but who waits for it only looks now
+# and then, up to 0.1 s later: sixteen runs at once took three times as long.
+_turns: dict[Path, InTurn] = {}
 on_fork(_turns.clear)
-
-
-@contextlib.contextmanager
-def _turn(folder: Path) -> Iterator[None]:
-    """Let this process's threads write one after the other.
-
-    SQLite would do so too, but who waits for it only looks now and then, up to 0.1 s later: sixteen runs at once took
-    three times as long. So nothing hangs on it: who waits long, as while another process writes, goes on.
-    """
-    turn = _turns.setdefault(folder, threading.Lock())
-    mine = False
-    try:
-        mine = turn.acquire(timeout=LONGEST_TURN)
-        if not mine and _turns.get(folder) is turn:
-            # Whoever has it may have been interrupted just then, and never lets go.
-            _turns.pop(folder, None)
-        yield
-    finally:
-        if mine:
-            turn.release()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
@@ -214,9 +198,11 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "replace")
 
 
-def _prepare(db: sqlite3.Connection, folder: Path, journal: Journal | None, write: bool) -> None:
+def _prepare(db: sqlite3.Connection, folder: Path, journal: Journal | None, write: bool) -> tuple[int, int]:
+    """Bring the file to today's form; the form that it was found to have before that, as `form_of` tells it."""
     with _transaction(db, "BEGIN"):
-        # Both of the same moment, as another kernel may be making the log.
+        # All of the same moment, as another kernel may be making the log.
+        form = form_of(db)
         version = version_of(db)
         check_form(db, version)
     wanted = MODES[journal] if journal else None if version else "wal"
@@ -234,6 +220,7 @@ def _prepare(db: sqlite3.Connection, folder: Path, journal: Journal | None, writ
             # What is there can be read, where it can't be written.
             if write:
                 raise
+    return form
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ __all__ = [
     "RESULTS",
     "adopt",
     "claim",
+    "is_ours",
     "place",
     "placed",
     "prepare",
@@ -137,19 +138,26 @@ def claim(db: sqlite3.Connection, folder: Path) -> bool:
     Where they are not known yet, this is to be asked again within a transaction that may write: see `adopt`.
     """
     known = dict(db.execute("SELECT name, identity FROM folders").fetchall())
-    for place in (folder / RESULTS, folder / ALIVE):
-        if _must_be_folder(place) is None:
-            with contextlib.suppress(FileExistsError):
-                place.mkdir(mode=0o700)
-                _seen.add((place, _must_be_folder(place) or ""))
     good, base = True, os.fspath(folder) + os.sep
     for name in NAMES:
         identity = _must_be_folder(base + name)
+        if identity is None and name in (RESULTS, ALIVE):
+            place = folder / name
+            with contextlib.suppress(FileExistsError):
+                place.mkdir(mode=0o700)
+                _seen.add((place, _must_be_folder(place) or ""))
+            identity = _must_be_folder(place)
         if identity is not None and known.get(name) == identity:
             close_to_others(base + name)
+            _seen.add((folder / name, identity))
         elif identity is not None:
             good = False
     return good
+
+
+def is_ours(path: Path) -> bool:
+    """Whether this process has seen this folder to be the log's. Raises `OSError` where it is none."""
+    return (path, _must_be_folder(path) or "") in _seen
 
 
 def adopt(db: sqlite3.Connection, folder: Path) -> None:

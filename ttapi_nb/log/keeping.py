@@ -12,7 +12,7 @@ from typing import Any
 
 from .checks import cut
 from .file import LogFile
-from .folder import RESULTS, place, written
+from .folder import RESULTS, is_ours, place, written
 from .memory import Known
 from .rows import missing
 from .writing import put_back, write_result
@@ -75,9 +75,10 @@ def _keep(
 ) -> None:
     results = file.folder / RESULTS
     try:
-        with file.open(write=False):
-            # So that nothing is written into a folder that is somebody else's.
-            pass
+        if not is_ours(results):
+            with file.open(write=False):
+                # So that nothing is written into a folder that is somebody else's.
+                pass
         # Written before the log is held, as pictures are large and other kernels wait for it.
         with _on_the_disk(results, files) as parts:
 

@@ -17,7 +17,7 @@ from typing import Any
 from .checks import HASH, count, json_object
 from .searching import PARTS, TABLE, make_index
 
-__all__ = ["MIGRATIONS", "NEWER", "NOT_A_LOG", "check_form", "migrate", "version_of"]
+__all__ = ["MIGRATIONS", "NEWER", "NOT_A_LOG", "check_form", "form_of", "migrate", "version_of"]
 
 NEWER = "a newer ttapi_nb has written it; install that one here too"
 NOT_A_LOG = "its tables are not those of a run log: it is another program's, or was changed"
@@ -205,6 +205,16 @@ def version_of(db: sqlite3.Connection) -> int:
     if version < 0:
         raise sqlite3.DatabaseError(NOT_A_LOG)
     return version
+
+
+def form_of(db: sqlite3.Connection) -> tuple[int, int]:
+    """A file's version, and how often its tables, indexes, views and triggers have changed: both tell whether what this
+    connection knows of them is what stands in the file.
+    """
+    version, changes = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "schema_version")
+    )
+    return version, changes
 
 
 def check_form(db: sqlite3.Connection, version: int) -> None:

@@ -29,7 +29,7 @@ Within: TypeAlias = Callable[[], AbstractContextManager[sqlite3.Connection]]
 Connects: TypeAlias = Callable[[], AbstractContextManager[Within]]
 """Opens the file, for several of them."""
 LINGER = 0.005
-"""Seconds for which the file is kept open for the next, where several wrote just now: to open it takes as long."""
+"""Seconds for which the file is kept open for the next who writes: to open it takes as long."""
 INTERRUPTED = "its thread was interrupted while it wrote"
 
 
@@ -69,11 +69,9 @@ def _write_all(queue: Together[Piece], connects: Connects) -> None:
     while pieces := queue.taken():
         try:
             with connects() as within:
-                many = 0
                 # A fork waits until the file is closed.
                 while pieces and _write(within, pieces) and not is_wanted():
-                    many += len(pieces)
-                    pieces = queue.taken(LINGER if many > 1 else 0.0)
+                    pieces = queue.taken(LINGER)
             if not pieces:
                 return
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
