@@ -23,7 +23,9 @@ from tests.support.coarse import coarsely
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_SECONDS = 120
-SPLASH = {"@jupyterlab/apputils-extension:splash": True}
+# What moves on the screen until it is there, and the menu of formats to save as, for which each page has the server
+# look through all that is installed: half a second each.
+DISABLED = {"@jupyterlab/apputils-extension:splash": True, "@jupyterlab/notebook-extension:export": True}
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,12 @@ def _write_settings(folder: Path, dark: bool) -> None:
 
 
 def _write_page_config(folder: Path) -> None:
-    # Each page asks whether JupyterLab should be built again, for which the server starts Node: half a second, as what
-    # moves on the screen until it is there takes too. And tests that share a page open their notebooks by its commands.
+    # Each page asks whether JupyterLab should be built again, for which the server starts Node: half a second. And
+    # tests that share a page open their notebooks by its commands.
     path = folder / "labconfig" / "page_config.json"
     path.parent.mkdir(parents=True)
     path.write_text(
-        json.dumps({"buildCheck": False, "exposeAppInBrowser": True, "disabledExtensions": SPLASH})
+        json.dumps({"buildCheck": False, "exposeAppInBrowser": True, "disabledExtensions": DISABLED})
     )
 
 

@@ -53,6 +53,11 @@ def _page_token(page: Page) -> dict[str, str]:
     return {"X-XSRFToken": cookies["_xsrf"]}
 
 
+def _choose_when_asked(page: Page) -> None:
+    """A cell that is run while JupyterLab is still finding its kernel asks for one, and runs when it has it."""
+    page.add_locator_handler(page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel"), _choose)
+
+
 def _choose(dialog: Locator) -> None:
     # JupyterLab takes the question back when it has found the kernel meanwhile, and on a busy machine asks again.
     for _ in range(START_TRIES):
@@ -75,13 +80,26 @@ class Notebook:
         """Open in JupyterLab a copy of the example named by `cells`, or a new notebook with these code cells."""
         written(lab, name, cells)
         _with_kernel(page, lab, name)
-        # A cell that is run while JupyterLab is still finding its kernel asks for one, and runs when it has it.
-        asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
-        page.add_locator_handler(asked, _choose)
+        _choose_when_asked(page)
         page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
         book = cls(page, lab, name)
         book.wait_until_ready()
         return book
+
+    @classmethod
+    def opened_in_seven(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
+        """As `opened`, in Notebook 7."""
+        written(lab, name, cells)
+        _with_kernel(page, lab, name)
+        _choose_when_asked(page)
+        page.goto(f"{lab.url}/notebooks/{name}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+        return cls(page, lab, name)
+
+    def reload(self) -> None:
+        """Load JupyterLab's page again, and wait until it has found the kernel."""
+        self.page.reload()
+        self.wait_until_ready()
 
     @classmethod
     def opened_next(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:

@@ -203,8 +203,7 @@ def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opene
     book = own_notebook(DRAWER, SHOW)
     page = book.page
     page.route(re.compile("ipycanvas.*[.]js"), lambda route: route.abort())
-    page.reload()
-    page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for(state="attached", timeout=PATIENCE)
+    book.reload()
     book.run(0)
     expect(page.locator("canvas.ttapi-ink")).to_have_attribute("width", "1024", timeout=PATIENCE)
     page.wait_for_function(

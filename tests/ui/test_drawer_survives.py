@@ -122,10 +122,7 @@ def test_gone_kernel_is_said(notebook: Opened) -> None:
 
 def test_drawer_in_notebook_7(page: Page, lab: Lab) -> None:
     """In Notebook 7 a drawer paints, comes back after a reload, and keeps its keys from the notebook."""
-    written(lab, "drawer_seven.ipynb", [DRAWER, SHOW])
-    page.goto(f"{lab.url}/notebooks/drawer_seven.ipynb")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    book = Notebook(page, lab)
+    book = Notebook.opened_in_seven(page, lab, "drawer_seven.ipynb", [DRAWER, SHOW])
     book.run(0)
     drag(page, (200, 200), (400, 200))
     taken(book)

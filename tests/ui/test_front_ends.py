@@ -20,10 +20,8 @@ def edit(book: Notebook) -> None:
 
 def test_edit_in_notebook_7(page: Page, lab: Lab):
     """In Notebook 7 a painted edit runs by Ctrl+Enter, which there runs a cell elsewhere."""
-    written(lab, "seven.ipynb", [EDITOR, "print(editor.mask.to_array()[500, 500], len(editor.results))"])
-    page.goto(f"{lab.url}/notebooks/seven.ipynb")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-    book = Notebook(page, lab)
+    show = "print(editor.mask.to_array()[500, 500], len(editor.results))"
+    book = Notebook.opened_in_seven(page, lab, "seven.ipynb", [EDITOR, show])
     book.run(0)
     edit(book)
     assert book.run(1) == "True 1"
