@@ -4,9 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More for pytest, as in: make test ARGS="-k mask"
 ARGS ?=
-# How many processes run tests side by side; each has a JupyterLab and a browser of its own. One more than there are
-# cores on a small machine, as a browser test waits for much of its time.
-WORKERS ?= 3
+# How many processes run tests side by side; each has a JupyterLab and a browser of its own. As many as there are cores on
+# a small machine: a third one on two of them made everything slower, and the whole by a quarter.
+WORKERS ?= 2
 
 # No command here may spend money, even where a key is set.
 export TTAPI_OFFLINE := 1

@@ -24,6 +24,13 @@ ledger = gateways.ledger_in_file
 room = gateways.class_of(2, runs=3)
 
 
+@pytest.fixture(autouse=True)
+def asked_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway that is away is asked again sooner than it would be."""
+    monkeypatch.setattr(again, "FIRST_PAUSE", 0.03)
+    monkeypatch.setattr(again, "LONGEST_PAUSE", 0.3)
+
+
 def edit(url: str, key: str, **more: Any) -> tt.Run:
     """An edit that waits for its result."""
     client = tt.Client(key, base_url=url, timeout=more.pop("timeout", 20))

@@ -138,6 +138,7 @@ def test_both_bad_is_a_floor_and_no_loss() -> None:
     assert "Both were called bad in 6 of 24" in worse.notes[-1]
 
 
+@pytest.mark.slow
 def test_who_always_picks_the_left_is_shown() -> None:
     """A voter of one side is named, one who looks is not, and can be left out."""
     entries = results()

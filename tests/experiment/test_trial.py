@@ -18,7 +18,7 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.server import PATIENCE, Reply, Request, Server, json_reply, pictures
 from ttapi_nb import exiting, loop
-from ttapi_nb.experiment import Trial, TrialCell
+from ttapi_nb.experiment import Trial, TrialCell, sender
 from ttapi_nb.experiment.sender import Sender
 from ttapi_nb.experiment.underway import INTERRUPTED
 from ttapi_nb.fit import leak
@@ -125,6 +125,7 @@ def test_results_are_those_of_an_edit(log: tt.RunLog, photo: Image.Image) -> Non
     assert tt.open_result(saved).prompt == "a blue bowl"
 
 
+@pytest.mark.slow
 def test_what_one_would_see_is_looked_for_when_one_looks(
     log: tt.RunLog, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,8 +171,11 @@ def test_unknown_cells_wait_for_their_owner(server: Server, client: tt.Client, l
 
 
 @pytest.mark.slow
-def test_a_busy_service_is_asked_again(server: Server, client: tt.Client, log: tt.RunLog) -> None:
+def test_a_busy_service_is_asked_again(
+    server: Server, client: tt.Client, log: tt.RunLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who is told to come back later does, all get through, and nothing is billed twice."""
+    monkeypatch.setattr(sender, "FIRST_PAUSE", 0.05)
     answered: Counter[str] = Counter()
 
     def answer(request: Request) -> Reply:
@@ -209,9 +213,9 @@ def test_what_the_service_refuses_is_told(server: Server, client: tt.Client, log
     assert prompts(server) == {"bowl 0": 1, "bowl 1": 2, "bowl 2": 1}
 
 
-@pytest.mark.slow
-def test_a_service_out_of_reach_is_given_up(log: tt.RunLog) -> None:
+def test_a_service_out_of_reach_is_given_up(log: tt.RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is billed, all wait, and it is said why."""
+    monkeypatch.setattr(sender, "FIRST_PAUSE", 0.05)
     with Server() as gone:
         client = tt.Client("key", base_url=gone.url)
     trial = plan(4).run(client, log=log, parallel=2, progress=False)

@@ -33,7 +33,8 @@ def fresh_postgres(postgres: str) -> str:
     return postgres.replace("/postgres?", f"/{name}?")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+# A Postgres has to be started, and a database made in it for each test.
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest) -> str | None:
     """What `--database` says: nothing, and a Postgres."""
     return None if request.param == "sqlite" else str(request.getfixturevalue("fresh_postgres"))

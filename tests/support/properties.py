@@ -11,7 +11,7 @@ import pytest
 QUICK = os.environ.get("TTAPI_TEST_QUICK", "") not in ("", "0")
 """Whether properties are only sampled, as `make quick` asks for."""
 
-SAMPLE = 3
+SAMPLE = 2
 """So many examples are tried then, besides those that are written down; and so many cases of a long table."""
 
 DEAR = 1

@@ -294,6 +294,7 @@ os._exit(0)
 """
 
 
+@pytest.mark.slow
 def test_what_a_dead_kernel_left_is_shown_at_once(photo, environment):
     """Displayed after a kernel died in a run, an editor opens the panel and says in its title what may be billed."""
     editor = tt.ImageEditor(photo, client=tt.Client.offline())

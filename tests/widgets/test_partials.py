@@ -94,6 +94,7 @@ def test_the_newest_draft_is_on_the_photo(server: Server, editor: tt.ImageEditor
     assert len(editor.results) == 1
 
 
+@pytest.mark.slow
 def test_cancel_takes_the_draft_away(server: Server, editor: tt.ImageEditor) -> None:
     """Cancel is there while drafts come, and leaves none behind."""
     server.stream = (HEAD + DRAFTS[0], server.event(), DRAFTS[1] + DONE + OVER)

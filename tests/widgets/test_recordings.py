@@ -56,6 +56,7 @@ def test_one_click_fills_all_in_and_the_run_replays(tape: Path):
     assert editor.run().wait(30).results[0].replayed
 
 
+@pytest.mark.slow
 def test_another_recording_is_chosen(tape: Path):
     """Of several recordings the one that is chosen fills the editor in, and the button then brings that one."""
     editor = tt.ImageEditor(client=tt.Client.replay(tape), log=False)
