@@ -5,7 +5,7 @@ BIN := .venv/bin
 # More for pytest, as in: make test ARGS="-k mask"
 ARGS ?=
 # How many processes run tests side by side; each has a JupyterLab and a browser of its own. As many as there are cores on
-# a small machine: a third one on two of them made everything slower, and the whole by a quarter.
+# a small machine: a third one on two of them gained nothing, and some tests ran into their time limits.
 WORKERS ?= 2
 
 # No command here may spend money, even where a key is set.
