@@ -223,13 +223,13 @@ def test_the_editor_passes_an_audit(notebook: Opened, axe: str) -> None:
 
 
 def test_a_prompt_is_sent_whole_however_fast(notebook: Opened) -> None:
-    """150 letters at 1 ms each and Ctrl+Enter are what the run asks for, with the kernel idle and while a cell runs."""
-    idle, busy, length = 1, 1, 150
+    """400 letters at 1 ms each and Ctrl+Enter are what the run asks for, with the kernel idle and while a cell runs."""
+    idle, busy = 1, 1
     book = notebook(*cells(idle, busy))
     book.run(0)
-    typed = type_and_run(book, idle, length)
+    typed = type_and_run(book, idle)
     book.start(1)
-    typed += type_and_run(book, busy, length, before=idle)
+    typed += type_and_run(book, busy, before=idle)
     assert prompts_of(book, 2) == typed
 
 
