@@ -53,11 +53,6 @@ def _page_token(page: Page) -> dict[str, str]:
     return {"X-XSRFToken": cookies["_xsrf"]}
 
 
-def _choose_when_asked(page: Page) -> None:
-    """A cell that is run while JupyterLab is still finding its kernel asks for one, and runs when it has it."""
-    page.add_locator_handler(page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel"), _choose)
-
-
 def _choose(dialog: Locator) -> None:
     # JupyterLab takes the question back when it has found the kernel meanwhile, and on a busy machine asks again.
     for _ in range(START_TRIES):
@@ -78,22 +73,25 @@ class Notebook:
     @classmethod
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
         """Open in JupyterLab a copy of the example named by `cells`, or a new notebook with these code cells."""
-        written(lab, name, cells)
-        _with_kernel(page, lab, name)
-        _choose_when_asked(page)
-        page.goto(f"{lab.url}/lab/workspaces/{Path(name).stem}/tree/{name}?reset")
-        book = cls(page, lab, name)
+        book = cls._loaded(page, lab, name, cells, f"lab/workspaces/{Path(name).stem}/tree/{name}?reset")
         book.wait_until_ready()
         return book
 
     @classmethod
     def opened_in_seven(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
         """As `opened`, in Notebook 7."""
+        book = cls._loaded(page, lab, name, cells, f"notebooks/{name}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+        return book
+
+    @classmethod
+    def _loaded(cls, page: Page, lab: Lab, name: str, cells: Sequence[str], where: str) -> Notebook:
         written(lab, name, cells)
         _with_kernel(page, lab, name)
-        _choose_when_asked(page)
-        page.goto(f"{lab.url}/notebooks/{name}")
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
+        # A cell that is run while the page is still finding its kernel asks for one, and runs when it has it.
+        asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
+        page.add_locator_handler(asked, _choose)
+        page.goto(f"{lab.url}/{where}")
         return cls(page, lab, name)
 
     def reload(self) -> None:

@@ -102,8 +102,7 @@ def opened(folder: Path, journal: Journal | None, *, write: bool = True) -> Iter
 @contextlib.contextmanager
 def connected(folder: Path, journal: Journal | None, *, write: bool = True) -> Iterator[Within]:
     """As `opened`, for several transactions one after the other: `with within() as db` is one of them."""
-    turns = _turns.setdefault(folder, InTurn(LONGEST_TURN))
-    turn = turns.turn if write else contextlib.nullcontext
+    turn = _turns.setdefault(folder, InTurn(LONGEST_TURN)).turn if write else contextlib.nullcontext
     with in_use() as is_still_here:
         with turn():
             path = prepare(folder)

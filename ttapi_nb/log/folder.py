@@ -69,7 +69,7 @@ NOT_OURS = (
 )
 
 # Folders that this process has seen to be the log's, as (path, identity).
-_seen: set[tuple[Path, str]] = set()
+_seen: set[tuple[str, str]] = set()
 
 
 def prepare(folder: Path) -> Path:
@@ -140,16 +140,16 @@ def claim(db: sqlite3.Connection, folder: Path) -> bool:
     known = dict(db.execute("SELECT name, identity FROM folders").fetchall())
     good, base = True, os.fspath(folder) + os.sep
     for name in NAMES:
-        identity = _must_be_folder(base + name)
+        path = base + name
+        identity = _must_be_folder(path)
         if identity is None and name in (RESULTS, ALIVE):
-            place = folder / name
             with contextlib.suppress(FileExistsError):
-                place.mkdir(mode=0o700)
-                _seen.add((place, _must_be_folder(place) or ""))
-            identity = _must_be_folder(place)
+                Path(path).mkdir(mode=0o700)
+                _seen.add((path, _must_be_folder(path) or ""))
+            identity = _must_be_folder(path)
         if identity is not None and known.get(name) == identity:
-            close_to_others(base + name)
-            _seen.add((folder / name, identity))
+            close_to_others(path)
+            _seen.add((path, identity))
         elif identity is not None:
             good = False
     return good
@@ -157,7 +157,7 @@ def claim(db: sqlite3.Connection, folder: Path) -> bool:
 
 def is_ours(path: Path) -> bool:
     """Whether this process has seen this folder to be the log's. Raises `OSError` where it is none."""
-    return (path, _must_be_folder(path) or "") in _seen
+    return (os.fspath(path), _must_be_folder(path) or "") in _seen
 
 
 def adopt(db: sqlite3.Connection, folder: Path) -> None:
@@ -171,9 +171,9 @@ def adopt(db: sqlite3.Connection, folder: Path) -> None:
             continue
         names = [one.name for one in path.iterdir()]
         ours = _ours(names, patterns)
-        if len(ours) < len(names) and (path, identity) not in _seen and not _made(db, ours):
+        if len(ours) < len(names) and (os.fspath(path), identity) not in _seen and not _made(db, ours):
             raise OSError(NOT_OURS.format(name=name))
-        _seen.add((path, identity))
+        _seen.add((os.fspath(path), identity))
         close_to_others(path)
         for one in ours:
             close_to_others(path / one)
@@ -188,7 +188,7 @@ def _must_be_free(folder: Path) -> None:
     """Refuse a folder without a log, in which somebody else's things are in the places of the log's own."""
     for name, patterns in NAMES.items():
         identity = _must_be_folder(folder / name)
-        if identity is not None and (folder / name, identity) not in _seen:
+        if identity is not None and (os.fspath(folder / name), identity) not in _seen:
             names = [one.name for one in (folder / name).iterdir()]
             if len(_ours(names, patterns)) < len(names):
                 raise OSError(NOT_OURS.format(name=name))
