@@ -53,6 +53,19 @@ def test_pictures_are_moved_and_removed(tray):
     assert names(tray) == ["blue", "green"]
 
 
+def test_who_moves_pictures_by_keys_stays_at_the_button(tray):
+    """The buttons are a place's, not a picture's: none is made anew, and so none loses the focus."""
+    later, blue = labelled(tray, "Later: 1. red.png"), labelled(tray, "Earlier: 3. blue.png")
+    press(tray, "Later: 1. red.png")
+    assert names(tray) == ["green", "red", "blue"]
+    assert labelled(tray, "Later: 1. green.png") is later
+    upload(tray, "white.png", png("white"), label=ADD)
+    press(tray, "Remove: 2. red.png")
+    assert names(tray) == ["green", "blue", "white"]
+    assert labelled(tray, "Later: 1. green.png") is later
+    assert labelled(tray, "Earlier: 3. white.png") is blue
+
+
 def test_says_whose_the_mask_is_and_what_the_model_takes(tray):
     """The tray tells that the mask belongs to the photo, and when the model takes no references at all."""
     assert "The mask is for the photo" in said(tray)
@@ -77,8 +90,8 @@ def test_a_broken_file_is_told_and_the_others_stay(tray):
 
 
 def test_assigning_opens_what_can_be_opened(tray):
-    """Pictures can be assigned as anything that opens, and removed cards are closed."""
-    before = [one for one in controls(tray) if any("red.png" in label for label in labels_of(one))]
+    """Pictures can be assigned as anything that opens, and the cards that are left over are closed."""
+    before = [one for one in controls(tray) if any("blue.png" in label for label in labels_of(one))]
     assert len(before) == 3
     count = len(living())
     tray.value = [open_image(png("red")), Image.new("RGB", (5, 5))]

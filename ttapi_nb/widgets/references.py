@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
@@ -40,7 +41,7 @@ class ReferenceTray(ipywidgets.VBox):
         self._input.on_refused(lambda problem: self._problem.say(problem, "alert"))
         self._show()
 
-    def _arrange(self) -> None:
+    def _arrange(self, _: object = None) -> None:
         self.children = made(self._input, self._cards, self._note, self._problem)
 
     def __repr__(self) -> str:
@@ -90,29 +91,42 @@ class ReferenceTray(ipywidgets.VBox):
         if self._cards is None:
             self._cards = ipywidgets.Box(_dom_classes=("ttapi-tools",))
             self._arrange()
-        before = self._cards.children
-        self._cards.children = tuple(self._card(at) for at in range(len(self.value)))
-        for card in before:
+        # A card has a place, and shows the picture that is there: who moves one by its keys stays at them.
+        before, count = self._cards.children, len(self.value)
+        new = (_Card(at, self.move, self.remove) for at in range(len(before), count))
+        self._cards.children = (*before[:count], *new)
+        for at, card in enumerate(self._cards.children):
+            card.show(self.value[at], last=at == count - 1)
+        for card in before[count:]:
             close_tree(card)
 
-    def _card(self, at: int) -> ipywidgets.Box:
-        picture = self.value[at]
+
+class _Card(ipywidgets.VBox):
+    """The picture in the place `at`, and what can be done with it."""
+
+    def __init__(self, at: int, move: Callable[[int, int], None], remove: Callable[[int], None]) -> None:
+        self._at = at
+        self._thumbnail = ipywidgets.HTML()
+        self._buttons = {
+            "Earlier": _act("arrow-left", lambda: move(at, -1)),
+            "Later": _act("arrow-right", lambda: move(at, 1)),
+            "Remove": _act("times", lambda: remove(at)),
+        }
+        row = ipywidgets.HBox(tuple(self._buttons.values()))
+        super().__init__([self._thumbnail, row], _dom_classes=("ttapi-card",))
+
+    def show(self, picture: SourceImage, *, last: bool) -> None:
+        """Show this picture, which may be the last one."""
         name = picture.name if len(picture.name) <= 24 else picture.name[:23] + "…"
-        label = f"{at + 1}. {name}"
-        thumbnail = ipywidgets.HTML(thumbnail_html(picture.pixels, label, THUMBNAIL))
-        buttons = [
-            _act("Earlier", "arrow-left", label, lambda: self.move(at, -1), at == 0),
-            _act("Later", "arrow-right", label, lambda: self.move(at, 1), at == len(self.value) - 1),
-            _act("Remove", "times", label, lambda: self.remove(at), False),
-        ]
-        card = ipywidgets.VBox([thumbnail, ipywidgets.HBox(buttons)])
-        card.add_class("ttapi-card")
-        return card
+        label = f"{self._at + 1}. {name}"
+        self._thumbnail.value = thumbnail_html(picture.pixels, label, THUMBNAIL)
+        for what, button in self._buttons.items():
+            button.tooltip = f"{what}: {label}"
+        self._buttons["Earlier"].disabled = self._at == 0
+        self._buttons["Later"].disabled = last
 
 
-def _act(what: str, icon: str, label: str, act: Any, disabled: bool) -> ipywidgets.Button:
-    button = ipywidgets.Button(
-        icon=icon, tooltip=f"{what}: {label}", disabled=disabled, layout={"width": "34px"}
-    )
+def _act(icon: str, act: Callable[[], None]) -> ipywidgets.Button:
+    button = ipywidgets.Button(icon=icon, layout={"width": "34px"})
     button.on_click(lambda _: act())
     return button
