@@ -98,7 +98,8 @@ class Screen:
 
     def __init__(self, root: Widget) -> None:
         canvas: Any = stage_of(root).ink
-        self.ink = np.zeros((canvas.height, canvas.width), np.uint8)
+        self._empty(canvas)
+        canvas.observe(lambda _: self._empty(canvas), ["width", "height"])
         self.boxes: list[tuple[int, int, int, int]] = []
         kept, receive = type(canvas._canvas_manager), self._receive
 
@@ -109,6 +110,10 @@ class Screen:
         canvas._canvas_manager = Page()
         message(canvas, {"event": "client_ready"})
         self.boxes.clear()
+
+    def _empty(self, canvas: Any) -> None:
+        # As canvases do that get another size.
+        self.ink = np.zeros((canvas.height, canvas.width), np.uint8)
 
     def _receive(self, commands: list[list[Any]], buffers: Sequence[bytes]) -> None:
         clip, copies = (0, 0, self.ink.shape[1], self.ink.shape[0]), False

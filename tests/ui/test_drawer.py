@@ -41,6 +41,14 @@ SPY = """([x, y]) => {
 }"""
 
 
+# Neither photo nor ink is on the sheet, which is as large as one without a photo.
+NOTHING = """['photo', 'ink'].every((name) => {
+  const canvas = document.querySelector(`canvas.ttapi-${name}`);
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return canvas.width === 320 && data.every((value) => value === 0);
+})"""
+
+
 def choose(page: Page, tool: str) -> None:
     """Click on a tool, and wait until the photo can be painted with it."""
     page.get_by_role("button", name=tool).click()
@@ -83,6 +91,28 @@ def test_screen_shows_what_the_mask_says(notebook: Opened) -> None:
     assert len(mask.marks) == 2
     difference = np.abs(shown(book.page).astype(int) - mask.coverage())
     assert (difference > 8).mean() < 0.001
+
+
+def test_another_photo_has_none_of_the_ink(notebook: Opened) -> None:
+    """Also where something else was drawn since, so that ipycanvas has nothing to say of the old ink's canvas; and
+    without a photo there is neither.
+    """
+    other = "import ipycanvas\nipycanvas.Canvas().clear()"
+    photo = "drawer.image = tt.sample().pixels.resize((600, 500))\nprint(drawer.mask.area)"
+    book = notebook(DRAWER, SHOW, other, photo, "drawer.image = None")
+    book.run(0)
+    drag(book.page, (200, 200), (500, 300))
+    wait_for_ink(book.page, 350, 250)
+    taken(book)
+    book.run(2)
+    assert book.run(3) == "0"
+    book.page.wait_for_function("document.querySelector('canvas.ttapi-ink').width === 600")
+    # A cell's end is told after all that it drew.
+    book.run(1)
+    assert not shown(book.page).any()
+    drag(book.page, (200, 200), (500, 300))
+    book.run(4)
+    book.page.wait_for_function(NOTHING)
 
 
 def test_hovering_sends_nothing(own_notebook: Opened) -> None:
@@ -200,7 +230,7 @@ def test_assignment_during_a_stroke_keeps_both(notebook: Opened) -> None:
 
 def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opened) -> None:
     """Where its script can't be had, photo and ink are shown all the same, painting is as quick, and undo shows."""
-    book = own_notebook(DRAWER, SHOW)
+    book = own_notebook(DRAWER, SHOW, "drawer.image = None")
     page = book.page
     page.route(re.compile("ipycanvas.*[.]js"), lambda route: route.abort())
     book.reload()
@@ -219,6 +249,8 @@ def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opene
     mask = Mask.from_json(book.run(1)).to_array()
     assert mask[200, 300]
     assert not mask[400, 300]
+    book.run(2)
+    page.wait_for_function(NOTHING)
 
 
 EACH_TOOL: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {

@@ -272,10 +272,34 @@ def test_without_a_photo_nothing_can_be_painted():
 
 
 def test_closing_the_photo_takes_the_mask_along(drawer):
-    """Assigning None for the photo leaves no mask."""
+    """Assigning None for the photo leaves no mask, and nothing to be seen; one undo brings back both."""
+    screen = Screen(drawer)
     stroke(drawer, (100, 100))
+    mask, stage = drawer.mask, stage_of(drawer)
     drawer.image = None
     assert drawer.mask is None
+    assert not screen.ink.any()
+    assert (stage.ready, stage.preview, stage.photo_size) == (False, None, (0, 0))
+    assert (stage.photo.width, stage.ink.width) == (320, 320)
+    drawer.undo()
+    assert drawer.mask == mask
+    assert (stage.ready, stage.photo_size) == (True, (400, 300))
+    assert screen.ink.any()
+    drawer.redo()
+    assert (drawer.image, drawer.mask) == (None, None)
+
+
+def test_no_mask_is_no_ink(drawer):
+    """Assigning None for the mask shows that nothing is masked, and painting goes on."""
+    screen = Screen(drawer)
+    stroke(drawer, (100, 100))
+    assert screen.ink.any()
+    drawer.mask = None
+    assert drawer.mask == Mask((400, 300))
+    assert not screen.ink.any()
+    stroke(drawer, (200, 100))
+    assert len(drawer.mask.marks) == 1
+    assert screen.ink.any()
 
 
 def test_repr_is_short(drawer):

@@ -21,31 +21,18 @@ from ..closing import Closing
 from ..compare import Compare
 from ..looks import looks
 from .acts import ACTIONS, edge_in, extension_in, shape_in
+from .masks import Masks
 from .selecting import Selecting
 from .stage import BRUSH_SIZE, LARGEST_BRUSH, TINT_COLOUR
 from .steps import State, Steps
 from .surface import Surface
 from .turns import Patient, Turns
 
-__all__ = ["MaskDrawer", "Masks"]
+__all__ = ["MaskDrawer"]
 
 # Of the photo's longer side: how wide the brush is at first, and at most on its slider.
 BRUSH_SHARE, LARGEST_SHARE = 0.04, 0.25
 NO_MEMORY = "There is not enough memory for this mask. Paint it in smaller marks, or on a smaller photo."
-
-
-class Masks(traitlets.Any):
-    """A trait for masks. One given as pixels that mark nothing is another than a sheet nobody touched: that is told,
-    though the two are equal by what they paint.
-    """
-
-    def set(self, obj: Any, value: Any) -> None:
-        """Take a mask, and tell."""
-        before = obj._trait_values.get(self.name)
-        super().set(obj, value)
-        after = obj._trait_values.get(self.name)
-        if isinstance(before, Mask) and before == after and before.blank != after.blank:
-            obj._notify_trait(self.name, before, after)
 
 
 class MaskDrawer(Closing, Patient, ipywidgets.VBox):
@@ -143,6 +130,10 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
         if not self.stage.progress:
             self.stage.partial = {}
 
+    def empty_mask(self) -> Mask | None:
+        """What there is before somebody paints: a mask without marks, or None without a photo."""
+        return None if self.image is None else Mask(self.image.size)
+
     def undo(self) -> None:
         """Go back to the mask before the last change; nothing happens where there is none. What is being selected is
         given up instead.
@@ -238,15 +229,15 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
             self._remember(before)
 
     def _show_image(self, image: SourceImage | None) -> None:
-        if image is None:
-            self.mask = None
-            return
         self._surface.show_photo(image)
         self._selecting.let_go()
         if self.tool == "select":
             self._selecting.prepare()
         self._selecting.show()
         self.stage.margins = (0, 0, 0, 0)
+        if image is None:
+            self.mask = None
+            return
         if self.mask is not None and self.mask.size == image.size:
             # The same mask to whoever compares it, and now over this photo.
             self.mask = self.mask.on(image)
@@ -355,7 +346,7 @@ class MaskDrawer(Closing, Patient, ipywidgets.VBox):
 
     def _travel(self, go: Callable[[State], State | None]) -> None:
         with self.lock:
-            gone = go((self.image, self.mask)) if self.mask is not None else None
+            gone = go((self.image, self.mask))
             if gone is None:
                 return
             image, mask = gone

@@ -19,10 +19,13 @@ from ...mask import HALF, TINT, Coverage, Mask
 from ...picture import SourceImage, encode
 from ..closing import close_tree
 
-__all__ = ["PREVIEW_EDGE", "Point", "Sheet", "name_again"]
+__all__ = ["EMPTY", "PREVIEW_EDGE", "Point", "Sheet", "name_again"]
 
 PREVIEW_EDGE = 1600
 """The longest edge of the picture sent to the browser, in pixels."""
+
+EMPTY = (320, 240)
+"""The size of a sheet without a picture, in pixels."""
 
 
 Point: TypeAlias = tuple[float, float]
@@ -42,7 +45,7 @@ class Sheet:
         self.preview: ipywidgets.Image | None = None
         self._mask: Mask | None = None
         self.scale = 1.0
-        self.shown: Coverage = np.zeros((1, 1), np.uint8)
+        self.shown: Coverage = np.zeros((EMPTY[1], EMPTY[0]), np.uint8)
         # How many of its pixels are masked: counted where it changes, as all of it takes longer than the change.
         self._masked = 0
 
@@ -57,6 +60,13 @@ class Sheet:
         self._mask = Mask(source.size)
         return preview.size
 
+    def show_nothing(self) -> tuple[int, int]:
+        """Show no picture any more; returns the size that an empty sheet is shown at."""
+        self.forget_photo()
+        self.scale, self._mask = 1.0, None
+        self.shown, self._masked = np.zeros((EMPTY[1], EMPTY[0]), np.uint8), 0
+        return EMPTY
+
     def forget_photo(self) -> None:
         """Close what the picture was sent in."""
         if self.preview is not None:
@@ -64,17 +74,17 @@ class Sheet:
         self.preview = None
 
     def draw_photo(self) -> None:
-        """Draw the picture: ipycanvas shows nothing that it was told before a reload."""
+        """Draw the picture, or that there is none: ipycanvas shows nothing that it was told before a reload."""
+        name_again(self._photo)
+        self._photo.clear()
         if self.preview is not None:
-            name_again(self._photo)
-            self._photo.clear()
             self._photo.draw_image(self.preview, 0, 0)
-            if self.tell is not None:
-                height, width = self.shown.shape
-                mime = f"image/{self.preview.format}"
-                self.tell(
-                    {"type": "photo", "width": width, "height": height, "mime": mime}, self.preview.value
-                )
+        if self.tell is not None:
+            height, width = self.shown.shape
+            mime, file = (
+                ("", b"") if self.preview is None else (f"image/{self.preview.format}", self.preview.value)
+            )
+            self.tell({"type": "photo", "width": width, "height": height, "mime": mime}, file)
 
     def show_mask(self, mask: Mask) -> None:
         """Show a mask: only what differs from the ink that is there is worked out, and sent."""

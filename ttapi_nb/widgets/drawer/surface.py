@@ -17,7 +17,7 @@ from ...mask import TOOLS, Mark, Mask, Pointed
 from ...picture import SourceImage
 from ..browser import buffer_of, field_of
 from ..looks import looks
-from .sheet import Point, Sheet, name_again
+from .sheet import EMPTY, Point, Sheet, name_again
 from .stage import Stage
 from .turns import Turns
 
@@ -54,7 +54,7 @@ class Surface:
         self._taken: dict[str, int] = {}
         # The stage shows neither of the two as a widget.
         layout = looks().shown
-        photo, ink = (ipycanvas.Canvas(width=320, height=240, layout=layout) for _ in range(2))
+        photo, ink = (ipycanvas.Canvas(width=EMPTY[0], height=EMPTY[1], layout=layout) for _ in range(2))
         self.stage = Stage(photo=photo, ink=ink, layout=layout)
         self._sheet = Sheet(photo, ink)
         # Before there is a page it would be drawn on, and a page asks for it.
@@ -63,18 +63,18 @@ class Surface:
         ink.on_client_ready(self._draw_ink)
         self.stage.on_msg(self._receive)
 
-    def show_photo(self, source: SourceImage) -> None:
-        """Show another picture, without a mask."""
+    def show_photo(self, source: SourceImage | None) -> None:
+        """Show another picture, without a mask, or none."""
         with self.lock:
             self._source = source
-            width, height = self._sheet.show_photo(source)
+            width, height = self._sheet.show_nothing() if source is None else self._sheet.show_photo(source)
             for canvas in (self.stage.photo, self.stage.ink):
                 with canvas.hold_sync():
                     canvas.width, canvas.height = width, height
             with self.stage.hold_sync():
-                self.stage.scale, self.stage.ready = self._sheet.scale, True
+                self.stage.scale, self.stage.ready = self._sheet.scale, source is not None
                 self.stage.preview = self._sheet.preview
-                self.stage.photo_size = source.size
+                self.stage.photo_size = (0, 0) if source is None else source.size
             if self._seen:
                 self._draw_photo()
 

@@ -156,7 +156,6 @@ function build(model, el, canvases) {
   const resize = () => {
     fit();
     ink.showPhoto();
-    ink.show();
   };
   const dropEvents = listen([
     [canvases.photo, "new-frame", ink.kernelDrewPhoto], [canvases.ink, "new-frame", ink.kernelDrew],

@@ -118,10 +118,12 @@ export function createInk({ under, still, over }, canvases, model, edges) {
       draw(mark, from);
       edges.renew();
     },
+    // For another photo, which has no ink yet: ipycanvas's canvas is emptied after this, and may still have the old.
     resize(width, height) {
       for (const canvas of [under, over]) [canvas.width, canvas.height] = [width, height];
       holder.letGo();
       pending = [];
+      edges.renew();
     },
     stop: holder.letGo,
   };

@@ -26,9 +26,9 @@ export function ownCanvases(model) {
   const [photo, ink] = [makeModel(), makeModel()];
   const receive = {
     async photo({ width, height, mime }, data) {
-      const picture = await createImageBitmap(new Blob([bytesOf(data)], { type: mime }));
+      const picture = mime ? await createImageBitmap(new Blob([bytesOf(data)], { type: mime })) : null;
       for (const { canvas } of [photo, ink]) [canvas.width, canvas.height] = [width, height];
-      photo.canvas.getContext("2d").drawImage(picture, 0, 0);
+      if (picture) photo.canvas.getContext("2d").drawImage(picture, 0, 0);
       photo.emit("change:width");
     },
     // One byte a pixel: how opaque it is.
