@@ -110,6 +110,31 @@ def no_silent_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def nothing_rebuilt(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail the test when a box got a child before others that stay: the page makes all behind it anew.
+
+    What somebody drags, types or has unfolded there would be lost. Words may be made anew.
+    """
+    rebuilt: list[str] = []
+    notify = ipywidgets.Box.notify_change
+
+    def watched(box: ipywidgets.Box, change: Any) -> None:
+        if change["name"] == "children" and isinstance(change["old"], tuple):
+            old, new = change["old"], change["new"]
+            alike = [one is other for one, other in zip(old, new, strict=False)]
+            first = alike.index(False) if False in alike else len(alike)
+            again = [one for one in old[first:] if one in new and not isinstance(one, ipywidgets.HTML)]
+            if again:
+                came = [one for one in new if one not in old]
+                rebuilt.append(f"in {type(box).__name__}, {again} when {came} came")
+        notify(box, change)
+
+    monkeypatch.setattr(ipywidgets.Box, "notify_change", watched)
+    yield
+    assert not rebuilt, "made anew in the page: " + "; ".join(rebuilt)
+
+
+@pytest.fixture(autouse=True)
 def nobody_has_spoken(monkeypatch: pytest.MonkeyPatch) -> None:
     """No address has said yet that it is a gateway: one of another test's may have had the port of this one's."""
     monkeypatch.setattr(again, "_honouring", set())

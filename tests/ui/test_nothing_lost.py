@@ -80,6 +80,7 @@ def test_a_session_and_a_mask_outlive_their_kernel(own_notebook: Opened) -> None
     book.restart()
     book.run(0)
     again = book.editor
+    sheet = again.locator(".ttapi-sheet").element_handle(timeout=PATIENCE)
     again.get_by_role("button", name=re.compile("Bring back the mask of")).click(timeout=PATIENCE)
     again.get_by_role("button", name="Earlier runs").click()
     card = again.locator(".ttapi-history .ttapi-run").filter(has_text="this one")
@@ -88,4 +89,6 @@ def test_a_session_and_a_mask_outlive_their_kernel(own_notebook: Opened) -> None
     card.get_by_role("button", name="Show: red").click()
     expect(again.locator(".ttapi-session .ttapi-count")).to_have_text("1 of 1", timeout=PATIENCE)
     expect(again.locator(".ttapi-session").get_by_label("Note", exact=True)).to_have_value("this one")
+    # Offers, results and words came and went meanwhile, and nothing that one paints or writes on was made anew.
+    assert sheet.evaluate("sheet => sheet.isConnected")
     assert book.run(3) == "True {0: 'this one'}"

@@ -66,6 +66,8 @@ def test_disabled_run_says_why(editor):
     editor.prompt = " "
     assert labelled(editor, "Run").disabled
     assert editor.status.words == editor.problems
+    editor.mask = None
+    assert editor.mask == editor.drawer.mask == tt.Mask(editor.image.size)
     editor.image = None
     assert len(editor.status.words) == 2
     editor.prompt, editor.image = "x", Image.new("RGB", (8, 8))

@@ -61,7 +61,7 @@ class KeyForm(ipywidgets.VBox):
     def __repr__(self) -> str:
         return "KeyForm()"
 
-    def _arrange(self) -> None:
+    def _arrange(self, _: object = None) -> None:
         self.children = made(self._input, self._problem)
 
     def _take(self, key: Secret, remember: bool) -> None:

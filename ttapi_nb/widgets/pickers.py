@@ -13,7 +13,7 @@ from ..models import DEFAULT_MODEL, MODELS, PARTIAL_TOKENS, Model, model_for
 from .fold import Fold
 from .looks import looks, sharing
 from .prompt import PromptBox
-from .text import LateWords, made
+from .text import LateWords, Slot, made
 
 __all__ = ["FitPicker", "ModelPicker", "OptionsPanel", "PromptBox", "SizePicker"]
 
@@ -106,7 +106,7 @@ class _ChoiceOrText(ipywidgets.VBox):
             self._arrange()
         self._text.layout.display = ""
 
-    def _arrange(self) -> None:
+    def _arrange(self, _: object = None) -> None:
         self.children = made(self._choices, self._text, self._note)
 
 
@@ -190,10 +190,11 @@ def _sizes(row: Model) -> list[tuple[str, str]]:
     return [*offered, (OTHER, OTHER)] if free else offered
 
 
-class FitPicker(ipywidgets.VBox):
+class FitPicker(Slot):
     """How the photo is brought to the model, and whether what lies outside the mask stays.
 
-    `value` is one of `ttapi_nb.fit.HOWS`, and `strict` true where what is outside the mask is kept exactly.
+    `value` is one of `ttapi_nb.fit.HOWS`, and `strict` true where what is outside the mask is kept exactly. What that
+    means for the photo is `put` below, in words.
     """
 
     value = traitlets.Enum(HOWS, "auto")
@@ -211,7 +212,7 @@ class FitPicker(ipywidgets.VBox):
             self._strict = ipywidgets.Checkbox(
                 True, description="Keep what is outside the mask exactly", indent=False, layout=shared.wide
             )
-            super().__init__([self._choices, self._strict], layout=shared.shown)
+            super().__init__(self._choices, self._strict, layout=shared.shown, name="ttapi-fit")
         traitlets.link((self, "value"), (self._choices, "value"))
         traitlets.link((self, "strict"), (self._strict, "value"))
 

@@ -9,7 +9,7 @@ import ipywidgets
 
 from .looks import Looks, looks
 
-__all__ = ["LateWords", "StatusLine", "Words", "made"]
+__all__ = ["LateWords", "Slot", "StatusLine", "Words", "made"]
 
 Tone: TypeAlias = Literal["quiet", "busy", "good", "notice", "alert"]
 ROLES = {"alert": "alert", "busy": "status", "good": "status", "notice": "note", "quiet": "note"}
@@ -64,11 +64,33 @@ def _lines(words: str | Sequence[str]) -> tuple[str, ...]:
     return (words,) if isinstance(words, str) and words else tuple(words)
 
 
-class LateWords:
-    """Words that are made when there is first something to say; `arrange()` is called to put them in their place."""
+class Slot(ipywidgets.VBox):
+    """A place within a box for what comes late: behind what came before it, so that nothing else is touched.
 
-    def __init__(self, arrange: Callable[[], None]) -> None:
-        self._arrange = arrange
+    The page makes all that stands behind a new child anew, with the stroke or the word that somebody is at there.
+    """
+
+    def __init__(
+        self, *widgets: ipywidgets.Widget, layout: ipywidgets.Layout, name: str = "ttapi-slot"
+    ) -> None:
+        self._all = list(widgets)
+        super().__init__(self._all, layout=layout, _dom_classes=(name,))
+
+    def put(self, widget: ipywidgets.Widget) -> None:
+        """Show this behind the others; on any thread."""
+        self._all.append(widget)
+        there: tuple[ipywidgets.Widget, ...] = ()
+        # Once more where another thread put something in meanwhile: it may have shown less, and later.
+        while len(there) < len(self._all):
+            there = tuple(self._all)
+            self.children = there
+
+
+class LateWords:
+    """Words that are made when there is first something to say; `put(widget)` is called to put them in their place."""
+
+    def __init__(self, put: Callable[[ipywidgets.Widget], None]) -> None:
+        self._put = put
         self._looks = looks()
         self.widget: Words | None = None
 
@@ -88,7 +110,7 @@ class LateWords:
             self.widget.say(words, tone)
         elif words:
             self.widget = Words(words, tone, alike=self._looks)
-            self._arrange()
+            self._put(self.widget)
 
 
 def made(*parts: ipywidgets.Widget | LateWords | None) -> tuple[ipywidgets.Widget, ...]:

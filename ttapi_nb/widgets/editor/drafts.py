@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets
+
 from ... import loop
 from ...log.drafts import Draft, Drafts
 from ...mask import Mask, asked_for
@@ -38,9 +40,9 @@ class MaskDrafts:
     All that takes time is done on a lane: digests of photos, and files.
     """
 
-    def __init__(self, editor: ImageEditor, arrange: Callable[[], None]) -> None:
+    def __init__(self, editor: ImageEditor, put: Callable[[ipywidgets.Widget], None]) -> None:
         self._editor = editor
-        self.offers = LateOffers(arrange)
+        self.offers = LateOffers(put)
         self._lane = loop.lane()
         self._guard = threading.Lock()
         # What is to be written next, and whether somebody is on the way to do that.

@@ -34,8 +34,7 @@ from ..looks import sharing
 from ..pickers import FitPicker, ModelPicker, OptionsPanel, SizePicker
 from ..prompt import PromptBox
 from ..references import ReferenceTray
-from ..text import LateWords, made
-from ..tray import SessionTray
+from ..text import LateWords, Slot, made
 from ..viewer import ResultViewer
 from .checks import Checks
 from .controls import Controls
@@ -107,7 +106,6 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.run_log = log
         self.budget = budget
         self._one = OneRun()
-        self._session: SessionTray | None = None
         # With a key or without, whoever brings a client has chosen.
         takes_key = client is None and self.client.is_offline and not is_offline_forced()
         with sharing() as alike:
@@ -127,10 +125,12 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
     def __repr__(self) -> str:
         return f"ImageEditor({self.image!r}, model={self.model!r}, size={self.size!r})"
 
-    def _parts(self, select: EngineName | Select, *, takes_key: bool) -> list[ipywidgets.Widget]:
+    def _parts(self, select: EngineName | Select, *, takes_key: bool) -> tuple[ipywidgets.Widget, ...]:
         """Make what the editor is made of."""
         alike = self._looks
         self._input = PhotoInput()
+        # Where words and offers come late.
+        self._notes = Slot(layout=alike.shown)
         self.drawer = MaskDrawer(select=select)
         self.lock = self.drawer.lock
         self._model = ModelPicker()
@@ -141,11 +141,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self._tray = ReferenceTray()
         self._controls = Controls(alike.shown, lambda: self.current, self.drawer.show_progress)
         self.status = self._controls.status
-        self._plan = PlanLine(self._arrange, partial(setattr, self, "fit"))
+        self._plan = PlanLine(self._fit.put, partial(setattr, self, "fit"))
         self._copier = Copier(self.to_code, layout=alike.shown)
-        self._restored = LateWords(self._arrange)
+        self._restored = LateWords(self._notes.put)
         self._recordings = Recordings(self, self.client, alike.shown)
-        self.viewer = ResultViewer(place=self.drawer.show_results, place_tray=self._place_tray)
+        self.viewer = ResultViewer(place=self.drawer.show_results)
         earlier = EarlierRuns(self)
         self.history = HistoryPanel(
             self._log,
@@ -155,11 +155,11 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             earlier.compare,
         )
         self._key = KeyCorner(
-            lambda: self.client, self.use_key, self._arrange, alike.shown, takes_key=takes_key
+            lambda: self.client, self.use_key, self._put_in_panel, alike.shown, takes_key=takes_key
         )
-        self._drafts = MaskDrafts(self, self._arrange_whole)
+        self._drafts = MaskDrafts(self, self._notes.put)
         self._remedies = Remedies(
-            self._arrange,
+            self._notes.put,
             partial(setattr, self, "model"),
             self._key.ask,
             self.drawer.show_both,
@@ -167,30 +167,21 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         )
         self._partials = Partials(self.drawer)
         self._checks = Checks(self, lambda: self._remedies.in_doubt)
-        self._growing = Growing(self, self._arrange)
-        self._lab = LabDoor(self, self._arrange_whole, alike.shown)
+        self._growing = Growing(self, self._notes.put)
+        self._lab = LabDoor(self, self._put_below, alike.shown)
         doors = made(self._copier, self._lab.button)
         self._doors = ipywidgets.HBox(doors, layout=alike.shown, _dom_classes=("ttapi-doors",))
-        self._panel = ipywidgets.VBox(self._panel_parts(), layout=alike.shown, _dom_classes=("ttapi-panel",))
-        self._body = ipywidgets.Box(
-            [self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",)
-        )
-        return self._whole()
-
-    def _whole(self) -> list[ipywidgets.Widget]:
+        self._panel = Slot(*self._panel_parts(), layout=alike.shown, name="ttapi-panel")
+        body = ipywidgets.Box([self.drawer, self._panel], layout=alike.shown, _dom_classes=("ttapi-body",))
         history = None if self.run_log is False else self.history
-        parts = (self._input, self._drafts.offers, self._body, self._session, self.viewer, history)
-        return list(made(*parts, *self._lab.parts))
+        self._whole = made(self._input, body, self.viewer, history)
+        return self._whole
 
-    def _place_tray(self, tray: SessionTray) -> None:
-        self._session = tray
-        self._arrange_whole()
+    def _put_below(self, widgets: Sequence[ipywidgets.Widget]) -> None:
+        self.children = (*self._whole, *widgets)
 
-    def _arrange_whole(self) -> None:
-        self.children = self._whole()
-
-    def _arrange(self) -> None:
-        self._panel.children = self._panel_parts()
+    def _put_in_panel(self, widget: ipywidgets.Widget) -> None:
+        self._panel.put(widget)
 
     def _panel_parts(self) -> tuple[ipywidgets.Widget, ...]:
         return made(
@@ -198,20 +189,15 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
             self._prompt,
             self._controls.buttons,
             self.status,
-            self._remedies,
-            self._growing,
-            self._restored,
+            self._notes,
             self._model,
             self._size,
             self._fit,
             self._options,
             self._tray,
-            self._plan,
-            self._plan.offers,
             self._doors,
             self._key.words,
             self._key.opener,
-            self._key.form,
         )
 
     def _log(self) -> RunLog:
@@ -252,6 +238,10 @@ class ImageEditor(Closing, Patient, ipywidgets.VBox):
         self.viewer.show_in_cell(self)
         if self.run_log is not False:
             self.history.look()
+
+    def empty_mask(self) -> Mask | None:
+        """See `MaskDrawer.empty_mask`."""
+        return self.drawer.empty_mask()
 
     @property
     def request(self) -> EditRequest:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import ipywidgets
+
 from ...mask import Mask, asked_for
 from ...picture import SourceImage
 from ..offers import LateOffers
@@ -20,8 +22,8 @@ __all__ = ["Growing"]
 class Growing(LateOffers):
     """Offers it for the result that is looked at, while photo and mask are still those that it was made from."""
 
-    def __init__(self, editor: ImageEditor, arrange: Callable[[], None]) -> None:
-        super().__init__(arrange)
+    def __init__(self, editor: ImageEditor, put: Callable[[ipywidgets.Widget], None]) -> None:
+        super().__init__(put)
         self._editor = editor
         self._offered: tuple[str, int] | None = None
 

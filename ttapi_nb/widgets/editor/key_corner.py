@@ -35,19 +35,19 @@ def with_key(client: Client, key: Secret) -> Client:
 class KeyCorner:
     """`words` says what `client()` is; `opener` and `form` are there where a key may be given, which `use` takes.
 
-    `rearrange` is called when there is one widget more to show.
+    `put(widget)` is called when there is one more to show.
     """
 
     def __init__(
         self,
         client: Callable[[], Client],
         use: Callable[[Secret], None],
-        rearrange: Callable[[], None],
+        put: Callable[[ipywidgets.Widget], None],
         layout: ipywidgets.Layout,
         *,
         takes_key: bool,
     ) -> None:
-        self._client, self._use, self._rearrange = client, use, rearrange
+        self._client, self._use, self._put = client, use, put
         self.words = Words(client().words, "notice" if client().is_offline else "quiet")
         self.form: KeyForm | None = None
         self.opener: ipywidgets.ToggleButton | None = None
@@ -55,18 +55,18 @@ class KeyCorner:
         if takes_key:
             self._make_opener("Use a key")
 
-    def _make_opener(self, name: str) -> None:
+    def _make_opener(self, name: str) -> ipywidgets.ToggleButton:
         self.opener = ipywidgets.ToggleButton(
             description=name, icon="key", tooltip="Send runs with a key", layout=self._layout
         )
         self.opener.add_class("ttapi-key-opener")
         self.opener.observe(self._open, "value")
+        return self.opener
 
     def ask(self) -> None:
         """Open the form for another key, also where none was asked for before."""
         if self.opener is None:
-            self._make_opener("Use another key")
-            self._rearrange()
+            self._put(self._make_opener("Use another key"))
         if self.opener is not None:
             self.opener.value = True
 
@@ -74,7 +74,7 @@ class KeyCorner:
         if self.form is None:
             # With the first click, if at all.
             self.form = KeyForm(self._use, self._taken)
-            self._rearrange()
+            self._put(self.form)
         self.form.layout.display = "" if change.new else "none"
 
     def _taken(self, words: str, tone: Tone) -> None:

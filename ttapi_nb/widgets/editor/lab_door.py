@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -25,13 +25,18 @@ ALONE = "Reference pictures stay here: a cell of the lab has one photo."
 
 
 class LabDoor:
-    """The `button`, and the `lab` once it was pressed; `arrange()` is called when there is one to show.
+    """The `button`, and the `lab` once it was pressed; `put(widgets)` is called when there is one to show.
 
     There is no button where nothing is recorded: a lab goes by its log.
     """
 
-    def __init__(self, editor: ImageEditor, arrange: Callable[[], None], layout: ipywidgets.Layout) -> None:
-        self._editor, self._arrange = editor, arrange
+    def __init__(
+        self,
+        editor: ImageEditor,
+        put: Callable[[Sequence[ipywidgets.Widget]], None],
+        layout: ipywidgets.Layout,
+    ) -> None:
+        self._editor, self._put = editor, put
         self.lab: PromptLab | None = None
         self.button: Act | None = None
         self._close: Act | None = None
@@ -76,7 +81,7 @@ class LabDoor:
                 "Close the lab", tooltip=CLOSES, layout=ipywidgets.Layout(align_self="flex-end")
             )
             self._close.on_click(self.close)
-            self._arrange()
+            self._put((self._close, self.lab))
         else:
             self.lab.take(editor.asked)
             for part in self.parts:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import ipywidgets
+
 from ...asked import Prepared
 from ...log import Budget
 from ..offers import LateOffers
@@ -19,9 +21,9 @@ class PlanLine(LateWords):
     `use_fit(how)` is what a click chooses.
     """
 
-    def __init__(self, arrange: Callable[[], None], use_fit: Callable[[str], None]) -> None:
-        super().__init__(arrange)
-        self.offers = LateOffers(arrange)
+    def __init__(self, put: Callable[[ipywidgets.Widget], None], use_fit: Callable[[str], None]) -> None:
+        super().__init__(put)
+        self.offers = LateOffers(put)
         self._use_fit = use_fit
         self._offered = ""
 

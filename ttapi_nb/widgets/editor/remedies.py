@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import ipywidgets
+
 from ... import run as running
 from ...errors import AuthenticationError, RefusedError, UnknownOutcomeError
 from ...mask import Mask
@@ -24,13 +26,13 @@ class Remedies(LateOffers):
 
     def __init__(
         self,
-        arrange: Callable[[], None],
+        put: Callable[[ipywidgets.Widget], None],
         use_model: Callable[[str], None],
         ask_key: Callable[[], None],
         go_on: Callable[[SourceImage, Mask], None],
         show: Callable[[str], None],
     ) -> None:
-        super().__init__(arrange)
+        super().__init__(put)
         self._use_model, self._ask_key, self._go_on, self._show = use_model, ask_key, go_on, show
         self.in_doubt = False
 

@@ -65,10 +65,9 @@ class ResultViewer(Closing, ipywidgets.VBox):
         run: Run | Sequence[Run] | None = None,
         *,
         place: Callable[[Compare], None] | None = None,
-        place_tray: Callable[[SessionTray], None] | None = None,
     ) -> None:
-        # Where comparison and tray are shown, if not here.
-        self._place, self._place_tray = place, place_tray
+        # Where the comparison is shown, if not here.
+        self._place = place
         self._use_callbacks = ipywidgets.CallbackDispatcher()
         self._prompt_callbacks = ipywidgets.CallbackDispatcher()
         self.session = Session(self._trouble)
@@ -106,14 +105,11 @@ class ResultViewer(Closing, ipywidgets.VBox):
         self._status = StatusLine()
         self._browser = Download()
         self._prompt_wanted()
-        here: list[ipywidgets.Widget] = []
-        for part, place in ((self._panes, self._place), (self._tray, self._place_tray)):
-            if place is None:
-                here.append(part)
-            else:
-                place(part)
+        if self._place is not None:
+            self._place(self._panes)
+        here = () if self._place is not None else (self._panes,)
         notes = (self._caption, self._leak, self._notice)
-        self.children = (*here, *notes, actions, self._status, self._browser)
+        self.children = (*here, self._tray, *notes, actions, self._status, self._browser)
         for name in ("mode", "raw"):
             traitlets.link((self, name), (self._panes, name))
 
