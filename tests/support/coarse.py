@@ -9,12 +9,12 @@ __all__ = ["BRUSH", "WORK", "coarsely", "loaded_first"]
 # The sides, in pixels, at which the tests' services fill and paint at most.
 WORK, BRUSH = 64, 128
 
+# In a kernel these are names of whoever uses it, who may forget them.
 CODE = """
-import importlib.util, sys
-
 class Coarse:
     @classmethod
     def find_spec(cls, name, path=None, target=None):
+        import importlib.util, sys
         if name != "ttapi_nb.service.paint":
             return None
         sys.meta_path.remove(cls)
@@ -26,6 +26,7 @@ class Coarse:
         spec.loader.exec_module = loaded
         return spec
 
+import sys
 sys.meta_path.insert(0, Coarse)
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from playwright.sync_api import (
 
 from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
-from tests.ui.notebook import CLOSE, PATIENCE, Notebook
+from tests.ui.notebook import PATIENCE, Notebook
 
 # A kernel beside another test run may take more than Playwright's five seconds to open a photo.
 expect.set_options(timeout=PATIENCE)
@@ -130,47 +131,65 @@ def own_notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Iterat
         book.tell_kernel("shut down")
 
 
+@dataclass
+class Shared:
+    """What tests hand on to each other: a page with JupyterLab, and the session of a kernel; nothing before the first,
+    or after one that failed.
+    """
+
+    page: Page | None = None
+    session: str = ""
+
+    def close(self) -> None:
+        """Close the page."""
+        if self.page is not None:
+            self.page.context.close()
+        self.page = None
+
+
 @pytest.fixture(scope="session")
-def shared_pages() -> Iterator[list[Page]]:
-    """The page with JupyterLab that tests hand on to each other: none before the first, or after one that failed."""
-    pages: list[Page] = []
-    yield pages
-    for page in pages:
-        page.context.close()
+def shared() -> Iterator[Shared]:
+    """One page and kernel for all tests with a `notebook`."""
+    shared = Shared()
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
 def notebook(
-    browser: Browser, lab: Lab, shared_pages: list[Page], tmp_path: Path, request: pytest.FixtureRequest
+    browser: Browser, lab: Lab, shared: Shared, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Notebook]]:
-    """Opens a notebook with these cells in a page that tests share: loading JupyterLab took most of their time.
+    """Opens a notebook with these cells in a page, and with a kernel, that tests share: they took most of their time.
 
-    A test that loads its page again, changes it or restarts its kernel takes `own_notebook`.
+    A test that loads its page again or changes it, or that changes more in its kernel than it makes there, takes
+    `own_notebook`.
     """
     books: list[Notebook] = []
 
     def opened(*cells: str) -> Notebook:
         assert not books, "one notebook at a time"
-        if shared_pages:
-            books.append(Notebook.opened_next(shared_pages[0], lab, name_for(request), cells))
+        session, shared.session = shared.session, ""
+        if shared.page is not None:
+            books.append(Notebook.opened_next(shared.page, lab, name_for(request), cells, session))
         else:
-            shared_pages.append(browser.new_context(viewport=WINDOW, accept_downloads=True).new_page())
-            books.append(Notebook.opened(shared_pages[0], lab, name_for(request), cells))
+            shared.page = browser.new_context(viewport=WINDOW, accept_downloads=True).new_page()
+            books.append(Notebook.opened(shared.page, lab, name_for(request), cells))
         return books[0]
 
     yield opened
-    failed = request.node.stash.get(FAILED, True)
-    for page in shared_pages:
-        if failed:
-            page.screenshot(path=tmp_path / "last.png")
-        else:
-            page.evaluate(CLOSE)
-            page.set_viewport_size(WINDOW)
-            page.mouse.move(0, 0)
+    page = shared.page
+    if page is None:
+        return
+    if request.node.stash.get(FAILED, True):
+        page.screenshot(path=tmp_path / "last.png")
+        for book in books:
+            book.tell_kernel("shut down")
+        shared.close()
+        return
     for book in books:
-        book.tell_kernel("shut down")
-    while failed and shared_pages:
-        shared_pages.pop().context.close()
+        shared.session = book.leave()
+    page.set_viewport_size(WINDOW)
+    page.mouse.move(0, 0)
 
 
 @pytest.fixture

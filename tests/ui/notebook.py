@@ -23,6 +23,22 @@ OPEN = """async (path) => {
 """Opens a notebook in a page of JupyterLab, without handing over the widget that the command returns."""
 CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(one => one.dispose())"
 """Closes all that is open there, without a question."""
+CLEAN = """async (code) => {
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const doing = kernel.requestExecute({ code, store_history: false }).done;
+  const done = doing.then((reply) => reply.content.status === "ok");
+  return Promise.race([done, new Promise((tell) => { setTimeout(tell, 5000, false); })]);
+}"""
+"""Runs code in the kernel of the open notebook, and says whether it did: a kernel may be busy for ever."""
+FORGET = """
+import ipywidgets.widgets.widget as _widget
+for _one in list(_widget._instances.values()):
+    # ipycanvas has one manager for all canvases of a kernel.
+    if type(_one).__name__ != "_CanvasManager":
+        _one.close()
+get_ipython().reset(new_session=False)
+"""
+"""Has a kernel forget what was made in it."""
 
 
 def written(lab: Lab, name: str, cells: Sequence[str]) -> None:
@@ -38,13 +54,20 @@ def written(lab: Lab, name: str, cells: Sequence[str]) -> None:
     nbformat.write(book, path)
 
 
-def _with_kernel(page: Page, lab: Lab, name: str) -> None:
-    """Start the notebook's kernel before its page opens, which then only has to find it."""
+def _with_kernel(page: Page, lab: Lab, name: str, session: str = "") -> str:
+    """Start the notebook's kernel before its page opens, which then only has to find it, or give it the one of this
+    session; returns its session.
+    """
     if not any(cookie["name"] == "_xsrf" for cookie in page.context.cookies()):
         page.request.get(f"{lab.url}/lab")
-    wanted = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
-    answer = page.request.post(f"{lab.url}/api/sessions", data=wanted, headers=_page_token(page))
+    wanted = {"path": name, "name": name, "type": "notebook"} | (
+        {} if session else {"kernel": {"name": "python3"}}
+    )
+    ask = page.request.patch if session else page.request.post
+    answer = ask(f"{lab.url}/api/sessions/{session}".rstrip("/"), data=wanted, headers=_page_token(page))
     assert answer.ok, answer.text()
+    found: str = answer.json()["id"]
+    return found
 
 
 def _page_token(page: Page) -> dict[str, str]:
@@ -69,6 +92,7 @@ class Notebook:
         self.page = page
         self.lab = lab
         self.name = name
+        self.session = ""
 
     @classmethod
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
@@ -87,12 +111,13 @@ class Notebook:
     @classmethod
     def _loaded(cls, page: Page, lab: Lab, name: str, cells: Sequence[str], where: str) -> Notebook:
         written(lab, name, cells)
-        _with_kernel(page, lab, name)
+        book = cls(page, lab, name)
+        book.session = _with_kernel(page, lab, name)
         # A cell that is run while the page is still finding its kernel asks for one, and runs when it has it.
         asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
         page.add_locator_handler(asked, _choose)
         page.goto(f"{lab.url}/{where}")
-        return cls(page, lab, name)
+        return book
 
     def reload(self) -> None:
         """Load JupyterLab's page again, and wait until it has found the kernel."""
@@ -100,14 +125,28 @@ class Notebook:
         self.wait_until_ready()
 
     @classmethod
-    def opened_next(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
-        """Open one where JupyterLab is open already, and no other notebook: that takes a fifth of the time."""
+    def opened_next(cls, page: Page, lab: Lab, name: str, cells: Sequence[str], session: str) -> Notebook:
+        """Open one where JupyterLab is open already, and no other notebook: that takes a fifth of the time, and less
+        with the kernel of a `session` that another left.
+        """
         written(lab, name, cells)
-        _with_kernel(page, lab, name)
-        page.evaluate(OPEN, name)
         book = cls(page, lab, name)
+        book.session = _with_kernel(page, lab, name, session)
+        page.evaluate(OPEN, name)
         book.wait_until_ready()
         return book
+
+    def leave(self) -> str:
+        """Close the notebook; returns the session of its kernel, which has forgotten what was made in it, or an empty
+        one where it could not.
+        """
+        is_clean = False
+        with contextlib.suppress(Error):
+            is_clean = self.page.evaluate(CLEAN, FORGET)
+        self.page.evaluate(CLOSE)
+        if not is_clean:
+            self.tell_kernel("shut down")
+        return self.session if is_clean else ""
 
     def wait_until_ready(self) -> None:
         """Wait until the page has the notebook and its kernel, which has answered."""
