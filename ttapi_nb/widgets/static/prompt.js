@@ -12,9 +12,15 @@ function render({ model, el }) {
   const count = () => {
     // As Python counts: a letter beyond the first 65,536 is one.
     const spare = model.get("limit") - [...area.value].length;
+    const words = spare < 0 ? `${(-spare).toLocaleString("en")} characters too many` : "Ctrl+Enter runs";
+    // With each letter, and seldom anything new: what is written has the page laid out again.
+    if (left.textContent === words) return;
     left.classList.toggle("ttapi-alert", spare < 0);
-    left.textContent = spare < 0 ? `${(-spare).toLocaleString("en")} characters too many` : "Ctrl+Enter runs";
+    left.textContent = words;
+  };
+  const limit = () => {
     left.title = `${model.get("limit").toLocaleString("en")} characters at most`;
+    count();
   };
   let taken = null; // what a run took along, and the kernel will say to be the prompt
   let more = false; // whether more was written since
@@ -31,8 +37,8 @@ function render({ model, el }) {
     choose(model, "value", area.value);
     count();
   });
-  count();
-  return listen([[model, "change:value", show], [model, "change:limit", count]]);
+  limit();
+  return listen([[model, "change:value", show], [model, "change:limit", limit]]);
 }
 
 export default { render };
