@@ -14,9 +14,9 @@ CODE = """
 class Coarse:
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        import importlib.util, sys
         if name != "ttapi_nb.service.paint":
             return None
+        import importlib.util, sys
         sys.meta_path.remove(cls)
         spec = importlib.util.find_spec(name)
         load = spec.loader.exec_module
