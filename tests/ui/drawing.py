@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +51,21 @@ def drag(page: Page, *points: tuple[float, float], button: str = "left") -> None
     for point in points[1:]:
         page.mouse.move(*on_screen(page, *point), steps=5)
     page.mouse.up(button=button)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def touch_screen(page: Page) -> Iterator[Callable[..., None]]:
+    """Have the page's screen be one to touch; gives `touch(kind, *points)`, each of the points a finger's."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5})
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        fingers = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
+
+    yield touch
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    session.detach()
 
 
 def taken(book: Notebook) -> None:

@@ -6,11 +6,9 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, shown, taken, wait_for_ink
-from tests.ui.lab import Lab
+from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, shown, taken, touch_screen, wait_for_ink
 from tests.ui.notebook import PATIENCE, START_TRIES, Notebook
 from ttapi_nb import Mask
 from ttapi_nb.mask import Bitmap, Shape, Stroke
@@ -26,6 +24,7 @@ ipywidgets.VBox([drawer, chosen])"""
 COUNT_MESSAGES = """() => {
     window.sentToKernel = 0;
     const send = WebSocket.prototype.send;
+    window.ttapiUncounted = () => { WebSocket.prototype.send = send; };
     WebSocket.prototype.send = function (...message) { window.sentToKernel += 1; return send.apply(this, message); };
 }"""
 
@@ -115,9 +114,9 @@ def test_another_photo_has_none_of_the_ink(notebook: Opened) -> None:
     book.page.wait_for_function(NOTHING)
 
 
-def test_hovering_sends_nothing(own_notebook: Opened) -> None:
+def test_hovering_sends_nothing(notebook: Opened) -> None:
     """Moving the pointer over the photo shows the brush's ring and sends the kernel no message."""
-    book = own_notebook(DRAWER)
+    book = notebook(DRAWER)
     book.page.evaluate(COUNT_MESSAGES)
     book.run(0)
     book.page.mouse.move(*on_screen(book.page, 100, 100))
@@ -128,6 +127,7 @@ def test_hovering_sends_nothing(own_notebook: Opened) -> None:
     assert book.page.evaluate("window.sentToKernel") == before
     drag(book.page, (100, 100), (200, 200))
     book.page.wait_for_function(f"window.sentToKernel > {before}")
+    book.page.evaluate("window.ttapiUncounted()")
 
 
 def test_ink_that_stays_is_never_gone(notebook: Opened) -> None:
@@ -443,25 +443,17 @@ def test_keys_work_on_the_photo_and_stay_out_of_the_notebook(notebook: Opened) -
     assert not page.evaluate("document.querySelector('.ttapi-sheet').contains(document.activeElement)")
 
 
-def test_a_finger_paints(lab: Lab, browser: Browser, request: pytest.FixtureRequest) -> None:
+def test_a_finger_paints(notebook: Opened) -> None:
     """On a touch screen a finger's drag is a stroke."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1400}, has_touch=True)
-    try:
-        page = context.new_page()
-        book = Notebook.opened(page, lab, f"{request.node.name}.ipynb", [DRAWER, SHOW])
-        book.run(0)
-        session = context.new_cdp_session(page)
-        for kind, point in (
-            ("touchStart", (200, 200)),
-            ("touchMove", (300, 200)),
-            ("touchMove", (400, 200)),
-            ("touchEnd", None),
-        ):
-            x, y = on_screen(page, *point) if point else (0, 0)
-            points = [{"x": x, "y": y}] if point else []
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    book = notebook(DRAWER, SHOW)
+    page = book.page
+    page.set_viewport_size({"width": 1400, "height": 1400})
+    book.run(0)
+    with touch_screen(page) as touch:
+        touch("touchStart", on_screen(page, 200, 200))
+        touch("touchMove", on_screen(page, 300, 200))
+        touch("touchMove", on_screen(page, 400, 200))
+        touch("touchEnd")
         wait_for_ink(page, 300, 200)
         taken(book)
-        assert Mask.from_json(book.run(1)).to_array()[200, 300]
-    finally:
-        context.close()
+    assert Mask.from_json(book.run(1)).to_array()[200, 300]

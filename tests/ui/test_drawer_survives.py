@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, taken, wait_for_ink
 from tests.ui.lab import Lab
-from tests.ui.notebook import PATIENCE, Notebook, written
+from tests.ui.notebook import PATIENCE, Notebook
 from tests.ui.proxy import running_proxy
 from ttapi_nb import Mask
 from ttapi_nb.mask import Stroke
@@ -118,35 +118,3 @@ def test_gone_kernel_is_said(notebook: Opened) -> None:
     book.run(0)
     drag(page, (200, 500), (400, 500))
     wait_for_ink(page, 300, 500)
-
-
-def test_drawer_in_notebook_7(page: Page, lab: Lab) -> None:
-    """In Notebook 7 a drawer paints, comes back after a reload, and keeps its keys from the notebook."""
-    book = Notebook.opened_in_seven(page, lab, "drawer_seven.ipynb", [DRAWER, SHOW])
-    book.run(0)
-    drag(page, (200, 200), (400, 200))
-    taken(book)
-    for key in "dd":
-        page.keyboard.press(key)
-    assert page.locator(".jp-Notebook .jp-CodeCell").count() == 2
-    book.save()
-    page.reload()
-    wait_for_ink(page, 300, 200)
-    drag(page, (200, 500), (400, 500))
-    wait_for_ink(page, 300, 500)
-    assert starts(book.run(1)) == [2, 5]
-
-
-def test_drawer_in_voila(page: Page, lab: Lab) -> None:
-    """In Voila a drawer paints and undoes; a reload is a new kernel, and starts afresh."""
-    written(lab, "drawer_voila.ipynb", [DRAWER])
-    for _ in range(2):
-        page.goto(f"{lab.url}/voila/render/drawer_voila.ipynb")
-        page.locator("canvas.ttapi-ink").wait_for(timeout=PATIENCE)
-        page.locator(".ttapi-sheet").scroll_into_view_if_needed()
-        wait_for_ink(page, 300, 200, there=False)
-        drag(page, (200, 200), (400, 200))
-        wait_for_ink(page, 300, 200)
-        page.get_by_role("button", name="Undo").click()
-        wait_for_ink(page, 300, 200, there=False)
-        drag(page, (200, 200), (400, 200))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, taken, wait_for_ink
+from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, taken, touch_screen, wait_for_ink
 from tests.ui.lab import Lab
 from tests.ui.notebook import Notebook
 from ttapi_nb import Mask
@@ -82,30 +82,22 @@ def test_zoom_and_pan_and_paint_in_the_right_place(notebook: Opened) -> None:
     assert mark.points[0][2] == 20.5
 
 
-def test_two_fingers_zoom_and_paint_nothing(lab: Lab, browser: Browser) -> None:
+def test_two_fingers_zoom_and_paint_nothing(notebook: Opened) -> None:
     """On a touch screen two fingers that part zoom in, and the stroke that the first began is taken back."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1200}, has_touch=True)
-    try:
-        page = context.new_page()
-        book = Notebook.opened(page, lab, "pinch.ipynb", [DRAWER, SHOW])
-        book.run(0)
-        session = context.new_cdp_session(page)
-        whole = scale_of(page)
-        one, other = on_screen(page, 400, 400), on_screen(page, 600, 400)
-
-        def touch(kind: str, *points: tuple[float, float]) -> None:
-            given = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
-            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": given})
-
+    book = notebook(DRAWER, SHOW)
+    page = book.page
+    page.set_viewport_size({"width": 1400, "height": 1200})
+    book.run(0)
+    whole = scale_of(page)
+    one, other = on_screen(page, 400, 400), on_screen(page, 600, 400)
+    with touch_screen(page) as touch:
         touch("touchStart", one)
         touch("touchStart", one, other)
         touch("touchMove", (one[0] - 80, one[1]), (other[0] + 80, other[1]))
         touch("touchEnd")
         assert scale_of(page) > 1.3 * whole
-        assert alpha(page, 400, 400) == 0
-        assert Mask.from_json(book.run(1)).marks == ()
-    finally:
-        context.close()
+    assert alpha(page, 400, 400) == 0
+    assert Mask.from_json(book.run(1)).marks == ()
 
 
 def test_tint_edges_and_hiding(notebook: Opened) -> None:

@@ -117,14 +117,6 @@ def traces(page: Page) -> int:
     return ran + links
 
 
-def test_a_script_would_be_seen(watched: Page, own_notebook: Opened) -> None:
-    """Shown as HTML on purpose, most payloads do run: looking for their traces means something."""
-    show = f"from IPython.display import HTML, display\nfor one in {PAYLOADS!r}:\n    display(HTML(one))"
-    book = own_notebook(show)
-    book.run(0)
-    watched.wait_for_function("window.ran.length >= 8", timeout=PATIENCE)
-
-
 def test_no_script_is_run(
     watched: Page,
     own_notebook: Opened,
@@ -132,11 +124,15 @@ def test_no_script_is_run(
     tmp_path: Path,
     record_property: Callable[[str, object], None],
 ) -> None:
-    """Names, prompts, notes, options, answers, errors and files that are scripts: all are shown, none is run."""
+    """Names, prompts, notes, options, answers, errors and files that are scripts: all are shown, none is run.
+
+    Shown as HTML on purpose, most of them do run there: looking for their traces means something.
+    """
     server.answer = answer
     chosen = sample_of(PAYLOADS, 7)
     setup = f"import json\nPAYLOADS = {json.dumps(json.dumps(chosen))}\n{SHOW}"
-    book = own_notebook(paid_editor(server, tmp_path), setup, STEP)
+    show = f"from IPython.display import HTML, display\nfor one in {PAYLOADS!r}:\n    display(HTML(one))"
+    book = own_notebook(paid_editor(server, tmp_path), setup, STEP, show)
     book.run(0)
     book.run(1)
     page = book.page
@@ -159,4 +155,6 @@ def test_no_script_is_run(
         page.mouse.move(200, 300)
         page.mouse.move(700, 500, steps=5)
         assert traces(page) == 0, payload
+    book.run(3)
+    watched.wait_for_function("window.ran.length >= 8", timeout=PATIENCE)
     record_property("payloads", len(chosen))

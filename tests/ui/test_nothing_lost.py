@@ -46,10 +46,10 @@ def numbers(tray: Locator) -> list[str]:
     return tray.locator(".ttapi-strip span").all_inner_texts()
 
 
-def test_a_session_and_a_mask_outlive_their_kernel(own_notebook: Opened) -> None:
+def test_a_session_and_a_mask_outlive_their_kernel(notebook: Opened) -> None:
     """Two runs and a cancelled third: three thumbnails, the chosen one stays; stars, notes and mask after a restart."""
     editor = EDITOR.replace("LOG", uuid.uuid4().hex)
-    book = own_notebook(editor, "go.set()", KEPT, "print(editor.mask.area > 0, editor.viewer.notes)")
+    book = notebook(editor, "go.set()", KEPT, "print(editor.mask.area > 0, editor.viewer.notes)")
     book.run(0)
     book.paint([(400, 420), (520, 560), (640, 690)])
     for number, prompt in enumerate(("red", "lime"), 1):

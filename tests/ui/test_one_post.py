@@ -114,9 +114,9 @@ def test_interrupt(notebook: Opened, held: Held, tmp_path: Path) -> None:
     assert len(held.server.posts) == 1
 
 
-def test_restart(own_notebook: Opened, held: Held, tmp_path: Path) -> None:
+def test_restart(notebook: Opened, held: Held, tmp_path: Path) -> None:
     """A kernel that restarts while a run is under way sends nothing again, and says that it may have been billed."""
-    book = own_notebook(paid_editor(held.server, tmp_path), STATES)
+    book = notebook(paid_editor(held.server, tmp_path), STATES)
     book.run(0)
     book.button("Run").click()
     held.has_it()
