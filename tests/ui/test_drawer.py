@@ -105,7 +105,7 @@ def test_another_photo_has_none_of_the_ink(notebook: Opened) -> None:
     taken(book)
     book.run(2)
     assert book.run(3) == "0"
-    book.page.wait_for_function("document.querySelector('canvas.ttapi-ink').width === 600")
+    book.page.wait_for_function("document.querySelector('canvas.ttapi-ink')?.width === 600")
     # A cell's end is told after all that it drew.
     book.run(1)
     assert not shown(book.page).any()
