@@ -17,6 +17,7 @@ from PIL import Image
 
 import ttapi_nb
 from tests.server import decoded
+from tests.support.coarse import loaded_first
 from ttapi_nb import (
     AsyncClient,
     Client,
@@ -36,10 +37,6 @@ from ttapi_nb.run import to_code
 ROOT = Path(ttapi_nb.__file__).parents[1]
 
 
-# A script paints in a process of its own.
-pytestmark = pytest.mark.full_fill
-
-
 def code_of(request: EditRequest, *, fit: str = "auto", strict: bool = True, **more: Any) -> str:
     """The script of an edit that asks for this."""
     return to_code(Asked(request, fit, strict), **more)
@@ -48,7 +45,8 @@ def code_of(request: EditRequest, *, fit: str = "auto", strict: bool = True, **m
 def _run(code: str, folder: Path, **environment: str) -> None:
     """Run a script as its own program in `folder`, without a key and a network."""
     (folder / "script.py").write_text(code, encoding="utf-8")
-    known = {"TTAPI_OFFLINE": "1", "TTAPI_DATA": str(folder / "log"), "PYTHONPATH": str(ROOT)}
+    first = os.pathsep.join([loaded_first(folder / "first"), str(ROOT)])
+    known = {"TTAPI_OFFLINE": "1", "TTAPI_DATA": str(folder / "log"), "PYTHONPATH": first}
     done = subprocess.run(
         [sys.executable, "-W", "error", "script.py"],
         cwd=folder,
