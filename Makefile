@@ -4,9 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More for pytest, as in: make test ARGS="-k mask"
 ARGS ?=
-# How many processes run tests side by side; each has a JupyterLab and a browser of its own. As many as there are cores on
-# a small machine: a third one on two of them gained nothing, and some tests ran into their time limits.
-WORKERS ?= 2
+# How many processes run tests side by side. One more than a small machine has cores: tests wait a fifth of their time.
+# Those with a browser don't, and get as many as there are cores (tests/support/scheduling.py).
+WORKERS ?= 3
 
 # No command here may spend money, even where a key is set.
 export TTAPI_OFFLINE := 1

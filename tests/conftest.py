@@ -41,6 +41,17 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Side by side, tests with a browser get no more processes than there are cores."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    # With xdist alone.
+    from tests.support.scheduling import BrowsersOnCores
+
+    return BrowsersOnCores(config, log)
+
+
 # Last, so that what was left out by its name or its mark is not counted.
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
