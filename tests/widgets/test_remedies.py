@@ -9,7 +9,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Reply, Server, fail, json_reply
-from tests.support.controls import has, labelled, message, of_kind, press, said, sees, shown
+from tests.support.controls import has, labelled, message, of_kind, press, said, sees
 from tests.support.uploading import upload
 from ttapi_nb.widgets.browser import PhotoInput
 from ttapi_nb.widgets.copier import Copier
@@ -107,7 +107,8 @@ def test_how_long_to_wait_is_said(server: Server, photo: Image.Image) -> None:
 def test_a_bad_photo_is_said_where_it_was_chosen(photo: Image.Image) -> None:
     """What can't be opened is told in the photo's row, and gone with the next that can."""
     editor = tt.ImageEditor(photo, prompt="x", client=tt.Client.offline())
-    row = next(one for one in shown(editor) if isinstance(one, PhotoInput))
+    row = editor.children[0]
+    assert isinstance(row, PhotoInput)
     upload(row, "notes.txt", b"no picture")
     assert "notes.txt" in row.problem
     assert editor.status.words == ("Ready.",)
