@@ -11,8 +11,6 @@ import pytest
 
 from tests.support.coarse import loaded_first
 
-# Of half the size a fill takes a quarter of the time; the service's own tests have it whole.
-WORK, BRUSH = 256, 1024
 FIRST = pytest.StashKey[str]()
 
 
@@ -26,7 +24,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # What every Python loads first that finds it: the kernels, and what they start.
     first = tempfile.TemporaryDirectory(prefix="ttapi-nb-first-")
     config.add_cleanup(first.cleanup)
-    config.stash[FIRST] = loaded_first(Path(first.name), WORK, BRUSH)
+    config.stash[FIRST] = loaded_first(Path(first.name))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

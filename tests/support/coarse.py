@@ -31,16 +31,16 @@ sys.meta_path.insert(0, Coarse)
 """
 
 
-def coarsely(work: int = WORK, brush: int = BRUSH) -> str:
-    """What has a process fill at no more than `work` pixels, and paint at no more than `brush`, where it is run first.
+def coarsely() -> str:
+    """What has a process fill at no more than `WORK` pixels, and paint at no more than `BRUSH`, where it is run first.
 
     Its fill is not what is looked at there, and takes two seconds of each edit.
     """
-    return CODE.format(work=work, brush=brush)
+    return CODE.format(work=WORK, brush=BRUSH)
 
 
-def loaded_first(folder: Path, work: int = WORK, brush: int = BRUSH) -> str:
+def loaded_first(folder: Path) -> str:
     """A folder with just that, to come first in the `PYTHONPATH` of those that are to fill so."""
     folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(coarsely(work, brush))
+    (folder / "sitecustomize.py").write_text(coarsely())
     return str(folder)

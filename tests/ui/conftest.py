@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,6 @@ from playwright.sync_api import (
     BrowserContext,
     Page,
     Playwright,
-    ViewportSize,
     expect,
     sync_playwright,
 )
@@ -22,10 +19,10 @@ from playwright.sync_api import (
 from tests.support.scripts import open_scripts
 from tests.ui.lab import Lab, launched, running_lab
 from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.shared import WINDOW, Shared
 
 # A kernel beside another test run may take more than Playwright's five seconds to open a photo.
 expect.set_options(timeout=PATIENCE)
-WINDOW: ViewportSize = {"width": 1400, "height": 1100}
 FAILED = pytest.StashKey[bool]()
 LONGEST = (
     "test_stage.py", "test_viewer.py", "test_drawer.py", "test_vscode.py", "test_hub.py", "test_canary.py",
@@ -131,78 +128,40 @@ def own_notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Iterat
         book.tell_kernel("shut down")
 
 
-@dataclass
-class Shared:
-    """What tests hand on to each other: a page with JupyterLab, and the session of a kernel; nothing before the first,
-    or after one that failed.
-    """
-
-    page: Page | None = None
-    session: str = ""
-
-    def close(self) -> None:
-        """Close the page."""
-        if self.page is not None:
-            self.page.context.close()
-        self.page = None
-
-
 @pytest.fixture(scope="session")
-def shared() -> Iterator[Shared]:
+def shared(browser: Browser, lab: Lab) -> Iterator[Shared]:
     """One page and kernel for all tests with a `notebook`."""
-    shared = Shared()
+    shared = Shared(browser, lab)
     yield shared
     shared.close()
 
 
 @pytest.fixture
 def notebook(
-    browser: Browser, lab: Lab, shared: Shared, tmp_path: Path, request: pytest.FixtureRequest
+    shared: Shared, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Notebook]]:
     """Opens a notebook with these cells in a page, and with a kernel, that tests share: they took most of their time.
 
-    A test that loads its page again or changes it, or that changes more in its kernel than it makes there, takes
+    A test that changes its page for others, or more in its kernel than it makes there and in the environment, takes
     `own_notebook`.
     """
     books: list[Notebook] = []
 
     def opened(*cells: str) -> Notebook:
-        assert not books, "one notebook at a time"
-        session, shared.session = shared.session, ""
-        if shared.page is not None:
-            books.append(Notebook.opened_next(shared.page, lab, name_for(request), cells, session))
-        else:
-            shared.page = browser.new_context(viewport=WINDOW, accept_downloads=True).new_page()
-            books.append(Notebook.opened(shared.page, lab, name_for(request), cells))
-        return books[0]
+        books.append(shared.open(name_for(request), *cells))
+        return books[-1]
 
     yield opened
-    page = shared.page
-    if page is None:
-        return
     if request.node.stash.get(FAILED, True):
-        page.screenshot(path=tmp_path / "last.png")
-        for book in books:
-            book.tell_kernel("shut down")
-        shared.close()
+        shared.fail(tmp_path)
         return
     for book in books:
-        shared.session = book.leave()
-    page.set_viewport_size(WINDOW)
-    page.mouse.move(0, 0)
+        shared.leave(book)
 
 
 @pytest.fixture
-def saving_widgets(lab: Lab, request: pytest.FixtureRequest) -> Iterator[bool]:
-    """JupyterLab's setting to save widget state with a notebook, which a page reads when it is opened."""
-    path = (
-        lab.folder.parent
-        / "settings"
-        / "@jupyter-widgets"
-        / "jupyterlab-manager"
-        / "plugin.jupyterlab-settings"
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"saveState": request.param}))
+def saving_widgets(shared: Shared, request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Whether widget state is saved with a notebook, in the page that tests share."""
+    shared.save_widgets(request.param)
     yield request.param
-    path.unlink()
+    shared.save_widgets(False)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.coarse import loaded_first
+from tests.ui.lab import write_page_config
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 90
@@ -99,6 +100,7 @@ def running_hub(
         hubs=", ".join(f'"--hub", {one!r}' for one in classes),
     )
     (folder / "jupyterhub_config.py").write_text(config)
+    write_page_config(folder / "config")
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("TT", "JUPYTER", "COV"))
     }

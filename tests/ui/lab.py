@@ -23,9 +23,26 @@ from tests.support.coarse import coarsely
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 START_SECONDS = 120
-# What moves on the screen until it is there, and the menu of formats to save as, for which each page has the server
-# look through all that is installed: half a second each.
-DISABLED = {"@jupyterlab/apputils-extension:splash": True, "@jupyterlab/notebook-extension:export": True}
+# What moves on the screen until it is there, the menu of formats to save as, for which each page has the server look
+# through all that is installed, and what no editor, notebook or output has to do with: a quarter of each page's time.
+DISABLED = dict.fromkeys(
+    (
+        "@jupyterlab/apputils-extension:splash",
+        "@jupyterlab/notebook-extension:export",
+        *(
+            f"@jupyterlab/{name}-extension"
+            for name in (
+                "console", "csvviewer", "debugger", "extensionmanager", "fileeditor", "help", "htmlviewer",
+                "imageviewer", "inspector", "launcher", "logconsole", "lsp", "mermaid", "metadataform",
+                "pluginmanager", "running", "settingeditor", "terminal", "workspace",
+            )
+        ),
+        "@jupyterlab/property-inspector",
+        "@jupyter-notebook/lab-extension",
+        "@voila-dashboards/jupyterlab-preview",
+    ),
+    True,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,9 +68,11 @@ def running_lab(folder: Path, *, dark: bool = False, coarse: bool = True) -> Ite
     static.mkdir()
     shutil.copytree(NOTEBOOKS, work, ignore=shutil.ignore_patterns("*.py", "__pycache__", ".*"))
     _write_settings(settings, dark)
-    _write_page_config(folder / "config")
+    write_page_config(folder / "config")
     startup = folder / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
+    # For those who hand a kernel on.
+    (startup / "environment.py").write_text("import os\nos.at_start = dict(os.environ)\ndel os\n")
     if coarse:
         (startup / "coarse.py").write_text(coarsely())
     with socket.socket() as probe:
@@ -97,7 +116,8 @@ def _write_settings(folder: Path, dark: bool) -> None:
     (apputils / "themes.jupyterlab-settings").write_text(json.dumps({"theme": theme}))
 
 
-def _write_page_config(folder: Path) -> None:
+def write_page_config(folder: Path) -> None:
+    """Have the pages of a server that has its configuration in `folder` load no more than a notebook needs."""
     # Each page asks whether JupyterLab should be built again, for which the server starts Node: half a second. And
     # tests that share a page open their notebooks by its commands.
     path = folder / "labconfig" / "page_config.json"

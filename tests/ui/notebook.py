@@ -31,14 +31,18 @@ CLEAN = """async (code) => {
 }"""
 """Runs code in the kernel of the open notebook, and says whether it did: a kernel may be busy for ever."""
 FORGET = """
+import os
 import ipywidgets.widgets.widget as _widget
 for _one in list(_widget._instances.values()):
     # ipycanvas has one manager for all canvases of a kernel.
     if type(_one).__name__ != "_CanvasManager":
         _one.close()
+get_ipython().run_line_magic("xmode", "Context")
+os.environ.clear()
+os.environ.update(os.at_start)
 get_ipython().reset(new_session=False)
 """
-"""Has a kernel forget what was made in it."""
+"""Has a kernel forget what was made in it, and its environment be as it was."""
 
 
 def written(lab: Lab, name: str, cells: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, expect
 
 from tests.canary import FAULTS, KEY, answers
 from tests.server import Server
@@ -17,6 +17,7 @@ from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, Notebook
 from tests.ui.paid import paid_editor, sample_of
 
+Opened = Callable[..., Notebook]
 # Those in which the server answers; a client that waits in vain is told sooner than a person.
 ANSWERED = [
     name for name in FAULTS if name not in ("nobody listens", "no connection", "disk full", "cancelled")
@@ -66,7 +67,7 @@ def files(folder: Path) -> bytes:
 
 @pytest.mark.parametrize("saving_widgets", [True], ids=["with widget state"], indirect=True)
 def test_the_key_is_nowhere(
-    context: BrowserContext,
+    notebook: Opened,
     lab: Lab,
     server: Server,
     tmp_path: Path,
@@ -74,13 +75,15 @@ def test_the_key_is_nowhere(
     record_property: Callable[[str, object], None],
 ) -> None:
     """Run after run fails in another way: page, saved notebook, checkpoint, export, logs and history lack the key."""
-    page = context.new_page()
     searched = Searched()
     said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    book = Notebook.opened(
-        page, lab, "canary.ipynb", [paid_editor(server, tmp_path, timeout=2), ASK, ASK_AGAIN]
-    )
+    book = notebook(paid_editor(server, tmp_path, timeout=2), ASK, ASK_AGAIN)
+    page = book.page
+
+    def note(message: ConsoleMessage) -> None:
+        said.append(message.text)
+
+    page.on("console", note)
     book.run(0)
     history = book.editor.locator(".ttapi-history")
     history.get_by_text("Earlier runs").click()
@@ -94,16 +97,17 @@ def test_the_key_is_nowhere(
         book.run(2)
         server.let_go()
         book.save()
-        saved = (lab.folder / "canary.ipynb").read_text()
+        saved = (lab.folder / f"{book.name}").read_text()
         assert "Traceback" in saved or fault.startswith("200"), fault
         searched.look(f"{fault}: page", kept_by_page(page))
         searched.look(f"{fault}: saved notebook", saved)
         searched.look(f"{fault}: its widget state", json.dumps(json.loads(saved)["metadata"]["widgets"]))
         exported = page.request.get(
-            f"{lab.url}/nbconvert/html/canary.ipynb?download=false", headers={"Referer": f"{lab.url}/lab"}
+            f"{lab.url}/nbconvert/html/{book.name}?download=false", headers={"Referer": f"{lab.url}/lab"}
         )
         assert exported.ok
         searched.look(f"{fault}: exported page", exported.body())
+    page.remove_listener("console", note)
     searched.look("checkpoint", files(lab.folder / ".ipynb_checkpoints"))
     searched.look("JupyterLab's log, settings, workspaces, IPython's history", files(lab.folder.parent))
     searched.look("run log", files(tmp_path / "log"))
@@ -115,35 +119,34 @@ def test_the_key_is_nowhere(
     # The search does find it, where it is: in the request that the service got.
     assert re.search(KEY.encode(), server.posts[0].head)
     assert len(server.posts) == 2 * len(faults)
-    book.tell_kernel("shut down")
 
 
 @pytest.mark.parametrize("saving_widgets", [True], ids=["with widget state"], indirect=True)
 def test_a_typed_key_goes_in_and_never_comes_out(
-    context: BrowserContext, lab: Lab, tmp_path: Path, saving_widgets: bool
+    notebook: Opened, lab: Lab, tmp_path: Path, saving_widgets: bool
 ) -> None:
     """A key typed into the editor is used, and neither before nor after that is it in anything that is kept."""
-    page = context.new_page()
     kept = tmp_path / "config" / "key"
     show = (
         f"import os\nos.environ.pop('TTAPI_OFFLINE', None)\nos.environ['TT_API_KEY_FILE'] = {str(kept)!r}\n"
         "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample())\neditor"
     )
     ask = "%xmode Verbose\nprint(editor.client, vars(editor), editor.client.core.secret)\nraise KeyError"
-    book = Notebook.opened(page, lab, "typed.ipynb", [show, ask])
+    book = notebook(show, ask)
+    page = book.page
     book.run(0)
     book.button("Use a key").click()
     field = book.editor.get_by_label("TTAPI key")
     field.press_sequentially(KEY)
     searched = Searched()
     book.save()
-    searched.look("saved before it is used", (lab.folder / "typed.ipynb").read_bytes())
+    searched.look("saved before it is used", (lab.folder / f"{book.name}").read_bytes())
     book.editor.get_by_label("Remember on this computer").check()
     book.editor.get_by_role("button", name="Use key").click()
     expect(book.button("Use another key")).to_be_visible()
     assert "api.ttapi.io" in book.run(1)
     book.save()
-    saved = (lab.folder / "typed.ipynb").read_text()
+    saved = (lab.folder / f"{book.name}").read_text()
     searched.look("page", kept_by_page(page))
     searched.look("saved notebook", saved)
     searched.look("its widget state", json.dumps(json.loads(saved)["metadata"]["widgets"]))
@@ -151,4 +154,3 @@ def test_a_typed_key_goes_in_and_never_comes_out(
     assert searched.hits == []
     # The one place where it is, since that was asked for.
     assert kept.read_text().strip() == KEY
-    book.tell_kernel("shut down")

@@ -189,16 +189,16 @@ def test_shift_draws_straight_and_alt_erases(notebook: Opened) -> None:
     assert not mask[100, 400]
 
 
-def test_ink_survives_a_reload_and_shows_in_a_second_view(own_notebook: Opened) -> None:
+def test_ink_survives_a_reload_and_shows_in_a_second_view(notebook: Opened) -> None:
     """After reloading the page with the kernel alive the ink is there again, and a second view shows the same."""
-    book = own_notebook(DRAWER, "drawer", SHOW)
+    book = notebook(DRAWER, "drawer", SHOW)
     book.run(0)
     book.run(1)
     drag(book.page, (200, 200), (400, 200))
     wait_for_ink(book.page, 300, 200, view=1)
     taken(book)
     book.save()
-    book.page.reload()
+    book.reload()
     wait_for_ink(book.page, 300, 200)
     drag(book.page, (200, 500), (400, 500))
     wait_for_ink(book.page, 300, 500)
@@ -228,12 +228,10 @@ def test_assignment_during_a_stroke_keeps_both(notebook: Opened) -> None:
     assert mask[100, 250]
 
 
-def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opened) -> None:
+def test_without_ipycanvas_the_stage_has_canvases_of_its_own(own_notebook: Opened, page: Page) -> None:
     """Where its script can't be had, photo and ink are shown all the same, painting is as quick, and undo shows."""
-    book = own_notebook(DRAWER, SHOW, "drawer.image = None")
-    page = book.page
     page.route(re.compile("ipycanvas.*[.]js"), lambda route: route.abort())
-    book.reload()
+    book = own_notebook(DRAWER, SHOW, "drawer.image = None")
     book.run(0)
     expect(page.locator("canvas.ttapi-ink")).to_have_attribute("width", "1024", timeout=PATIENCE)
     page.wait_for_function(

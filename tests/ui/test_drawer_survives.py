@@ -32,19 +32,20 @@ def starts(printed: str) -> list[int]:
     ]
 
 
-def test_closed_tab_is_opened_again(lab: Lab, context: BrowserContext) -> None:
-    """A tab that was closed and is opened again, with the kernel alive, shows the ink and takes more."""
-    first = Notebook.opened(context.new_page(), lab, "closed.ipynb", [DRAWER, SHOW])
-    first.run(0)
-    drag(first.page, (200, 200), (400, 200))
-    taken(first)
-    first.save()
-    first.page.close()
-    page = context.new_page()
-    page.goto(f"{lab.url}/lab/workspaces/again/tree/closed.ipynb?reset")
+def test_closed_tab_is_opened_again(notebook: Opened, lab: Lab) -> None:
+    """A notebook that was closed and is opened again elsewhere, with the kernel alive, shows the ink and takes more."""
+    book = notebook(DRAWER, SHOW)
+    page = book.page
+    book.run(0)
+    drag(page, (200, 200), (400, 200))
+    taken(book)
+    book.save()
+    page.goto("about:blank")
+    # In another workspace, which knows of no open notebook.
+    page.goto(f"{lab.url}/lab/workspaces/again/tree/{book.name}?reset")
     wait_for_ink(page, 300, 200)
     drag(page, (200, 500), (400, 500))
-    assert starts(Notebook(page, lab).run(1)) == [2, 5]
+    assert starts(book.run(1)) == [2, 5]
 
 
 def test_new_view_for_output_is_the_same_drawer(notebook: Opened) -> None:

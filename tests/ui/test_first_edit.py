@@ -20,9 +20,9 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(open_image(path).pixels).astype(int)
 
 
-def test_first_edit_from_photo_to_result_and_on(own_notebook: Opened, tmp_path: Path) -> None:
+def test_first_edit_from_photo_to_result_and_on(notebook: Opened, tmp_path: Path) -> None:
     """Notebook 01: paint, pick, write, run; the painted area changed and nothing else; then the result is edited."""
-    book = own_notebook("01_first_edit.ipynb")
+    book = notebook("01_first_edit.ipynb")
     book.run(0)
     book.run(1)
     expect(book.editor).to_be_visible()

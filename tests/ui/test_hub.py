@@ -12,6 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
+import ttapi_nb as tt
 from tests.support.gateways import command
 from tests.ui.hub import RunningHub, running_hub
 from tests.ui.lab import Lab
@@ -74,46 +75,57 @@ def ask_to_run(book: Notebook) -> None:
     book.prompt.press("Control+Enter")
 
 
+def token_of(hub: RunningHub, user: str) -> str:
+    """A token that somebody asks for on the hub's own page."""
+    with httpx.Client(base_url=hub.url, follow_redirects=True) as client:
+        page = client.get("/hub/login").text
+        found = re.search(r'name="_xsrf" value="([^"]+)"', page)
+        assert found is not None
+        client.post("/hub/login", data={"username": user, "password": "x", "_xsrf": found[1]})
+        home = client.get("/hub/token").text
+        header = re.search(r'xsrf_token: "([^"]+)"', home)
+        assert header is not None
+        made = client.post(
+            f"/hub/api/users/{user}/tokens", json={"note": "x"}, headers={"X-XSRFToken": header[1]}
+        )
+    assert made.status_code == 201, made.text
+    return str(made.json()["token"])
+
+
 def test_nothing_to_type_a_limit_and_the_teachers_page(
     browser: Browser, hub: RunningHub, token: str, page: Page
 ):
-    """Two people run an edit each, nothing typed, and are stopped at their limit in words; the teacher sees both."""
-    users = [next(NAMES), next(NAMES)]
-    for user in users:
-        with at_home(browser, hub, user, EDITOR, RESULTS) as book:
-            book.run(0)
-            ask_to_run(book)
-            book.wait_for_results()
-            said = book.run(1)
-            assert said.startswith("1 "), said
-            assert "/services/ttapi" in said
-            ask_to_run(book)
-            book.editor.get_by_text(re.compile("Ask your teacher for more")).first.wait_for(timeout=PATIENCE)
+    """Somebody runs an edit in a notebook, nothing typed, and somebody by a script, with a token of the hub's; both are
+    stopped at their limit in words, and the teacher sees both.
+    """
+    user = next(NAMES)
+    with at_home(browser, hub, user, EDITOR, RESULTS) as book:
+        book.run(0)
+        ask_to_run(book)
+        book.wait_for_results()
+        said = book.run(1)
+        assert said.startswith("1 "), said
+        assert "/services/ttapi" in said
+        ask_to_run(book)
+        book.editor.get_by_text(re.compile("Ask your teacher for more")).first.wait_for(timeout=PATIENCE)
+    other = next(NAMES)
+    client = tt.Client(api_key=token_of(hub, other), base_url=f"{hub.service}/v1")
+    assert len(client.images.generate(model="gpt-image-1", prompt="a bowl").images) == 1
+    with pytest.raises(tt.RefusedError, match="Ask your teacher for more"):
+        client.images.generate(model="gpt-image-1", prompt="a bowl")
     page.goto(f"{hub.service}/teacher")
     page.fill("[name=token]", token)
     page.click("button.main")
-    for user in users:
-        row = page.locator("tbody tr").filter(has_text=user)
+    for name in (user, other):
+        row = page.locator("tbody tr").filter(has_text=name)
         assert re.search(r"1\s+of 1", row.inner_text())
 
 
 def test_who_is_of_no_class(hub: RunningHub):
     """A user of the hub who is not in the group, a wrong token and a token in the address are let in nowhere."""
-    with httpx.Client(base_url=hub.url, follow_redirects=True) as client:
-        page = client.get("/hub/login").text
-        found = re.search(r'name="_xsrf" value="([^"]+)"', page)
-        assert found is not None
-        client.post("/hub/login", data={"username": "mallory", "password": "x", "_xsrf": found[1]})
-        home = client.get("/hub/token").text
-        header = re.search(r'xsrf_token: "([^"]+)"', home)
-        assert header is not None
-        made = client.post(
-            "/hub/api/users/mallory/tokens", json={"note": "x"}, headers={"X-XSRFToken": header[1]}
-        )
-        assert made.status_code == 201, made.text
-    me = f"{hub.service}/v1/me"
-    refused = httpx.get(me, headers={"TT-API-KEY": made.json()["token"]})
+    me, theirs = f"{hub.service}/v1/me", token_of(hub, "mallory")
+    refused = httpx.get(me, headers={"TT-API-KEY": theirs})
     assert refused.status_code == 403
     assert "none of the classes" in refused.text
     assert httpx.get(me, headers={"TT-API-KEY": "0" * 32}).status_code == 401
-    assert httpx.get(me, params={"token": made.json()["token"]}).status_code == 401
+    assert httpx.get(me, params={"token": theirs}).status_code == 401

@@ -35,9 +35,9 @@ def tab_to(page: Page, wanted: Locator, key: str = "Tab") -> None:
     )
 
 
-def test_an_edit_with_keys_only(own_notebook: Opened) -> None:
+def test_an_edit_with_keys_only(notebook: Opened) -> None:
     """Sample, mask by numbers, options, prompt, Run, the result and its slider, star, keep, save, an earlier run."""
-    book = own_notebook(EDITOR.replace("LOG", uuid.uuid4().hex), SHOW)
+    book = notebook(EDITOR.replace("LOG", uuid.uuid4().hex), SHOW)
     page, editor = book.page, book.editor
     book.run(0)
     # Up from the cell after it, as Shift+Enter left it.

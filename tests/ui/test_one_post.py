@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import expect
 
 from tests.server import Reply, Server, json_reply, pictures
 from tests.ui.lab import Lab
@@ -57,14 +57,13 @@ def test_double_click_and_key(notebook: Opened, held: Held, tmp_path: Path) -> N
     assert len(held.server.posts) == 1
 
 
-def test_two_tabs(context: BrowserContext, lab: Lab, held: Held, tmp_path: Path) -> None:
+def test_two_tabs(notebook: Opened, lab: Lab, held: Held, tmp_path: Path) -> None:
     """The same editor in two tabs: Run is pressed in both, one request is sent, and both show the result."""
-    cells = [paid_editor(held.server, tmp_path), STATES]
-    first = Notebook.opened(context.new_page(), lab, "two_tabs.ipynb", cells)
+    first = notebook(paid_editor(held.server, tmp_path), STATES)
     first.run(0)
     first.save()
-    second = Notebook(context.new_page(), lab)
-    second.page.goto(f"{lab.url}/lab/workspaces/second/tree/two_tabs.ipynb?reset")
+    second = Notebook(first.page.context.new_page(), lab)
+    second.page.goto(f"{lab.url}/lab/workspaces/second/tree/{first.name}?reset")
     expect(second.button("Run")).to_be_enabled(timeout=PATIENCE)
     # Neither click waits for what the other has done.
     for book in (first, second):
@@ -76,18 +75,19 @@ def test_two_tabs(context: BrowserContext, lab: Lab, held: Held, tmp_path: Path)
     for book in (first, second):
         book.wait_for_results()
         expect(book.editor.get_by_role("slider", name="Before and after")).to_be_visible()
+    second.page.close()
     assert first.run(1) == "['done']"
     assert len(held.server.posts) == 1
 
 
-def test_reload(own_notebook: Opened, held: Held, tmp_path: Path) -> None:
+def test_reload(notebook: Opened, held: Held, tmp_path: Path) -> None:
     """After a reload while a run is under way the editor still waits for it, and shows its result."""
-    book = own_notebook(paid_editor(held.server, tmp_path), STATES)
+    book = notebook(paid_editor(held.server, tmp_path), STATES)
     book.run(0)
     book.save()
     book.button("Run").click()
     held.has_it()
-    book.page.reload()
+    book.reload()
     expect(book.button("Run")).to_be_disabled(timeout=PATIENCE)
     expect(book.status).to_contain_text("Waiting")
     held.answer()

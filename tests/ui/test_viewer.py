@@ -1,22 +1,19 @@
-"""Results compared in the browser: what is on the screen, read from its pixels, and what is left without a kernel."""
+"""Results compared in the browser: what is on the screen, read from its pixels."""
 
 from __future__ import annotations
 
 import io
-import json
-import re
-import shutil
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.lab import Lab
-from tests.ui.notebook import PATIENCE, Notebook
+from tests.ui.notebook import Notebook
+from tests.ui.shared import Shared
 
 Opened = Callable[..., Notebook]
 # Red tells how far right a pixel of the photo is, and green how far down. The model paints a blue square where it
@@ -38,22 +35,17 @@ MIDDLE, CORNER = (0.5, 0.5), (0.1, 0.1)
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser) -> Iterator[Page]:
-    """One window for the tests of the comparison, which all look at the same two results."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1100})
-    yield context.new_page()
-    context.close()
-
-
-@pytest.fixture(scope="module")
-def book(page: Page, lab: Lab) -> Notebook:
-    """A notebook with a viewer that shows two results, after its pictures have come."""
+def book(shared: Shared) -> Iterator[Notebook]:
+    """A notebook with a viewer that shows two results, after its pictures have come; the tests of the comparison all
+    look at it.
+    """
     show = "prompts = []\nviewer = tt.ResultViewer(run)\nviewer.on_use_prompt(prompts.append)\nviewer"
     say = "print(prompts, viewer.starred, viewer.notes, viewer.mode, viewer.index)"
-    book = Notebook.opened(page, lab, "viewer.ipynb", [RUN + show, say])
+    book = shared.open("viewer.ipynb", RUN + show, say)
     book.run(0)
-    compare(page, "Slider")
-    return book
+    compare(book.page, "Slider")
+    yield book
+    shared.leave(book)
 
 
 def compare(page: Page, mode: str, side: str = "Result") -> Locator:
@@ -286,57 +278,3 @@ def test_nothing_is_cut_off_on_a_phone(book: Notebook) -> None:
     assert after
     assert after["y"] >= before["y"] + before["height"]
     page.evaluate("document.querySelector('.ttapi-results').style.width = ''")
-
-
-def without_a_kernel(route: Route) -> None:
-    """Serve a notebook as it was saved, but for a kernel that is not installed here."""
-    response = route.fetch()
-    model = response.json()
-    if model["content"]:
-        metadata = {"kernelspec": {"name": "gone", "display_name": "Gone"}, "language_info": {"name": "gone"}}
-        model["content"]["metadata"].update(metadata)
-    route.fulfill(response=response, json=model)
-
-
-@pytest.mark.parametrize("saving_widgets", [False, True], ids=["plain", "with widget state"], indirect=True)
-def test_saved_notebook_shows_thumbnails_without_a_kernel(
-    browser: Browser, lab: Lab, saving_widgets: bool
-) -> None:
-    """Ten results that came after their cell had ended are there when the saved notebook is opened without a kernel.
-
-    They add less than 0.5 MB to it.
-    """
-    context = browser.new_context(viewport={"width": 1400, "height": 1100})
-    page = context.new_page()
-    name = f"saved-{saving_widgets}.ipynb"
-    photo = "viewer = tt.ResultViewer()\nviewer"
-    # A real photo, as thumbnails of flat colours would weigh nothing.
-    later = RUN.replace("n=2", "n=10").replace("photo, ", "tt.sample().pixels.resize((512, 512)), ")
-    cells = ["import ttapi_nb as tt\n" + photo, later + "viewer.run = run"]
-    book = Notebook.opened(page, lab, name, cells)
-    book.run(0)
-    book.run(1)
-    expect(page.locator(".ttapi-strip img")).to_have_count(10)
-    # Under the living widget they would be there twice.
-    expect(page.locator(".ttapi-kept")).to_have_count(1)
-    expect(page.locator(".ttapi-kept")).to_be_hidden()
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    with page.expect_response(lambda response: name in response.url and response.request.method == "PUT"):
-        page.keyboard.press("Control+s")
-    saved: dict[str, Any] = json.loads((lab.folder / name).read_text())
-    assert ("widgets" in saved["metadata"]) == saving_widgets
-    assert (lab.folder / name).stat().st_size < 500_000
-    # The first one still has its kernel.
-    shutil.copy(lab.folder / name, lab.folder / f"again-{name}")
-    page.close()
-
-    page = context.new_page()
-    page.route(re.compile(r"/api/contents/[^/]*\.ipynb(\?|$)"), without_a_kernel)
-    page.goto(f"{lab.url}/lab/workspaces/again/tree/again-{name}?reset")
-    page.get_by_role("dialog").get_by_role("button", name="No Kernel").click(timeout=PATIENCE)
-    pictures = page.locator(".ttapi-kept img")
-    expect(pictures.last).to_be_visible(timeout=PATIENCE)
-    drawn = pictures.evaluate_all("images => images.map(image => image.complete && image.naturalWidth)")
-    assert drawn == 11 * [256]
-    page.screenshot(path=lab.folder / f"saved-{saving_widgets}.png")
-    context.close()
