@@ -11,8 +11,9 @@ from .envelopes import DAMAGED
 
 __all__ = ["ReplyReader", "mended"]
 
-# In valid JSON only a key stands so: within a text these quotation marks would have a backslash.
-START = re.compile(rb'(?<=[{,\s])"b64_json"\s{0,8}:\s{0,8}"')
+# In valid JSON only a key stands so: within a text these quotation marks would have a backslash. What stands before it
+# is looked at last, as a search that begins with that takes ten times as long.
+START = re.compile(rb'"b64_json"(?<=[{,\s]"b64_json")\s{0,8}:\s{0,8}"')
 LONGEST_START = 40
 # In bytes: a shorter text stays where it is.
 LEAST = 4096
