@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import openai
 import pytest
 from PIL import Image
 
@@ -115,6 +114,8 @@ def test_what_fails_at_once_is_refused_and_later_is_an_event(monkeypatch: pytest
 @pytest.mark.slow
 def test_the_openai_package_gets_a_stream(server: LocalServer) -> None:
     """OpenAI's own client reads the events one by one."""
+    import openai
+
     with openai.OpenAI(api_key="any", base_url=server.url, max_retries=0) as client:
         stream = client.images.edit(
             model=MODEL, image=as_file(noise()), prompt="x", stream=True, partial_images=1

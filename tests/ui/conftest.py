@@ -24,6 +24,7 @@ from tests.ui.shared import WINDOW, Shared
 # A kernel beside another test run may take more than Playwright's five seconds to open a photo.
 expect.set_options(timeout=PATIENCE)
 FAILED = pytest.StashKey[bool]()
+HERE = "tests/ui/"
 LONGEST = (
     "test_stage.py", "test_viewer.py", "test_drawer.py", "test_vscode.py", "test_hub.py", "test_canary.py",
     "test_drawer_survives.py", "test_keys_only.py",
@@ -36,17 +37,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     On a busy machine JupyterLab now and then opens a page without its kernel or its shortcuts. A test that waited in
     vain is run once more, and the closing line counts it; one that saw something wrong is not.
     """
+    here = [item for item in items if item.nodeid.startswith(HERE)]
+    others = [item for item in items if not item.nodeid.startswith(HERE)]
     # A browser's driver leaves an event loop running in its process, so these come last, the longest files first.
-    items.sort(
-        key=lambda item: (
-            Path(__file__).parent in item.path.parents,
-            LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST),
-        )
-    )
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.ui)
-            item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
+    here.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items[:] = [*others, *here]
+    for item in here:
+        item.add_marker(pytest.mark.ui)
+        item.add_marker(pytest.mark.flaky(reruns=1, only_rerun=["TimeoutError"]))
 
 
 @pytest.fixture(scope="session")
