@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.ui.drawing import DRAWER, SHOW, alpha, drag, on_screen, taken, touch_screen, wait_for_ink
-from tests.ui.lab import Lab
 from tests.ui.notebook import Notebook
+from tests.ui.shared import Shared
 from ttapi_nb import Mask
 from ttapi_nb.mask import Stroke
 
@@ -210,37 +210,42 @@ def test_without_a_mouse(notebook: Opened) -> None:
     assert mask == Mask((1024, 1024)).rectangle((100, 200, 400, 250)).grow(8)
 
 
-def test_large_photo_is_sent_once_and_small(lab: Lab, browser: Browser) -> None:
+def test_large_photo_is_sent_once_and_small(shared: Shared, notebook: Opened) -> None:
     """A photo of 24 megapixels reaches the browser as one small file, is sharp on a dense screen, and stays so."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1200}, device_scale_factor=2)
-    try:
-        page = context.new_page()
-        received: list[int] = []
-        page.on(
-            "websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data)))
-        )
-        code = (
-            "import numpy, ttapi_nb as tt\n"
-            "photo = numpy.zeros((4000, 6000, 3), 'uint8'); photo[:, ::2000] = 255; photo[::2000] = 255\n"
-            "photo[:, 3000:] = 255\ndrawer = tt.MaskDrawer(photo)\ndrawer"
-        )
-        book = Notebook.opened(page, lab, "large.ipynb", [code, SHOW])
-        book.run(0)
-        canvas = page.locator("canvas.ttapi-ink").first
-        expect(canvas).to_have_attribute("width", "1600")
-        page.wait_for_function(
-            "document.querySelector('.ttapi-photo')?.getContext('2d').getImageData(1500, 500, 1, 1).data[0] > 200"
-        )
-        assert sum(received) < 1_000_000
-        shown = pixels(page)
-        # The step from black to white takes no more than a few pixels of the screen.
-        line = shown[shown.shape[0] // 4, :, 0].astype(int)
-        assert np.count_nonzero((line > 30) & (line < 225)) <= 24
-        before = sum(received)
-        drag(page, (200, 200), (400, 200))
-        taken(book)
-        assert sum(received) - before < 300_000
-        mask = Mask.from_json(book.run(1))
-        assert mask.size == (6000, 4000)
-    finally:
-        context.close()
+    page = shared.page
+    page.set_viewport_size({"width": 1400, "height": 1200})
+    session = page.context.new_cdp_session(page)
+    # Until the page has its usual size again.
+    session.send(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": 1400, "height": 1200, "deviceScaleFactor": 2, "mobile": False},
+    )
+    received: list[int] = []
+    page.once(
+        "websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data)))
+    )
+    code = (
+        "import numpy, ttapi_nb as tt\n"
+        "photo = numpy.zeros((4000, 6000, 3), 'uint8'); photo[:, ::2000] = 255; photo[::2000] = 255\n"
+        "photo[:, 3000:] = 255\ndrawer = tt.MaskDrawer(photo)\ndrawer"
+    )
+    book = notebook(code, SHOW)
+    assert page.evaluate("devicePixelRatio") == 2
+    book.run(0)
+    canvas = page.locator("canvas.ttapi-ink").first
+    expect(canvas).to_have_attribute("width", "1600")
+    page.wait_for_function(
+        "document.querySelector('.ttapi-photo')?.getContext('2d').getImageData(1500, 500, 1, 1).data[0] > 200"
+    )
+    assert 20_000 < sum(received) < 1_000_000
+    screen = pixels(page)
+    # The step from black to white takes no more than a few pixels of the screen.
+    line = screen[screen.shape[0] // 4, :, 0].astype(int)
+    assert np.count_nonzero((line > 30) & (line < 225)) <= 24
+    before = sum(received)
+    drag(page, (200, 200), (400, 200))
+    taken(book)
+    assert sum(received) - before < 300_000
+    mask = Mask.from_json(book.run(1))
+    assert mask.size == (6000, 4000)
+    session.detach()
