@@ -96,7 +96,7 @@ def test_frame_and_a_dropped_result(notebook: Opened, tmp_path: Path) -> None:
     """The part that is sent is framed on a large photo; a saved result that is dropped brings photo and prompt back."""
     book = notebook(
         "import ttapi_nb as tt\nfrom PIL import Image\n"
-        "photo = tt.sample().pixels.resize((3000, 2000))\nphoto.save('large.png')\n"
+        "photo = tt.sample().pixels.resize((1800, 1200))\nphoto.save('large.png')\n"
         "editor = tt.ImageEditor('large.png', prompt='green leaves')\neditor",
         "print(editor.viewer.run.results[0].save('made.png').resolve())",
         "editor.prompt, editor.image = 'x', tt.sample()",
@@ -113,7 +113,7 @@ def test_frame_and_a_dropped_result(notebook: Opened, tmp_path: Path) -> None:
     box, photo = frame.bounding_box(), page.locator("canvas.ttapi-ink").bounding_box()
     assert box is not None
     assert photo is not None
-    assert box["width"] / photo["width"] == pytest.approx(1024 / 3000, abs=0.01)
+    assert box["width"] / photo["width"] == pytest.approx(1024 / 1800, abs=0.01)
     assert box["x"] > photo["x"] + 50
     book.button("Run").click()
     book.wait_for_results()
@@ -123,7 +123,7 @@ def test_frame_and_a_dropped_result(notebook: Opened, tmp_path: Path) -> None:
     drop(page, ".ttapi-editor .ttapi-photo-input", made)
     expect(book.prompt).to_have_value("green leaves", timeout=PATIENCE)
     expect(book.editor).to_contain_text("Photo and mask are back too")
-    assert book.run(3) == "green leaves (3000, 2000) 1"
+    assert book.run(3) == "green leaves (1800, 1200) 1"
 
 
 def test_strict_mask_off_by_a_click(notebook: Opened) -> None:
