@@ -221,9 +221,7 @@ def test_large_photo_is_sent_once_and_small(shared: Shared, notebook: Opened) ->
         {"width": 1400, "height": 1200, "deviceScaleFactor": 2, "mobile": False},
     )
     received: list[int] = []
-    page.once(
-        "websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data)))
-    )
+    page.once("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
     code = (
         "import numpy, ttapi_nb as tt\n"
         "photo = numpy.zeros((4000, 6000, 3), 'uint8'); photo[:, ::2000] = 255; photo[::2000] = 255\n"
