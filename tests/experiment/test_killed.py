@@ -38,6 +38,7 @@ def workers() -> Any:
         yield client
 
 
+@pytest.mark.slow
 def test_workers_of_a_cluster_do_it(
     server: Server, workers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,6 +189,7 @@ def test_votes_are_handed_in_as_a_file(server: Server, tmp_path: Path) -> None:
         trial.ranking("colour")
 
 
+@pytest.mark.slow
 def test_ties_bring_strengths_together() -> None:
     """A tie is half a win for each."""
     apart = rank(results(), made("a", "b", "left", 20) + made("a", "b", "right", 10), "prompt")

@@ -67,6 +67,7 @@ def test_another_recording_is_chosen(tape: Path):
     assert editor.prompt == "a gold door"
 
 
+@pytest.mark.slow
 def test_a_photo_that_is_not_at_hand_is_named(tape: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Where the photo is elsewhere its name is said, and once it is open the same button brings the mask too."""
     photo = Path("vase.png").resolve()
