@@ -111,9 +111,9 @@ def name_for(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def own_notebook(page: Page, lab: Lab, request: pytest.FixtureRequest) -> Iterator[Callable[..., Notebook]]:
-    """Opens a notebook: `own_notebook("01_first_edit.ipynb")` a copy of an example, or a new one of cells of code.
+    """As `notebook`, in a page and with a kernel of the test's own.
 
-    Its kernel ends with the test: fifty of them together would slow the last tests down.
+    The kernel ends with the test: fifty of them together would slow the last tests down.
     """
     books: list[Notebook] = []
 
@@ -138,7 +138,9 @@ def shared(browser: Browser, lab: Lab) -> Iterator[Shared]:
 def notebook(
     shared: Shared, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[Callable[..., Notebook]]:
-    """Opens a notebook with these cells in a page, and with a kernel, that tests share: they took most of their time.
+    """Opens a notebook in a page, and with a kernel, that tests share: they took most of their time.
+
+    `notebook("01_first_edit.ipynb")` is a copy of an example, anything else a new one with these cells.
 
     A test that changes its page for others, or more in its kernel than it makes there and in the environment, takes
     `own_notebook`.

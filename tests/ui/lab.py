@@ -57,6 +57,10 @@ class Lab:
     data: Path
     static: Path
 
+    def address(self, name: str, workspace: str) -> str:
+        """Where a notebook is opened in a workspace that knows of no open one."""
+        return f"{self.url}/lab/workspaces/{workspace}/tree/{name}?reset"
+
 
 @contextlib.contextmanager
 def running_lab(folder: Path, *, dark: bool = False, coarse: bool = True) -> Iterator[Lab]:

@@ -101,14 +101,14 @@ class Notebook:
     @classmethod
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
         """Open in JupyterLab a copy of the example named by `cells`, or a new notebook with these code cells."""
-        book = cls._loaded(page, lab, name, cells, f"lab/workspaces/{Path(name).stem}/tree/{name}?reset")
+        book = cls._loaded(page, lab, name, cells, lab.address(name, Path(name).stem))
         book.wait_until_ready()
         return book
 
     @classmethod
     def opened_in_seven(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
         """As `opened`, in Notebook 7."""
-        book = cls._loaded(page, lab, name, cells, f"notebooks/{name}")
+        book = cls._loaded(page, lab, name, cells, f"{lab.url}/notebooks/{name}")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=PATIENCE)
         return book
 
@@ -120,8 +120,14 @@ class Notebook:
         # A cell that is run while the page is still finding its kernel asks for one, and runs when it has it.
         asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
         page.add_locator_handler(asked, _choose)
-        page.goto(f"{lab.url}/{where}")
+        page.goto(where)
         return book
+
+    @property
+    def file(self) -> Path:
+        """Where the server keeps it."""
+        assert self.name is not None
+        return self.lab.folder / self.name
 
     def reload(self) -> None:
         """Load JupyterLab's page again, and wait until it has found the kernel."""

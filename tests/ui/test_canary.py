@@ -97,13 +97,13 @@ def test_the_key_is_nowhere(
         book.run(2)
         server.let_go()
         book.save()
-        saved = (lab.folder / f"{book.name}").read_text()
+        saved = book.file.read_text()
         assert "Traceback" in saved or fault.startswith("200"), fault
         searched.look(f"{fault}: page", kept_by_page(page))
         searched.look(f"{fault}: saved notebook", saved)
         searched.look(f"{fault}: its widget state", json.dumps(json.loads(saved)["metadata"]["widgets"]))
         exported = page.request.get(
-            f"{lab.url}/nbconvert/html/{book.name}?download=false", headers={"Referer": f"{lab.url}/lab"}
+            f"{lab.url}/nbconvert/html/{book.file.name}?download=false", headers={"Referer": f"{lab.url}/lab"}
         )
         assert exported.ok
         searched.look(f"{fault}: exported page", exported.body())
@@ -140,13 +140,13 @@ def test_a_typed_key_goes_in_and_never_comes_out(
     field.press_sequentially(KEY)
     searched = Searched()
     book.save()
-    searched.look("saved before it is used", (lab.folder / f"{book.name}").read_bytes())
+    searched.look("saved before it is used", book.file.read_bytes())
     book.editor.get_by_label("Remember on this computer").check()
     book.editor.get_by_role("button", name="Use key").click()
     expect(book.button("Use another key")).to_be_visible()
     assert "api.ttapi.io" in book.run(1)
     book.save()
-    saved = (lab.folder / f"{book.name}").read_text()
+    saved = book.file.read_text()
     searched.look("page", kept_by_page(page))
     searched.look("saved notebook", saved)
     searched.look("its widget state", json.dumps(json.loads(saved)["metadata"]["widgets"]))

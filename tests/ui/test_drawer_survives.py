@@ -41,8 +41,7 @@ def test_closed_tab_is_opened_again(notebook: Opened, lab: Lab) -> None:
     taken(book)
     book.save()
     page.goto("about:blank")
-    # In another workspace, which knows of no open notebook.
-    page.goto(f"{lab.url}/lab/workspaces/again/tree/{book.name}?reset")
+    page.goto(lab.address(book.file.name, "again"))
     wait_for_ink(page, 300, 200)
     drag(page, (200, 500), (400, 500))
     assert starts(book.run(1)) == [2, 5]

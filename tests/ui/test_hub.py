@@ -17,6 +17,7 @@ from tests.support.gateways import command
 from tests.ui.hub import RunningHub, running_hub
 from tests.ui.lab import Lab
 from tests.ui.notebook import PATIENCE, Notebook, written
+from tests.ui.shared import WINDOW
 
 EDITOR = "import ttapi_nb as tt\neditor = tt.ImageEditor(tt.sample())\neditor"
 # Who was stopped at the limit has none left when the test is run once more.
@@ -54,7 +55,7 @@ def at_home(browser: Browser, hub: RunningHub, user: str, *cells: str) -> Iterat
     home.mkdir(parents=True, exist_ok=True)
     lab = Lab(f"{hub.url}/user/{user}", home, home, home)
     written(lab, "lesson.ipynb", cells)
-    context = browser.new_context(viewport={"width": 1400, "height": 1100})
+    context = browser.new_context(viewport=WINDOW)
     page = context.new_page()
     lesson = f"/user/{user}/lab/tree/lesson.ipynb"
     page.goto(f"{hub.url}/hub/login?next={quote('/hub/spawn?next=' + quote(lesson), safe='')}")

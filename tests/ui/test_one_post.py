@@ -63,7 +63,7 @@ def test_two_tabs(notebook: Opened, lab: Lab, held: Held, tmp_path: Path) -> Non
     first.run(0)
     first.save()
     second = Notebook(first.page.context.new_page(), lab)
-    second.page.goto(f"{lab.url}/lab/workspaces/second/tree/{first.name}?reset")
+    second.page.goto(lab.address(first.file.name, "second"))
     expect(second.button("Run")).to_be_enabled(timeout=PATIENCE)
     # Neither click waits for what the other has done.
     for book in (first, second):

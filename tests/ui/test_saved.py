@@ -47,8 +47,7 @@ def test_saved_notebook_shows_thumbnails_without_a_kernel(
     They add less than 0.5 MB to it.
     """
     book = notebook("import ttapi_nb as tt\nviewer = tt.ResultViewer()\nviewer", TEN)
-    page, name = book.page, book.name
-    assert name is not None
+    page = book.page
     book.run(0)
     book.run(1)
     expect(page.locator(".ttapi-strip img")).to_have_count(10)
@@ -56,15 +55,16 @@ def test_saved_notebook_shows_thumbnails_without_a_kernel(
     expect(page.locator(".ttapi-kept")).to_have_count(1)
     expect(page.locator(".ttapi-kept")).to_be_hidden()
     book.save()
-    saved: dict[str, Any] = json.loads((lab.folder / name).read_text())
+    saved: dict[str, Any] = json.loads(book.file.read_text())
     assert ("widgets" in saved["metadata"]) == saving_widgets
-    assert (lab.folder / name).stat().st_size < 500_000
+    assert book.file.stat().st_size < 500_000
     # The first one still has its kernel.
-    shutil.copy(lab.folder / name, lab.folder / f"again-{name}")
+    again = book.file.with_name(f"again-{book.file.name}")
+    shutil.copy(book.file, again)
 
     elsewhere = page.context.new_page()
     elsewhere.route(re.compile(r"/api/contents/[^/]*\.ipynb(\?|$)"), without_a_kernel)
-    elsewhere.goto(f"{lab.url}/lab/workspaces/again/tree/again-{name}?reset")
+    elsewhere.goto(lab.address(again.name, "again"))
     elsewhere.get_by_role("dialog").get_by_role("button", name="No Kernel").click(timeout=PATIENCE)
     pictures = elsewhere.locator(".ttapi-kept img")
     expect(pictures.last).to_be_visible(timeout=PATIENCE)
