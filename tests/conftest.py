@@ -23,7 +23,6 @@ from tests.server import Server
 from tests.support import coarse, properties
 from tests.support.mobilesam import LEFT_OUT
 from ttapi_nb.client import again
-from ttapi_nb.service import paint
 
 # They log an exception that nobody waits for, and go on.
 TELLTALES = ("asyncio", "traitlets", "ttapi_nb")
@@ -173,12 +172,13 @@ def only_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
 
 
 @pytest.fixture(autouse=True)
-def small_fill(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The embedded service paints as it does, but coarsely: most of an offline edit's time went there."""
-    if request.node.get_closest_marker("full_fill"):
+def coarsely(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The embedded service fills, and a leak is looked at, as ever, but coarsely: most of an edit's time went there."""
+    if request.node.get_closest_marker("fine"):
         return
-    monkeypatch.setattr(paint, "WORK_SIZE", coarse.WORK)
-    monkeypatch.setattr(paint, "BRUSH_SIZE", coarse.BRUSH)
+    for module, sides in coarse.SIDES.items():
+        for name, side in sides.items():
+            monkeypatch.setattr(f"{module}.{name}", side)
 
 
 @pytest.fixture

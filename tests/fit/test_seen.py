@@ -13,6 +13,8 @@ from tests.benchmarks._answers import Spoil, cast, grain, jpeg, times
 from ttapi_nb.fit import Leak, measure_leak
 from ttapi_nb.mask import Mask
 
+pytestmark = pytest.mark.fine
+
 SIZE = (400, 400)
 MASK = Mask(SIZE).ellipse((130, 130, 280, 260))
 

@@ -39,7 +39,7 @@ def sharpness(picture: Image.Image, box: tuple[int, int, int, int]) -> float:
 
 
 @pytest.mark.slow
-@pytest.mark.full_fill
+@pytest.mark.fine
 def test_a_fill_that_was_made_smaller_is_as_sharp_as_the_photo(rough: Image.Image, mask: Mask) -> None:
     """Brought back four times as large it has the photo's own grain, and so it has when it is looked at again in the
     log.

@@ -11,7 +11,7 @@ from PIL import Image
 from ttapi_nb.service.detail import detail_of
 from ttapi_nb.service.paint import fills_of, paint
 
-pytestmark = pytest.mark.full_fill
+pytestmark = pytest.mark.fine
 
 
 def rough(size: tuple[int, int], strength: float) -> Image.Image:

@@ -16,7 +16,7 @@ from PIL import Image, ImageColor
 from ttapi_nb.service import Service
 from ttapi_nb.service.paint import fills_of
 
-pytestmark = pytest.mark.full_fill
+pytestmark = pytest.mark.fine
 
 
 def hue(pixels: np.ndarray[Any, Any]) -> float:

@@ -1,28 +1,35 @@
-"""Other processes' embedded service paints as it does, but coarsely, as `tests/conftest.py` has it for this one."""
+"""What takes most of an edit's time, done coarsely in tests: in this process by `tests/conftest.py`, in others by code
+that they run first.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["BRUSH", "WORK", "coarsely", "loaded_first"]
+__all__ = ["SIDES", "coarsely", "loaded_first"]
 
-# The sides, in pixels, at which the tests' services fill and paint at most.
-WORK, BRUSH = 64, 128
+# By module and name: the sides, in pixels, at which the embedded service fills and paints at most, and a leak is looked
+# at.
+SIDES = {
+    "ttapi_nb.service.paint": {"WORK_SIZE": 64, "BRUSH_SIZE": 128},
+    "ttapi_nb.fit.leak": {"LOOK": 256},
+}
 
 # In a kernel these are names of whoever uses it, who may forget them.
 CODE = """
 class Coarse:
+    sides = {sides}
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        if name != "ttapi_nb.service.paint":
+        sides = cls.sides.pop(name, None)
+        if sides is None:
             return None
-        import importlib.util, sys
-        sys.meta_path.remove(cls)
+        import importlib.util
         spec = importlib.util.find_spec(name)
         load = spec.loader.exec_module
         def loaded(module):
             load(module)
-            module.WORK_SIZE, module.BRUSH_SIZE = {work}, {brush}
+            vars(module).update(sides)
         spec.loader.exec_module = loaded
         return spec
 
@@ -32,15 +39,15 @@ sys.meta_path.insert(0, Coarse)
 
 
 def coarsely() -> str:
-    """What has a process fill at no more than `WORK` pixels, and paint at no more than `BRUSH`, where it is run first.
+    """What has a process fill and look at no more than `SIDES`, where it is run first.
 
-    Its fill is not what is looked at there, and takes two seconds of each edit.
+    Neither is what is looked at there, and they take seconds of each edit.
     """
-    return CODE.format(work=WORK, brush=BRUSH)
+    return CODE.format(sides=SIDES)
 
 
 def loaded_first(folder: Path) -> str:
-    """A folder with just that, to come first in the `PYTHONPATH` of those that are to fill so."""
+    """A folder with just that, to come first in the `PYTHONPATH` of those that are to be coarse."""
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(coarsely())
     return str(folder)
