@@ -17,7 +17,7 @@ from PIL import Image
 import ttapi_nb as tt
 from tests.server import Reply, Request, Server, encoded, json_reply, pictures
 from tests.support import gateways
-from tests.support.gateways import ANSWER, KEY, Running, headers, running
+from tests.support.gateways import ANSWER, KEY, Running, headers, plain_client, running
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
 from ttapi_nb.gateway.upstream import EmbeddedUpstream
@@ -49,13 +49,13 @@ def body(prompt: str = "a bowl", **fields: Any) -> bytes:
 def post(gateway: Running, token: str, content: bytes, key: str = "", kind: str = JSON) -> httpx.Response:
     """Send an edit."""
     given = headers(token, Content_Type=kind, **({"Idempotency_Key": key} if key else {}))
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with plain_client() as client:
         return client.post(f"{gateway.url}/images/edits", content=content, headers=given)
 
 
 def get(gateway: Running, path: str, token: str) -> httpx.Response:
     """Ask for something."""
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with plain_client() as client:
         return client.get(f"{gateway.origin}{path}", headers=headers(token))
 
 
@@ -104,7 +104,7 @@ def test_a_chunked_body_is_passed_on(gateway: Running, room: Made, service: Serv
         for at in range(0, len(whole), 100):
             yield whole[at : at + 100]
 
-    with httpx.Client(trust_env=False) as client:
+    with plain_client() as client:
         found = client.post(
             f"{gateway.url}/images/edits",
             content=pieces(),
@@ -156,7 +156,7 @@ def test_a_stream_comes_piece_by_piece(gateway: Running, room: Made, service: Se
 
     service.stream = (head + first_event, last, second_event)
     with (
-        httpx.Client(trust_env=False, timeout=30) as client,
+        plain_client() as client,
         client.stream(
             "POST",
             f"{gateway.url}/images/edits",
@@ -238,7 +238,7 @@ def test_a_run_goes_on_when_its_line_breaks(gateway: Running, room: Made, servic
     hold = service.event()
     service.answer = json_reply(ANSWER, hold=hold)
     ada = tokens(room)[0]
-    with httpx.Client(trust_env=False, timeout=0.3) as client, pytest.raises(httpx.TimeoutException):
+    with plain_client(timeout=0.3) as client, pytest.raises(httpx.TimeoutException):
         client.post(
             f"{gateway.url}/images/edits",
             content=body(),

@@ -18,7 +18,7 @@ from PIL import Image
 from tests.server import Reply, Server, encoded, json_reply
 from tests.support import gateways
 from tests.support.folders import contents
-from tests.support.gateways import ANSWER, KEY, Running, headers, running
+from tests.support.gateways import ANSWER, KEY, Running, headers, plain_client, running
 from ttapi_nb.gateway import storing
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
@@ -45,7 +45,7 @@ def body(**fields: Any) -> bytes:
 
 def ask(gateway: Running, method: str, path: str, given: Any, content: Any = None) -> httpx.Response:
     """Send a request as it is."""
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with plain_client() as client:
         return client.request(method, f"{gateway.origin}{path}", headers=given, content=content)
 
 
@@ -219,7 +219,7 @@ def test_a_service_that_quotes_the_key(
     for answer in answers:
         assert KEY not in answer.text + str(answer.headers)
     assert [path for path, data in contents(environment).items() if KEY.encode() in data] == []
-    with httpx.Client(base_url=gateway.origin, trust_env=False, follow_redirects=True) as teacher:
+    with plain_client(base_url=gateway.origin, follow_redirects=True) as teacher:
         teacher.post("/teacher/in", data={"token": room.teacher_token})
         for where in ("", "/limits", "/runs.csv", "/wall", "/board"):
             page = teacher.get(f"/teacher{where}")

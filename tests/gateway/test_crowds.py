@@ -13,7 +13,7 @@ import pytest
 
 from tests.server import Server, json_reply
 from tests.support import gateways
-from tests.support.gateways import ANSWER, Running, class_of, headers, running
+from tests.support.gateways import ANSWER, Running, class_of, headers, plain_client, running
 from ttapi_nb.gateway import crowds
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
@@ -44,7 +44,7 @@ def asked(token: str, size: int = len(BODY), key: str = "") -> bytes:
 
 def post(gateway: Running, token: str) -> httpx.Response:
     """Send an edit."""
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with plain_client() as client:
         given = headers(token, Content_Type="application/json")
         return client.post(f"{gateway.url}/images/edits", content=BODY, headers=given)
 
@@ -86,7 +86,7 @@ def test_one_person_has_so_many_requests(gateway: Running, room: Made, service: 
     service.answer = lambda request: json_reply(ANSWER, hold=None if hold.is_set() else hold)
     with contextlib.ExitStack() as stack:
         held = lines(stack, gateway, [asked(ada, key="run-1") + BODY] * crowds.MOST_REQUESTS)
-        with httpx.Client(trust_env=False, timeout=30) as client:
+        with plain_client() as client:
 
             def me(token: str) -> int:
                 return client.get(f"{gateway.url}/me", headers=headers(token)).status_code

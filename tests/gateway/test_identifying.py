@@ -15,7 +15,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Request, Server, encoded, json_reply, pictures
-from tests.support.gateways import Running, headers, running
+from tests.support.gateways import Running, headers, plain_client, running
 from ttapi_nb.gateway.changing import change_terms
 from ttapi_nb.gateway.classes import Made, Person
 from ttapi_nb.gateway.identifying import identify
@@ -237,7 +237,7 @@ def test_it_is_turned_off_in_the_lesson(
     """Turned off, bodies go on byte for byte; asked again under its key, a run is the same one on either side."""
     body = b'{ "prompt": "a bowl", "image": ["aGk="], "safety_identifier": "mine"}'
     given = headers(room.people[0][1], Content_Type="application/json", Idempotency_Key="run-1")
-    with httpx.Client(trust_env=False, timeout=30) as client:
+    with plain_client() as client:
         url = f"{gateway.url}/images/edits"
         assert client.post(url, content=body, headers=given).status_code == 200
         change_terms(ledger.database, room.room.id, lambda terms: replace(terms, safety_identifier=False))

@@ -18,7 +18,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Server, json_reply, pictures
-from tests.support.gateways import headers, process
+from tests.support.gateways import headers, plain_client, process
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
 from ttapi_nb.gateway.terms import Limits, Terms
@@ -124,7 +124,7 @@ def test_a_gateway_that_is_killed_amid_an_answer(
         "headers": headers(room.people[0][1], Content_Type="application/json", Idempotency_Key="run-1"),
     }
     url = f"http://127.0.0.1:{port}/v1/images/edits"
-    with httpx.Client(trust_env=False, timeout=60) as asking:
+    with plain_client(timeout=60) as asking:
         with asking.stream("POST", url, **given) as reply:
             assert reply.status_code == 200
             kill(started)
@@ -163,7 +163,7 @@ def test_where_all_of_it_is_killed_the_run_is_in_doubt(environment: Path, servic
     try:
         with pytest.raises(tt.UnknownOutcomeError, match="may have been billed"):
             run.wait()
-        with httpx.Client(trust_env=False) as asking:
+        with plain_client() as asking:
             me = asking.get(f"http://127.0.0.1:{port}/v1/me", headers=headers(room.people[0][1])).json()
         assert me["left"] == {"runs": 1}
         assert me["spent"]["unknown"] == 1

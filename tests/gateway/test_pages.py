@@ -16,7 +16,7 @@ from PIL import Image
 
 import ttapi_nb as tt
 from tests.server import Server, encoded, json_reply, pictures
-from tests.support.gateways import Running, running
+from tests.support.gateways import Running, plain_client, running
 from ttapi_nb.errors import SettingsError
 from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
@@ -50,14 +50,14 @@ def gateway(ledger: Ledger, room: Made) -> Iterator[Running]:
 @pytest.fixture
 def visitor(gateway: Running) -> Iterator[httpx.Client]:
     """A browser of somebody's."""
-    with httpx.Client(base_url=gateway.origin, follow_redirects=True) as client:
+    with plain_client(base_url=gateway.origin, follow_redirects=True) as client:
         yield client
 
 
 @pytest.fixture
 def teacher(gateway: Running, room: Made) -> Iterator[httpx.Client]:
     """The teacher's browser, let in."""
-    with httpx.Client(base_url=gateway.origin, follow_redirects=True) as client:
+    with plain_client(base_url=gateway.origin, follow_redirects=True) as client:
         client.post("/teacher/in", data={"token": room.teacher_token})
         yield client
 

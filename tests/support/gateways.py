@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -27,6 +28,7 @@ from ttapi_nb.gateway.classes import Made
 from ttapi_nb.gateway.ledger import Ledger
 from ttapi_nb.gateway.terms import Limits, Terms
 from ttapi_nb.gateway.upstream import NetworkUpstream, Upstream
+from ttapi_nb.network.tls import believes_nobody
 from ttapi_nb.serving import Lines, listen, server_for
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,11 @@ class Running:
     def url(self) -> str:
         """As `base_url`."""
         return f"{self.origin}/v1"
+
+
+def plain_client(**more: Any) -> httpx.Client:
+    """A client for lines without TLS: to read the system's certificates takes longer than most of what it asks."""
+    return httpx.Client(verify=believes_nobody(), trust_env=False, **{"timeout": PATIENCE} | more)
 
 
 @contextlib.contextmanager
