@@ -16,8 +16,6 @@ from PIL import Image, ImageColor
 from ttapi_nb.service import Service
 from ttapi_nb.service.paint import fills_of
 
-pytestmark = pytest.mark.fine
-
 
 def hue(pixels: np.ndarray[Any, Any]) -> float:
     """The hue of the mean colour, in degrees."""
@@ -29,6 +27,7 @@ def apart(one: float, other: float) -> float:
     return abs((one - other + 180) % 360 - 180)
 
 
+@pytest.mark.fine
 @pytest.mark.slow
 def test_outside_the_hole_no_bit_changes(ask: Any, photo: Image.Image, hole: Any) -> None:
     """In a PNG of equal size, each pixel outside the mask is what it was, and most inside are not."""
@@ -38,6 +37,7 @@ def test_outside_the_hole_no_bit_changes(ask: Any, photo: Image.Image, hole: Any
     assert (result[hole] != source[hole]).any(axis=1).mean() > 0.95
 
 
+@pytest.mark.fine
 @pytest.mark.slow
 def test_a_photo_of_1024_keeps_its_outside_too(ask: Any, make_photo: Any, mask_for: Any) -> None:
     """The same holds where the fill is made at a lower resolution than the picture's."""
@@ -49,6 +49,7 @@ def test_a_photo_of_1024_keeps_its_outside_too(ask: Any, make_photo: Any, mask_f
     assert (result[inside] != np.asarray(photo)[inside]).any(axis=1).mean() > 0.95
 
 
+@pytest.mark.fine
 def test_the_fill_comes_from_the_rest_of_the_picture(ask: Any, photo: Image.Image, hole: Any) -> None:
     """An object in the hole is gone, and what is there instead has the colours around it."""
     busy = photo.copy()
@@ -58,7 +59,6 @@ def test_the_fill_comes_from_the_rest_of_the_picture(ask: Any, photo: Image.Imag
     assert not (result[110:160, 80:140] == (0, 255, 0)).all(axis=2).any()
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 @pytest.mark.parametrize("colour", ["red", "Blue", "GREEN", "yellow", "purple", "teal"])
 def test_a_colour_word_tints_the_fill(ask: Any, hole: Any, colour: str) -> None:
@@ -148,6 +148,7 @@ def test_a_mask_without_a_hole_changes_nothing(ask: Any, mask_for: Any, photo: I
     np.testing.assert_array_equal(ask(mask=mask_for((256, 256), None)).pixels, np.asarray(photo))
 
 
+@pytest.mark.fine
 @pytest.mark.slow
 @pytest.mark.dear
 @pytest.mark.parametrize(
@@ -238,6 +239,7 @@ def test_another_shape_is_scaled_and_cut_with_its_mask(ask: Any, mask_for: Any) 
     assert (result[:380] == 128).all()
 
 
+@pytest.mark.fine
 @pytest.mark.slow
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core works on one thing at a time")
 def test_several_results_are_filled_side_by_side(
