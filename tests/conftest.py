@@ -174,11 +174,8 @@ def only_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[Guard]:
 @pytest.fixture(autouse=True)
 def coarsely(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The embedded service fills, and a leak is looked at, as ever, but coarsely: most of an edit's time went there."""
-    if request.node.get_closest_marker("fine"):
-        return
-    for module, sides in coarse.SIDES.items():
-        for name, side in sides.items():
-            monkeypatch.setattr(f"{module}.{name}", side)
+    if not request.node.get_closest_marker("fine"):
+        coarse.make_coarse(monkeypatch)
 
 
 @pytest.fixture

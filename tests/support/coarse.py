@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["SIDES", "coarsely", "loaded_first"]
+import pytest
+
+__all__ = ["coarsely", "loaded_first", "make_coarse"]
 
 # By module and name: the sides, in pixels, at which the embedded service fills and paints at most, and a leak is looked
 # at.
@@ -36,6 +38,13 @@ class Coarse:
 import sys
 sys.meta_path.insert(0, Coarse)
 """
+
+
+def make_coarse(patch: pytest.MonkeyPatch) -> None:
+    """Have this process fill and look at no more than `SIDES`, until the patch is undone."""
+    for module, sides in SIDES.items():
+        for name, side in sides.items():
+            patch.setattr(f"{module}.{name}", side)
 
 
 def coarsely() -> str:

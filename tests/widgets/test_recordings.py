@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import ttapi_nb as tt
+from tests.support import coarse
 from tests.support.controls import has, labelled, press, said, sees
-from ttapi_nb.service import paint
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def lesson(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TTAPI_OFFLINE", "1")
         # As for each test; this comes before them.
-        patch.setattr(paint, "WORK_SIZE", 64)
+        coarse.make_coarse(patch)
         teacher = tt.Client.record(folder / "lesson.zip", masks=True)
         for prompt, box in (("a teal wall", (0, 0, 20, 64)), ("a gold door", (30, 30, 60, 60))):
             mask = tt.Mask((64, 64)).rectangle(box)
