@@ -120,7 +120,7 @@ def test_a_photo_is_encoded_once_and_forgotten_with_it(mobilesam: MobileSam) -> 
 
     def encodings() -> int:
         gc.collect()
-        return sum(isinstance(one, Encoded) for one in gc.get_objects())
+        return sum(type(one) is Encoded for one in gc.get_objects())
 
     photo = SourceImage(SCENES["a ball, plain ground"].made[0].copy())
     clicks = Clicks.of(photo.size, [(530, 400)])
