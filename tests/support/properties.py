@@ -14,6 +14,9 @@ QUICK = os.environ.get("TTAPI_TEST_QUICK", "") not in ("", "0")
 SAMPLE = 2
 """So many examples are tried then, besides those that are written down; and so many cases of a long table."""
 
+WHOLE = 60
+"""So many examples are tried of a property that doesn't say how many."""
+
 DEAR = 1
 """So many cases of a table that is marked `dear`."""
 
@@ -21,7 +24,7 @@ DEAR = 1
 def load_profile() -> None:
     """Make what holds for every property the default."""
     # How long an example takes says more about who else uses the machine than about what is tested.
-    hypothesis.settings.register_profile("full", deadline=None)
+    hypothesis.settings.register_profile("full", deadline=None, max_examples=WHOLE)
     hypothesis.settings.register_profile("quick", deadline=None, max_examples=SAMPLE)
     hypothesis.settings.load_profile("quick" if QUICK else "full")
 

@@ -17,15 +17,16 @@ SAVE_WIDGETS = """async () => {
 
 
 class Shared:
-    """A page with JupyterLab and the session of a kernel, which tests hand on to each other; made anew for the first
-    test, and for one that comes after a failed one.
+    """A page with JupyterLab, and a notebook with its kernel, which tests hand on to each other; made anew for the
+    first test, and for one that comes after a failed one.
     """
 
     def __init__(self, browser: Browser, lab: Lab) -> None:
         self._browser = browser
         self._lab = lab
         self._page: Page | None = None
-        self._session = ""
+        # One that was left, and another may take the place of.
+        self._left: Notebook | None = None
         # A setting, which outlives its page.
         self._saving = False
         self._book: Notebook | None = None
@@ -39,20 +40,22 @@ class Shared:
         return self._page
 
     def open(self, name: str, *cells: str) -> Notebook:
-        """Open a notebook of these cells; the one before has to be left."""
+        """Open a notebook of these cells, by this name or that of the one before, which has to be left."""
         assert self._book is None, "one notebook at a time"
-        session, self._session = self._session, ""
-        if self._page is not None:
-            self._book = Notebook.opened_next(self._page, self._lab, name, cells, session)
+        left, self._left = self._left, None
+        if left is not None:
+            self._book = left.replaced(cells)
+        elif self._page is not None:
+            self._book = Notebook.opened_next(self._page, self._lab, name, cells)
         else:
             self._page = self._browser.new_context(viewport=WINDOW, accept_downloads=True).new_page()
             self._book = Notebook.opened(self._page, self._lab, name, cells)
         return self._book
 
     def leave(self, book: Notebook) -> None:
-        """Close it, with the page as the next one expects it."""
+        """Have its kernel forget it, with the page as the next one expects it."""
         self._book = None
-        self._session = book.leave()
+        self._left = book if book.leave() else None
         book.page.set_viewport_size(WINDOW)
         book.page.mouse.move(0, 0)
 
@@ -69,7 +72,7 @@ class Shared:
         """Close the page."""
         if self._page is not None:
             self._page.context.close()
-        self._page, self._session = None, ""
+        self._page = self._left = None
 
     def save_widgets(self, wanted: bool) -> None:
         """Have widget state be saved with a notebook, or not, as JupyterLab's menu does."""
