@@ -42,6 +42,14 @@ SCROLLED_INTO_SIGHT = f"""(selectors) => {{
 }}"""
 AUDIT = """async ([part, rules]) => (await axe.run(part, rules ? { runOnly: rules } : {})).violations
   .map(({ id, nodes }) => [id, ...nodes.map((node) => node.html.slice(0, 200))])"""
+# JupyterLab's body has no height and hides what is beyond it: axe-core takes all words in it for hidden.
+HEIGHT = "height => { document.body.style.height = height; }"
+PALE = """() => {
+  const words = document.createElement("span");
+  words.textContent = "pale words";
+  words.style.cssText = "color: #787878; background: #828282";
+  document.querySelector(".ttapi-editor").append(words);
+}"""
 # All that axe-core has to say of colours, which is all that a theme changes.
 OF_COLOURS = ("color-contrast", "link-in-text-block")
 
@@ -206,10 +214,12 @@ def test_the_editor_passes_an_audit(notebook: Opened, axe: str) -> None:
     """
     empty = WAITS + EDITOR.replace("tt.sample(), ", "").replace("offline()", "offline(fill=fill)")
     cells = (empty, "editor.image = tt.sample()", "go.set()")
-    page_of = opened(notebook, 1400, 900, *cells)
+    # So high that all of it is in sight: what isn't is taken for hidden too.
+    page_of = opened(notebook, 1400, 2000, *cells)
     page = page_of.page
     try:
         page.evaluate(axe)
+        page.evaluate(HEIGHT, "100vh")
         assert audited(page) == []
         page_of.run(1)
         page_of.paint([(400, 400), (600, 600)])
@@ -235,7 +245,11 @@ def test_the_editor_passes_an_audit(notebook: Opened, axe: str) -> None:
         page.keyboard.press("Tab")
         assert weakly_focused(page) == []
         assert audited(page) == []
+        # It would be found in either.
+        page.evaluate(PALE)
+        assert [rule for rule, *_ in audited(page)] == ["color-contrast"] * 2
     finally:
+        page.evaluate(HEIGHT, "")
         # It is a setting of JupyterLab's, whose other pages are light.
         page.evaluate(CHANGE_THEME, "JupyterLab Light")
 
