@@ -21,15 +21,6 @@ OPEN = """async (path) => {
   await window.jupyterapp.commands.execute('docmanager:open', { path, factory: 'Notebook' });
 }"""
 """Opens a notebook in a page of JupyterLab, without handing over the widget that the command returns."""
-REPLACE = """async () => {
-  const { content, context } = window.jupyterapp.shell.currentWidget;
-  await context.revert();
-  content.outerNode.scrollTop = 0;
-  content.mode = "command";
-  content.deselectAll();
-  content.activeCellIndex = 0;
-}"""
-"""Has the open notebook be what its file is by now, and be left as one that was just opened."""
 CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(one => one.dispose())"
 """Closes all that is open there, without a question."""
 CLEAN = """async (code) => {
@@ -67,13 +58,20 @@ def written(lab: Lab, name: str, cells: Sequence[str]) -> None:
     nbformat.write(book, path)
 
 
-def _with_kernel(page: Page, lab: Lab, name: str) -> None:
-    """Start the notebook's kernel before its page opens, which then only has to find it."""
+def _with_kernel(page: Page, lab: Lab, name: str, session: str = "") -> str:
+    """Start the notebook's kernel before its page opens, which then only has to find it, or give it the one of this
+    session; returns its session.
+    """
     if not any(cookie["name"] == "_xsrf" for cookie in page.context.cookies()):
         page.request.get(f"{lab.url}/lab")
-    wanted = {"path": name, "name": name, "type": "notebook", "kernel": {"name": "python3"}}
-    answer = page.request.post(f"{lab.url}/api/sessions", data=wanted, headers=_page_token(page))
+    wanted = {"path": name, "name": name, "type": "notebook"} | (
+        {} if session else {"kernel": {"name": "python3"}}
+    )
+    ask = page.request.patch if session else page.request.post
+    answer = ask(f"{lab.url}/api/sessions/{session}".rstrip("/"), data=wanted, headers=_page_token(page))
     assert answer.ok, answer.text()
+    found: str = answer.json()["id"]
+    return found
 
 
 def _page_token(page: Page) -> dict[str, str]:
@@ -98,6 +96,7 @@ class Notebook:
         self.page = page
         self.lab = lab
         self.name = name
+        self.session = ""
 
     @classmethod
     def opened(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
@@ -117,7 +116,7 @@ class Notebook:
     def _loaded(cls, page: Page, lab: Lab, name: str, cells: Sequence[str], where: str) -> Notebook:
         written(lab, name, cells)
         book = cls(page, lab, name)
-        _with_kernel(page, lab, name)
+        book.session = _with_kernel(page, lab, name)
         # A cell that is run while the page is still finding its kernel asks for one, and runs when it has it.
         asked = page.locator("dialog.jp-Dialog").filter(has_text="Select Kernel")
         page.add_locator_handler(asked, _choose)
@@ -136,35 +135,28 @@ class Notebook:
         self.wait_until_ready()
 
     @classmethod
-    def opened_next(cls, page: Page, lab: Lab, name: str, cells: Sequence[str]) -> Notebook:
-        """Open one where JupyterLab is open already, and no other notebook: that takes a fifth of the time."""
+    def opened_next(cls, page: Page, lab: Lab, name: str, cells: Sequence[str], session: str) -> Notebook:
+        """Open one where JupyterLab is open already, and no other notebook: that takes a fifth of the time, and less
+        with the kernel of a `session` that another left.
+        """
         written(lab, name, cells)
         book = cls(page, lab, name)
-        _with_kernel(page, lab, name)
+        book.session = _with_kernel(page, lab, name, session)
         page.evaluate(OPEN, name)
         book.wait_until_ready()
         return book
 
-    def replaced(self, cells: Sequence[str]) -> Notebook:
-        """Open one in the place, with the kernel and by the name of this one, which was left: half of that again."""
-        assert self.name is not None
-        written(self.lab, self.name, cells)
-        book = Notebook(self.page, self.lab, self.name)
-        self.page.evaluate(REPLACE)
-        book.wait_until_ready()
-        return book
-
-    def leave(self) -> bool:
-        """Have its kernel forget what was made in it; where it can't, notebook and kernel are gone. Returns whether it
-        could, and another may take its place.
+    def leave(self) -> str:
+        """Close the notebook; returns the session of its kernel, which has forgotten what was made in it, or an empty
+        one where it could not.
         """
         is_clean = False
         with contextlib.suppress(Error):
             is_clean = self.page.evaluate(CLEAN, FORGET)
+        self.page.evaluate(CLOSE)
         if not is_clean:
-            self.page.evaluate(CLOSE)
             self.tell_kernel("shut down")
-        return is_clean
+        return self.session if is_clean else ""
 
     def wait_until_ready(self) -> None:
         """Wait until the page has the notebook and its kernel, which has answered."""

@@ -17,16 +17,15 @@ SAVE_WIDGETS = """async () => {
 
 
 class Shared:
-    """A page with JupyterLab, and a notebook with its kernel, which tests hand on to each other; made anew for the
-    first test, and for one that comes after a failed one.
+    """A page with JupyterLab and the session of a kernel, which tests hand on to each other; made anew for the first
+    test, and for one that comes after a failed one.
     """
 
     def __init__(self, browser: Browser, lab: Lab) -> None:
         self._browser = browser
         self._lab = lab
         self._page: Page | None = None
-        # One that was left, and another may take the place of.
-        self._left: Notebook | None = None
+        self._session = ""
         # A setting, which outlives its page.
         self._saving = False
         self._book: Notebook | None = None
@@ -40,22 +39,20 @@ class Shared:
         return self._page
 
     def open(self, name: str, *cells: str) -> Notebook:
-        """Open a notebook of these cells, by this name or that of the one before, which has to be left."""
+        """Open a notebook of these cells; the one before has to be left."""
         assert self._book is None, "one notebook at a time"
-        left, self._left = self._left, None
-        if left is not None:
-            self._book = left.replaced(cells)
-        elif self._page is not None:
-            self._book = Notebook.opened_next(self._page, self._lab, name, cells)
+        session, self._session = self._session, ""
+        if self._page is not None:
+            self._book = Notebook.opened_next(self._page, self._lab, name, cells, session)
         else:
             self._page = self._browser.new_context(viewport=WINDOW, accept_downloads=True).new_page()
             self._book = Notebook.opened(self._page, self._lab, name, cells)
         return self._book
 
     def leave(self, book: Notebook) -> None:
-        """Have its kernel forget it, with the page as the next one expects it."""
+        """Close it, with the page as the next one expects it."""
         self._book = None
-        self._left = book if book.leave() else None
+        self._session = book.leave()
         book.page.set_viewport_size(WINDOW)
         book.page.mouse.move(0, 0)
 
@@ -72,7 +69,7 @@ class Shared:
         """Close the page."""
         if self._page is not None:
             self._page.context.close()
-        self._page = self._left = None
+        self._page, self._session = None, ""
 
     def save_widgets(self, wanted: bool) -> None:
         """Have widget state be saved with a notebook, or not, as JupyterLab's menu does."""

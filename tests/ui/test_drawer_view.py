@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
@@ -212,12 +210,6 @@ def test_without_a_mouse(notebook: Opened) -> None:
     assert mask == Mask((1024, 1024)).rectangle((100, 200, 400, 250)).grow(8)
 
 
-def length(frame: dict[str, Any]) -> int:
-    """How many bytes a message through a websocket has."""
-    text = str(frame["payloadData"])
-    return len(base64.b64decode(text)) if frame["opcode"] == 2 else len(text.encode())
-
-
 def test_large_photo_is_sent_once_and_small(shared: Shared, notebook: Opened) -> None:
     """A photo of 24 megapixels reaches the browser as one small file, is sharp on a dense screen, and stays so."""
     page = shared.page
@@ -229,8 +221,7 @@ def test_large_photo_is_sent_once_and_small(shared: Shared, notebook: Opened) ->
         {"width": 1400, "height": 1200, "deviceScaleFactor": 2, "mobile": False},
     )
     received: list[int] = []
-    session.on("Network.webSocketFrameReceived", lambda frame: received.append(length(frame["response"])))
-    session.send("Network.enable")
+    page.once("websocket", lambda socket: socket.on("framereceived", lambda data: received.append(len(data))))
     code = (
         "import numpy, ttapi_nb as tt\n"
         "photo = numpy.zeros((4000, 6000, 3), 'uint8'); photo[:, ::2000] = 255; photo[::2000] = 255\n"
