@@ -50,9 +50,14 @@ PALE = """() => {
   words.style.cssText = "color: #787878; background: #828282";
   document.querySelector(".ttapi-editor").append(words);
 }"""
+# A theme that was just changed may not be laid out yet.
 FINDS_PALE = f"""async () => {{
-  const found = await ({AUDIT})([".ttapi-editor", ["color-contrast"]]);
-  return found.some(([, ...nodes]) => nodes.some((node) => node.includes("pale words")));
+  for (let left = 20; left > 0; left--) {{
+    const found = await ({AUDIT})([".ttapi-editor", ["color-contrast"]]);
+    if (found.some(([, ...nodes]) => nodes.some((node) => node.includes("pale words")))) return true;
+    await new Promise((tell) => {{ requestAnimationFrame(tell); }});
+  }}
+  return false;
 }}"""
 # All that axe-core has to say of colours, which is all that a theme changes.
 OF_COLOURS = ("color-contrast", "link-in-text-block")
@@ -251,7 +256,7 @@ def test_the_editor_passes_an_audit(notebook: Opened, axe: str) -> None:
         assert audited(page) == []
         # Words that can't be read would be found.
         page.evaluate(PALE)
-        page.wait_for_function(FINDS_PALE)
+        assert page.evaluate(FINDS_PALE)
     finally:
         page.evaluate(HEIGHT, "")
         # It is a setting of JupyterLab's, whose other pages are light.
